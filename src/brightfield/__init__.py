@@ -1,0 +1,1 @@
+"""Experiment management for deep learning on microscope images."""

@@ -1,0 +1,42 @@
+"""What classical baselines share: modules without gradients, fitted in closed form or by a small search."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+FloatArray = npt.NDArray[np.float32]
+SURE = 10.0  # the logit of a hard decision
+
+
+class Classical(nn.Module):
+    """A baseline behind the interface of a network.
+
+    It is fitted on encoded images and their encoded targets, keeps what it learned in buffers (so that a bundle stores it like
+    weights), and answers a batch of encoded images in the same units as a network: logits, or intensities.
+    """
+
+    @abstractmethod
+    def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+        """Learn from encoded images, each (C, H, W), and their targets as the task encodes them."""
+
+    @abstractmethod
+    def answer(self, image: FloatArray) -> FloatArray:
+        """The output for one encoded image (C, H, W)."""
+
+    @torch.no_grad()
+    def forward(self, batch: Tensor) -> Tensor:
+        """Outputs for a batch (N, C, H, W)."""
+        answers = [self.answer(image) for image in batch.float().cpu().numpy()]
+        return torch.from_numpy(np.stack(answers)).to(batch.device)
+
+
+def logit(probability: FloatArray) -> FloatArray:
+    """The logit of probabilities, finite at 0 and 1."""
+    p = np.clip(probability, 1e-4, 1 - 1e-4)
+    return np.log(p / (1 - p)).astype(np.float32)

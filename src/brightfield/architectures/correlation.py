@@ -1,0 +1,82 @@
+"""Baseline for tracking: normalised cross-correlation with the mean training bead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from scipy import ndimage, signal
+from torch import Tensor
+
+from brightfield import params
+from brightfield.architectures import Shape
+from brightfield.architectures.classical import Classical, FloatArray, logit
+from brightfield.errors import BrightfieldError
+
+
+class TemplateCorrelation(Classical):
+    """The template is the mean of the training images around every marked bead, moved to whole-pixel registration by splines.
+
+    The answer is the correlation coefficient (Lewis 1995) between template and window, at most 0 cut off.
+    """
+
+    template: Tensor
+
+    def __init__(self, network: params.Correlation, shape: Shape) -> None:
+        super().__init__()
+        self.side = network.template_px // 2 * 2 + 1
+        self.register_buffer("template", torch.zeros(self.side, self.side))
+
+    def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+        """Average what surrounds each peak of the heat maps (N of (1, H, W)), radially: beads have no preferred direction."""
+        cuts = [
+            cut
+            for image, target in zip(images, targets, strict=True)
+            for cut in self._cuts(image[0].numpy(), target[0].numpy())
+        ]
+        if not cuts:
+            raise BrightfieldError(
+                "No bead of the training split lies far enough inside its frame to learn a template from."
+            )
+        self.template.copy_(torch.from_numpy(_radial_mean(np.mean(cuts, axis=0))))
+
+    def _cuts(self, image: FloatArray, heat: FloatArray) -> list[FloatArray]:
+        half = self.side // 2
+        peaks = np.argwhere((ndimage.maximum_filter(heat, 9) == heat) & (heat > 0.5))
+        cuts = []
+        for y, x in peaks:
+            if half <= y < image.shape[0] - half and half <= x < image.shape[1] - half:
+                around = heat[y - half : y + half + 1, x - half : x + half + 1]
+                dy, dx = np.array(ndimage.center_of_mass(around * (around > 0.2))) - half
+                cut = image[y - half : y + half + 1, x - half : x + half + 1]
+                cuts.append(ndimage.shift(cut, (-dy, -dx), order=3, mode="nearest"))
+        return cuts
+
+    def answer(self, image: FloatArray) -> FloatArray:
+        """The logit of the correlation, (1, H, W)."""
+        return logit(np.clip(correlate(image[0], self.template.numpy()), 0, 1))[None]
+
+
+def correlate(image: FloatArray, template: FloatArray) -> FloatArray:
+    """Correlation coefficient in [-1, 1] of the template (odd sides) with the window around every pixel, (H, W)."""
+    kernel = template - template.mean()
+    norm = float(np.sqrt((kernel**2).sum()))
+    if norm == 0:
+        return np.zeros_like(image)
+    half = template.shape[0] // 2
+    padded = np.pad(image, half, mode="reflect" if min(image.shape) > half else "symmetric")
+    product = signal.fftconvolve(padded, kernel[::-1, ::-1], mode="valid")
+    mean = ndimage.uniform_filter(padded.astype(np.float64), template.shape)[half:-half, half:-half]
+    square = ndimage.uniform_filter(padded.astype(np.float64) ** 2, template.shape)[half:-half, half:-half]
+    spread = np.sqrt(np.maximum(square - mean**2, 1e-6) * template.size)
+    return np.asarray(product / (spread * norm), dtype=np.float32)
+
+
+def _radial_mean(template: FloatArray) -> FloatArray:
+    half = template.shape[0] // 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    radius = np.hypot(y, x)
+    bins = np.arange(half + 2)
+    profile = ndimage.mean(template, np.rint(radius).astype(int), bins[:-1])
+    return np.interp(radius, bins[:-1], profile).astype(np.float32)

@@ -1,0 +1,201 @@
+"""How sure a metric is, and whether one model is better than another on the same images.
+
+The bootstrap resamples *groups* (smears, movies, specimens), not images: images of one group resemble each other, and
+resampling them one by one would claim more certainty than there is. Intervals are percentile intervals (Efron &
+Tibshirani, An Introduction to the Bootstrap, chapter 13). With fewer than two groups nothing can be said, and both
+bounds are nan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightfield.errors import BrightfieldError
+from brightfield.metrics import Arrays
+
+Summarise = Callable[[Arrays], dict[str, float]]
+Groups = Sequence[object] | npt.NDArray[Any] | pd.Series
+Direction = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric of one model and its bootstrap interval; the bounds are nan where they are not defined."""
+
+    value: float
+    low: float
+    high: float
+
+    def as_dict(self) -> dict[str, float]:
+        """``{"value", "low", "high"}``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Model b minus model a in one metric, on the same images.
+
+    Attributes:
+        metric: the name of the metric.
+        a: its value for model a.
+        b: its value for model b.
+        value: b - a.
+        low: lower bound of the interval of b - a, nan where it is not defined.
+        high: upper bound.
+        resamples: how many bootstrap resamples the bounds rest on.
+        groups: how many groups there are to resample.
+    """
+
+    metric: str
+    a: float
+    b: float
+    value: float
+    low: float
+    high: float
+    resamples: int
+    groups: int
+
+    def better(self, direction: Direction) -> bool:
+        """Whether b is better than a on these images, however narrowly."""
+        return self._oriented(direction, self.value, self.value) > 0
+
+    def favours(self, direction: Direction) -> bool:
+        """Whether the whole interval says that b is better: more than chance in the choice of groups explains."""
+        return self._oriented(direction, self.low, self.high) > 0
+
+    def as_dict(self) -> dict[str, float | int | str]:
+        """All attributes by name."""
+        return asdict(self)
+
+    @staticmethod
+    def _oriented(direction: Direction, low: float, high: float) -> float:
+        """The bound nearer to "b is worse", counted so that positive is good."""
+        return {"maximize": low, "minimize": -high}[direction]
+
+
+def intervals(
+    table: pd.DataFrame, groups: Groups, summarise: Summarise, *, resamples: int, confidence: float, seed: int
+) -> dict[str, Interval]:
+    """The metrics of a table, each with its bootstrap interval over groups.
+
+    Args:
+        table: a row an image. ``summarise`` receives the numeric columns as arrays.
+        groups: the group of each row.
+        summarise: columns -> metrics.
+        resamples: how many times the groups are drawn with replacement.
+        confidence: share of the resamples inside the interval, such as 0.95.
+        seed: of the resampling; the same seed and groups give the same resamples.
+
+    Raises:
+        ValueError: not one group a row.
+    """
+    columns, whole = _columns(table), _Groups(groups, len(table))
+    values = summarise(columns)
+    drawn = [summarise(_take(columns, rows)) for rows in whole.resample(resamples, seed)]
+    bounds = {name: _bounds([metrics[name] for metrics in drawn], confidence) for name in values}
+    return {name: Interval(value, *bounds[name]) for name, value in values.items()}
+
+
+def paired_difference(
+    table_a: pd.DataFrame,
+    table_b: pd.DataFrame,
+    groups: Groups,
+    summarise: Summarise,
+    metric: str,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> Difference:
+    """One metric of model b minus that of model a, both summarised on the same resamples of the same images.
+
+    Args:
+        table_a: the images as model a answered them; column ``id`` and the statistics.
+        table_b: the same images in the same order, as model b answered them.
+        groups: the group of each row.
+        summarise: columns -> metrics.
+        metric: the metric to compare.
+        resamples: how many times the groups are drawn with replacement.
+        confidence: share of the resamples inside the interval.
+        seed: of the resampling.
+
+    Raises:
+        BrightfieldError: the tables are not about the same images in the same order.
+        ValueError: not one group a row, or ``summarise`` does not give the metric.
+    """
+    _same_images(table_a, table_b)
+    a, b, whole = _columns(table_a), _columns(table_b), _Groups(groups, len(table_a))
+    of_a, of_b = summarise(a), summarise(b)
+    if metric not in of_a:
+        raise ValueError(f"the metric to compare is one of {', '.join(of_a)}, got {metric!r}")
+    drawn = [
+        summarise(_take(b, rows))[metric] - summarise(_take(a, rows))[metric]
+        for rows in whole.resample(resamples, seed)
+    ]
+    low, high = _bounds(drawn, confidence)
+    value = of_b[metric] - of_a[metric]
+    return Difference(metric, of_a[metric], of_b[metric], value, low, high, resamples, whole.count)
+
+
+def _same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    ids_a, ids_b = a["id"].astype(str).tolist(), b["id"].astype(str).tolist()
+    if ids_a == ids_b:
+        return
+    only_a, only_b = sorted(set(ids_a) - set(ids_b)), sorted(set(ids_b) - set(ids_a))
+    if only_a or only_b:
+        found = f"{len(only_a)} are only in the first ({only_a[:3]}), {len(only_b)} only in the second ({only_b[:3]})"
+    else:
+        found = "they hold the same images in another order or number"
+    raise BrightfieldError(
+        f"Two models can only be compared on the same images. Of {len(ids_a)} and {len(ids_b)} images, {found}. "
+        "Evaluate both models on the same version of the dataset."
+    )
+
+
+def _columns(table: pd.DataFrame) -> Arrays:
+    """Numeric columns as plain arrays: taking rows of those costs microseconds, of a DataFrame a millisecond."""
+    numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
+    return {str(name): table[name].to_numpy() for name in numeric}
+
+
+def _take(columns: Arrays, rows: npt.NDArray[np.intp]) -> Arrays:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _bounds(drawn: Sequence[float], confidence: float) -> tuple[float, float]:
+    """The percentile interval of what is defined; a resample may lack a class, and its metric is nan."""
+    values = np.asarray(drawn, dtype=np.float64)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+class _Groups:
+    """The rows of each group, laid out so that a resample is three array operations."""
+
+    def __init__(self, groups: Groups, rows: int) -> None:
+        names = np.asarray([str(group) for group in groups])
+        if len(names) != rows:
+            raise ValueError(f"one group a row: {rows} expected, got {len(names)}")
+        number = np.unique(names, return_inverse=True)[1]  # sorted by name, so that the order of rows does not matter
+        self._order = np.argsort(number, kind="stable")
+        self._size = np.bincount(number).astype(np.intp)
+        self._start = np.cumsum(self._size) - self._size
+        self.count = len(self._size)
+
+    def resample(self, times: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
+        """Row numbers of as many groups as there are, drawn with replacement; nothing with fewer than two groups."""
+        rng = np.random.default_rng(seed)
+        for _ in range(times if self.count > 1 else 0):
+            drawn = rng.integers(0, self.count, self.count)
+            size = self._size[drawn]
+            within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+            yield self._order[np.repeat(self._start[drawn], size) + within]

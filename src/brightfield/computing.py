@@ -1,0 +1,68 @@
+"""Where and how to compute: device, threads, precision, and repeatable randomness."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from brightfield import params
+from brightfield.errors import BrightfieldError
+
+
+@dataclass(frozen=True)
+class Computer:
+    """What ``compute`` in params.yaml comes to on this machine."""
+
+    device: torch.device
+    bfloat16: bool
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Mixed precision, where it is wanted and there is support for it."""
+        if not self.bfloat16:
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def start(compute: params.Compute, seed: int | None = None) -> Computer:
+    """Set threads and, with a seed, everything random; answer where to compute.
+
+    The last digit of a sum depends on the number of threads, so it is a parameter and not the number of cores.
+
+    Raises:
+        BrightfieldError: for a device that is not there.
+    """
+    torch.set_num_threads(compute.threads)
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002  # libraries draw from it
+        torch.manual_seed(seed)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    device = _device(compute.device)
+    return Computer(device, _bfloat16(compute.precision, device))
+
+
+def _device(wanted: str) -> torch.device:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    if not there[wanted]:
+        raise BrightfieldError(
+            f"compute.device is {wanted!r}, but this machine has only {', '.join(n for n, has in there.items() if has)}. "
+            "Set it to 'auto'."
+        )
+    return torch.device(wanted)
+
+
+def _bfloat16(precision: str, device: torch.device) -> bool:
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    # without the instructions a processor emulates bfloat16, slower than float32
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

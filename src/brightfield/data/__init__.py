@@ -1,0 +1,1 @@
+"""Datasets: stored, imported, audited, split, augmented."""

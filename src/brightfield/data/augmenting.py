@@ -1,0 +1,103 @@
+"""Augmentation of encoded images: the only file that knows albumentations.
+
+Geometry moves image and target together and exactly (whole-pixel flips and quarter turns), except ``rotate``, which resamples the
+image and is only for tasks whose target does not move. Intensities are changed in units of the image's own standard deviation,
+because images are normalised by then; albumentations' own transforms of that kind take floats for [0, 1] and would clip them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from brightfield.errors import BrightfieldError
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing it would call a package index
+
+FloatArray = npt.NDArray[np.float32]
+
+GAIN_SPREAD = 0.2  # of the logarithm
+OFFSET_SPREAD = 0.2
+COLOUR_SPREAD = 0.1  # of each channel's gain and offset
+MOST_NOISE = 0.3
+MOST_BLUR_PX = 1.2
+
+
+class Augmenter:
+    """Draws a new variant of a sample at each call; the draws are a function of the seed."""
+
+    def __init__(self, names: Iterable[str], allowed: Iterable[str], seed: int) -> None:
+        names, allowed = list(names), set(allowed)
+        refused = [name for name in names if name not in allowed]
+        if refused:
+            raise BrightfieldError(
+                f"Augmentation {', '.join(refused)} would make this task's truth untrue. Allowed: {', '.join(sorted(allowed))}."
+            )
+        import albumentations
+
+        self.geometry = albumentations.Compose([t for name in names for t in _geometry(name)], seed=seed)
+        self.rng = np.random.default_rng(seed)
+        self.intensities = [INTENSITIES[name] for name in names if name in INTENSITIES]
+
+    def __call__(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """An augmented image (C, H, W) and its target; a target without height and width stays as it is."""
+        is_map = target.ndim >= 2
+        channels_last = image.numpy().transpose(1, 2, 0)
+        mask = target.numpy().reshape(-1, *target.shape[-2:]).transpose(1, 2, 0) if is_map else channels_last
+        moved = self.geometry(image=channels_last, mask=mask)
+        pixels = moved["image"]
+        for change in self.intensities:
+            pixels = change(pixels, self.rng)
+        augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
+        if not is_map:
+            return augmented, target
+        mask = np.ascontiguousarray(moved["mask"].transpose(2, 0, 1))
+        return augmented, torch.from_numpy(mask).reshape(*target.shape[:-2], *mask.shape[-2:])
+
+
+def _geometry(name: str) -> list[Any]:
+    import albumentations
+
+    if name == "flip":
+        return [albumentations.SquareSymmetry(p=1.0)]  # one of the eight flips and quarter turns
+    if name == "rotate":
+        return [albumentations.Rotate(limit=180, border_mode=2, p=0.5)]  # 2: mirrored at the border
+    return []
+
+
+def _brightness(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    return image * np.float32(rng.lognormal(0, GAIN_SPREAD)) + np.float32(rng.normal(0, OFFSET_SPREAD))
+
+
+def _colour(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    channels = image.shape[2]
+    gain = rng.lognormal(0, COLOUR_SPREAD, channels).astype(np.float32)
+    return image * gain + rng.normal(0, COLOUR_SPREAD, channels).astype(np.float32)
+
+
+def _noise(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    sigma = MOST_NOISE * rng.random() ** 2  # mostly little
+    return image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
+
+
+def _blur(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    from scipy.ndimage import gaussian_filter
+
+    if rng.random() < 0.7:
+        return image
+    sigma = rng.uniform(0, MOST_BLUR_PX)
+    return np.asarray(gaussian_filter(image, (sigma, sigma, 0)))
+
+
+INTENSITIES: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] = {
+    "brightness": _brightness,
+    "colour": _colour,
+    "noise": _noise,
+    "blur": _blur,
+}

@@ -1,0 +1,176 @@
+"""Bring a lab's own images in: check every file first, then write one dataset, or nothing at all.
+
+A kind of task is one module with a function ``parts(request)`` and one line in :data:`IMPORTERS`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from brightfield import params
+from brightfield.data.importing import classification, restoration, segmentation, tracking
+from brightfield.data.importing.checks import Checker, Findings, Part, Request
+from brightfield.data.importing.grouping import Grouping
+from brightfield.data.store import write_images, write_index
+from brightfield.errors import BrightfieldError
+from brightfield.params import Kind, Task
+from brightfield.progress import track
+from brightfield.records import Record
+
+IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
+    "classification": classification.parts,
+    "tracking": tracking.parts,
+    "segmentation": segmentation.parts,
+    "restoration": restoration.parts,
+}
+IMAGES = "images.h5"
+ABOUT = "about.json"
+MIN_GROUPS = 3  # one each to train, to validate and to test
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What was imported; as ``about.json`` it stays beside the images.
+
+    Attributes:
+        kind: of the task.
+        source: name of the source (not its path, which says nothing elsewhere).
+        images: how many.
+        labelled: how many of them have truth.
+        groups: how many; a group never straddles two splits.
+        group_rule: where groups came from, in words.
+        counts: images of each class, cells, or positions: what there is to learn from.
+        licence: of the images, as the user gave it.
+        warnings: what the user should know, a line each.
+    """
+
+    kind: str
+    source: str
+    images: int
+    labelled: int
+    groups: int
+    group_rule: str
+    counts: dict[str, int]
+    licence: str
+    warnings: list[str]
+
+    def __str__(self) -> str:
+        counts = "".join(f", {name}: {number}" for name, number in self.counts.items())
+        lines = [f"Imported images: {self.images}, groups: {self.groups} ({self.group_rule}){counts}."]
+        return "\n".join(lines + [f"Note: {warning}" for warning in self.warnings])
+
+
+def import_dataset(
+    kind: Kind | str,
+    source: Path,
+    destination: Path,
+    *,
+    settings: Task,
+    group_pattern: str | None = None,
+    groups_csv: Path | None = None,
+    positions: Path | None = None,
+    licence: str = "",
+) -> ImportReport:
+    """Check all images of a source and write them to ``destination/{images.h5, index.csv, about.json}``.
+
+    Args:
+        kind: a key of :data:`IMPORTERS`.
+        source: a folder, or a TIFF stack for tracking.
+        destination: a folder that does not exist yet.
+        settings: the task's section of ``params.yaml``.
+        group_pattern: regular expression with one group, searched in a file's name and then in its path.
+        groups_csv: table with the columns file and group, instead of a pattern.
+        positions: table with the columns frame, x, y (and movie or file), for tracking.
+        licence: of the images, kept with them.
+
+    Raises:
+        BrightfieldError: with up to 20 problems and their number; then nothing was written.
+    """
+    parts_of = params.entry(IMPORTERS, kind, "kind of task")
+    _check_arguments(kind, source, destination, settings, positions)
+    findings = Findings()
+    grouping = Grouping.chosen(group_pattern, groups_csv)
+    used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
+    request = Request(source.resolve(), settings, grouping, positions, findings, used)
+    parts = list(parts_of(request))
+    checker = Checker(findings)
+    for part in track(parts, f"checking {source.name}", unit="file"):
+        checker.check(part)
+    findings.raise_if_any(source)
+    if checker.images == 0:
+        raise BrightfieldError(f"There are no images in {source}.")
+    with _all_or_nothing(destination) as folder:
+        index = write_images(folder / IMAGES, _records(parts, f"writing {destination.name}"))
+        write_index(folder, index)
+        report = _report(kind, request, checker, index, licence)
+        (folder / ABOUT).write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    return report
+
+
+def _check_arguments(kind: str, source: Path, destination: Path, settings: Task, positions: Path | None) -> None:
+    if settings.kind != kind:
+        raise BrightfieldError(f"The task is of kind {settings.kind!r}, expected {kind!r}.")
+    if not source.exists():
+        raise BrightfieldError(f"There is no {source}, expected a folder of images.")
+    if not source.is_dir() and kind != "tracking":  # only a movie can be a single file
+        raise BrightfieldError(f"{source} is a file, expected a folder of images.")
+    if os.path.lexists(destination):
+        raise BrightfieldError(f"{destination} exists already. Choose another name, or remove it first.")
+    if positions is not None and kind != "tracking":
+        raise BrightfieldError(f"Positions belong to movies; a task of kind {kind!r} takes none.")
+
+
+def _records(parts: list[Part], description: str) -> Iterator[Record]:
+    for part in track(parts, description, unit="file"):
+        yield from part.records()
+
+
+@contextmanager
+def _all_or_nothing(destination: Path) -> Iterator[Path]:
+    """A folder beside the destination that becomes the destination at the end, or vanishes."""
+    folder = destination.with_name(f".{destination.name}.importing-{os.getpid()}")
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+        folder.rename(destination)
+    except OSError as error:
+        raise BrightfieldError(f"{destination} could not be written: {error}. Nothing was imported.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _report(kind: str, request: Request, checker: Checker, index: pd.DataFrame, licence: str) -> ImportReport:
+    grouping, settings = request.grouping, request.settings
+    warnings = request.findings.warnings + grouping.warnings()
+    if len(checker.groups) < MIN_GROUPS:
+        warnings.append(
+            f"training takes at least {MIN_GROUPS} groups, found {len(checker.groups)}: predict on these images, or "
+            "name smaller groups with a pattern or a table"
+        )
+    counts: dict[str, int] = {}
+    if "label" in index:
+        names = getattr(settings, "classes", [])
+        counts = {name: int((index["label"] == i).sum()) for i, name in enumerate(names)}
+    elif "cells" in index:
+        counts = {"cells": int(index["cells"].sum())}
+    elif "labelled" in index:
+        counts = {"frames with positions": int(index["labelled"].sum())}
+    return ImportReport(
+        kind=kind,
+        source=request.source.name,
+        images=checker.images,
+        labelled=checker.labelled,
+        groups=len(checker.groups),
+        group_rule=grouping.rule,
+        counts=counts,
+        licence=licence,
+        warnings=warnings,
+    )

@@ -1,0 +1,70 @@
+"""Class folders of crops: ``good/x.png``, ``bad/y.png``; folders further down say which kind of good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from brightfield import images
+from brightfield.data.importing.checks import Part, Request
+from brightfield.errors import BrightfieldError
+from brightfield.params import ClassificationTask
+from brightfield.records import Record
+
+GROUP = r"^(?P<group>[^_]+)_"
+GROUP_RULE = "the name up to its first underscore"
+
+
+def parts(request: Request) -> list[Part]:
+    """One part for each crop. The folders must be the classes of the task; raises BrightfieldError if they are not."""
+    settings = cast(ClassificationTask, request.settings)
+    folders, loose = request.children(request.source)
+    found = [folder.name for folder in folders]
+    if set(found) != set(settings.classes):
+        hint = f" and {len(loose)} images beside them" if loose else ""
+        raise BrightfieldError(
+            f"{request.source} has the folders {', '.join(found) or 'none'}{hint}, expected one for each class: "
+            f"{', '.join(settings.classes)}. Rename the folders, or the task's classes in params.yaml."
+        )
+    for path in loose:
+        request.findings.warn(path.name, "in no class folder, left out")
+    crops = [(folder, path) for folder in folders for path in _below(request, folder)]
+    nested = any(path.parent != folder for folder, path in crops)
+    made = [_part(request, settings, folder, path, nested) for folder, path in crops]
+    for folder in folders:
+        if not any(folder == where for where, _ in crops):
+            request.findings.problem(f"{folder.name} has no images, expected crops of the class {folder.name}")
+    return made
+
+
+def _below(request: Request, folder: Path) -> Iterator[Path]:
+    folders, files = request.children(folder)
+    yield from files
+    for inner in folders:
+        yield from _below(request, inner)
+
+
+def _part(request: Request, settings: ClassificationTask, folder: Path, path: Path, nested: bool) -> Part:
+    relative = request.relative(path)
+    row: dict[str, object] = {"label": settings.classes.index(folder.name)}
+    if nested:
+        row["kind"] = path.parent.relative_to(folder).as_posix() if path.parent != folder else folder.name
+    group = request.group(images.stem(path), relative, GROUP, GROUP_RULE)
+    identity = request.new_id(relative.removesuffix(path.suffix))
+
+    def records() -> Iterator[Record]:
+        yield Record(identity, group, _crop(path, relative, settings.channels), {}, row)
+
+    return Part(relative, records)
+
+
+def _crop(path: Path, relative: str, channels: int) -> images.Image:
+    image = images.read(path)
+    found = 1 if image.ndim == 2 else 3
+    if found == 3 and channels == 1 and (image == image[..., :1]).all():
+        return images.to_grey(image)
+    if found != channels:
+        kinds = {1: "grey (1 channel)", 3: "in colour (3 channels)"}
+        raise BrightfieldError(f"{relative} is {kinds[found]}, expected images {kinds[channels]}: the task's channels.")
+    return image

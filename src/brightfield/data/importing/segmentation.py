@@ -1,0 +1,185 @@
+"""Images with the instance labels of their cells.
+
+Two layouts: a folder for each image with ``image.tif``, ``labels.tif`` and maybe ``fluorescence.tif``; or the parallel
+folders ``images``, ``labels`` and maybe ``fluorescence`` with files of the same names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import images
+from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.grouping import read_csv
+from brightfield.errors import BrightfieldError
+from brightfield.records import Record
+
+GROUP = r"^(?P<group>.+)_[0-9]+$"
+GROUP_RULE = "the name without its number at the end"
+SPECIES_CSV = "species.csv"
+_SUFFIX = re.compile(r"_(cp_masks|masks?|labels?|seg|fluorescence|fluo)$", re.IGNORECASE)  # what tools append to names
+
+Species = dict[str, dict[int, int]]  # image -> label -> species
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """An image with its labels; ``name`` stands for both."""
+
+    name: str
+    image: Path
+    labels: Path
+    fluorescence: Path | None
+
+
+def parts(request: Request) -> list[Part]:
+    """One part for each pair. Raises BrightfieldError where neither layout is found."""
+    folders, _ = request.children(request.source, also=(SPECIES_CSV,))
+    by_name = {folder.name: folder for folder in folders}
+    parallel = {"images", "labels"} <= by_name.keys()
+    pairs = _parallel(request, by_name) if parallel else _folders(request, [request.source, *folders])
+    if not pairs and not request.findings.problems:
+        raise BrightfieldError(
+            f"{request.source} has no images with labels, expected a folder for each image with image.tif and "
+            "labels.tif (and fluorescence.tif), or the folders images and labels (and fluorescence) with files of the "
+            "same names."
+        )
+    species = _read_species(request, {pair.name for pair in pairs})
+    return [_part(request, pair, species) for pair in pairs]
+
+
+def _folders(request: Request, folders: list[Path]) -> list[_Pair]:
+    pairs = []
+    for folder in folders:
+        _, files = request.children(folder, also=(SPECIES_CSV,))
+        by_stem = {images.stem(file).lower(): file for file in files}
+        picture, labels = by_stem.pop("image", None), by_stem.pop("labels", None)
+        fluorescence = by_stem.pop("fluorescence", None)
+        for extra in by_stem.values():
+            request.findings.warn(request.relative(extra), "not called image, labels or fluorescence, left out")
+        if picture and labels:
+            pairs.append(_Pair(folder.name, picture, labels, fluorescence))
+        elif picture or labels:
+            found, lacks = ("image", "labels") if picture else ("labels", "image")
+            request.findings.problem(f"{request.relative(folder)} has {found}, expected {lacks} beside it")
+    return pairs
+
+
+def _parallel(request: Request, by_name: dict[str, Path]) -> list[_Pair]:
+    for other in sorted(by_name.keys() - {"images", "labels", "fluorescence"}):
+        request.findings.warn(f"folder {other}", "not called images, labels or fluorescence, left out")
+    pictures, labels = _stems(request, by_name["images"]), _stems(request, by_name["labels"])
+    fluorescence = _stems(request, by_name["fluorescence"]) if "fluorescence" in by_name else {}
+    for name in pictures.keys() - labels.keys():
+        request.findings.problem(f"{request.relative(pictures[name])} has no file of the same name in labels")
+    for name in labels.keys() - pictures.keys():
+        request.findings.problem(f"{request.relative(labels[name])} has no file of the same name in images")
+    for name in fluorescence.keys() - pictures.keys():
+        request.findings.problem(f"{request.relative(fluorescence[name])} has no file of the same name in images")
+    common = [name for name in pictures if name in labels]
+    return [_Pair(name, pictures[name], labels[name], fluorescence.get(name)) for name in common]
+
+
+def _stems(request: Request, folder: Path) -> dict[str, Path]:
+    """Files by name without suffix and without what labelling tools append."""
+    folders, files = request.children(folder)
+    for inner in folders:
+        request.findings.warn(f"folder {request.relative(inner)}", "left out, expected files only")
+    found: dict[str, Path] = {}
+    for file in files:
+        other = found.setdefault(_SUFFIX.sub("", images.stem(file)), file)
+        if other != file:
+            request.findings.problem(f"{request.relative(other)} and {request.relative(file)} have the same name")
+    return found
+
+
+def _part(request: Request, pair: _Pair, species: Species) -> Part:
+    relative = request.relative(pair.image)
+    group = request.group(pair.name, relative, GROUP, GROUP_RULE)
+    identity = request.new_id(pair.name)
+
+    def records() -> Iterator[Record]:
+        image = request.grey(relative, images.read(pair.image))
+        ids = images.read_labels(pair.labels)
+        _check_same_size(request, pair.labels, ids, pair.image, image)
+        labels, ids_before = _instances(request, pair, ids)
+        fields: dict[str, np.ndarray] = {"labels": labels}
+        if pair.fluorescence is not None:
+            light = request.grey(request.relative(pair.fluorescence), images.read(pair.fluorescence))
+            _check_same_size(request, pair.fluorescence, light, pair.image, image)
+            fields["fluorescence"] = light
+        if species:
+            fields["species"] = _species(request, pair.name, ids_before, species.get(pair.name, {}))
+        yield Record(identity, group, image, fields, {"cells": len(ids_before)})
+
+    return Part(relative, records)
+
+
+def _check_same_size(request: Request, path: Path, array: np.ndarray, other: Path, image: np.ndarray) -> None:
+    if array.shape != image.shape:
+        raise BrightfieldError(
+            f"{request.relative(path)} is {array.shape[0]} x {array.shape[1]} pixels, expected the size of "
+            f"{request.relative(other)}: {image.shape[0]} x {image.shape[1]}."
+        )
+
+
+def _instances(
+    request: Request, pair: _Pair, ids: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(H, W) labels 1 to n without gaps, and the (n,) ids they had; a mask of one value is split where not joined."""
+    name = request.relative(pair.labels)
+    found = np.unique(ids)
+    found = found[found > 0]
+    if len(found) == 0:
+        raise BrightfieldError(f"{name} is zero everywhere, expected at least one cell.")
+    if len(found) == 1:
+        from scipy import ndimage
+
+        joined, number = ndimage.label(ids, structure=np.ones((3, 3)))  # cells touching by a corner are one
+        if number > 1:
+            request.findings.warn(
+                name,
+                "a mask of a single value, expected a number for each cell: split into its separate regions, "
+                "so cells that touch count as one",
+            )
+            return joined.astype(np.int32), np.full(number, found[0], dtype=np.int32)
+    labels = np.where(ids > 0, np.searchsorted(found, ids) + 1, 0)
+    return labels.astype(np.int32), found
+
+
+def _species(request: Request, name: str, ids: npt.NDArray[np.int32], known: dict[int, int]) -> npt.NDArray[np.uint8]:
+    """(n + 1,) species of each label, entry 0 unused; 1 where the table says nothing."""
+    silent = [int(label) for label in ids if int(label) not in known]
+    if silent:
+        request.findings.warn(name, f"has cells that {SPECIES_CSV} does not list, taken for species 1")
+    absent = sorted(known.keys() - set(ids.tolist()))
+    if absent:
+        raise BrightfieldError(
+            f"{SPECIES_CSV} gives a species to label {absent[0]} of {name}, which has no such label."
+        )
+    return np.array([0, *(known.get(int(label), 1) for label in ids)], dtype=np.uint8)
+
+
+def _read_species(request: Request, names: set[str]) -> Species:
+    path = request.source / SPECIES_CSV
+    if not path.is_file():
+        return {}
+    table = read_csv(path, ("image", "label", "species"), text=("image",))
+    for column, largest in (("label", np.iinfo(np.int32).max), ("species", np.iinfo(np.uint8).max)):
+        kind = table[column].dtype.kind
+        if kind not in "iu" or not table[column].between(1, largest).all():
+            raise BrightfieldError(f"{SPECIES_CSV}: column {column} must hold whole numbers from 1 to {largest}.")
+    found: Species = {}
+    for image, label, species in zip(table["image"], table["label"], table["species"], strict=True):
+        name = image if image in names else _SUFFIX.sub("", images.stem(Path(image)))
+        if name not in names:
+            raise BrightfieldError(f"{SPECIES_CSV} names the image {image!r}, which is not there.")
+        if found.setdefault(name, {}).setdefault(int(label), int(species)) != int(species):
+            raise BrightfieldError(f"{SPECIES_CSV} gives label {label} of {image} two species, expected one.")
+    return found

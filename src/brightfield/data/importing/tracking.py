@@ -1,0 +1,132 @@
+"""Movies: a folder of frames, a TIFF stack, or a folder of such, with or without a CSV of positions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import images
+from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.positions import Positions
+from brightfield.errors import BrightfieldError
+from brightfield.records import Record
+
+ANY = r"^(?P<group>.*)$"
+GROUP_RULE = "the movie"
+
+
+@dataclass
+class Movie:
+    """Frames in order: of a stack, or of files side by side.
+
+    Attributes:
+        name: the stack's or the folder's path within the source, without suffix.
+        files: one for each frame, or the stack.
+        length: number of frames.
+        shape: (H, W) of the first frame read; all frames must have it.
+    """
+
+    name: str
+    files: list[Path]
+    length: int
+    shape: tuple[int, ...] = field(default=())
+
+
+def parts(request: Request) -> list[Part]:
+    """One part for each stack or single frame. Raises BrightfieldError where there are none."""
+    movies = _movies(request)
+    if not movies and not request.findings.problems:
+        raise BrightfieldError(
+            f"{request.source} has no images, expected the frames of a movie, a TIFF stack, or folders with either."
+        )
+    by_name = {movie.name: movie for movie in movies}
+    if len(by_name) < len(movies):
+        twice = [movie.name for movie in movies if by_name[movie.name] is not movie]
+        raise BrightfieldError(f"{request.source} has two movies called {twice[0]!r}, expected different names.")
+    truth = Positions.read(request, by_name)
+    return [part for movie in movies for part in _parts(request, movie, truth)]
+
+
+def _movies(request: Request) -> list[Movie]:
+    if request.source.is_file():
+        if not images.is_image(request.source):
+            raise BrightfieldError(f"{request.source} is not an image stack by its name, expected .tif, .tiff or .npy.")
+        return _in_files(request, [request.source], images.stem(request.source))
+    return _in_folder(request, request.source, request.source.name)
+
+
+def _in_folder(request: Request, folder: Path, name: str) -> list[Movie]:
+    folders, files = request.children(folder, also=("positions.csv",))
+    movies = _in_files(request, files, name)
+    for inner in folders:
+        movies += _in_folder(request, inner, request.relative(inner))
+    return movies
+
+
+def _in_files(request: Request, files: list[Path], name: str) -> list[Movie]:
+    """Single images are the frames of one movie, each stack is a movie of its own."""
+    singles, stacks = [], []
+    for file in files:
+        try:
+            count = images.frame_count(file)
+        except BrightfieldError as error:
+            request.findings.problem(str(error))
+            continue
+        if count > 1:
+            stacks.append(Movie(request.relative(file).removesuffix(file.suffix).removesuffix(".ome"), [file], count))
+        else:
+            singles.append(file)
+    return ([Movie(name, singles, len(singles))] if singles else []) + stacks
+
+
+def _parts(request: Request, movie: Movie, truth: Positions) -> Iterator[Part]:
+    ids = [request.new_id(f"{movie.name}_{i:04d}") for i in range(movie.length)]
+    stack = len(movie.files) < movie.length
+    per_file = movie.length if stack else 1
+    for i, file in enumerate(movie.files):
+        relative = request.relative(file)
+        name = images.stem(file) if request.grouping.is_chosen else movie.name
+        group = request.group(name, relative, ANY, GROUP_RULE)
+        reader = _reader(request, movie, file, i, ids[i : i + per_file], group, truth)
+        yield Part(relative, reader, series=movie.name, stack=stack)
+
+
+def _reader(
+    request: Request, movie: Movie, file: Path, first: int, ids: list[str], group: str, truth: Positions
+) -> Callable[[], Iterator[Record]]:
+    def records() -> Iterator[Record]:
+        for offset, (_, image) in enumerate(images.frames([file])):
+            number = first + offset
+            name = request.relative(file) if len(ids) == 1 else f"{request.relative(file)}, frame {number}"
+            frame = request.grey(name, image)
+            movie.shape = movie.shape or frame.shape
+            if frame.shape != movie.shape:
+                raise BrightfieldError(f"{name} is {_size(frame.shape)}, expected {_size(movie.shape)} as before it.")
+            positions = truth.of(movie.name, number)
+            row = {"frame": number, "movie": movie.name, "labelled": int(positions is not None)}
+            fields: dict[str, np.ndarray] = {}
+            if positions is not None:
+                _check_inside(name, positions, frame.shape)
+                fields["positions"] = positions
+            yield Record(ids[offset], group, frame, fields, row)
+
+    return records
+
+
+def _check_inside(name: str, positions: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:
+    height, width = shape
+    outside = ((positions < -0.5) | (positions > (width - 0.5, height - 0.5))).any(axis=1)
+    if outside.any():
+        x, y = positions[outside][0]
+        raise BrightfieldError(
+            f"{name} has a position outside: x = {x:g}, y = {y:g}, expected x from 0 to {width - 1} and y from 0 to "
+            f"{height - 1} (pixels; x is the column)."
+        )
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} x {shape[1]} pixels"

@@ -1,0 +1,149 @@
+"""A model's answers held against the truth: scores with intervals, tables, figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import safetensors.numpy
+
+from brightfield import comparison, images, overlays, params, progress
+from brightfield.comparison import Difference
+from brightfield.data.store import ImageSet, read_index
+from brightfield.files import write_json
+from brightfield.results import Result
+from brightfield.tasks import Encoded, Task
+
+FloatArray = npt.NDArray[np.float32]
+VALIDATION, TEST, TRAIN = "validation", "test", "train"
+SHOWN_IMAGES = 6
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, encoded once: its truth and what is needed to decode an answer."""
+
+    name: str
+    images: ImageSet
+    encoded: list[Encoded]
+    truth: list[Result]
+
+    @classmethod
+    def load(cls, task: Task[Any, Any], folder: Path, name: str) -> Split:
+        """A split of a prepared dataset."""
+        records = ImageSet.prepared(folder, name)
+        encoded, truth = [], []
+        for record in progress.track(records, f"reading {name}"):
+            encoded.append(task.encode(record.image))
+            truth.append(task.truth(record))
+        return cls(name, records, encoded, truth)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Answers to one split, scored.
+
+    Attributes:
+        table: a row an image: id, group, split, then the task's statistics.
+        answers: the decoded results, in the order of the table.
+    """
+
+    table: pd.DataFrame
+    answers: list[Result]
+
+
+def splits_to_score(folder: Path) -> list[str]:
+    """Validation, test, then the shift suites: every split but the training split."""
+    names = [name for name in dict.fromkeys(read_index(folder)["split"]) if name not in (TRAIN, VALIDATION, TEST)]
+    return [VALIDATION, TEST, *sorted(names)]
+
+
+def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
+    """Decode activated outputs and hold them against the truth."""
+    answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
+    statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
+    index = split.images.index[["id", "group", "split"]]
+    return Scores(pd.concat([index, statistics], axis=1), answers)
+
+
+def summary(
+    task: Task[Any, Any], tables: Mapping[str, pd.DataFrame], settings: params.Evaluation, data_hash: str | None
+) -> dict[str, Any]:
+    """What ``metrics.json`` holds, from the tables of test and the suites: ``{"test": ..., "suites": {...}, "data_hash"}``.
+
+    Every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over groups; null is what is not defined.
+    """
+    scored = {
+        name: {
+            metric: {key: _plain(value) for key, value in interval.as_dict().items()}
+            for metric, interval in comparison.intervals(
+                table,
+                table["group"],
+                task.summarise,
+                resamples=settings.bootstrap,
+                confidence=settings.confidence,
+                seed=settings.seed,
+            ).items()
+        }
+        for name, table in tables.items()
+        if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
+    }
+    return {"test": scored.pop(TEST), "suites": scored, "data_hash": data_hash}
+
+
+def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:
+    """The objective of table b minus that of table a, paired image by image, with its interval over groups."""
+    return comparison.paired_difference(
+        a,
+        b,
+        a["group"],
+        task.summarise,
+        task.objective.metric,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+
+
+def write_report(
+    folder: Path, task: Task[Any, Any], split: Split, scores: Mapping[str, Scores], metrics: Mapping[str, Any]
+) -> None:
+    """``metrics.json``, ``images.csv`` (a row an image of every split), ``confusion.json`` and ``figures/``.
+
+    Args:
+        split: the test split, whose images the figures show.
+    """
+    (folder / "figures").mkdir(parents=True)
+    table = pd.concat([s.table for s in scores.values()], ignore_index=True)
+    table.to_csv(folder / "images.csv", index=False, lineterminator="\n")
+    write_json(folder / "metrics.json", metrics)
+    test = scores[TEST].table
+    confusion = task.confusion({name: test[name].to_numpy() for name in test})
+    if confusion is not None:
+        classes, counts = confusion
+        write_json(folder / "confusion.json", {"classes": classes, "counts": counts.tolist()})
+    for i in np.linspace(0, len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))).astype(int):
+        picture = overlays.overlay(split.images[i].image, scores[TEST].answers[i], split.truth[i])
+        images.write_png(folder / "figures" / f"{split.images[i].id}.png", picture)
+
+
+def write_activations(folder: Path, name: str, ids: Iterable[str], activated: Iterable[FloatArray]) -> None:
+    """Activated outputs of one split as ``<name>.safetensors``, an array an image."""
+    arrays = {identity: np.ascontiguousarray(array) for identity, array in zip(ids, activated, strict=True)}
+    (folder / f"{name}.safetensors").write_bytes(safetensors.numpy.save(arrays))
+
+
+def read_activations(folder: Path, name: str, ids: Iterable[str]) -> list[FloatArray]:
+    """What :func:`write_activations` wrote, in the order of ``ids``."""
+    arrays = safetensors.numpy.load_file(folder / f"{name}.safetensors")
+    return [arrays[identity] for identity in ids]
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

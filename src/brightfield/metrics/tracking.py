@@ -1,0 +1,88 @@
+"""Positions in one frame: how many beads are found, and how far off.
+
+Each true position is paired with at most one found position. A pair counts as *matched* when it is not further apart
+than the tolerance; a bead that is missing or further off is a failure. All distances in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+
+from brightfield.metrics import Columns, ratio, totals
+from brightfield.results import Points
+
+STATISTICS = ("n_true", "n_found", "matched", "sum_squared_error_px2", "sum_capped_error_px")
+ATTRIBUTION = (
+    3.0  # tolerances: a stray position this near to a missed bead is that bead, badly located; further off, invented
+)
+
+Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]
+
+
+def match(found: npt.NDArray[np.float64], true: npt.NDArray[np.float64], gate_px: float) -> Pairs:
+    """Pair positions one to one within a gate: as many pairs as possible, and of those the shortest in total.
+
+    Args:
+        found: (N, 2), columns x and y.
+        true: (M, 2), columns x and y.
+        gate_px: the longest distance of a pair, inclusive.
+
+    Returns:
+        Row numbers in ``found``, row numbers in ``true`` and the distance of each pair.
+    """
+    distance = cdist(found, true)
+    reward = gate_px * (min(distance.shape) + 1)  # so large that one more pair always pays
+    rows, cols = linear_sum_assignment(np.where(distance <= gate_px, distance - reward, 0.0))
+    paired = distance[rows, cols] <= gate_px
+    return rows[paired], cols[paired], distance[rows[paired], cols[paired]]
+
+
+def statistics(predicted: Points, truth: Points, tolerance_px: float) -> dict[str, float]:
+    """What one frame contributes.
+
+    Positions are matched within ``tolerance_px`` first. What is left over is paired within three tolerances: such a
+    bead has been seen but badly located, and costs one tolerance; it never takes a good match away, and does not count
+    as matched.
+
+    Returns:
+        ``n_true``, ``n_found``, ``matched``; ``sum_squared_error_px2``, of x and y together, over the matched; and
+        ``sum_capped_error_px``: the error of each matched bead, one tolerance for each other bead, and one for each
+        position that belongs to no bead.
+    """
+    found, true = predicted.positions, truth.positions
+    rows, cols, distance = match(found, true, tolerance_px)
+    left_found, left_true = np.delete(found, rows, axis=0), np.delete(true, cols, axis=0)
+    strays = len(left_found) - len(match(left_found, left_true, ATTRIBUTION * tolerance_px)[0])
+    return {
+        "n_true": float(len(true)),
+        "n_found": float(len(found)),
+        "matched": float(len(distance)),
+        "sum_squared_error_px2": float((distance**2).sum()),
+        "sum_capped_error_px": float(distance.sum()) + tolerance_px * (len(left_true) + strays),
+    }
+
+
+def summarise(columns: Columns) -> dict[str, float]:
+    """The pooled metrics of a table with the columns of :func:`statistics`.
+
+    Returns:
+        ``recall``, ``precision`` and ``f1`` of matched beads; ``rmse_px``, the root mean square error of one
+        coordinate over the matched; ``capped_error_px``, the capped error for each true bead (lower is better; finding
+        nothing costs one tolerance); and ``failure_percent``, the share of true beads that are missing or further off
+        than the tolerance.
+    """
+    total = totals(columns, STATISTICS)
+    true, found, matched = total["n_true"], total["n_found"], total["matched"]
+    return {
+        "recall": ratio(matched, true),
+        "precision": ratio(matched, found),
+        "f1": ratio(2 * matched, true + found),
+        "rmse_px": math.sqrt(ratio(total["sum_squared_error_px2"], 2 * matched)),
+        "capped_error_px": ratio(total["sum_capped_error_px"], true),
+        "failure_percent": 100 * ratio(true - matched, true),
+    }

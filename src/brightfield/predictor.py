@@ -1,0 +1,67 @@
+"""Answers to images from one or more bundles; a single model is an ensemble of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import bundle, computing, inference, params
+from brightfield.bundle import Member
+from brightfield.errors import BrightfieldError
+from brightfield.results import Result
+from brightfield.tasks import Encoded, Task
+
+
+class Predictor:
+    """Averages what its members answer before it is decoded (probabilities, heat maps, intensities), never labels."""
+
+    def __init__(self, members: Sequence[Member], compute: params.Compute | None = None) -> None:
+        if not members or sum(member.weight for member in members) <= 0:
+            raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
+        self.members = list(members)
+        self.computer = computing.start(compute or params.Compute())
+        for member in self.members:
+            member.bundle.network.to(self.computer.device)
+
+    @classmethod
+    def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
+        """From the folder of a model or of an ensemble."""
+        return cls(bundle.read_members(folder), compute)
+
+    @property
+    def task(self) -> Task[Any, Any]:
+        """The task that all members share."""
+        return self.members[0].bundle.task
+
+    @property
+    def task_name(self) -> str:
+        """Its name in params.yaml."""
+        return self.members[0].bundle.task_name
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
+        """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
+        encoded = [self.task.encode(image) for image in images]
+        return [self.task.decode(a, e) for a, e in zip(self.activations(encoded), encoded, strict=True)]
+
+    def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
+        """The weighted mean of the members' activated outputs, channels first, for each image."""
+        return weighted_mean(
+            [inference.activations(self.task, m.bundle.network, encoded, self.computer) for m in self.members],
+            [member.weight for member in self.members],
+        )
+
+
+def weighted_mean(
+    outputs: Sequence[Sequence[npt.NDArray[np.float32]]], weights: Sequence[float]
+) -> list[npt.NDArray[np.float32]]:
+    """Image by image the mean of several models' outputs; ``outputs[model][image]``."""
+    total = float(sum(weights))
+    shares = [np.float32(weight / total) for weight in weights]
+    return [
+        np.sum([share * image for share, image in zip(shares, of_image, strict=True)], axis=0, dtype=np.float32)
+        for of_image in zip(*outputs, strict=True)
+    ]

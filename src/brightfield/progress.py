@@ -1,0 +1,37 @@
+"""Progress bars for anything that may take longer than a few seconds: one look everywhere, quiet in log files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def bar(total: int | None, description: str, unit: str = "it") -> Any:
+    """A tqdm bar with the time left; it shows after two seconds, and writes a line every 15 s where nobody watches."""
+    watched = sys.stderr.isatty()
+    return tqdm(
+        total=total,
+        desc=description,
+        unit=unit,
+        delay=2.0,
+        mininterval=0.3 if watched else 15.0,
+        dynamic_ncols=watched,
+        leave=False,
+    )
+
+
+def track(items: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
+    """Iterate with a bar."""
+    with bar(total if total is not None else _length(items), description, unit) as shown:
+        for item in items:
+            yield item
+            shown.update()
+
+
+def _length(items: Iterable[Any]) -> int | None:
+    return len(items) if hasattr(items, "__len__") else None

@@ -1,0 +1,83 @@
+"""Which model becomes champion: the best candidate on validation, if it beats today's champion on the same test images."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from brightfield import evaluation, layout, params, registry, tasks
+from brightfield.comparison import Difference
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import TEST, VALIDATION, Split
+from brightfield.predictor import Predictor
+from brightfield.registry import Version
+from brightfield.runs import Role
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model or an ensemble that was scored on the task's dataset."""
+
+    name: str
+    role: Role
+    folder: Path
+    table: pd.DataFrame  # its images.csv: validation and test
+    validation: float  # objective
+
+
+def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
+    """All models and ensembles of the task that use its dataset, the best on validation first.
+
+    Raises:
+        BrightfieldError: if there are none.
+    """
+    entry = settings.tasks[task_name]
+    task = tasks.build(entry.kind, entry.settings)
+    found: list[Candidate] = []
+    for name, model in {**settings.models, **settings.ensembles}.items():
+        if model.task != task_name or model.dataset != entry.dataset:
+            continue
+        is_ensemble = isinstance(model, params.Ensemble)
+        role: Role = "ensemble" if is_ensemble else "baseline" if model.is_baseline else "member"  # type: ignore[union-attr]
+        folder = layout.ensemble(task_name, name) if is_ensemble else layout.model(task_name, name)
+        table = pd.read_csv(layout.report(name) / "images.csv", dtype={"id": str, "group": str})
+        value = _objective(task, table[table["split"] == VALIDATION])
+        found.append(Candidate(name, role, folder, table, value))
+    if not found:
+        raise BrightfieldError(
+            f"Nothing can become champion of {task_name!r}: no model or ensemble uses its dataset {entry.dataset!r}. "
+            f"Point one to it, or set tasks.{task_name}.dataset to a dataset that models use."
+        )
+    found.sort(key=lambda c: math.inf if math.isnan(c.validation) else c.validation)
+    return found[::-1] if task.objective.direction == "maximize" else found
+
+
+def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:
+    """The objective of the candidate minus that of the champion, on the test split of the task's dataset today."""
+    entry = settings.tasks[task_name]
+    task = tasks.build(entry.kind, entry.settings)
+    test = Split.load(task, layout.prepared(entry.dataset), TEST)
+    with tempfile.TemporaryDirectory() as folder:
+        predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
+        answers = [predictor.predict([record.image])[0] for record in test.images]
+    rows = [task.statistics(answer, truth) for answer, truth in zip(answers, test.truth, strict=True)]
+    theirs = pd.concat([test.images.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
+    ours = best.table[best.table["split"] == TEST].reset_index(drop=True)
+    return evaluation.difference(task, theirs, ours, settings.evaluation)
+
+
+def deserves(settings: params.Params, task_name: str, difference: Difference) -> bool:
+    """Whether a difference is enough to become champion."""
+    direction = tasks.KINDS[settings.tasks[task_name].kind].objective.direction
+    enough = difference.favours if settings.evaluation.promote == "clearly_better" else difference.better
+    return enough(direction)
+
+
+def _objective(task: Any, table: pd.DataFrame) -> float:
+    value: float = task.summarise({name: table[name].to_numpy() for name in table})[task.objective.metric]
+    return value

@@ -1,0 +1,29 @@
+"""One image with everything known about it: what simulators and importers make and datasets store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Record:
+    """One image, its truth and its origin.
+
+    Attributes:
+        id: unique within a dataset; letters, digits, ``_``, ``-`` and ``.`` only.
+        group: the acquisition it comes from (smear, movie, specimen, field); a group never straddles two splits.
+        image: (H, W) or (H, W, C), uint8, uint16 or float32.
+        fields: truth that is an array. The names in use: ``labels`` (H, W) int32 instance ids, ``species`` (N + 1,) uint8
+            species of each instance id (entry 0 unused), ``fluorescence`` (H, W), ``positions`` (N, 2) float64 x and y in px,
+            ``clean`` (H, W) float32.
+        row: what is a number or a word (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): a row of ``index.csv``.
+    """
+
+    id: str
+    group: str
+    image: np.ndarray
+    fields: Mapping[str, np.ndarray] = field(default_factory=dict)
+    row: Mapping[str, object] = field(default_factory=dict)

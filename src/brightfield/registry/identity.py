@@ -1,0 +1,55 @@
+"""What makes two bundles the same: what they answer, not where or when they were made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from brightfield.errors import BrightfieldError
+
+BUNDLE_FILE = "bundle.json"
+NOT_COMPARED = ("provenance", "sha256")  # of bundle.json; the files behind the checksums are hashed themselves
+SUFFIXES = (".json", ".safetensors", ".onnx")
+LEFT_OUT = ("run.json",)  # names a run of the server at hand
+
+
+def files(folder: Path) -> Iterator[Path]:
+    """What answers need, by name: no pickle, no history, nothing that someone put beside it.
+
+    Raises:
+        BrightfieldError: the folder holds no bundle.
+    """
+    if not (folder / BUNDLE_FILE).is_file():
+        raise BrightfieldError(f"There is no bundle in {folder}: {BUNDLE_FILE} is missing. Make it with `dvc repro`.")
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and file.suffix in SUFFIXES and file.name not in LEFT_OUT:
+            yield file
+
+
+def bundle_hash(folder: Path) -> str:
+    """SHA-256 of a bundle's description and weights, without its provenance.
+
+    Raises:
+        BrightfieldError: the folder holds no bundle, or a damaged one.
+    """
+    digest = hashlib.sha256()
+    for file in files(folder):
+        content = _description(file) if file.name == BUNDLE_FILE else _bytes(file)
+        digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _description(file: Path) -> str:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        kept = {key: value for key, value in content.items() if key not in NOT_COMPARED}
+    except (ValueError, AttributeError) as error:
+        raise BrightfieldError(f"{file} is damaged ({error}). Make it again with `dvc repro`.") from error
+    return json.dumps(kept, sort_keys=True)
+
+
+def _bytes(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -1,0 +1,83 @@
+"""What a model answers, and what the truth looks like: validated numpy, no torch.
+
+Coordinates: (0, 0) is the centre of the first pixel, x is the column, y the row; units are pixels unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+def _expect(condition: bool, what: str, came: object) -> None:
+    if not condition:
+        raise ValueError(f"{what}, got {came}")
+
+
+@dataclass(frozen=True)
+class Label:
+    """One image, one class: the probability of the positive class, in [0, 1] (exactly 0 or 1 for truth)."""
+
+    probability: float
+
+    def __post_init__(self) -> None:
+        _expect(0.0 <= self.probability <= 1.0, "a probability lies in [0, 1]", self.probability)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Positions in one frame.
+
+    Attributes:
+        positions: (N, 2) float64, columns x and y in pixels.
+        quality: (N,) float64 in [0, 1], 1 for truth.
+    """
+
+    positions: npt.NDArray[np.float64]
+    quality: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        _expect(self.positions.ndim == 2 and self.positions.shape[1] == 2, "positions are (N, 2)", self.positions.shape)
+        _expect(self.quality.shape == (len(self.positions),), "one quality a position", self.quality.shape)
+        _expect(bool(np.isfinite(self.positions).all()), "positions are finite", self.positions)
+
+    @classmethod
+    def exact(cls, positions: npt.ArrayLike) -> Points:
+        """Truth: (N, 2) positions of quality 1."""
+        array = np.asarray(positions, dtype=np.float64).reshape(-1, 2)
+        return cls(array, np.ones(len(array)))
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """A class and an instance for each pixel of one image.
+
+    Attributes:
+        classes: (H, W) uint8, index into the task's class names; 0 is background.
+        instances: (H, W) int32, 0 is background, 1... number the cells.
+    """
+
+    classes: npt.NDArray[np.uint8]
+    instances: npt.NDArray[np.int32]
+
+    def __post_init__(self) -> None:
+        _expect(self.classes.ndim == 2, "a class map is (H, W)", self.classes.shape)
+        _expect(self.classes.shape == self.instances.shape, "classes and instances share a shape", self.instances.shape)
+        _expect(self.classes.dtype == np.uint8, "classes are uint8", self.classes.dtype)
+        _expect(self.instances.dtype == np.int32, "instances are int32", self.instances.dtype)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image as an answer: (H, W) float32 in the intensity units of the input."""
+
+    pixels: npt.NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        _expect(self.pixels.ndim == 2, "a picture is (H, W)", self.pixels.shape)
+        _expect(self.pixels.dtype == np.float32, "a picture is float32", self.pixels.dtype)
+
+
+Result = Label | Points | ClassMap | Picture

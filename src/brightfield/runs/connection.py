@@ -1,0 +1,148 @@
+"""Where MLflow is: a client that is known to answer, or one clear error within seconds.
+
+MLflow is imported inside the functions: importing it takes seconds, and the command line should start without it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote, urlsplit
+
+from filelock import FileLock, Timeout
+
+from brightfield.errors import BrightfieldError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+VARIABLE = "MLFLOW_TRACKING_URI"
+DEFAULT_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder opens
+PREFLIGHT_S = 2.5  # MLflow's own retries go on for four minutes
+INITIALISE_S = 300.0  # how long to wait for another process that is creating the database
+_FILE_SCHEMES = ("", "file")
+
+_opened: dict[str, tuple[int, int]] = {}  # sqlite files this process has opened: device and inode
+
+
+def tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI``, or the local default; the path of a sqlite file is made absolute.
+
+    Absolute, because MLflow keeps one store for each URI: after a change of folder a relative one would still mean the
+    old file.
+
+    Raises:
+        BrightfieldError: the URI names a folder: MLflow no longer keeps runs in plain files.
+    """
+    uri = os.environ.get(VARIABLE, "").strip() or DEFAULT_URI
+    if urlsplit(uri).scheme in _FILE_SCHEMES:
+        raise BrightfieldError(
+            f"{VARIABLE} is {uri!r}, a folder, where MLflow no longer keeps runs. "
+            f"Unset it (runs then go to {DEFAULT_URI}), or give a database (sqlite:///...) or a server (http://...)."
+        )
+    database = sqlite_path(uri)
+    if database is None:
+        return uri
+    _, mark, options = uri.partition("?")
+    return f"sqlite:///{quote(database.as_posix(), safe='/:')}{mark}{options}"
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The absolute path of a ``sqlite:///`` URI's file, None for any other URI."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0])).absolute()
+
+
+def connect() -> MlflowClient:
+    """A client of :func:`tracking_uri` whose database exists, or whose server answers.
+
+    Raises:
+        BrightfieldError: the server does not answer within seconds, or the database cannot be used; says which it was.
+    """
+    uri = tracking_uri()
+    # Nothing about an unpublished experiment leaves the laboratory; read by MLflow when it is first imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    from mlflow import MlflowClient
+
+    database = sqlite_path(uri)
+    if database is not None:
+        _open_database(uri, database)
+    elif urlsplit(uri).scheme in ("http", "https"):
+        _preflight(uri)
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def _open_database(uri: str, database: Path) -> None:
+    """Create the database if need be, one process at a time: several that do it together break it for good."""
+    if uri in _opened:
+        if not database.is_file() or _identity(database) != _opened[uri]:
+            raise BrightfieldError(f"{database} was deleted or replaced while in use. Start this program again.")
+        return
+    if not database.parent.is_dir():
+        raise BrightfieldError(
+            f"MLflow's database needs the folder {database.parent}. Create it, or change {VARIABLE}."
+        )
+    lock = f"{database}.lock"
+    try:
+        with FileLock(lock, timeout=INITIALISE_S):
+            _first_query(uri, database)
+    except Timeout as error:
+        raise BrightfieldError(
+            f"Another process has held {lock} for {INITIALISE_S:.0f} s. End it, or delete that file if none is running."
+        ) from error
+    except OSError as error:
+        raise BrightfieldError(f"MLflow cannot use {database}: {error}. Mend that, or change {VARIABLE}.") from error
+    _opened[uri] = _identity(database)
+
+
+def _first_query(uri: str, database: Path) -> None:
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client.search_experiments(max_results=1)
+        client.search_registered_models(max_results=1)  # the registry opens the file a second time
+    except (MlflowException, SQLAlchemyError) as error:
+        raise BrightfieldError(
+            f"MLflow cannot use the database {database}: {_first_line(error)} "
+            f"If another version of MLflow made it, run `mlflow db upgrade {uri}`; otherwise move the file away."
+        ) from error
+
+
+def _identity(database: Path) -> tuple[int, int]:
+    status = database.stat()
+    return status.st_dev, status.st_ino
+
+
+def _preflight(uri: str) -> None:
+    """Ask the server whether it is there, with the credentials and certificates MLflow will use, without retries."""
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    advice = f"The variable {VARIABLE} decides which server is used; without it runs go to {DEFAULT_URI}."
+    shown = _without_password(uri)
+    try:
+        credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
+        answer = http_request(  # type: ignore[no-untyped-call]
+            credentials, "/health", "GET", timeout=PREFLIGHT_S, max_retries=0, raise_on_status=False
+        )
+    except Exception as error:  # requests, urllib3, MLflow and credential plug-ins each raise their own
+        reason = _first_line(error)
+        raise BrightfieldError(f"The MLflow server {shown} does not answer: {reason} Start it. {advice}") from error
+    body = answer.text[:200].strip()
+    if answer.status_code >= 500 or (answer.status_code == 403 and "host" in body.lower()):
+        raise BrightfieldError(f"The MLflow server {shown} answers {answer.status_code}: {body!r}. Mend it. {advice}")
+
+
+def _without_password(uri: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _first_line(error: BaseException) -> str:
+    text = _without_password(str(error).strip().partition("\n")[0]) or type(error).__name__
+    return text if text.endswith(".") else f"{text}."

@@ -1,0 +1,157 @@
+"""Fluorescent cells with little light, and the same without noise.
+
+A scene is a sum of nuclei (irregular ellipses) and rods of log-normal brightness with texture and puncta, blurred by the point-spread
+function, over a haze of light from out of focus. The clean image is the mean of the noisy one: both are in camera counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+
+from brightfield.params import DenoiseSimulation
+from brightfield.records import Record
+from brightfield.simulate.optics import Camera, Real, illumination, log_uniform, pixel_response, smooth_field
+
+NUCLEUS_RADIUS_PX = (8.0, 30.0)
+NUCLEUS_ASPECT = (1.0, 2.0)
+ROD_RADIUS_PX = (3.0, 6.0)
+ROD_ASPECT = (3.0, 8.0)
+RODS = 0.35  # share of the fields with rods among or instead of nuclei
+COVER = (0.08, 0.45)  # of the field, before cells overlap
+OUTLINE = 0.10  # relative amplitude of the outline's first harmonic; the n-th has 1/n of it
+STACKED = 0.03  # share of the cells that may lie on others
+BRIGHTNESS_SIGMA = 0.35  # of the logarithm, from cell to cell
+TEXTURE = (0.05, 0.40)  # relative standard deviation inside a cell
+PUNCTA = (0.0, 0.006)  # per pixel of cell
+PSF_SIGMA_PX = (1.0, 2.0)
+HAZE = (0.05, 0.35)  # light from out of focus, relative to the light in focus
+HAZE_SIGMA_PX = 12.0
+BACKGROUND = (0.01, 0.08)  # autofluorescence and stray light, relative to the peak
+READ_NOISE = (1.0, 2.2)  # electrons, of an sCMOS or a good CCD
+ELECTRONS_PER_COUNT = (0.2, 0.5)
+OFFSET = (90.0, 130.0)  # counts
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: a disc stretched along its angle, with an irregular outline; lengths in px."""
+
+    x: float
+    y: float
+    radius: float
+    aspect: float
+    angle: float
+    brightness: float
+    rod: bool
+
+
+def count(params: DenoiseSimulation) -> int:
+    """How many images :func:`simulate` gives."""
+    return params.images
+
+
+def simulate(params: DenoiseSimulation, rng: np.random.Generator) -> Iterator[Record]:
+    """Fields, each an acquisition of its own.
+
+    Yields:
+        Records with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the same camera shows
+        on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
+    """
+    shape = (params.size_px, params.size_px)
+    for k, field_rng in enumerate(rng.spawn(params.images)):
+        peak = log_uniform(*params.peak_electrons, field_rng)
+        electrons = peak * draw_scene(shape, field_rng)
+        camera = Camera(
+            electrons_per_count=field_rng.uniform(*ELECTRONS_PER_COUNT),
+            offset=field_rng.uniform(*OFFSET),
+            read_noise=field_rng.uniform(*READ_NOISE),
+            row_noise=0.1,
+        )
+        image = camera.expose(electrons, field_rng, pixel_response(shape, field_rng))
+        clean = camera.expected_counts(electrons).astype(np.float32)
+        name = f"field{k:04d}"
+        yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
+
+
+def draw_scene(shape: tuple[int, int], rng: np.random.Generator) -> Real:
+    """The light of one field, (H, W) float32, 1 at its 99.5th percentile."""
+    cells = _draw_cells(shape, rng)
+    texture = rng.uniform(*TEXTURE) * smooth_field(shape, log_uniform(1.5, 5, rng), rng)
+    sharp, inside = np.zeros(shape, np.float32), np.zeros(shape, bool)
+    for cell in cells:
+        _paint(sharp, inside, cell, rng)
+    sharp = sharp * np.clip(1 + texture, 0.1, None)
+    puncta = inside & (rng.random(shape) < rng.uniform(*PUNCTA))
+    psf = rng.uniform(*PSF_SIGMA_PX)
+    # a spot of a few times its cell's brightness after the blur
+    sharp = sharp + puncta * sharp * rng.exponential(1.5, shape) * 2 * np.pi * psf**2
+    light = gaussian_filter(sharp, psf, mode="nearest")
+    light += rng.uniform(*HAZE) * gaussian_filter(sharp, HAZE_SIGMA_PX, mode="nearest")
+    light = light / np.percentile(light, 99.5) + rng.uniform(*BACKGROUND)
+    return (light / np.percentile(light, 99.5) * illumination(shape, rng)).astype(np.float32)
+
+
+def _draw_cells(shape: tuple[int, int], rng: np.random.Generator) -> list[Cell]:
+    """Cells for a random share of the field, all of about one size; some overlap a little, as in a projection."""
+    typical = log_uniform(NUCLEUS_RADIUS_PX[0] * 1.15, NUCLEUS_RADIUS_PX[1] / 1.15, rng)
+    rods = rng.uniform(0.3, 1.0) if rng.uniform() < RODS else 0.0
+    target = rng.uniform(*COVER) * shape[0] * shape[1]
+    cells: list[Cell] = []
+    discs = np.empty((0, 3))  # x, y and radius of a disc of a little less than each cell's area
+    covered = 0.0
+    while covered < target:
+        cell = _draw_cell(shape, typical, bool(rng.uniform() < rods), rng)
+        covered += 4 * cell.radius**2 * cell.aspect if cell.rod else np.pi * cell.radius**2
+        reach = 0.8 * cell.radius * np.sqrt(cell.aspect if cell.rod else 1.0)
+        distances = np.hypot(discs[:, 0] - cell.x, discs[:, 1] - cell.y)
+        if bool((distances > discs[:, 2] + reach).all()) or rng.uniform() < STACKED:
+            cells.append(cell)
+            discs = np.vstack([discs, (cell.x, cell.y, reach)])
+    return cells
+
+
+def _draw_cell(shape: tuple[int, int], typical: float, rod: bool, rng: np.random.Generator) -> Cell:
+    radius = rng.uniform(*ROD_RADIUS_PX) if rod else typical * rng.lognormal(0, 0.15)
+    return Cell(
+        x=rng.uniform(0, shape[1] - 1),
+        y=rng.uniform(0, shape[0] - 1),
+        radius=radius if rod else float(np.clip(radius, *NUCLEUS_RADIUS_PX)),
+        aspect=rng.uniform(*(ROD_ASPECT if rod else NUCLEUS_ASPECT)),
+        angle=rng.uniform(0, np.pi),
+        brightness=rng.lognormal(0, BRIGHTNESS_SIGMA),
+        rod=rod,
+    )
+
+
+def _paint(light: Real, inside: npt.NDArray[np.bool_], cell: Cell, rng: np.random.Generator) -> None:
+    """Add one cell: bright where it is thick."""
+    long, wide = (
+        (cell.radius * cell.aspect, cell.radius)
+        if cell.rod
+        else (
+            cell.radius * np.sqrt(cell.aspect),
+            cell.radius / np.sqrt(cell.aspect),
+        )
+    )
+    reach = 1.4 * long + 2
+    rows = slice(max(0, int(cell.y - reach)), int(cell.y + reach) + 2)
+    columns = slice(max(0, int(cell.x - reach)), int(cell.x + reach) + 2)
+    y, x = np.mgrid[rows, columns][:, : light.shape[0] - rows.start, : light.shape[1] - columns.start]
+    cos, sin = np.cos(cell.angle), np.sin(cell.angle)
+    along, across = cos * (x - cell.x) + sin * (y - cell.y), -sin * (x - cell.x) + cos * (y - cell.y)
+    if cell.rod:  # distance to the rod's axis, in units of its radius
+        relative = np.hypot(np.maximum(abs(along) - (long - wide), 0), across) / wide
+    else:
+        theta = np.arctan2(across / wide, along / long)
+        relative = np.hypot(along / long, across / wide)
+        for n in range(2, 6):
+            relative = relative * (1 + OUTLINE / n * rng.normal() * np.cos(n * theta + rng.uniform(0, 2 * np.pi)))
+    thickness = np.sqrt(np.clip(1 - relative**2, 0, None))
+    height = thickness if cell.rod else thickness**0.35  # nuclei in culture are flat
+    light[rows, columns] += cell.brightness * height
+    inside[rows, columns] |= height > 0

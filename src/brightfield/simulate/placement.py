@@ -1,0 +1,261 @@
+"""Where rod-shaped bacteria lie on a surface without lying on each other.
+
+A rod has a centre, an angle, a curvature and an S-bend. Discs along its axis stand for it; where discs of two rods overlap they push
+each other apart, and the pushes are projected by least squares on the few numbers that describe a rod, so it stays a smooth rod
+however hard it is pushed. Rods start short and thin and grow while they are pushed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from brightfield.simulate.optics import smooth_field
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
+
+MARGIN_UM = 2.5  # rods are placed this far beyond the field, so that its edges look like its middle
+ITERATIONS = 120
+REFRESH = 5  # iterations between searches for neighbours
+SKIN_UM = 0.3  # discs this close are neighbours, too: they may touch before the next search
+DISC_SPACING = 0.9  # between the discs of a rod, in radii
+MAX_LENGTH_UM = 12.0
+MAX_CURVATURE = 0.25  # per um
+MAX_S_BEND = 0.12  # per um^2
+RELAXATION = 0.985  # what is left of a forced bend after an iteration
+ALLOWED_OVERLAP = 0.25  # of a width: rods that overlap by more at the end are taken away
+DIRECTOR_GRID = 64  # points a side of the field that tells Myxococcus where to point
+CLUSTER_PER_UM2 = 2 / 900  # clusters of E. coli
+
+
+@dataclass(frozen=True)
+class Species:
+    """One kind of rod. Means come with standard deviations; um unless said otherwise."""
+
+    code: int
+    width: tuple[float, float]
+    length: tuple[float, float]
+    curvature: float  # standard deviation of the resting curvature, per um
+    flexibility: float  # how readily it bends when pushed, relative
+    refraction: float  # refractive index above the medium's
+    absorption: float  # per um
+
+
+MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.02, 1.0, refraction=0.038, absorption=0.05)
+E_COLI = Species(2, (0.95, 0.07), (2.6, 0.6), 0.0, 0.08, refraction=0.045, absorption=0.07)
+SPECIES = {species.code: species for species in (MYXOCOCCUS, E_COLI)}
+
+
+@dataclass(frozen=True)
+class Rod:
+    """One bacterium: everything closer than ``radius_um`` to the polygon ``axis``, (K, 2) x and y in um."""
+
+    species: int
+    radius_um: float
+    axis: Floats
+
+
+@dataclass
+class _Crowd:
+    """Rods by column; ``owner`` and ``station`` describe the discs: whose, and where along the axis from -0.5 to 0.5."""
+
+    species: Integers
+    centre: Floats  # (N, 2)
+    angle: Floats
+    rest: Floats  # resting curvature
+    curvature: Floats
+    s_bend: Floats
+    length: Floats  # of the axis: without the caps
+    radius: Floats
+    owner: Integers
+    station: Floats
+
+    def total(self, values: Floats) -> Floats:
+        """The sum over the discs of each rod."""
+        return np.bincount(self.owner, values, len(self.radius))
+
+
+@dataclass(frozen=True)
+class _Discs:
+    """The discs at one moment, and how each moves when its rod's numbers change."""
+
+    position: Floats  # (M, 2)
+    along: Floats  # distance from the rod's middle
+    bow: Floats  # sideways shift for a unit of curvature
+    wave: Floats  # sideways shift for a unit of S-bend
+    cos: Floats
+    sin: Floats
+
+
+def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> list[Rod]:
+    """Fill a square field.
+
+    Args:
+        size_um: side of the field; rods also lie up to ``MARGIN_UM`` beyond it.
+        covers: share of the area that each species (its code) should cover, before those that do not fit are taken away.
+        rng: the source of everything random.
+
+    Returns:
+        Rods that overlap by at most a quarter of a width.
+    """
+    crowd = _scatter(size_um, covers, rng)
+    if not len(crowd.radius):
+        return []
+    for iteration in range(ITERATIONS):
+        growth = min(1.0, 0.2 + 0.8 * iteration / (0.6 * ITERATIONS))
+        girth = min(1.0, 0.6 + 0.4 * iteration / (0.5 * ITERATIONS))
+        discs = _discs(crowd, growth)
+        if iteration % REFRESH == 0:
+            near = _near(crowd, discs.position, SKIN_UM)
+        _push(crowd, discs, girth, near)
+    position = _discs(crowd, 1.0).position
+    removed = _crushed(crowd, position)
+    return [
+        Rod(int(crowd.species[i]), float(crowd.radius[i]), position[crowd.owner == i])
+        for i in range(len(crowd.radius))
+        if i not in removed
+    ]
+
+
+def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> _Crowd:
+    """Rods of every species at their first positions."""
+    area = (size_um + 2 * MARGIN_UM) ** 2
+    places = {MYXOCOCCUS.code: _Swarm(size_um, rng), E_COLI.code: _Clusters(size_um, rng)}
+    rows: list[tuple[float, ...]] = []
+    for code, cover in covers.items():
+        species, covered = SPECIES[code], 0.0
+        while covered < cover * area:
+            width = rng.normal(*species.width)
+            length = float(np.clip(rng.normal(*species.length), 1.5 * width, MAX_LENGTH_UM))
+            x, y, angle = places[code].draw(rng)
+            rows.append((code, x, y, angle, rng.normal(0, species.curvature), length - width, width / 2))
+            covered += length * width - (1 - np.pi / 4) * width**2
+    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
+    code_, x_, y_, angle_, rest, axis, radius = table.T
+    n_discs = np.maximum(3, np.ceil(axis / (radius * DISC_SPACING)).astype(int) + 1)
+    return _Crowd(
+        species=code_.astype(np.intp),
+        centre=np.stack([x_, y_], axis=1),
+        angle=angle_.copy(),
+        rest=rest,
+        curvature=rest.copy(),
+        s_bend=np.zeros(len(table)),
+        length=axis,
+        radius=radius,
+        owner=np.repeat(np.arange(len(table)), n_discs),
+        station=np.concatenate([np.linspace(-0.5, 0.5, n) for n in n_discs]) if len(table) else np.empty(0),
+    )
+
+
+class _Swarm:
+    """Myxococcus: rafts in which neighbours point the same way."""
+
+    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
+        self.size = size_um
+        shape = (DIRECTOR_GRID, DIRECTOR_GRID)
+        self.director = np.arctan2(smooth_field(shape, 8, rng), smooth_field(shape, 8, rng)) / 2
+        self.density = smooth_field(shape, 6, rng)
+        self.choices = int(rng.integers(1, 5))  # more choices, tighter rafts
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        candidates = rng.uniform(-MARGIN_UM, self.size + MARGIN_UM, (self.choices, 2))
+        cells = np.clip(candidates / self.size * DIRECTOR_GRID, 0, DIRECTOR_GRID - 1).astype(int)
+        best = int(np.argmax(self.density[cells[:, 1], cells[:, 0]]))
+        x, y = candidates[best]
+        return x, y, float(self.director[cells[best, 1], cells[best, 0]] + rng.normal(0, 0.25))
+
+
+class _Clusters:
+    """E. coli: small colonies and some loners, pointing anywhere."""
+
+    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
+        self.size = size_um
+        self.centres = rng.uniform(0, size_um, (max(1, int(CLUSTER_PER_UM2 * size_um**2)), 2))
+
+    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
+        if rng.uniform() < 0.8:
+            x, y = self.centres[rng.integers(len(self.centres))] + rng.normal(0, rng.uniform(2, 5), 2)
+        else:
+            x, y = rng.uniform(0, self.size, 2)
+        return x, y, rng.uniform(0, np.pi)
+
+
+def _discs(crowd: _Crowd, growth: float) -> _Discs:
+    """Where the discs are when the rods have grown to this share of their length."""
+    owner, count = crowd.owner, np.bincount(crowd.owner, minlength=len(crowd.radius))
+    along = crowd.station * (crowd.length * growth)[owner]
+    # bending neither moves a rod's centre of mass nor (S-bend) turns it
+    bow = along**2 / 2
+    bow -= (crowd.total(bow) / count)[owner]
+    wave = along**3 / 6
+    wave -= along * (crowd.total(wave * along) / np.maximum(crowd.total(along**2), 1e-9))[owner]
+    sideways = crowd.curvature[owner] * bow + crowd.s_bend[owner] * wave
+    forward = along - crowd.curvature[owner] ** 2 * along**3 / 12  # a bent axis keeps about its length
+    cos, sin = np.cos(crowd.angle)[owner], np.sin(crowd.angle)[owner]
+    position = crowd.centre[owner] + np.stack([cos * forward - sin * sideways, sin * forward + cos * sideways], axis=1)
+    return _Discs(position, along, bow, wave, cos, sin)
+
+
+def _near(crowd: _Crowd, position: Floats, skin_um: float) -> Integers:
+    """Pairs of discs (P, 2) of different rods that are at most ``skin_um`` from touching, had they all the largest radius."""
+    pairs = cKDTree(position).query_pairs(2 * crowd.radius.max() + skin_um, output_type="ndarray")
+    different: Integers = pairs[crowd.owner[pairs[:, 0]] != crowd.owner[pairs[:, 1]]]
+    return different
+
+
+def _contacts(pairs: Integers, position: Floats, radius: Floats) -> tuple[Integers, Floats, Floats]:
+    """The pairs that overlap (P, 2), their distance vectors (P, 2) and overlaps (P,) in um."""
+    between = position[pairs[:, 1]] - position[pairs[:, 0]]
+    overlap = radius[pairs].sum(axis=1) - np.hypot(*between.T)
+    touching = overlap > 0
+    return pairs[touching], between[touching], overlap[touching]
+
+
+def _push(crowd: _Crowd, discs: _Discs, girth: float, near: Integers) -> None:
+    """One iteration: overlapping discs move apart, as far as their rods' numbers allow."""
+    pairs, between, overlap = _contacts(near, discs.position, (crowd.radius * girth)[crowd.owner])
+    share = between * (overlap / (np.hypot(*between.T) + 1e-9) / 2)[:, None]
+    n = len(discs.position)
+    force = np.stack(
+        [np.bincount(pairs[:, 1], share[:, k], n) - np.bincount(pairs[:, 0], share[:, k], n) for k in (0, 1)], axis=1
+    )
+    hit = np.bincount(pairs.ravel(), minlength=n) > 0
+    touched = np.maximum(crowd.total(hit.astype(np.float64)), 1)
+    across = -force[:, 0] * discs.sin + force[:, 1] * discs.cos
+    crowd.centre += 0.54 * np.stack([crowd.total(force[:, k]) for k in (0, 1)], axis=1) / touched[:, None]
+    crowd.angle += 0.8 * np.clip(_fit(crowd, across, discs.along), -0.15, 0.15)
+    flexibility = np.array([SPECIES[code].flexibility for code in SPECIES])[crowd.species - 1]
+    bent = crowd.curvature + flexibility * 0.5 * np.clip(_fit(crowd, across, discs.bow), -0.05, 0.05)
+    waved = crowd.s_bend + flexibility * 0.5 * np.clip(_fit(crowd, across, discs.wave), -0.03, 0.03)
+    crowd.curvature = np.clip(crowd.rest + (bent - crowd.rest) * RELAXATION, -MAX_CURVATURE, MAX_CURVATURE)
+    crowd.s_bend = np.clip(waved * RELAXATION, -MAX_S_BEND, MAX_S_BEND)
+
+
+def _fit(crowd: _Crowd, push: Floats, mode: Floats) -> Floats:
+    """How much of one mode explains the pushes on each rod best (least squares; the floor keeps short rods calm)."""
+    return crowd.total(push * mode) / np.maximum(crowd.total(mode**2), 0.05)
+
+
+def _crushed(crowd: _Crowd, position: Floats) -> set[int]:
+    """The rods to take away so that none overlaps another by more than allowed: the most entangled first."""
+    radius = crowd.radius[crowd.owner]
+    pairs, _, overlap = _contacts(_near(crowd, position, 0.0), position, radius)
+    too_much = overlap > ALLOWED_OVERLAP * 2 * radius[pairs].min(axis=1)
+    entangled: dict[int, set[int]] = {}
+    for a, b in crowd.owner[pairs[too_much]]:
+        entangled.setdefault(int(a), set()).add(int(b))
+        entangled.setdefault(int(b), set()).add(int(a))
+    removed: set[int] = set()
+    while entangled:
+        worst = max(entangled, key=lambda rod: (len(entangled[rod]), rod))
+        removed.add(worst)
+        for other in entangled.pop(worst):
+            entangled[other].discard(worst)
+            if not entangled[other]:
+                del entangled[other]
+    return removed

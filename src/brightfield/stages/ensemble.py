@@ -1,0 +1,72 @@
+"""``brightfield ensemble NAME``: choose members and weights on validation, score the whole on test beside its members."""
+
+from __future__ import annotations
+
+from brightfield import bundle, ensembles, evaluation, layout, lineage, params, runs, tasks
+from brightfield.ensembles import Outputs
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import TEST, VALIDATION, Scores, Split
+from brightfield.files import whole_folder, write_json
+from brightfield.runs.syncing import write_reference
+
+
+def run(name: str) -> None:
+    """Build one entry of ``ensembles``."""
+    settings = params.load()
+    entry = params.entry(settings.ensembles, name, "ensemble")
+    task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
+    data = layout.prepared(entry.dataset)
+    members, baselines = candidates(settings, entry)
+    made_by = lineage.collect()
+    made_from = runs.DatasetRef(entry.dataset, data.as_posix(), lineage.data_hash(data), VALIDATION)
+    with (
+        runs.start(
+            entry.task,
+            name,
+            kind=entry.kind,
+            role="ensemble",
+            params={"ensemble": entry.model_dump(mode="json"), "candidates": members},
+            lineage=made_by,
+            dataset=made_from,
+        ) as started,
+        whole_folder(layout.ensemble(entry.task, name)) as folder,
+        whole_folder(layout.report(name)) as report,
+    ):
+        validation = Split.load(task, data, VALIDATION)
+        choice = ensembles.choose(task, validation, outputs_of(entry.task, members, validation), entry)
+        scores: dict[str, Scores] = {}
+        for split_name in evaluation.splits_to_score(data):
+            split = validation if split_name == VALIDATION else Split.load(task, data, split_name)
+            outputs = outputs_of(entry.task, [*members, *baselines], split)
+            scores[split_name] = evaluation.score(task, split, ensembles.mix(outputs, choice.weights))
+            if split_name == TEST:
+                test, rows = split, ensembles.compare(task, split, outputs, choice, baselines, settings.evaluation)
+        tables = {split_name: scored.table for split_name, scored in scores.items()}
+        metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        evaluation.write_report(report, task, test, scores, metrics)
+        described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
+        write_json(report / "ensemble.json", described)
+        sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
+        provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
+        bundle.write_ensemble(folder, name, entry.task, sources, provenance)
+        write_reference(started, folder)
+        started.log_params({"method": choice.method, "weights": choice.weights})
+        runs.log_evaluation(started, report)
+
+
+def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:
+    """Names of the models that may take part, and of the baselines they are shown beside."""
+    same_data = {n: m for n, m in settings.models.items() if m.task == entry.task and m.dataset == entry.dataset}
+    baselines = [n for n, m in same_data.items() if m.is_baseline]
+    members = [n for n, m in same_data.items() if not m.is_baseline and (entry.members == "all" or n in entry.members)]
+    if not members:
+        raise BrightfieldError(
+            f"The ensemble has no members: no trained model of task {entry.task!r} uses dataset {entry.dataset!r}."
+        )
+    return members, baselines
+
+
+def outputs_of(task_name: str, models: list[str], split: Split) -> Outputs:
+    """The activated outputs of models on a split, from ``predictions/``."""
+    ids = list(split.images.index["id"])
+    return {name: evaluation.read_activations(layout.predictions(task_name, name), split.name, ids) for name in models}

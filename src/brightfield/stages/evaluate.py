@@ -1,0 +1,34 @@
+"""``brightfield evaluate NAME``: score one model on validation, test and the shift suites."""
+
+from __future__ import annotations
+
+from brightfield import evaluation, layout, lineage, params, progress, runs
+from brightfield.evaluation import Split
+from brightfield.files import whole_folder
+from brightfield.predictor import Predictor
+
+
+def run(name: str) -> None:
+    """Evaluate one entry of ``models``."""
+    settings = params.load()
+    model = params.entry(settings.models, name, "model")
+    folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
+    predictor = Predictor.load(folder, settings.compute)
+    task = predictor.task
+    scores, test = {}, None
+    with whole_folder(layout.predictions(model.task, name)) as outputs, whole_folder(layout.report(name)) as report:
+        for split_name in evaluation.splits_to_score(data):
+            split = Split.load(task, data, split_name)
+            activated = [
+                predictor.activations([encoded])[0]
+                for encoded in progress.track(split.encoded, f"{name} on {split_name}", unit="image")
+            ]
+            evaluation.write_activations(outputs, split_name, split.images.index["id"], activated)
+            scores[split_name] = evaluation.score(task, split, activated)
+            test = split if split_name == evaluation.TEST else test
+        tables = {split_name: scored.table for split_name, scored in scores.items()}
+        metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        assert test is not None
+        evaluation.write_report(report, task, test, scores, metrics)
+    role: runs.Role = "baseline" if model.is_baseline else "member"
+    runs.log_evaluation(runs.reconcile(folder, model.task, name, role=role), layout.report(name))

@@ -1,0 +1,16 @@
+"""``brightfield simulate NAME``: fill ``data/raw/NAME`` with simulated images and their exact truth."""
+
+from __future__ import annotations
+
+from brightfield import layout, params, progress, simulate
+from brightfield.data import store
+from brightfield.files import whole_folder
+
+
+def run(name: str) -> None:
+    """Simulate one entry of ``simulations``."""
+    settings = params.entry(params.load().simulations, name, "simulation")
+    records = progress.track(simulate.simulate(settings), f"simulate {name}", simulate.count(settings), "image")
+    about = {"origin": "simulated", "parameters": settings.model_dump(mode="json")}
+    with whole_folder(layout.raw(name)) as folder:
+        store.write_raw(folder, records, about)

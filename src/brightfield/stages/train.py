@@ -1,0 +1,45 @@
+"""``brightfield train NAME``: fit one model, log every epoch to MLflow, write its bundle."""
+
+from __future__ import annotations
+
+from brightfield import bundle, layout, lineage, params, runs, tasks, training
+from brightfield.data.store import ImageSet
+from brightfield.files import whole_folder
+from brightfield.runs.syncing import write_reference
+
+
+def run(name: str) -> None:
+    """Train one entry of ``models``."""
+    settings = params.load()
+    model = params.entry(settings.models, name, "model")
+    task = tasks.build(model.kind, settings.tasks[model.task].settings)
+    data = layout.prepared(model.dataset)
+    train, validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
+    made_from = runs.DatasetRef(model.dataset, data.as_posix(), lineage.data_hash(data), "train")
+    made_by = lineage.collect()
+    role: runs.Role = "baseline" if model.is_baseline else "member"
+    parameters = {"model": model.model_dump(mode="json"), "settings": task.settings.model_dump(mode="json")}
+    with (
+        runs.start(
+            model.task, name, kind=model.kind, role=role, params=parameters, lineage=made_by, dataset=made_from
+        ) as started,
+        whole_folder(layout.model(model.task, name)) as folder,
+    ):
+        fitted = training.fit(
+            task,
+            model,
+            train,
+            validation,
+            settings.compute,
+            on_epoch=lambda epoch, metrics: started.log_metrics(metrics, epoch),
+            description=name,
+        )
+        provenance = {
+            "lineage": made_by.as_dict(),
+            "dataset": made_from.as_dict(),
+            "best_epoch": fitted.best_epoch,
+            "trained_images": len(train),
+        }
+        bundle.write(folder, name, model.task, task.settings, model, fitted.network, provenance)
+        fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+        write_reference(started, folder)

@@ -1,0 +1,207 @@
+"""The one interface: stages, tuner, ensembles, registry and dashboard know tasks by nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypedDict, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from brightfield import architectures, images, params
+from brightfield.data.augmenting import Augmenter
+from brightfield.metrics import Columns
+from brightfield.records import Record
+from brightfield.results import Result
+
+Settings = TypeVar("Settings", bound=params.TaskSettings)
+Answer = TypeVar("Answer", bound=Result)
+
+
+class Objective(NamedTuple):
+    """The one metric that chooses checkpoints, trials, ensemble members and champions."""
+
+    metric: str
+    direction: Literal["maximize", "minimize"]
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is better than ``b``; anything is better than nan."""
+        if np.isnan(a) or np.isnan(b):
+            return not np.isnan(a)
+        return a > b if self.direction == "maximize" else a < b
+
+
+class Sample(TypedDict):
+    """What a batch is stacked from: ``image`` (C, H, W) float32, ``target`` as the task encodes it."""
+
+    image: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An image as a network sees it.
+
+    Attributes:
+        tensor: (C, H, W) float32, mean 0 and standard deviation 1.
+        mean, std: of the image before, in its own units: ``tensor * std + mean`` undoes the normalisation.
+        shape: (H, W) of the image as it came.
+    """
+
+    tensor: Tensor
+    mean: float
+    std: float
+    shape: tuple[int, int]
+
+
+class Task(ABC, Generic[Settings, Answer]):
+    """A question about images: how they are encoded, how a network's output becomes an answer, and how good an answer is.
+
+    The way of an image: ``encode`` -> network -> ``activate`` (what ensembles average) -> ``decode`` -> a result.
+    """
+
+    objective: ClassVar[Objective]
+    augmentations: ClassVar[frozenset[str]]  # those that leave the truth true
+    tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    # --- truth and encoding -----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def truth(self, record: Record) -> Answer:
+        """The exact answer for a record.
+
+        Raises:
+            BrightfieldError: if the record has no truth.
+        """
+
+    def encode(self, image: np.ndarray) -> Encoded:
+        """(H, W) or (H, W, C) of any numeric type to what the network sees; training and prediction share it.
+
+        Raises:
+            BrightfieldError: if the image has channels the task does not take.
+        """
+        normalised, mean, std = images.normalise(self.prepare(image))
+        channels_first = normalised[None] if normalised.ndim == 2 else normalised.transpose(2, 0, 1)
+        return Encoded(torch.from_numpy(np.ascontiguousarray(channels_first)), mean, std, image.shape[:2])
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """The image in the channels and size the network takes, before it is normalised; by default one grey channel."""
+        return images.to_grey(image)
+
+    @abstractmethod
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """What the network's output is held against, in the geometry of ``encoded.tensor``."""
+
+    # --- networks ---------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def shape(self) -> architectures.Shape:
+        """Channels in and out, and the size of the input where it is fixed."""
+
+    def network(self, model: params.Model) -> nn.Module:
+        """The network or baseline of a model's entry, freshly initialised."""
+        return architectures.build(model.network, self.shape())
+
+    def dataset(
+        self, records: Iterable[Record], training: params.Training | None = None, seed: int = 0
+    ) -> EncodedImages:
+        """Samples for training (patches, augmented) or, without ``training``, whole images as they are.
+
+        Raises:
+            BrightfieldError: for an augmentation that would make this task's truth untrue.
+        """
+        return EncodedImages(self, records, training, seed)
+
+    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+        """Learn from the training samples what the loss needs (the share of classes); by default nothing."""
+        del samples, training
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """A scalar to be minimised."""
+
+    # --- answers ----------------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def activate(self, output: Tensor) -> Tensor:
+        """Network output to probabilities, heat maps or intensities: what ensembles average."""
+
+    @abstractmethod
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
+        """The answer for one image from its activated output (channels first)."""
+
+    @abstractmethod
+    def combine(self, results: Mapping[str, Answer]) -> pd.DataFrame:
+        """One table of the answers to several images, by name and in order: the CSV a user opens."""
+
+    # --- scores: numbers of one image, then their summary over many, so that everything can be bootstrapped ---------------
+
+    @abstractmethod
+    def statistics(self, predicted: Answer, truth: Answer) -> dict[str, float]:
+        """Numbers of one image: a row of ``images.csv``."""
+
+    @abstractmethod
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """Pooled metrics of many images; nan where undefined."""
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
+        """Class names and counts (rows are truth), or None where there are no classes."""
+        del columns
+        return None
+
+    def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
+        """Pooled metrics over images."""
+        table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
+        return self.summarise({name: table[name].to_numpy() for name in table})
+
+
+class EncodedImages(Dataset[Sample]):
+    """Records encoded once and kept in memory; training draws patches and augments them anew each time."""
+
+    def __init__(
+        self, task: Task[Any, Any], records: Iterable[Record], training: params.Training | None, seed: int
+    ) -> None:
+        self.encoded: list[Encoded] = []
+        self.targets: list[Tensor] = []
+        for record in records:
+            self.encoded.append(task.encode(record.image))
+            self.targets.append(task.target(record, self.encoded[-1]))
+        self.patch = training.patch_px if training else None
+        self.augment = Augmenter(training.augment, task.augmentations, seed) if training and training.augment else None
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __getitem__(self, i: int) -> Sample:
+        image, target = self.encoded[i].tensor, self.targets[i]
+        if self.patch is not None:
+            image, target = self._cut(image, target, self.patch)
+        if self.augment is not None:
+            image, target = self.augment(image, target)
+        return {"image": image, "target": target}
+
+    def _cut(self, image: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """A random square of both; images smaller than that are mirrored outwards first."""
+        image, target = _grow(image, side), _grow(target, side)
+        top = int(self.rng.integers(image.shape[-2] - side + 1))
+        left = int(self.rng.integers(image.shape[-1] - side + 1))
+        window = np.s_[..., top : top + side, left : left + side]
+        return image[window], target[window]
+
+
+def _grow(tensor: Tensor, side: int) -> Tensor:
+    height, width = tensor.shape[-2:]
+    if height >= side and width >= side:
+        return tensor
+    padding = [(0, 0)] * (tensor.ndim - 2) + [(0, max(0, side - height)), (0, max(0, side - width))]
+    return torch.from_numpy(np.pad(tensor.numpy(), padding, mode="symmetric"))

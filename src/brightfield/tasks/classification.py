@@ -1,0 +1,100 @@
+"""Is this crop the positive class?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, images, params
+from brightfield.errors import BrightfieldError
+from brightfield.metrics import Columns, classification
+from brightfield.records import Record
+from brightfield.results import Label
+from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
+
+
+class Classification(Task[params.ClassificationSettings, Label]):
+    """Two classes, one probability: that of the second class."""
+
+    objective = Objective("auc", "maximize")
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "rotate", "brightness", "colour", "noise", "blur"})
+    tileable = False
+
+    def __init__(self, settings: params.ClassificationSettings) -> None:
+        super().__init__(settings)
+        self.positive_weight = torch.tensor(1.0)
+
+    def truth(self, record: Record) -> Label:
+        """The label of the crop."""
+        if "label" not in record.row:
+            raise BrightfieldError(f"Image {record.id} has no label (column 'label', 0 or 1).")
+        return Label(float(record.row["label"]))  # type: ignore[arg-type]
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Grey or RGB as the task says, resized to the task's size (anti-aliased) if it has another."""
+        size, channels = self.settings.size_px, self.settings.channels
+        if channels == 1:
+            image = images.to_grey(image)
+        elif image.ndim == 2:
+            raise BrightfieldError(
+                f"This task takes RGB crops, got a grey image of {image.shape[1]}x{image.shape[0]} px."
+            )
+        if image.shape[:2] == (size, size):
+            return image
+        from skimage.transform import resize
+
+        return np.asarray(resize(image.astype(np.float32), (size, size), order=1, anti_aliasing=True))
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """0 or 1, shape (1,)."""
+        del encoded
+        return torch.tensor([self.truth(record).probability])
+
+    def shape(self) -> architectures.Shape:
+        """One logit."""
+        return architectures.Shape(self.settings.channels, 1, self.settings.size_px)
+
+    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+        """Weigh the positive class so that both count the same."""
+        positive = float(torch.stack(samples.targets).mean())
+        if training.balance_classes and 0 < positive < 1:
+            self.positive_weight = torch.tensor((1 - positive) / positive)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Binary cross-entropy."""
+        weight = self.positive_weight.to(output.device)
+        return F.binary_cross_entropy_with_logits(output, target, pos_weight=weight)
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Logit to probability."""
+        return torch.sigmoid(output)
+
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
+        """The probability, of shape (1,), as a label."""
+        del encoded
+        return Label(float(np.clip(activated[0], 0, 1)))
+
+    def combine(self, results: Mapping[str, Label]) -> pd.DataFrame:
+        """Columns image, probability (of the second class) and answer (a class name)."""
+        probability = [result.probability for result in results.values()]
+        answer = [self.settings.classes[int(p >= classification.THRESHOLD)] for p in probability]
+        return pd.DataFrame({"image": list(results), "probability": probability, "answer": answer})
+
+    def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
+        """Probability and truth."""
+        return classification.statistics(predicted, truth)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """AUC and the rest of :mod:`brightfield.metrics.classification`."""
+        return classification.summarise(columns)
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Images by class, at a probability of one half."""
+        return self.settings.classes, classification.confusion(columns)

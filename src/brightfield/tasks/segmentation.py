@@ -1,0 +1,124 @@
+"""Which pixel is background, cell body, cell contour, and which cell is it?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, params
+from brightfield.errors import BrightfieldError
+from brightfield.metrics import Columns, segmentation
+from brightfield.records import Record
+from brightfield.results import ClassMap
+from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
+
+BODY, CONTOUR = 1, 2
+FOREGROUND = 0.5  # probability of not being background
+
+
+class Segmentation(Task[params.SegmentationSettings, ClassMap]):
+    """Three classes; the contour class keeps touching cells apart, and a watershed gives it back to the cells."""
+
+    objective = Objective("mean_iou", "maximize")
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
+
+    def __init__(self, settings: params.SegmentationSettings) -> None:
+        super().__init__(settings)
+        self.class_weights: Tensor | None = None
+
+    def truth(self, record: Record) -> ClassMap:
+        """Instances, and the classes derived from them."""
+        if "labels" not in record.fields:
+            raise BrightfieldError(f"Image {record.id} has no labels (an instance map of its size).")
+        instances = np.asarray(record.fields["labels"], dtype=np.int32)
+        return ClassMap(classes_of(instances, self.settings.contour_px), instances)
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """Class indices, (H, W) int64."""
+        del encoded
+        return torch.from_numpy(self.truth(record).classes.astype(np.int64))
+
+    def shape(self) -> architectures.Shape:
+        """One grey channel in, a logit for each class out."""
+        return architectures.Shape(1, len(self.settings.classes))
+
+    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+        """Weigh classes by the inverse square root of their share: contours count more, yet stay thin."""
+        if not training.balance_classes:
+            return
+        counts = sum(torch.bincount(t.ravel(), minlength=len(self.settings.classes)) for t in samples.targets)
+        share = torch.as_tensor(counts).double() / torch.as_tensor(counts).sum()
+        weights = share.clamp(min=1e-4) ** -0.5
+        self.class_weights = (weights / (weights * share).sum()).float()
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy."""
+        weights = None if self.class_weights is None else self.class_weights.to(output.device)
+        return F.cross_entropy(output, target, weight=weights)
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Logits to probabilities of the classes."""
+        return torch.softmax(output, dim=-3)
+
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> ClassMap:
+        """The likeliest class of each pixel, and the cells: bodies grown over their contours by a watershed."""
+        del encoded
+        classes = activated.argmax(axis=0).astype(np.uint8)
+        return ClassMap(classes, instances_of(activated, classes, self.settings.min_area_px))
+
+    def combine(self, results: Mapping[str, ClassMap]) -> pd.DataFrame:
+        """Columns image, cells and the share of the image that they cover."""
+        cells = [len(np.unique(r.instances[r.instances > 0])) for r in results.values()]
+        cover = [float((r.instances > 0).mean()) for r in results.values()]
+        return pd.DataFrame({"image": list(results), "cells": cells, "cover": cover})
+
+    def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
+        """Pixel counts by class, matched cells."""
+        return segmentation.statistics(predicted, truth, len(self.settings.classes))
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """IoU, AP and the rest of :mod:`brightfield.metrics.segmentation`."""
+        return segmentation.summarise(columns, self.settings.classes)
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Pixels by class."""
+        return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes))
+
+
+def classes_of(instances: npt.NDArray[np.int32], contour_px: float) -> npt.NDArray[np.uint8]:
+    """Background 0, body 1, contour 2, from instances (H, W).
+
+    A cell's pixels within ``contour_px`` of anything else (between pixel centres) are contour: 2 px make it two pixels wide on
+    each side of cells that touch. The border of the image is not an edge of a cell.
+    """
+    padded = np.pad(instances, 1, mode="edge")
+    same = np.ones(instances.shape, bool)
+    for dy, dx in ((0, 1), (2, 1), (1, 0), (1, 2)):
+        same &= padded[dy : dy + instances.shape[0], dx : dx + instances.shape[1]] == instances
+    # pixels that touch another label are at distance 1 from it; the distance to them adds to that
+    inside = (ndimage.distance_transform_edt(same) if not same.all() else np.full(instances.shape, np.inf)) + 1.0
+    return np.where(instances == 0, 0, np.where(inside < contour_px + 1e-6, CONTOUR, BODY)).astype(np.uint8)
+
+
+def instances_of(
+    probabilities: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8], min_area_px: int
+) -> npt.NDArray[np.int32]:
+    """Cells (H, W) int32 from class probabilities (3, H, W): connected bodies are seeds, contours belong to the nearest."""
+    from skimage.segmentation import relabel_sequential, watershed
+
+    seeds, count = ndimage.label(classes == BODY)
+    if count == 0:
+        return np.zeros(classes.shape, np.int32)
+    foreground = (1 - probabilities[0] > FOREGROUND) | (seeds > 0)
+    cells = watershed(-probabilities[BODY], seeds, mask=foreground)
+    area = np.bincount(cells.ravel())
+    cells[(area < min_area_px)[cells]] = 0
+    return np.asarray(relabel_sequential(cells)[0], dtype=np.int32)

@@ -1,0 +1,121 @@
+"""Where are the beads in this frame?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, params
+from brightfield.errors import BrightfieldError
+from brightfield.metrics import Columns, tracking
+from brightfield.records import Record
+from brightfield.results import Points
+from brightfield.tasks.base import Encoded, Objective, Task
+
+HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
+BEAD_WEIGHT = 20.0  # pixels of beads are rare: without it the network answers that there are none
+
+
+class Tracking(Task[params.TrackingSettings, Points]):
+    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
+
+    objective = Objective("capped_error_px", "minimize")
+    # whole-pixel flips only: anything that resamples would move the bead against its heat map
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
+
+    def truth(self, record: Record) -> Points:
+        """The positions of the frame."""
+        if "positions" not in record.fields:
+            raise BrightfieldError(
+                f"Frame {record.id} has no positions, so it can be predicted on but not trained or tested on. "
+                "Import it again with --positions."
+            )
+        return Points.exact(record.fields["positions"])
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet."""
+        height, width = encoded.shape
+        y, x = np.ogrid[:height, :width]
+        heat = np.zeros((height, width), np.float32)
+        for px, py in self.truth(record).positions:
+            distance2 = (x - px) ** 2 + (y - py) ** 2
+            np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
+        return torch.from_numpy(heat)[None]
+
+    def shape(self) -> architectures.Shape:
+        """One grey channel in, one heat map out."""
+        return architectures.Shape(1, 1)
+
+    def loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """Cross-entropy against the heat map, pixels of beads weighted up; its minimum is the heat map itself."""
+        entropy = F.binary_cross_entropy_with_logits(output, target, reduction="none")
+        return ((1 + BEAD_WEIGHT * target) * entropy).mean()
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Logits to a heat map in [0, 1]."""
+        return torch.sigmoid(output)
+
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
+        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak."""
+        del encoded
+        heat = activated[0]
+        size = 2 * int(self.settings.separation_px / 2) + 1
+        peaks = np.argwhere((ndimage.maximum_filter(heat, size) == heat) & (heat >= self.settings.threshold))
+        positions = [_gaussian_centre(heat, int(y), int(x)) for y, x in peaks]
+        quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
+        return _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
+
+    def combine(self, results: Mapping[str, Points]) -> pd.DataFrame:
+        """Columns frame (its number in order), x, y, quality and image (its name): what trackpy links."""
+        tables = [
+            pd.DataFrame(
+                {"frame": i, "x": r.positions[:, 0], "y": r.positions[:, 1], "quality": r.quality, "image": name}
+            )
+            for i, (name, r) in enumerate(results.items())
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+    def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
+        """Counts and sums of errors."""
+        return tracking.statistics(predicted, truth, self.settings.tolerance_px)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
+        return tracking.summarise(columns)
+
+
+def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:
+    """The centre (x, y) of a Gaussian through the window around a peak.
+
+    A parabola fitted to the logarithm by least squares, weighted with the squared height because noise in the logarithm grows as
+    1 / height (Guo 2011, IEEE Signal Processing Magazine 28, 134). Where that fails the centroid is the answer.
+    """
+    top, left = max(0, y - HALF_WINDOW_PX), max(0, x - HALF_WINDOW_PX)
+    window = heat[top : y + HALF_WINDOW_PX + 1, left : x + HALF_WINDOW_PX + 1].astype(np.float64)
+    dy, dx = np.mgrid[: window.shape[0], : window.shape[1]].reshape(2, -1) + np.array([[top - y], [left - x]])
+    weight = np.maximum(window.ravel(), 1e-3)
+    design = np.stack([np.ones_like(weight), dx, dy, dx**2 + dy**2], axis=1)
+    _, bx, by, curvature = np.linalg.lstsq(design * weight[:, None], weight * np.log(weight), rcond=None)[0]
+    if curvature < 0:
+        ox, oy = -bx / (2 * curvature), -by / (2 * curvature)
+        if max(abs(ox), abs(oy)) <= 1.0:  # the peak is the highest pixel: its centre is near
+            return x + ox, y + oy
+    return x + float(np.average(dx, weights=weight)), y + float(np.average(dy, weights=weight))
+
+
+def _apart(positions: npt.NDArray[np.float64], quality: npt.NDArray[np.float64], separation: float) -> Points:
+    """Keep the best of any that are closer than ``separation``."""
+    kept: list[int] = []
+    for i in np.argsort(-quality, kind="stable"):
+        if all(np.hypot(*(positions[i] - positions[j])) >= separation for j in kept):
+            kept.append(int(i))
+    kept.sort()
+    return Points(positions[kept], quality[kept])
