@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import struct
 import zlib
@@ -16,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brightfield import images
+from brightfield.images import opening
 from brightfield.errors import BrightfieldError
 
 
@@ -155,8 +157,8 @@ def test_stacks_are_read_frame_by_frame(tmp_path: Path, stack: np.ndarray, optio
 def test_frames_of_a_stack_are_read_lazily(tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", stack, photometric="minisblack", compression="zlib")
     read: list[object] = []
-    once = images._page
-    monkeypatch.setattr(images, "_page", lambda page: (read.append(page), once(page))[1])
+    once = opening._page
+    monkeypatch.setattr(opening, "_page", lambda page: (read.append(page), once(page))[1])
     frames = images.frames([tmp_path / "movie.tif"])
     next(frames)
     next(frames)
@@ -171,12 +173,12 @@ def test_channels_are_not_taken_for_frames_or_colours(tmp_path: Path, stack: np.
 
 
 def test_folders_are_read_in_natural_order_with_unique_names(tmp_path: Path, grey: np.ndarray) -> None:
-    for i, name in enumerate(["f10.tif", "f9.png", "f9.tif", "f 1 (copy).png", ".hidden.png"]):
+    for i, name in enumerate(["f10.tif", "f9.png", "f9.tif", "f1 (copy).png", ".hidden.png"]):
         image = grey + np.uint16(i)
         images.write_png(tmp_path / name, image) if name.endswith("png") else images.write_tiff(tmp_path / name, image)
     (tmp_path / "Thumbs.db").write_bytes(b"x")
     named = dict(images.frames([tmp_path]))
-    assert list(named) == ["f_1_copy_", "f9", "f9_2", "f10"]
+    assert list(named) == ["f1_copy_", "f9", "f9_2", "f10"]
     np.testing.assert_array_equal(named["f9_2"], grey + np.uint16(2))
 
 
@@ -239,7 +241,10 @@ def _huge_png_bomb(path: Path) -> Path:
 
 
 def _tiff_bomb(path: Path) -> Path:
-    tifffile.imwrite(path / "a.tif", shape=(20_000, 20_000), dtype=np.uint8, compression="zlib", rowsperstrip=20_000)
+    tifffile.imwrite(path / "a.tif", np.zeros((64, 64), np.uint8), compression="zlib")
+    with tifffile.TiffFile(path / "a.tif", mode="r+") as tiff:
+        for name in ("ImageWidth", "ImageLength", "RowsPerStrip"):
+            tiff.pages[0].tags[name].overwrite(20_000)
     return path / "a.tif"
 
 
@@ -248,6 +253,18 @@ def _npy_bomb(path: Path) -> Path:
         np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": (10**5, 10**5)})
         file.truncate(10**10 + 128)  # sparse
     return path / "a.npy"
+
+
+def _missing_strips(path: Path) -> Path:
+    tifffile.imwrite(path / "a.tif", np.ones((64, 64), np.uint8), compression="zlib")
+    with tifffile.TiffFile(path / "a.tif", mode="r+") as tiff:
+        tiff.pages[0].tags["ImageLength"].overwrite(128)
+    return path / "a.tif"
+
+
+def _many_samples(path: Path) -> Path:
+    tifffile.imwrite(path / "a.tif", np.ones((20, 20, 30), np.uint8), photometric="minisblack", planarconfig="contig")
+    return path / "a.tif"
 
 
 def _line(path: Path) -> Path:
@@ -284,6 +301,8 @@ def _two_series(path: Path) -> Path:
         (_png_bomb, "a.png claims 12000 x 12000 pixels, expected at most 100,000,000"),
         (_huge_png_bomb, "a.png.*at most 100,000,000 pixels"),
         (_tiff_bomb, "a.tif claims 20000 x 20000 pixels, expected at most 100,000,000"),
+        (_missing_strips, "a.tif cannot be read as an image: a part of the pixels is missing"),
+        (_many_samples, "a.tif has 30 values a pixel"),
         (_npy_bomb, "a.npy claims 100000 x 100000 pixels, expected at most 100,000,000"),
         (_line, r"a.npy has shape \(10,\), expected \(height, width\)"),
         (_text_file, r"a.txt is not an image by its name, expected one that ends in .png, .jpg"),
@@ -347,8 +366,8 @@ def test_an_ome_header_cannot_point_to_other_files(tmp_path: Path, stack: np.nda
     uid = f'<TiffData FirstT="1" IFD="0"><UUID FileName="{tmp_path / "secret.tif"}">urn:uuid:1</UUID></TiffData>'
     header = (
         '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:2">'
-        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZTC" Type="uint16" SizeX="40" SizeY="24" SizeZ="1" '
-        f'SizeC="1" SizeT="2"><TiffData FirstT="0" IFD="0"/>{uid}</Pixels></Image></OME>'
+        '<Image ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYZTC" Type="uint16" SizeX="40" SizeY="24" '
+        f'SizeZ="1" SizeC="1" SizeT="2"><TiffData FirstT="0" IFD="0"/>{uid}</Pixels></Image></OME>'
     )
     tifffile.imwrite(tmp_path / "a.ome.tif", stack[1], description=header, metadata=None)
     try:
@@ -474,7 +493,7 @@ def test_stitching_the_tiles_of_an_image_gives_the_image(
 def test_neighbouring_tiles_share_the_overlap() -> None:
     columns = sorted({where[1].start for where in images.tiles((64, 200), 64, 16)})
     assert columns == [0, 45, 90, 136]
-    assert all(b - a <= 64 - 16 for a, b in zip(columns, columns[1:], strict=False))
+    assert all(b - a <= 64 - 16 for a, b in itertools.pairwise(columns))
 
 
 def test_blending_is_smooth_where_tiles_disagree() -> None:

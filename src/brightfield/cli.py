@@ -19,8 +19,12 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-STAGES = "Stages of the pipeline"
+STAGES, DATA, ANSWERS, REGISTRY = "Stages of the pipeline", "Your own data", "Answers", "Registry"
 NAME = Annotated[str, typer.Argument(metavar="NAME", help="An entry of params.yaml.")]
+
+
+tune_app = typer.Typer(help="Tune a model's numbers with Optuna.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(tune_app, name="tune")
 
 
 @app.callback()
@@ -79,6 +83,122 @@ def register(name: NAME) -> None:
     from brightfield.stages import register as stage
 
     stage.run(name)
+
+
+@app.command("import", rich_help_panel=DATA)
+def import_(
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="An entry of `tasks`: rbc, beads, bacteria, denoise, ...")
+    ],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder, or for beads a TIFF stack; see below.")],
+    name: Annotated[str, typer.Option("--name", help="What the dataset will be called.")],
+    group_pattern: Annotated[
+        str | None,
+        typer.Option(help="Regular expression whose one group finds the smear, movie or specimen in a file's name."),
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="Instead: a CSV with columns file and group.")] = None,
+    positions: Annotated[Path | None, typer.Option(help="For tracking: a CSV with columns frame, x, y.")] = None,
+    licence: Annotated[str, typer.Option(help="Of the images; kept with them.")] = "",
+) -> None:
+    """Bring in your own images: checked first, all or nothing, tracked by DVC, entered in params.yaml.
+
+    classification: a folder for each class (rbc: good/, bad/; subfolders name the kind of bad) of PNG or TIFF crops.
+
+    tracking: a folder of frames, a TIFF stack, or a folder of such movies; positions are optional.
+
+    segmentation: folders with image.tif, labels.tif and optionally fluorescence.tif, or parallel folders images/, labels/.
+
+    restoration: a folder of clean images (camera noise is added), or parallel folders clean/ and noisy/.
+    """
+    from brightfield import datasets
+
+    report = datasets.add(
+        task, source, name, group_pattern=group_pattern, groups_csv=groups, positions=positions, licence=licence
+    )
+    print(report)
+    print(f"Next: `brightfield use {name}` points the models of {task} to it, `dvc repro` trains them.")
+
+
+@app.command(rich_help_panel=DATA)
+def use(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="An entry of `datasets`.")],
+    model: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be given again.")] = None,
+) -> None:
+    """Point the models of a dataset's task to it (in params.yaml)."""
+    from brightfield import datasets
+
+    for path in datasets.use(dataset, model or ()):
+        print(f"{path}: {dataset}")
+
+
+@app.command(rich_help_panel=ANSWERS)
+def predict(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An entry of `tasks`.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, stacks or folders of them.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the answers.")],
+    model: Annotated[
+        str,
+        typer.Option(help="champion, another alias or version of the registry, a model's name, or a bundle's folder."),
+    ] = "champion",
+    pixel_size_um: Annotated[float | None, typer.Option(min=0, help="If it is not the task's own.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are there.")] = False,
+) -> None:
+    """Answer images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each."""
+    from brightfield import predicting
+
+    written = predicting.predict(task, paths, out, reference=model, overwrite=overwrite, pixel_size_um=pixel_size_um)
+    print(
+        f"{len(written)} files in {out}: " + ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
+    )
+
+
+@tune_app.command("run")
+def tune_run(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="An entry of `models` that has one in `spaces`.")],
+    trials: Annotated[int, typer.Option(min=1, help="Finished trials to reach, those of earlier calls included.")] = 20,
+) -> None:
+    """Run or go on with a study (TPE, pruned each epoch); Ctrl+C stops it, the same command goes on."""
+    from brightfield import tuning
+
+    tuning.tune(model, trials)
+
+
+@tune_app.command("adopt")
+def tune_adopt(model: Annotated[str, typer.Argument(metavar="MODEL", help="A model that was tuned.")]) -> None:
+    """Write the best trial into params.yaml as MODEL-tuned."""
+    from brightfield import tuning
+
+    name = tuning.adopt(model)
+    print(f"params.yaml has models.{name} now; `dvc repro` trains it.")
+
+
+@app.command(rich_help_panel=REGISTRY)
+def champions() -> None:
+    """The champion of every task, and how it became one."""
+    from brightfield import champions as table
+
+    print(table.as_text())
+
+
+@app.command(rich_help_panel=REGISTRY)
+def rollback(task: Annotated[str, typer.Argument(metavar="TASK", help="An entry of `tasks`.")]) -> None:
+    """Make the previous champion of a task champion again; a second time undoes it."""
+    from brightfield import registry
+
+    version = registry.roll_back(task)
+    print(f"{task}: champion is {version.model} (version {version.number}) again")
+
+
+@app.command(rich_help_panel=REGISTRY)
+def sync() -> None:
+    """Bring to MLflow what it lacks of models, reports and champions (after `dvc pull`, or when its database was lost)."""
+    from brightfield import champions as table
+    from brightfield import params
+    from brightfield.stages import register as stage
+
+    for task in params.load().tasks:
+        stage.run(task)
+    print(table.as_text())
 
 
 def main() -> None:

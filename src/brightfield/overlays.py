@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from brightfield.metrics.classification import THRESHOLD
 from brightfield.results import ClassMap, Label, Picture, Points, Result
 
 Canvas = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -37,7 +38,7 @@ GAP_PX = 6
 def overlay(image: npt.NDArray[Any], result: Result, truth: Result | None = None, scale: Scale = "auto") -> Canvas:
     """Draw an answer, and the truth when it is known, into an image.
 
-    - ``ClassMap``: classes as a tint, each instance with an outline in its own colour; true ones dashed black and white.
+    - ``ClassMap``: classes as a tint, instances with an outline each; true ones dashed black and white.
     - ``Points``: a cross at each position, to a fraction of a pixel; true positions as circles.
     - ``Label``: a green (positive) or red frame and the probability; the true class as a dashed frame inside it.
     - ``Picture``: the image and the answer side by side, and the truth as a third.
@@ -220,7 +221,7 @@ def _label(image: npt.NDArray[Any], result: Label, truth: Label | None, factor: 
 
 
 def _verdict(label: Label) -> Colour:
-    return GOOD if label.probability >= 0.5 else BAD
+    return GOOD if label.probability >= THRESHOLD else BAD
 
 
 def _dashed_frame(canvas: Canvas, colour: Colour, thickness: int) -> None:

@@ -32,7 +32,9 @@ class Served(PythonModel):
 
         self._predictor = Predictor.load(Path(context.artifacts["bundle"]))
 
-    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # MLflow would enforce hints
+    def predict(  # lists of images are taken as well, but MLflow would enforce any hint but this one
+        self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
         """Answer images.
 
         Args:
@@ -53,9 +55,7 @@ def _images(model_input: Iterable[Any]) -> list[np.ndarray]:
     images = [_as_image(np.asarray(image)) for image in model_input]
     for image in images:
         if image.ndim not in (2, 3):
-            raise ValueError(
-                f"expected images (H, W) or (H, W, C), one behind the other, got one of shape {image.shape}"
-            )
+            raise ValueError(f"expected images (H, W) or (H, W, C) in a row, got one of shape {image.shape}")
     return images
 
 

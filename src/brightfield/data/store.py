@@ -27,7 +27,8 @@ def write_images(path: Path, records: Iterable[Record]) -> pd.DataFrame:
     """Write records into one HDF5 file and return their index: columns id, group, height, width, then the records' own."""
     rows: list[dict[str, object]] = []
     seen: set[str] = set()
-    with h5py.File(path, "w", libver="latest") as file:
+    # built in memory and written by Python: HDF5 itself crashes the process when the disk is full
+    with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
         for record in records:
             if not ID.match(record.id) or record.id in seen:
                 raise ValueError(
@@ -39,6 +40,8 @@ def write_images(path: Path, records: Iterable[Record]) -> pd.DataFrame:
                 _write_array(group, name, np.asarray(array))
             height, width = record.image.shape[:2]
             rows.append({"id": record.id, "group": record.group, "height": height, "width": width, **record.row})
+        file.flush()
+        path.write_bytes(file.id.get_file_image())
     return pd.DataFrame(rows)
 
 

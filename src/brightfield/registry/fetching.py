@@ -8,7 +8,7 @@ from pathlib import Path
 from brightfield.errors import BrightfieldError
 from brightfield.registry.identity import BUNDLE_FILE, bundle_hash
 from brightfield.registry.versions import find
-from brightfield.runs.connection import tracking_uri
+from brightfield.runs.connection import shown, tracking_uri
 
 
 def fetch(task: str, reference: str, destination: Path) -> Path:
@@ -34,10 +34,10 @@ def fetch(task: str, reference: str, destination: Path) -> Path:
         try:
             download_artifacts(f"{version.uri}/artifacts/bundle", dst_path=place, tracking_uri=uri, registry_uri=uri)
         except (MlflowException, OSError) as error:
-            raise BrightfieldError(f"{version.uri} cannot be downloaded from {uri}: {error}") from error
+            raise BrightfieldError(f"{version.uri} cannot be downloaded from {shown(uri)}: {error}") from error
         arrived = next((file.parent for file in sorted(Path(place).rglob(BUNDLE_FILE))), None)
         if arrived is None or bundle_hash(arrived) != version.bundle_hash:
-            raise BrightfieldError(f"The files of {version.uri} at {uri} are not what was published.")
+            raise BrightfieldError(f"The files of {version.uri} at {shown(uri)} are not what was published.")
         try:
             arrived.replace(folder)
         except OSError:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +15,14 @@ from brightfield.errors import BrightfieldError
 from brightfield.registry.identity import bundle_hash, files
 from brightfield.registry.versions import Version, all_versions
 from brightfield.runs.connection import connect
-from brightfield.runs.recording import Role, Run
+from brightfield.runs.recording import Run
+from brightfield.runs.starting import Role
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SERVING = Path(__file__).parents[1] / "serving.py"
+ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # want a signature, and a pip, which uv does without
 REQUIREMENTS = (
     "brightfield",
     "mlflow",
@@ -78,13 +83,15 @@ def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: di
                 copy = served / file.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
-            pyfunc.save_model(
-                path=str(model),
-                python_model=str(SERVING),
-                artifacts={"bundle": str(served)},
-                pip_requirements=_requirements(),  # given, because MLflow would load the model to find them out
-                mlflow_model=Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id),
-            )
+            description = Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id)
+            with _errors_only(*ADVISERS):
+                pyfunc.save_model(
+                    path=str(model),
+                    python_model=str(SERVING),
+                    artifacts={"bundle": str(served)},
+                    pip_requirements=_requirements(),  # given, because MLflow would load the model to find them out
+                    mlflow_model=description,
+                )
             client.log_model_artifacts(logged.model_id, str(model))
     except BaseException:
         client.finalize_logged_model(logged.model_id, "FAILED")
@@ -92,6 +99,18 @@ def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: di
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
     return str(logged.model_id)
+
+
+@contextmanager
+def _errors_only(*loggers: str) -> Iterator[None]:
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in loggers}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
 
 
 def _requirements() -> list[str]:

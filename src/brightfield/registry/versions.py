@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brightfield.errors import BrightfieldError
-from brightfield.runs.connection import connect, tracking_uri
+from brightfield.runs.connection import connect, shown, tracking_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,7 +143,7 @@ def what_there_is(client: MlflowClient, task: str) -> str:
     """The end of an error: which references would have been understood."""
     models = sorted({known.model for known in all_versions(client, task)})
     if not models:
-        return f"Nothing is published for it at {tracking_uri()}; run `dvc repro` first."
+        return f"Nothing is published for it at {shown(tracking_uri())}; run `dvc repro` first."
     return f"Known models: {', '.join(models)}; aliases: {', '.join(sorted(aliases(client, task))) or 'none'}."
 
 

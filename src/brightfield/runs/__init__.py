@@ -3,7 +3,8 @@
 from brightfield.lineage import DatasetRef
 from brightfield.runs.connection import connect, tracking_uri
 from brightfield.runs.queries import history, search
-from brightfield.runs.recording import Role, Run, resume, start
+from brightfield.runs.recording import Run
+from brightfield.runs.starting import Role, resume, start
 from brightfield.runs.syncing import log_evaluation, reconcile, write_reference
 
 __all__ = [

@@ -23,6 +23,10 @@ DEFAULT_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folde
 PREFLIGHT_S = 2.5  # MLflow's own retries go on for four minutes
 INITIALISE_S = 300.0  # how long to wait for another process that is creating the database
 _FILE_SCHEMES = ("", "file")
+_SETTINGS = {  # of MLflow, unless the user has set them
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing about unpublished experiments leaves the laboratory
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # a bar for every two files drowns our own
+}
 
 _opened: dict[str, tuple[int, int]] = {}  # sqlite files this process has opened: device and inode
 
@@ -63,8 +67,8 @@ def connect() -> MlflowClient:
         BrightfieldError: the server does not answer within seconds, or the database cannot be used; says which it was.
     """
     uri = tracking_uri()
-    # Nothing about an unpublished experiment leaves the laboratory; read by MLflow when it is first imported.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     database = sqlite_path(uri)
@@ -125,7 +129,6 @@ def _preflight(uri: str) -> None:
     from mlflow.utils.rest_utils import http_request
 
     advice = f"The variable {VARIABLE} decides which server is used; without it runs go to {DEFAULT_URI}."
-    shown = _without_password(uri)
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
@@ -133,16 +136,21 @@ def _preflight(uri: str) -> None:
         )
     except Exception as error:  # requests, urllib3, MLflow and credential plug-ins each raise their own
         reason = _first_line(error)
-        raise BrightfieldError(f"The MLflow server {shown} does not answer: {reason} Start it. {advice}") from error
+        raise BrightfieldError(
+            f"The MLflow server {shown(uri)} does not answer: {reason} Start it. {advice}"
+        ) from error
     body = answer.text[:200].strip()
     if answer.status_code >= 500 or (answer.status_code == 403 and "host" in body.lower()):
-        raise BrightfieldError(f"The MLflow server {shown} answers {answer.status_code}: {body!r}. Mend it. {advice}")
+        raise BrightfieldError(
+            f"The MLflow server {shown(uri)} answers {answer.status_code}: {body!r}. Mend it. {advice}"
+        )
 
 
-def _without_password(uri: str) -> str:
+def shown(uri: str) -> str:
+    """The URI without a user and a password, for messages."""
     return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def _first_line(error: BaseException) -> str:
-    text = _without_password(str(error).strip().partition("\n")[0]) or type(error).__name__
+    text = shown(str(error).strip().partition("\n")[0]) or type(error).__name__
     return text if text.endswith(".") else f"{text}."

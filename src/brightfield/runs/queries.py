@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from brightfield.runs.connection import connect
-from brightfield.runs.recording import Role
+from brightfield.runs.starting import Role
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run as MlflowRun
 
-PAGE = 1000  # runs that one request may ask for at most is 50,000; the store slows down well before
+PAGE = 1000  # runs a request
 FIRST_COLUMNS = ("run_id", "task", "name", "role", "status", "start_time", "duration_s")
 
 

@@ -1,9 +1,7 @@
-"""One MLflow run and what is written to it, through a client of its own: MLflow's global state is never touched."""
+"""What is written to an MLflow run, through a client of its own: MLflow's global state is never touched."""
 
 from __future__ import annotations
 
-import contextlib
-import getpass
 import json
 import logging
 import math
@@ -14,21 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from brightfield.errors import BrightfieldError
-from brightfield.lineage import DatasetRef, Lineage
-from brightfield.runs.connection import connect, sqlite_path, tracking_uri
+from brightfield.lineage import DatasetRef
 
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
 
 Entry = TypeVar("Entry")
-Role = Literal["member", "baseline", "ensemble", "study", "trial"]
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
-RUN_FILE = "run.json"
 PARAMS_FOLDER = "params"
-LINEAGE_FILE = "lineage.json"
 VALUE_LIMIT = 6000  # characters of a parameter's value that MLflow keeps; it cuts the rest without a word
 TAG_LIMIT = 8000
 KEY_LIMIT = 250
@@ -36,9 +29,7 @@ DIGEST_LIMIT = 36  # an md5 with ".dir" behind it just fits
 METRICS_A_CALL = 1000  # MLflow's own limits for one request
 ENTRIES_A_CALL = 100
 UNTRACKED = "untracked"
-_FORBIDDEN = re.compile(
-    r"[^\w.\- ]"
-)  # MLflow refuses these in the name of a metric or parameter, on one system or another
+_FORBIDDEN = re.compile(r"[^\w.\- ]")  # in names of metrics and parameters, on one system or another
 
 _log = logging.getLogger(__name__)
 
@@ -69,16 +60,20 @@ class Run:
             return
         if kind is None:
             self.end("FINISHED")
-            return
-        try:
-            self.end("KILLED" if issubclass(kind, KeyboardInterrupt) else "FAILED")
-        except Exception:  # whatever broke the run matters more than MLflow's complaint about its end
-            _log.warning("MLflow could not be told that run %s has failed", self.id, exc_info=True)
+        else:
+            self.end_after(kind)
 
     def end(self, status: Status = "FINISHED") -> None:
         """Set the status and the end time. Leaving the ``with`` block later keeps them: a pruned trial stays KILLED."""
         self._client.set_terminated(self.id, status)
         self._ended = True
+
+    def end_after(self, error: type[BaseException]) -> None:
+        """End as KILLED (Ctrl+C) or FAILED; that MLflow cannot be told is logged, so that it does not hide the error."""
+        try:
+            self.end("KILLED" if issubclass(error, KeyboardInterrupt) else "FAILED")
+        except Exception:
+            _log.warning("MLflow could not be told that run %s has failed", self.id, exc_info=True)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Log figures of one step (an epoch). What is nan or infinite is left out: not every MLflow store can hold it.
@@ -168,113 +163,6 @@ class Run:
     def reference(self) -> dict[str, str]:
         """What ``run.json`` holds: ``run_id`` and ``experiment``."""
         return {"run_id": self.id, "experiment": self.experiment}
-
-
-def start(
-    task: str,
-    name: str,
-    *,
-    kind: str,
-    role: Role,
-    params: Mapping[str, Any],
-    lineage: Lineage,
-    dataset: DatasetRef | None = None,
-    tags: Mapping[str, str] | None = None,
-    parent_run_id: str | None = None,
-) -> Run:
-    """Start a run named ``name`` in the experiment named after the task.
-
-    Args:
-        kind: the task's kind, e.g. ``segmentation``.
-        params: nested parameters; logged under dotted names.
-        dataset: what it is trained on.
-        tags: further tags.
-        parent_run_id: the run this one stands under (a trial under its study).
-
-    Raises:
-        BrightfieldError: no MLflow server or database, see :func:`brightfield.runs.connection.connect`.
-    """
-    client = connect()
-    all_tags = {
-        "brightfield.model": name,
-        "brightfield.kind": kind,
-        "brightfield.role": role,
-        **_source_tags(lineage),
-        **({"mlflow.parentRunId": parent_run_id} if parent_run_id else {}),
-        **(tags or {}),
-    }
-    created = client.create_run(experiment_id(client, task), run_name=name, tags=all_tags)
-    run = Run(client, created.info.run_id, task)
-    try:
-        run.log_params(params)
-        run.log_json(lineage.as_dict(), LINEAGE_FILE)
-        if dataset is not None:
-            run.log_dataset(dataset)
-    except BaseException:
-        run.end("FAILED")
-        raise
-    return run
-
-
-def resume(run_id: str) -> Run | None:
-    """The run of that id, its status untouched until it is entered; None when the server has none, or a deleted one.
-
-    Raises:
-        BrightfieldError: no MLflow server or database.
-    """
-    from mlflow.exceptions import MlflowException
-
-    client = connect()
-    try:
-        found = client.get_run(run_id)
-        if found.info.lifecycle_stage == "deleted":
-            return None
-        experiment = client.get_experiment(found.info.experiment_id)
-    except MlflowException as error:
-        if error.error_code in (
-            "RESOURCE_DOES_NOT_EXIST",
-            "INVALID_PARAMETER_VALUE",
-        ):  # the latter: not an id of this server
-            return None
-        raise
-    return None if experiment.lifecycle_stage == "deleted" else Run(client, run_id, experiment.name)
-
-
-def experiment_id(client: MlflowClient, task: str) -> str:
-    """The id of the task's experiment, which is created when it is missing and restored when it was deleted."""
-    from mlflow.exceptions import MlflowException
-
-    found = client.get_experiment_by_name(task)
-    if found is None:
-        try:
-            return str(client.create_experiment(task, artifact_location=_artifact_location(task)))
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                raise
-            found = client.get_experiment_by_name(task)  # another process was quicker
-    if found is None:
-        raise BrightfieldError(f"MLflow neither has nor makes an experiment {task!r} at {tracking_uri()}.")
-    if found.lifecycle_stage == "deleted":
-        client.restore_experiment(found.experiment_id)
-    return str(found.experiment_id)
-
-
-def _artifact_location(task: str) -> str | None:
-    """For a sqlite file: beside it, whatever the current folder. A server knows where it keeps artifacts."""
-    database = sqlite_path(tracking_uri())
-    return None if database is None else (database.parent / "mlartifacts" / task).as_uri()
-
-
-def _source_tags(lineage: Lineage) -> dict[str, str]:
-    dirty = {True: "true", False: "false", None: "unknown"}[lineage.dirty]
-    tags = {"mlflow.source.name": "brightfield", "mlflow.source.type": "LOCAL", "brightfield.dirty": dirty}
-    if lineage.commit:
-        tags["mlflow.source.git.commit"] = lineage.commit
-    if lineage.branch:
-        tags["mlflow.source.git.branch"] = lineage.branch
-    with contextlib.suppress(OSError, KeyError):  # a container's user may have no name
-        tags["mlflow.user"] = getpass.getuser()
-    return tags
 
 
 def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:

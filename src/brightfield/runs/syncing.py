@@ -11,9 +11,11 @@ from typing import Any
 from brightfield.errors import BrightfieldError
 from brightfield.lineage import DatasetRef, Lineage
 from brightfield.runs.connection import connect
-from brightfield.runs.recording import RUN_FILE, Role, Run, metric_key, resume, start
+from brightfield.runs.recording import Run, metric_key
+from brightfield.runs.starting import Role, resume, start
 
 BUNDLE_FILE = "bundle.json"
+RUN_FILE = "run.json"
 HISTORY_FILE = "history.csv"
 REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
 EVALUATION = "evaluation"  # the run's folder that an evaluation fills

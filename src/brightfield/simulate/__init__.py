@@ -19,8 +19,8 @@ SIMULATORS: dict[str, ModuleType] = {"rbc": rbc, "beads": beads, "bacteria": bac
 def simulate(params: Simulation) -> Iterator[Record]:
     """The images of one simulation, group after group.
 
-    The same parameters give the same bytes. Group k does not depend on how many groups there are, so a larger simulation
-    begins with the smaller one.
+    The same parameters give the same bytes. Group k does not depend on how many groups there are, so a larger
+    simulation begins with the smaller one.
     """
     run: Callable[[Any, np.random.Generator], Iterator[Record]] = SIMULATORS[params.simulator].simulate
     return run(params, np.random.default_rng(params.seed))

@@ -71,11 +71,12 @@ def pixel_response(shape: Shape, rng: np.random.Generator, deviation: float = PI
 
 
 def illumination(shape: Shape, rng: np.random.Generator, vignette: float = VIGNETTE, tilt: float = TILT) -> Real:
-    """Uneven light: a quadratic vignette about a point near the middle plus a linear tilt; 1 at the brightest point but for the tilt."""
+    """Uneven light: a quadratic vignette, 1 at a point near the middle, plus a linear tilt."""
     y, x = _field_coordinates(shape)
     cx, cy = rng.uniform(-0.3, 0.3, 2)
     gx, gy = rng.normal(0, tilt, 2)
-    return 1 - 2 * vignette * ((x - cx) ** 2 + (y - cy) ** 2) + gx * x + gy * y
+    light: Real = 1 - 2 * vignette * ((x - cx) ** 2 + (y - cy) ** 2) + gx * x + gy * y
+    return light
 
 
 def dust(shape: Shape, rng: np.random.Generator) -> Real:
@@ -85,18 +86,26 @@ def dust(shape: Shape, rng: np.random.Generator) -> Real:
         cx, cy = rng.uniform(0, shape[1] - 1), rng.uniform(0, shape[0] - 1)
         radius = rng.uniform(*DUST_RADIUS_PX)
         strength = rng.uniform(-DUST_CONTRAST, DUST_CONTRAST)
-        reach = 3 * radius  # exp(-9): nothing is left
-        rows = slice(max(0, int(cy - reach)), int(cy + reach) + 2)
-        columns = slice(max(0, int(cx - reach)), int(cx + reach) + 2)
-        y, x = np.ogrid[rows, columns]
-        y, x = y[y[:, 0] < shape[0]], x[:, x[0] < shape[1]]
-        r = np.hypot(x - cx, y - cy) / radius
-        transmission[rows, columns] *= 1 + strength * np.cos(3 * np.pi * r) * np.exp(-(r**2))
+        box, dy, dx = around(shape, cx, cy, 3 * radius)  # exp(-9): nothing is left
+        r = np.hypot(dx, dy) / radius
+        transmission[box] *= 1 + strength * np.cos(3 * np.pi * r) * np.exp(-(r**2))
     return transmission
 
 
+def around(shape: Shape, x: float, y: float, reach: float) -> tuple[tuple[slice, slice], Real, Real]:
+    """The pixels near a point: a box that holds all within ``reach`` px, and how far (h, 1) below and (1, w) right of
+    the point they lie.
+    """
+    rows, columns = (
+        slice(max(0, int(np.floor(c - reach))), min(n, int(np.ceil(c + reach)) + 1))
+        for c, n in zip((y, x), shape, strict=True)
+    )
+    row, column = np.ogrid[rows, columns]
+    return (rows, columns), row - y, column - x
+
+
 def smooth_field(shape: Shape, sigma_px: float, rng: np.random.Generator) -> Real:
-    """White noise under a Gaussian of ``sigma_px``, scaled to mean 0 and standard deviation 1, (H, W) float32; its ends meet."""
+    """White noise under a Gaussian, scaled to mean 0 and deviation 1: (H, W) float32, opposite edges meet."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     frequencies = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
     sigma = min(sigma_px, min(shape))  # the lowest frequency survives, however wide the Gaussian
@@ -106,7 +115,8 @@ def smooth_field(shape: Shape, sigma_px: float, rng: np.random.Generator) -> Rea
     spectrum *= along_x
     spectrum[0, 0] = 0  # no mean
     field: Real = scipy.fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
-    return field / field.std()
+    field /= field.std()
+    return field
 
 
 def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:

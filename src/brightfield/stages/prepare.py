@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from brightfield import layout, params, progress
 from brightfield.data import auditing, splitting, store
 from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder, write_json
 
 
@@ -12,7 +15,7 @@ def run(name: str) -> None:
     """Prepare one entry of ``datasets``; stops where the audit finds what must be mended."""
     settings = params.entry(params.load().datasets, name, "dataset")
     raw = ImageSet.raw(layout.raw(name))
-    index = raw.index.copy()
+    index = labelled(raw.index, name)
     index["split"] = splitting.split_groups(
         list(index["group"]),
         validation=settings.validation,
@@ -20,10 +23,22 @@ def run(name: str) -> None:
         seed=settings.seed,
         strata=list(index["label"]) if "label" in index else None,
     )
-    found = auditing.audit(progress.track(raw, f"audit {name}", unit="image"), index)
+    known = ImageSet(raw.path, index)
+    found = auditing.audit(progress.track(known, f"audit {name}", unit="image"), index)
     for warning in found.warnings:
         print(f"warning: {warning}")
     found.raise_if_failed()
     with whole_folder(layout.prepared(name)) as folder:
         write_json(folder / "audit.json", found.as_dict())
-        store.write_prepared(folder, raw, index)
+        store.write_prepared(folder, known, index)
+
+
+def labelled(index: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows that have truth: frames imported without positions can only be predicted on."""
+    known = index[index["labelled"] == 1] if "labelled" in index else index
+    if known.empty:
+        raise BrightfieldError(
+            f"None of the {len(index)} images of {name!r} has truth, so nothing can be trained or tested on them. "
+            "Import them with it, or use `brightfield predict` on them."
+        )
+    return known.reset_index(drop=True)

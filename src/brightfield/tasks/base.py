@@ -73,6 +73,11 @@ class Task(ABC, Generic[Settings, Answer]):
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes by their index; none where a task has no classes."""
+        return []
+
     # --- truth and encoding -----------------------------------------------------------------------------------------
 
     @abstractmethod

@@ -31,6 +31,11 @@ class Classification(Task[params.ClassificationSettings, Label]):
         super().__init__(settings)
         self.positive_weight = torch.tensor(1.0)
 
+    @property
+    def class_names(self) -> list[str]:
+        """From the task's settings."""
+        return self.settings.classes
+
     def truth(self, record: Record) -> Label:
         """The label of the crop."""
         if "label" not in record.row:

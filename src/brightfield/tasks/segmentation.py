@@ -34,6 +34,11 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         super().__init__(settings)
         self.class_weights: Tensor | None = None
 
+    @property
+    def class_names(self) -> list[str]:
+        """From the task's settings."""
+        return self.settings.classes
+
     def truth(self, record: Record) -> ClassMap:
         """Instances, and the classes derived from them."""
         if "labels" not in record.fields:

@@ -5,23 +5,20 @@ A kind of task is one module with a function ``parts(request)`` and one line in 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import pandas as pd
 
 from brightfield import params
 from brightfield.data.importing import classification, restoration, segmentation, tracking
 from brightfield.data.importing.checks import Checker, Findings, Part, Request
 from brightfield.data.importing.grouping import Grouping
-from brightfield.data.store import write_images, write_index
+from brightfield.data.store import write_raw
 from brightfield.errors import BrightfieldError
-from brightfield.params import Kind, Task
+from brightfield.files import whole_folder
+from brightfield.params import Kind, TaskSettings
 from brightfield.progress import track
 from brightfield.records import Record
 
@@ -31,8 +28,6 @@ IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
     "segmentation": segmentation.parts,
     "restoration": restoration.parts,
 }
-IMAGES = "images.h5"
-ABOUT = "about.json"
 MIN_GROUPS = 3  # one each to train, to validate and to test
 
 
@@ -47,7 +42,7 @@ class ImportReport:
         labelled: how many of them have truth.
         groups: how many; a group never straddles two splits.
         group_rule: where groups came from, in words.
-        counts: images of each class, cells, or positions: what there is to learn from.
+        counts: what there is to learn from: images of each class, cells, or frames with positions.
         licence: of the images, as the user gave it.
         warnings: what the user should know, a line each.
     """
@@ -73,7 +68,7 @@ def import_dataset(
     source: Path,
     destination: Path,
     *,
-    settings: Task,
+    settings: TaskSettings,
     group_pattern: str | None = None,
     groups_csv: Path | None = None,
     positions: Path | None = None,
@@ -85,7 +80,7 @@ def import_dataset(
         kind: a key of :data:`IMPORTERS`.
         source: a folder, or a TIFF stack for tracking.
         destination: a folder that does not exist yet.
-        settings: the task's section of ``params.yaml``.
+        settings: of the task, from ``params.yaml``.
         group_pattern: regular expression with one group, searched in a file's name and then in its path.
         groups_csv: table with the columns file and group, instead of a pattern.
         positions: table with the columns frame, x, y (and movie or file), for tracking.
@@ -95,29 +90,23 @@ def import_dataset(
         BrightfieldError: with up to 20 problems and their number; then nothing was written.
     """
     parts_of = params.entry(IMPORTERS, kind, "kind of task")
-    _check_arguments(kind, source, destination, settings, positions)
-    findings = Findings()
+    _check_arguments(kind, source, destination, positions)
     grouping = Grouping.chosen(group_pattern, groups_csv)
     used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
-    request = Request(source.resolve(), settings, grouping, positions, findings, used)
+    request = Request(source.resolve(), settings, grouping, positions, Findings(), used)
     parts = list(parts_of(request))
-    checker = Checker(findings)
-    for part in track(parts, f"checking {source.name}", unit="file"):
+    checker = Checker(request.findings)
+    for part in track(parts, f"check {source.name}", unit="file"):
         checker.check(part)
-    findings.raise_if_any(source)
-    if checker.images == 0:
-        raise BrightfieldError(f"There are no images in {source}.")
-    with _all_or_nothing(destination) as folder:
-        index = write_images(folder / IMAGES, _records(parts, f"writing {destination.name}"))
-        write_index(folder, index)
-        report = _report(kind, request, checker, index, licence)
-        (folder / ABOUT).write_text(json.dumps(asdict(report), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    request.findings.raise_if_any(source)
+    _check_space(destination, checker.bytes)
+    report = _report(kind, request, checker, licence)
+    with whole_folder(destination) as folder:
+        write_raw(folder, _records(parts, f"write {destination.name}"), {"origin": "imported", **asdict(report)})
     return report
 
 
-def _check_arguments(kind: str, source: Path, destination: Path, settings: Task, positions: Path | None) -> None:
-    if settings.kind != kind:
-        raise BrightfieldError(f"The task is of kind {settings.kind!r}, expected {kind!r}.")
+def _check_arguments(kind: str, source: Path, destination: Path, positions: Path | None) -> None:
     if not source.exists():
         raise BrightfieldError(f"There is no {source}, expected a folder of images.")
     if not source.is_dir() and kind != "tracking":  # only a movie can be a single file
@@ -128,49 +117,37 @@ def _check_arguments(kind: str, source: Path, destination: Path, settings: Task,
         raise BrightfieldError(f"Positions belong to movies; a task of kind {kind!r} takes none.")
 
 
+def _check_space(destination: Path, needed: int) -> None:
+    """Raise BrightfieldError if the disk may fill up: HDF5 would bring down the whole process, without any message."""
+    existing = next(folder for folder in destination.absolute().parents if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise BrightfieldError(
+            f"{destination} may take {needed / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are free in {existing}. Make "
+            "room and import again; nothing was imported."
+        )
+
+
 def _records(parts: list[Part], description: str) -> Iterator[Record]:
     for part in track(parts, description, unit="file"):
         yield from part.records()
 
 
-@contextmanager
-def _all_or_nothing(destination: Path) -> Iterator[Path]:
-    """A folder beside the destination that becomes the destination at the end, or vanishes."""
-    folder = destination.with_name(f".{destination.name}.importing-{os.getpid()}")
-    try:
-        folder.mkdir(parents=True)
-        yield folder
-        folder.rename(destination)
-    except OSError as error:
-        raise BrightfieldError(f"{destination} could not be written: {error}. Nothing was imported.") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _report(kind: str, request: Request, checker: Checker, index: pd.DataFrame, licence: str) -> ImportReport:
-    grouping, settings = request.grouping, request.settings
-    warnings = request.findings.warnings + grouping.warnings()
+def _report(kind: str, request: Request, checker: Checker, licence: str) -> ImportReport:
+    warnings = request.findings.warnings + request.grouping.warnings()
     if len(checker.groups) < MIN_GROUPS:
         warnings.append(
             f"training takes at least {MIN_GROUPS} groups, found {len(checker.groups)}: predict on these images, or "
             "name smaller groups with a pattern or a table"
         )
-    counts: dict[str, int] = {}
-    if "label" in index:
-        names = getattr(settings, "classes", [])
-        counts = {name: int((index["label"] == i).sum()) for i, name in enumerate(names)}
-    elif "cells" in index:
-        counts = {"cells": int(index["cells"].sum())}
-    elif "labelled" in index:
-        counts = {"frames with positions": int(index["labelled"].sum())}
     return ImportReport(
         kind=kind,
         source=request.source.name,
         images=checker.images,
         labelled=checker.labelled,
         groups=len(checker.groups),
-        group_rule=grouping.rule,
-        counts=counts,
+        group_rule=request.grouping.rule,
+        counts=dict(checker.counts),
         licence=licence,
         warnings=warnings,
     )

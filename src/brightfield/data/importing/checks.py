@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from brightfield import images
 from brightfield.data.auditing import fingerprint
 from brightfield.data.importing.grouping import Grouping
 from brightfield.errors import BrightfieldError
-from brightfield.params import Task
+from brightfield.params import TaskSettings
 from brightfield.records import Record
 
 MIN_SIDE_PX = 16  # nothing in this platform can be seen in less
@@ -24,7 +25,7 @@ class Findings:
     """Problems stop the import, each is listed; warnings are printed, those of the same kind in one line."""
 
     problems: list[str] = field(default_factory=list)
-    _warnings: dict[str, list[str]] = field(default_factory=dict)
+    _warnings: dict[str, dict[str, None]] = field(default_factory=dict)  # what -> names, in order
 
     def problem(self, message: str) -> None:
         """Note what must be mended."""
@@ -33,21 +34,20 @@ class Findings:
 
     def warn(self, name: str, what: str) -> None:
         """Note what should be known of a file."""
-        names = self._warnings.setdefault(what, [])
-        if name not in names:  # every file is read twice
-            names.append(name)
+        self._warnings.setdefault(what, {})[name] = None  # once, although every file is read twice
 
     def note(self, message: str) -> None:
         """Note what should be known of the whole."""
-        self._warnings.setdefault(message, [])
+        self._warnings.setdefault(message, {})
 
     @property
     def warnings(self) -> list[str]:
         """One line for each kind of warning, in the order found."""
         lines = []
         for what, names in self._warnings.items():
-            named = f"{names[0]} and {len(names) - 1} more: " if len(names) > 1 else "".join(f"{n}: " for n in names)
-            lines.append(named + what)
+            first = next(iter(names), "")
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            lines.append(f"{first}{more}: {what}" if first else what)
         return lines
 
     def raise_if_any(self, source: Path) -> None:
@@ -63,6 +63,10 @@ class Findings:
         )
 
 
+def _nothing(record: Record) -> Mapping[str, int]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Part:
     """One file, stack or pair to import.
@@ -70,12 +74,14 @@ class Part:
     Attributes:
         name: as messages name it: its path within the source.
         records: reads it, and raises BrightfieldError where something does not fit. Called twice: to check, to write.
+        counts: what this adds to the report's counts (``{"good": 1}``), for each record.
         series: equal images of one series are normal (a camera that stood still), and only warned of.
         stack: whether there may be several records, counted as frames in messages.
     """
 
     name: str
     records: Callable[[], Iterator[Record]]
+    counts: Callable[[Record], Mapping[str, int]] = _nothing
     series: str | None = None
     stack: bool = False
 
@@ -86,7 +92,7 @@ class Request:
 
     Attributes:
         source: the resolved folder (or, for a movie, the TIFF stack).
-        settings: the task's section of ``params.yaml``.
+        settings: of the task, from ``params.yaml``.
         grouping: from names to groups.
         positions: CSV with the true positions, for movies.
         findings: where problems and warnings go.
@@ -95,7 +101,7 @@ class Request:
     """
 
     source: Path
-    settings: Task
+    settings: TaskSettings
     grouping: Grouping
     positions: Path | None
     findings: Findings
@@ -162,13 +168,16 @@ class Checker:
         self.findings = findings
         self.images = 0
         self.labelled = 0
+        self.bytes = 0  # of all arrays, not compressed
         self.groups: set[str] = set()
+        self.counts: Counter[str] = Counter()
         self._seen: dict[bytes, tuple[str, str | None]] = {}
 
     def check(self, part: Part) -> None:
         """Read a part and note what is wrong with it."""
         try:
             for number, record in enumerate(part.records()):
+                self.counts.update(part.counts(record))
                 self._check(f"{part.name}, frame {number}" if part.stack else part.name, part.series, record)
         except BrightfieldError as error:
             self.findings.problem(str(error))
@@ -176,6 +185,7 @@ class Checker:
     def _check(self, name: str, series: str | None, record: Record) -> None:
         self.images += 1
         self.labelled += int(bool(record.row.get("labelled", 1)))
+        self.bytes += record.image.nbytes + sum(array.nbytes for array in record.fields.values())
         self.groups.add(record.group)
         height, width = record.image.shape[:2]
         if min(height, width) < MIN_SIDE_PX:

@@ -9,7 +9,7 @@ from typing import cast
 from brightfield import images
 from brightfield.data.importing.checks import Part, Request
 from brightfield.errors import BrightfieldError
-from brightfield.params import ClassificationTask
+from brightfield.params import ClassificationSettings
 from brightfield.records import Record
 
 GROUP = r"^(?P<group>[^_]+)_"
@@ -18,7 +18,7 @@ GROUP_RULE = "the name up to its first underscore"
 
 def parts(request: Request) -> list[Part]:
     """One part for each crop. The folders must be the classes of the task; raises BrightfieldError if they are not."""
-    settings = cast(ClassificationTask, request.settings)
+    settings = cast(ClassificationSettings, request.settings)
     folders, loose = request.children(request.source)
     found = [folder.name for folder in folders]
     if set(found) != set(settings.classes):
@@ -45,7 +45,7 @@ def _below(request: Request, folder: Path) -> Iterator[Path]:
         yield from _below(request, inner)
 
 
-def _part(request: Request, settings: ClassificationTask, folder: Path, path: Path, nested: bool) -> Part:
+def _part(request: Request, settings: ClassificationSettings, folder: Path, path: Path, nested: bool) -> Part:
     relative = request.relative(path)
     row: dict[str, object] = {"label": settings.classes.index(folder.name)}
     if nested:
@@ -56,7 +56,7 @@ def _part(request: Request, settings: ClassificationTask, folder: Path, path: Pa
     def records() -> Iterator[Record]:
         yield Record(identity, group, _crop(path, relative, settings.channels), {}, row)
 
-    return Part(relative, records)
+    return Part(relative, records, counts=lambda _: {folder.name: 1})
 
 
 def _crop(path: Path, relative: str, channels: int) -> images.Image:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -118,7 +119,7 @@ def _part(request: Request, pair: _Pair, species: Species) -> Part:
             fields["species"] = _species(request, pair.name, ids_before, species.get(pair.name, {}))
         yield Record(identity, group, image, fields, {"cells": len(ids_before)})
 
-    return Part(relative, records)
+    return Part(relative, records, counts=lambda record: {"cells": cast(int, record.row["cells"])})
 
 
 def _check_same_size(request: Request, path: Path, array: np.ndarray, other: Path, image: np.ndarray) -> None:

@@ -92,7 +92,7 @@ def _parts(request: Request, movie: Movie, truth: Positions) -> Iterator[Part]:
         name = images.stem(file) if request.grouping.is_chosen else movie.name
         group = request.group(name, relative, ANY, GROUP_RULE)
         reader = _reader(request, movie, file, i, ids[i : i + per_file], group, truth)
-        yield Part(relative, reader, series=movie.name, stack=stack)
+        yield Part(relative, reader, _count, movie.name, stack)
 
 
 def _reader(
@@ -115,6 +115,10 @@ def _reader(
             yield Record(ids[offset], group, frame, fields, row)
 
     return records
+
+
+def _count(record: Record) -> dict[str, int]:
+    return {"frames with positions": int("positions" in record.fields)}
 
 
 def _check_inside(name: str, positions: npt.NDArray[np.float64], shape: tuple[int, ...]) -> None:

@@ -1,8 +1,8 @@
 """Where rod-shaped bacteria lie on a surface without lying on each other.
 
-A rod has a centre, an angle, a curvature and an S-bend. Discs along its axis stand for it; where discs of two rods overlap they push
-each other apart, and the pushes are projected by least squares on the few numbers that describe a rod, so it stays a smooth rod
-however hard it is pushed. Rods start short and thin and grow while they are pushed.
+A rod has a centre, an angle, a curvature and an S-bend. Discs along its axis stand for it; where discs of two rods
+overlap they push each other apart, and the pushes are projected by least squares on the few numbers that describe a
+rod, so it stays a smooth rod however hard it is pushed. Rods start short and thin and grow while they are pushed.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Rod:
 
 @dataclass
 class _Crowd:
-    """Rods by column; ``owner`` and ``station`` describe the discs: whose, and where along the axis from -0.5 to 0.5."""
+    """Rods by column, and their discs: ``owner`` is whose, ``station`` where along the axis from -0.5 to 0.5."""
 
     species: Integers
     centre: Floats  # (N, 2)
@@ -77,7 +77,7 @@ class _Crowd:
 
     def total(self, values: Floats) -> Floats:
         """The sum over the discs of each rod."""
-        return np.bincount(self.owner, values, len(self.radius))
+        return np.bincount(self.owner, values, len(self.radius)).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator)
 
     Args:
         size_um: side of the field; rods also lie up to ``MARGIN_UM`` beyond it.
-        covers: share of the area that each species (its code) should cover, before those that do not fit are taken away.
+        covers: by species code, the share of the area to cover, before the rods that do not fit are taken away.
         rng: the source of everything random.
 
     Returns:
@@ -115,33 +115,34 @@ def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator)
         _push(crowd, discs, girth, near)
     position = _discs(crowd, 1.0).position
     removed = _crushed(crowd, position)
-    return [
-        Rod(int(crowd.species[i]), float(crowd.radius[i]), position[crowd.owner == i])
-        for i in range(len(crowd.radius))
-        if i not in removed
-    ]
+    axes = np.split(position, np.flatnonzero(np.diff(crowd.owner)) + 1)
+    everyone = zip(crowd.species, crowd.radius, axes, strict=True)
+    return [Rod(int(s), float(r), axis) for i, (s, r, axis) in enumerate(everyone) if i not in removed]
 
 
 def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> _Crowd:
     """Rods of every species at their first positions."""
     area = (size_um + 2 * MARGIN_UM) ** 2
-    places = {MYXOCOCCUS.code: _Swarm(size_um, rng), E_COLI.code: _Clusters(size_um, rng)}
+    habits: dict[int, _Swarm | _Clusters] = {
+        MYXOCOCCUS.code: _Swarm(size_um, rng),
+        E_COLI.code: _Clusters(size_um, rng),
+    }
     rows: list[tuple[float, ...]] = []
     for code, cover in covers.items():
         species, covered = SPECIES[code], 0.0
         while covered < cover * area:
             width = rng.normal(*species.width)
             length = float(np.clip(rng.normal(*species.length), 1.5 * width, MAX_LENGTH_UM))
-            x, y, angle = places[code].draw(rng)
+            x, y, angle = habits[code].draw(rng)
             rows.append((code, x, y, angle, rng.normal(0, species.curvature), length - width, width / 2))
             covered += length * width - (1 - np.pi / 4) * width**2
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
-    code_, x_, y_, angle_, rest, axis, radius = table.T
+    code_column, x_column, y_column, angles, rest, axis, radius = table.T
     n_discs = np.maximum(3, np.ceil(axis / (radius * DISC_SPACING)).astype(int) + 1)
     return _Crowd(
-        species=code_.astype(np.intp),
-        centre=np.stack([x_, y_], axis=1),
-        angle=angle_.copy(),
+        species=code_column.astype(np.intp),
+        centre=np.stack([x_column, y_column], axis=1),
+        angle=angles.copy(),
         rest=rest,
         curvature=rest.copy(),
         s_bend=np.zeros(len(table)),
@@ -202,7 +203,7 @@ def _discs(crowd: _Crowd, growth: float) -> _Discs:
 
 
 def _near(crowd: _Crowd, position: Floats, skin_um: float) -> Integers:
-    """Pairs of discs (P, 2) of different rods that are at most ``skin_um`` from touching, had they all the largest radius."""
+    """Pairs of discs (P, 2) of different rods at most ``skin_um`` from touching, had they all the largest radius."""
     pairs = cKDTree(position).query_pairs(2 * crowd.radius.max() + skin_um, output_type="ndarray")
     different: Integers = pairs[crowd.owner[pairs[:, 0]] != crowd.owner[pairs[:, 1]]]
     return different

@@ -1,13 +1,15 @@
 """The image of a sphere out of focus: how bright each distance from its centre is.
 
-Scalar diffraction of a plane wave that crosses a homogeneous sphere (anomalous diffraction), seen through an objective of a given
-aperture, after the sphere's wave is propagated to the focal plane (Goodman, Introduction to Fourier Optics, chapters 3 and 6):
+Scalar diffraction of a plane wave that crosses a homogeneous sphere (anomalous diffraction), seen through an
+objective of a given aperture, after the sphere's wave is propagated to the focal plane (Goodman, Introduction to
+Fourier Optics, chapters 3 and 6):
 
-    t(r) = exp(i k (n_p - n_m) L - mu L / 2),  L = 2 sqrt(a^2 - r^2)
-    A(q) = 2 pi int_0^a (t - 1) J0(2 pi q r) r dr
-    U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R) q dq
+    t(r) = exp(i k (n_p - n_m) L - mu L / 2),  L = 2 sqrt(a^2 - r^2) A(q) = 2 pi int_0^a (t - 1) J0(2 pi q r) r dr
+    U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R)
+    q dq
 
-The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of |z| NA_c / (2 n_m).
+The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of |z| NA_c /
+(2 n_m).
 """
 
 from __future__ import annotations
@@ -25,8 +27,6 @@ from brightfield.simulate.optics import Real
 WAVELENGTH_UM = 0.63  # red light-emitting diode
 APERTURE = 1.2  # numerical, of a water-immersion objective
 MEDIUM = 1.33  # refractive index of water
-POLYSTYRENE = 1.57  # refractive index, with a little ink
-ABSORPTION = 0.9  # per um of bead
 REACH_UM = 8.0  # beyond this, a bead leaves no trace
 COARSE_UM = 0.04  # the integrals; a period of the finest ring is lambda / (2 NA) = 0.26 um
 FINE_UM = 0.005  # the table
@@ -35,11 +35,26 @@ N_RADII, N_FREQUENCIES = 300, 500
 
 
 @dataclass(frozen=True)
+class Sphere:
+    """One kind of bead.
+
+    Attributes:
+        radius_um: a.
+        index: n_p, refractive: 1.45 for silica, 1.59 for polystyrene.
+        absorption: mu, per um: 0 for a clear bead, 0.9 for a magnetic one.
+    """
+
+    radius_um: float
+    index: float
+    absorption: float
+
+
+@dataclass(frozen=True)
 class RingProfile:
     """Relative intensity, 1 far away, by distance from the centre for several heights of a bead.
 
     Attributes:
-        heights_um: (K,) rising; distance of the focal plane from the bead.
+        heights_um: (K,) rising; how far out of focus the bead is, z above. Positive: a bright core.
         table: (K, n) float32, entry j at a distance of ``j * FINE_UM``.
     """
 
@@ -55,11 +70,17 @@ class RingProfile:
         return profile
 
 
-def ring_profile(radius_um: float, condenser: float, heights_um: npt.ArrayLike) -> RingProfile:
-    """The profiles of a bead of one radius under a condenser of one numerical aperture."""
+def ring_profile(sphere: Sphere, condenser: float, heights_um: npt.ArrayLike) -> RingProfile:
+    """The profiles of one kind of bead.
+
+    Args:
+        sphere: the bead.
+        condenser: NA_c, numerical aperture of the light.
+        heights_um: (K,) rising; how far out of focus the bead is, z above. Positive: a bright core.
+    """
     heights = np.asarray(heights_um, dtype=np.float64)
     distance, frequency, bessel = _hankel()
-    spectrum = _sphere_spectrum(radius_um, frequency)
+    spectrum = _spectrum(sphere, frequency)
     axial = np.sqrt((MEDIUM / WAVELENGTH_UM) ** 2 - frequency**2) - MEDIUM / WAVELENGTH_UM
     propagated = spectrum[:, None] * np.exp(2j * np.pi * axial[:, None] * heights)
     intensity = np.abs(1 + bessel @ propagated) ** 2
@@ -84,7 +105,8 @@ def draw_rings(profile: Real, path: Real, pixel_um: float, shape: tuple[int, int
         shape: rows and columns.
 
     Returns:
-        (H, W) float32, 1 where there is no trace of the bead; the mean over the path and over 2 x 2 points in each pixel.
+        (H, W) float32, 1 where there is no trace of the bead; the mean over the path and over 2 x 2 points in each
+        pixel.
     """
     rows, columns = ((np.arange(2 * n, dtype=np.float32) - np.float32(0.5)) / 2 for n in shape)
     scale = np.float32(pixel_um / FINE_UM)
@@ -98,7 +120,7 @@ def draw_rings(profile: Real, path: Real, pixel_um: float, shape: tuple[int, int
 
 @cache
 def _hankel() -> tuple[Real, Real, Real]:
-    """Distances, spatial frequencies, and the matrix that takes a spectrum over the latter to a field over the former."""
+    """Distances, spatial frequencies, and the matrix that turns a spectrum over the latter into a field."""
     distance = np.arange(0, REACH_UM, COARSE_UM)
     frequency = np.linspace(0, APERTURE / WAVELENGTH_UM, N_FREQUENCIES)
     weights = _trapezoid(frequency)
@@ -106,11 +128,11 @@ def _hankel() -> tuple[Real, Real, Real]:
     return distance, frequency, bessel
 
 
-def _sphere_spectrum(radius_um: float, frequency: Real) -> npt.NDArray[np.complex128]:
-    r = np.linspace(0, radius_um, N_RADII)
-    path = 2 * np.sqrt(np.clip(radius_um**2 - r**2, 0, None))
-    phase = 2 * np.pi / WAVELENGTH_UM * (POLYSTYRENE - MEDIUM) * path
-    scattered = np.exp(1j * phase - ABSORPTION * path / 2) - 1
+def _spectrum(sphere: Sphere, frequency: Real) -> npt.NDArray[np.complex128]:
+    r = np.linspace(0, sphere.radius_um, N_RADII)
+    path = 2 * np.sqrt(np.clip(sphere.radius_um**2 - r**2, 0, None))
+    phase = 2 * np.pi / WAVELENGTH_UM * (sphere.index - MEDIUM) * path
+    scattered = np.exp(1j * phase - sphere.absorption * path / 2) - 1
     spectrum: npt.NDArray[np.complex128] = (
         2 * np.pi * j0(2 * np.pi * frequency[:, None] * r) @ (scattered * r * _trapezoid(r))
     )
@@ -118,10 +140,10 @@ def _sphere_spectrum(radius_um: float, frequency: Real) -> npt.NDArray[np.comple
 
 
 def _blur(distance: Real, sigma: float) -> Real:
-    """The matrix of a two-dimensional Gaussian acting on radial profiles: the angle is integrated out (a Bessel function I0)."""
+    """The matrix of a two-dimensional Gaussian on radial profiles: integrating over the angle leaves a Bessel I0."""
     outer = distance[:, None] * distance / sigma**2
-    kernel = np.exp(-((distance[:, None] - distance) ** 2) / (2 * sigma**2)) * i0e(outer) * distance
-    kernel[0, 0] += distance[1] / 8  # the disc about the centre, which a sum over rings leaves out
+    rings = np.maximum(distance, distance[1] / 8)  # areas; the first is the disc within half a step of the centre
+    kernel = np.exp(-((distance[:, None] - distance) ** 2) / (2 * sigma**2)) * i0e(outer) * rings
     normalised: Real = kernel / kernel.sum(axis=1, keepdims=True)
     return normalised
 

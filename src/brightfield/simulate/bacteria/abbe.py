@@ -1,9 +1,9 @@
 """How a transparent object looks under a microscope: Abbe's theory, in brightfield and in phase contrast.
 
-Each point of the condenser sends a tilted plane wave through the object; the objective passes what falls inside its pupil, where
-defocus is a phase and, in phase contrast, a ring shifts and dims the light that the object did not deflect (Zernike 1942). The
-intensities of the points add up (Born & Wolf, Principles of Optics, sections 8.6.3 and 10.6). Halos, shade-off and the inversion
-of contrast through focus come out by themselves.
+Each point of the condenser sends a tilted plane wave through the object; the objective passes what falls inside its
+pupil, where defocus is a phase and, in phase contrast, a ring shifts and dims the light that the object did not
+deflect (Zernike 1942). The intensities of the points add up (Born & Wolf, Principles of Optics, sections 8.6.3 and
+10.6). Halos, shade-off and the inversion of contrast through focus come out by themselves.
 """
 
 from __future__ import annotations

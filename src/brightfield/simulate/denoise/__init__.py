@@ -1,7 +1,8 @@
 """Fluorescent cells with little light, and the same without noise.
 
-A scene is a sum of nuclei (irregular ellipses) and rods of log-normal brightness with texture and puncta, blurred by the point-spread
-function, over a haze of light from out of focus. The clean image is the mean of the noisy one: both are in camera counts.
+A scene is a sum of nuclei (irregular ellipses) and rods of log-normal brightness with texture and puncta, blurred by
+the point-spread function, over a haze of light from out of focus. The clean image is the mean of the noisy one: both
+are in camera counts.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from brightfield.params import DenoiseSimulation
 from brightfield.records import Record
-from brightfield.simulate.optics import Camera, Real, illumination, log_uniform, pixel_response, smooth_field
+from brightfield.simulate.optics import Camera, Real, around, illumination, log_uniform, pixel_response, smooth_field
 
 NUCLEUS_RADIUS_PX = (8.0, 30.0)
 NUCLEUS_ASPECT = (1.0, 2.0)
@@ -59,8 +60,8 @@ def simulate(params: DenoiseSimulation, rng: np.random.Generator) -> Iterator[Re
     """Fields, each an acquisition of its own.
 
     Yields:
-        Records with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the same camera shows
-        on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
+        Records with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the
+        same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
     """
     shape = (params.size_px, params.size_px)
     for k, field_rng in enumerate(rng.spawn(params.images)):
@@ -93,7 +94,8 @@ def draw_scene(shape: tuple[int, int], rng: np.random.Generator) -> Real:
     light = gaussian_filter(sharp, psf, mode="nearest")
     light += rng.uniform(*HAZE) * gaussian_filter(sharp, HAZE_SIGMA_PX, mode="nearest")
     light = light / np.percentile(light, 99.5) + rng.uniform(*BACKGROUND)
-    return (light / np.percentile(light, 99.5) * illumination(shape, rng)).astype(np.float32)
+    light = light / np.percentile(light, 99.5) * illumination(shape, rng)
+    return np.asarray(light, dtype=np.float32)
 
 
 def _draw_cells(shape: tuple[int, int], rng: np.random.Generator) -> list[Cell]:
@@ -139,11 +141,9 @@ def _paint(light: Real, inside: npt.NDArray[np.bool_], cell: Cell, rng: np.rando
         )
     )
     reach = 1.4 * long + 2
-    rows = slice(max(0, int(cell.y - reach)), int(cell.y + reach) + 2)
-    columns = slice(max(0, int(cell.x - reach)), int(cell.x + reach) + 2)
-    y, x = np.mgrid[rows, columns][:, : light.shape[0] - rows.start, : light.shape[1] - columns.start]
+    box, dy, dx = around((light.shape[0], light.shape[1]), cell.x, cell.y, reach)
     cos, sin = np.cos(cell.angle), np.sin(cell.angle)
-    along, across = cos * (x - cell.x) + sin * (y - cell.y), -sin * (x - cell.x) + cos * (y - cell.y)
+    along, across = cos * dx + sin * dy, -sin * dx + cos * dy
     if cell.rod:  # distance to the rod's axis, in units of its radius
         relative = np.hypot(np.maximum(abs(along) - (long - wide), 0), across) / wide
     else:
@@ -153,5 +153,5 @@ def _paint(light: Real, inside: npt.NDArray[np.bool_], cell: Cell, rng: np.rando
             relative = relative * (1 + OUTLINE / n * rng.normal() * np.cos(n * theta + rng.uniform(0, 2 * np.pi)))
     thickness = np.sqrt(np.clip(1 - relative**2, 0, None))
     height = thickness if cell.rod else thickness**0.35  # nuclei in culture are flat
-    light[rows, columns] += cell.brightness * height
-    inside[rows, columns] |= height > 0
+    light[box] += cell.brightness * height
+    inside[box] |= height > 0

@@ -1,13 +1,14 @@
 """Dense fields of Myxococcus xanthus and E. coli in brightfield and phase contrast, with every cell known.
 
-A cell is a rod of thickness h = 2 sqrt(R^2 - d^2), d the distance to its axis; a wave that crosses it is delayed by k dn h and dimmed
-by exp(-mu h / 2). Where two cells meet, the thicker one owns the pixel.
+A cell is a rod of thickness h = 2 sqrt(R^2 - d^2), d the distance to its axis; a wave that crosses it is delayed by
+k dn h and dimmed by exp(-mu h / 2). Where two cells meet, the thicker one owns the pixel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,17 +18,18 @@ from scipy import ndimage
 
 from brightfield.params import BacteriaSimulation
 from brightfield.records import Record
-from brightfield.simulate.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
+from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
+from brightfield.simulate.bacteria.placement import E_COLI, MYXOCOCCUS, SPECIES, Rod, place
 from brightfield.simulate.optics import (
     Camera,
     Real,
+    around,
     dust,
     illumination,
     log_uniform,
     pixel_response,
     smooth_field,
 )
-from brightfield.simulate.placement import E_COLI, MYXOCOCCUS, SPECIES, Rod, place
 
 COVER = {MYXOCOCCUS.code: (0.05, 0.40), E_COLI.code: (0.0, 0.22)}  # share of the area
 PAD_UM = 2.0  # the scene reaches this far beyond the image, so that light from there comes in
@@ -36,13 +38,15 @@ FOCUS_UM = {"brightfield": (-1.0, 1.0), "phase": (-0.35, 0.35)}
 TILT_UM = 0.4  # of the slide: largest difference in focus from the middle to an edge
 REFRACTION_SPREAD = 0.12  # relative, from cell to cell
 GRANULES = 0.10  # relative standard deviation of the refraction inside a cell
-BACKGROUND_PHASE = {
-    "brightfield": (0.015, 0.06),
-    "phase": (0.003, 0.015),
-}  # rad, standard deviation, of agar and medium
-SPECKS_PER_PIXEL = 4 / 512**2  # debris smaller than a cell
+# Agar and medium, standard deviation in rad; slides for phase contrast are made with more care
+BACKGROUND_PHASE = {"brightfield": (0.015, 0.06), "phase": (0.003, 0.015)}
+BACKGROUND_UM = (0.25, 0.8)  # over which it varies, standard deviation of a Gaussian
+SPECKS_PER_UM2 = 4 / 33**2  # debris smaller than a cell
+SPECK_UM = (0.1, 0.2)  # standard deviation of a Gaussian
+SPECK_PHASE = (0.1, 0.4)  # rad
 RING_AMPLITUDE = (0.4, 0.65)
 RING_WIDTH = (0.16, 0.34)  # numerical aperture
+# What lights the slide, by modality
 LIGHT: dict[str, Callable[[np.random.Generator], Illumination]] = {
     "brightfield": lambda rng: BRIGHTFIELD,
     "phase": lambda rng: phase_contrast(rng.uniform(*RING_AMPLITUDE), rng.uniform(*RING_WIDTH)),
@@ -86,9 +90,10 @@ def simulate(params: BacteriaSimulation, rng: np.random.Generator) -> Iterator[R
     """Fields, each an acquisition of its own.
 
     Yields:
-        Records with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps, each a connected
-        region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); if asked for, ``fluorescence`` (size_px, size_px)
-        float32 electrons, E. coli lit; and a row of modality, focus_um, cover (share of the pixels) and electrons.
+        Records with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps,
+        each a connected region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); if asked for,
+        ``fluorescence`` (size_px, size_px) float32 electrons, E. coli lit; and a row of modality, focus_um, cover
+        (share of the pixels) and electrons.
     """
     for k, field_rng in enumerate(rng.spawn(params.images)):
         name = f"field{k:04d}"
@@ -124,9 +129,13 @@ def draw_scene(size_px: int, pixel_um: float, rng: np.random.Generator) -> Scene
 def draw_rods(
     rods: Sequence[Rod], size: int, pixel_um: float, pad: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
-    """Thickness in um and labels (rod i has i + 1), both (size, size); the point (0, 0) um is the centre of pixel (pad, pad)."""
-    thickness, labels = np.zeros((size, size), np.float32), np.zeros((size, size), np.int32)
-    for label, rod in enumerate(rods, start=1):
+    """Draw rods on a square canvas on which the point (0, 0) um is the centre of pixel (pad, pad).
+
+    Returns:
+        The thickness in um, and the rod that owns each pixel (i + 1 for rod i, 0 for none), both (size, size).
+    """
+    thickness, owner = np.zeros((size, size), np.float32), np.zeros((size, size), np.int32)
+    for number, rod in enumerate(rods, start=1):
         axis, radius = rod.axis / pixel_um + pad, rod.radius_um / pixel_um
         low = np.maximum(np.floor(axis.min(axis=0) - radius).astype(int), 0)
         high = np.minimum(np.ceil(axis.max(axis=0) + radius).astype(int) + 1, size)
@@ -137,14 +146,14 @@ def draw_rods(
         own = (2 * pixel_um * np.sqrt(np.clip(within, 0, None))).astype(np.float32)
         wins = own > thickness[box]
         thickness[box][wins] = own[wins]
-        labels[box][wins] = label
-    return thickness, labels
+        owner[box][wins] = number
+    return thickness, owner
 
 
 def _squared_distance(axis: Real, radius: float, size: npt.NDArray[np.intp]) -> Real:
-    """From each pixel of a box, ``size`` wide and high, to the axis; exact up to ``radius``, infinite or too far beyond."""
+    """From each pixel of a box, ``size`` wide and high, to the axis: exact up to ``radius``, too large beyond."""
     nearest = np.full((size[1], size[0]), np.inf)
-    for a, b in zip(axis[:-1], axis[1:], strict=True):
+    for a, b in pairwise(axis):
         low = np.maximum(np.floor(np.minimum(a, b) - radius).astype(int), 0)
         high = np.minimum(np.ceil(np.maximum(a, b) + radius).astype(int) + 1, size)
         if (low >= high).any():
@@ -185,8 +194,8 @@ def transmitted_light(scene: Scene, modality: str, focus_um: float, pixel_um: fl
     wavenumber = 2 * np.pi / WAVELENGTH_UM
     granules = 1 + GRANULES * smooth_field(shape, 0.15 / pixel_um, rng)
     phase = wavenumber * refraction[scene.owner] * scene.thickness * granules
-    phase += rng.uniform(*BACKGROUND_PHASE[modality]) * smooth_field(shape, rng.uniform(4, 12), rng)
-    phase += _specks(shape, rng)
+    phase += rng.uniform(*BACKGROUND_PHASE[modality]) * smooth_field(shape, rng.uniform(*BACKGROUND_UM) / pixel_um, rng)
+    phase += _specks(shape, pixel_um, rng)
     transmission = np.exp(1j * phase - absorption[scene.owner] * scene.thickness / 2).astype(np.complex64)
     tilt = rng.uniform(0, TILT_UM)
     light = LIGHT[modality](rng)
@@ -195,16 +204,14 @@ def transmitted_light(scene: Scene, modality: str, focus_um: float, pixel_um: fl
     return _tilted(planes[:, inner, inner], rng)
 
 
-def _specks(shape: tuple[int, int], rng: np.random.Generator) -> Real:
-    """Debris as phase in rad: round, smaller than a cell."""
+def _specks(shape: tuple[int, int], pixel_um: float, rng: np.random.Generator) -> Real:
+    """Debris as phase in rad."""
     phase = np.zeros(shape)
-    for _ in range(rng.poisson(SPECKS_PER_PIXEL * shape[0] * shape[1])):
-        cx, cy, sigma = rng.uniform(0, shape[1]), rng.uniform(0, shape[0]), rng.uniform(1.5, 3.0)
-        rows = slice(max(0, int(cy - 4 * sigma)), int(cy + 4 * sigma))
-        columns = slice(max(0, int(cx - 4 * sigma)), int(cx + 4 * sigma))
-        y, x = np.ogrid[rows, columns]
-        y, x = y[y[:, 0] < shape[0]], x[:, x[0] < shape[1]]
-        phase[rows, columns] += rng.uniform(0.1, 0.4) * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * sigma**2))
+    for _ in range(rng.poisson(SPECKS_PER_UM2 * shape[0] * shape[1] * pixel_um**2)):
+        cx, cy = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])
+        sigma = rng.uniform(*SPECK_UM) / pixel_um
+        box, dy, dx = around(shape, cx, cy, 4 * sigma)
+        phase[box] += rng.uniform(*SPECK_PHASE) * np.exp(-(dx**2 + dy**2) / (2 * sigma**2))
     return phase
 
 
@@ -239,5 +246,5 @@ def fluorescence(scene: Scene, pixel_um: float, rng: np.random.Generator) -> npt
     inner = slice(scene.pad, -scene.pad)
     light = light[inner, inner]
     peak = log_uniform(*FLUORESCENCE_PEAK, rng) / max(float(light.max()), 1e-6)
-    collected = rng.poisson(light * peak + 1) + rng.normal(0, 1.6, light.shape)
+    collected: npt.NDArray[np.float64] = rng.poisson(light * peak + 1) + rng.normal(0, 1.6, light.shape)
     return collected.astype(np.float32)

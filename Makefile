@@ -1,0 +1,62 @@
+# `make` alone lists the targets. Everything runs in .venv; nothing needs root.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+# DVC starts `brightfield` by name
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+INSTALLED := $(BIN)/.installed
+TRIALS ?= 20
+MLFLOW_PORT ?= 5000
+DASHBOARD_PORT ?= 8501
+
+.PHONY: help install repro test test-all tune dashboard mlflow champions lint format clean-mlflow
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## create .venv and install the locked dependencies
+
+$(INSTALLED): pyproject.toml uv.lock
+	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "error: Python 3.11 or 3.12 is needed, found '$(PYTHON)'. Name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing the locked dependencies into .venv (about 7 GB; minutes on a slow line)"
+	@$(BIN)/uv sync --frozen --inexact --compile-bytecode --quiet
+	@touch $@
+
+repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combine, register, for all four tasks
+	@test -d .git || git init --quiet
+	@dvc repro
+	@brightfield champions
+
+test: $(INSTALLED) ## run the fast tests
+	@python -m pytest -m "not slow"
+
+test-all: $(INSTALLED) ## run every test, those in a browser and of the whole pipeline too
+	@python -m pytest
+
+tune: $(INSTALLED) ## tune a model: make tune MODEL=rbc-compact TRIALS=20
+	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-compact TRIALS=20"; exit 1; }
+	@brightfield tune run $(MODEL) --trials $(TRIALS)
+
+dashboard: $(INSTALLED) ## open the dashboard on http://127.0.0.1:8501
+	@streamlit run dashboard/app.py --server.address 127.0.0.1 --server.port $(DASHBOARD_PORT)
+
+mlflow: $(INSTALLED) ## open the MLflow UI on http://127.0.0.1:5000
+	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(MLFLOW_PORT) \
+		--allowed-hosts "127.0.0.1:$(MLFLOW_PORT),localhost:$(MLFLOW_PORT)"
+
+champions: $(INSTALLED) ## show the champion of every task
+	@brightfield champions
+
+lint: $(INSTALLED) ## check style, types and who imports whom
+	@ruff format --check . && ruff check . && mypy && lint-imports
+
+format: $(INSTALLED) ## format the code
+	@ruff format . && ruff check --fix .
+
+clean-mlflow: $(INSTALLED) ## remove from disk what was deleted in MLflow
+	@mlflow gc --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

@@ -1,0 +1,60 @@
+"""``params.yaml`` changed by a command: comments and order stay, and what comes out is valid or nothing is written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from brightfield import params
+from brightfield.errors import BrightfieldError
+
+
+def add_entry(section: str, name: str, content: Mapping[str, Any], path: Path = params.PARAMS) -> None:
+    """Add ``section.name``.
+
+    Raises:
+        BrightfieldError: if there is one already, or the whole would not be valid any more.
+    """
+
+    def change(document: Any) -> None:
+        entries = document.setdefault(section, {})
+        if name in entries:
+            raise BrightfieldError(f"{path} has {section}.{name} already; choose another name or remove that entry.")
+        entries[name] = dict(content)
+
+    _edit(change, path)
+
+
+def set_values(values: Mapping[str, Any], path: Path = params.PARAMS) -> None:
+    """Set dotted paths that are there, e.g. ``{"models.rbc-convnet.dataset": "chula"}``; names may hold no dots here."""
+
+    def change(document: Any) -> None:
+        for dotted, value in values.items():
+            *parents, last = dotted.split(".")
+            here = document
+            for key in parents:
+                here = here[key]
+            here[last] = value
+
+    _edit(change, path)
+
+
+def _edit(change: Callable[[Any], None], path: Path) -> None:
+    yaml = YAML()  # round trip: comments survive
+    yaml.preserve_quotes = True
+    yaml.width = 120
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    params.read_yaml(path)  # a clear message for what cannot be read
+    document = yaml.load(path.read_text(encoding="utf-8"))
+    change(document)
+    text = io.StringIO()
+    yaml.dump(document, text)
+    plain = YAML(typ="safe", pure=True).load(text.getvalue())
+    params.parse(plain, f"{path} with this change")
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text.getvalue(), encoding="utf-8")
+    partial.replace(path)

@@ -1,0 +1,35 @@
+"""Read, write, normalise and tile images.
+
+An image is (H, W) or (H, W, 3), uint8, uint16 or float32; (0, 0) is the centre of the first pixel, x is the
+column, y the row.
+"""
+
+from brightfield.images.arrays import normalise, to_float, to_grey
+from brightfield.images.names import is_junk, natural, stem, unique_name
+from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
+from brightfield.images.reading import frame_count, frames, is_image, read, read_labels, read_stack
+from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
+from brightfield.images.writing import write_png, write_tiff
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_STACK_PIXELS",
+    "Stitcher",
+    "frame_count",
+    "frames",
+    "is_image",
+    "is_junk",
+    "natural",
+    "normalise",
+    "pad_to_multiple",
+    "read",
+    "read_labels",
+    "read_stack",
+    "stem",
+    "tiles",
+    "to_float",
+    "to_grey",
+    "unique_name",
+    "write_png",
+    "write_tiff",
+]

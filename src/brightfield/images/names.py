@@ -1,0 +1,34 @@
+"""Names of image files: natural order, safe ids, what to pass over."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+JUNK = frozenset({"thumbs.db", "desktop.ini"})
+
+
+def stem(path: Path) -> str:
+    """The file's name without ``.png``, ``.ome.tif``, ..."""
+    return re.sub(r"\.ome$", "", path.stem, flags=re.IGNORECASE)
+
+
+def unique_name(text: str, taken: set[str]) -> str:
+    """``text`` made safe for ids and file names, numbered if it is taken; the answer is added to ``taken``."""
+    base = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip(".") or "image"
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def natural(text: str) -> list[Any]:
+    """Sort key that counts: ``frame9`` before ``frame10``."""
+    return [int(part) if i % 2 else part.lower() for i, part in enumerate(re.split(r"([0-9]+)", text))]
+
+
+def is_junk(path: Path) -> bool:
+    """Whether the name is hidden or one that file browsers leave behind."""
+    return path.name.startswith(".") or path.name.lower() in JUNK

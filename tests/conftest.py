@@ -1,0 +1,53 @@
+"""What tests of several rooms share: small datasets of each kind, and a project folder."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small trainings lose time to a second thread
+sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
+
+import pytest
+import tiny
+
+from brightfield import params
+from brightfield.data import store
+
+SPLITS = {"train": 8, "validation": 4, "test": 6}  # images
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """``prepared("tracking")``: a folder like data/prepared/NAME with the splits train, validation and test."""
+    made: dict[str, Path] = {}
+
+    def of_kind(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = tmp_path_factory.mktemp(f"prepared-{kind}")
+            write_prepared(made[kind], kind)
+        return made[kind]
+
+    return of_kind
+
+
+def write_prepared(folder: Path, kind: str) -> None:
+    """Fill ``folder``; every split has groups and pixels of its own."""
+    records, splits = [], []
+    for seed, (split, count) in enumerate(SPLITS.items()):
+        records += tiny.records(kind, count, seed=seed, groups=3, prefix=split)
+        splits += [split] * count
+    store.write_raw(folder, records, {"origin": "test"})
+    raw = store.ImageSet.raw(folder)
+    store.write_prepared(folder, raw, raw.index.assign(split=splits))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder: it holds a small params.yaml and nothing else, and no MLflow server is named."""
+    tiny.write_params(tmp_path / params.PARAMS, tiny.tiny_params())
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,218 @@
+"""Images with instance labels, in both layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from brightfield.data.importing import import_dataset
+from brightfield.data.importing.checks import Findings
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.params import SegmentationSettings
+from brightfield.records import Record
+
+Put = Callable[..., np.ndarray]
+SETTINGS = SegmentationSettings()
+
+
+def cells(*ids: int, shape: tuple[int, int] = (20, 24)) -> np.ndarray:
+    """Square cells with these ids, three pixels apart."""
+    labels = np.zeros(shape, np.uint16)
+    for i, number in enumerate(ids):
+        labels[2:6, 2 + 6 * i : 5 + 6 * i] = number
+    return labels
+
+
+def bring(source: Path, destination: Path) -> dict[str, Record]:
+    import_dataset("segmentation", source, destination, settings=SETTINGS)
+    return {record.id: record for record in ImageSet.raw(destination)}
+
+
+@pytest.fixture
+def fields(source: Path, put: Put) -> Path:
+    """Three fields, a folder each, of two specimens; the last with fluorescence."""
+    for i, name in enumerate(["coli_ds1_00001", "coli_ds1_00002", "myxo_a"]):
+        put(f"{name}/image.tif", i, dtype=np.uint16)
+        tifffile.imwrite(source / name / "labels.tif", cells(1, 7, 300))
+    put("myxo_a/fluorescence.tif", 9, dtype=np.uint16)
+    return source
+
+
+def test_a_folder_for_each_image(fields: Path, destination: Path) -> None:
+    records = bring(fields, destination)
+    assert {name: record.group for name, record in records.items()} == {
+        "coli_ds1_00001": "coli_ds1",
+        "coli_ds1_00002": "coli_ds1",
+        "myxo_a": "myxo_a",
+    }
+    for name, record in records.items():
+        np.testing.assert_array_equal(record.image, tifffile.imread(fields / name / "image.tif"))
+        assert record.fields["labels"].dtype == np.int32
+        np.testing.assert_array_equal(record.fields["labels"], cells(1, 2, 3))  # contiguous, in the old order
+        assert record.row["cells"] == 3
+        assert ("fluorescence" in record.fields) == (name == "myxo_a")
+        assert "species" not in record.fields
+    np.testing.assert_array_equal(
+        records["myxo_a"].fields["fluorescence"], tifffile.imread(fields / "myxo_a" / "fluorescence.tif")
+    )
+
+
+def test_parallel_folders_with_the_suffixes_of_tools(source: Path, destination: Path, put: Put) -> None:
+    for i, (name, suffix) in enumerate([("a_1", "_mask.tif"), ("a_2", "_cp_masks.tif"), ("b_1", ".tif")]):
+        put(f"images/{name}.png", i)
+        (source / "labels").mkdir(exist_ok=True)
+        tifffile.imwrite(source / "labels" / f"{name}{suffix}", cells(4, 5))
+    put("fluorescence/a_2_fluo.tif", 9)
+    records = bring(source, destination)
+    assert {name: record.group for name, record in records.items()} == {"a_1": "a", "a_2": "a", "b_1": "b"}
+    assert [("fluorescence" in record.fields) for record in records.values()] == [False, True, False]
+
+
+def test_a_single_pair_in_the_source_itself(source: Path, destination: Path, put: Put) -> None:
+    put("image.tif", 0)
+    tifffile.imwrite(source / "labels.tif", cells(1))
+    assert list(bring(source, destination)) == ["lab"]
+
+
+def _other_size(fields: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", cells(1, shape=(20, 25)))
+
+
+def _transposed_fluorescence(fields: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "fluorescence.tif", np.eye(24, 20, dtype=np.uint16))
+
+
+def _no_cells(fields: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", cells())
+
+
+def _real_numbers(fields: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", np.full((20, 24), 0.25, np.float32))
+
+
+def _colours(fields: Path) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", colours, photometric="rgb")
+
+
+def _empty_file(fields: Path) -> None:
+    (fields / "myxo_a" / "labels.tif").write_bytes(b"")
+
+
+def _no_labels(fields: Path) -> None:
+    (fields / "myxo_a" / "labels.tif").unlink()
+
+
+def _no_image(fields: Path) -> None:
+    (fields / "myxo_a" / "image.tif").unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_other_size, "myxo_a/labels.tif is 20 x 25 pixels, expected the size of myxo_a/image.tif: 20 x 24"),
+        (_transposed_fluorescence, "myxo_a/fluorescence.tif is 24 x 20 pixels, expected .*: 20 x 24"),
+        (_no_cells, "myxo_a/labels.tif is zero everywhere, expected at least one cell"),
+        (_real_numbers, "myxo_a/labels.tif holds float32 values that are no ids, expected whole numbers"),
+        (_colours, "myxo_a/labels.tif has shape .*expected one whole number a pixel"),
+        (_empty_file, r"myxo_a/labels.tif is empty \(0 bytes\)"),
+        (_no_labels, "myxo_a has image, expected labels beside it"),
+        (_no_image, "myxo_a has labels, expected image beside it"),
+    ],
+)
+def test_what_does_not_fit_stops_the_import(
+    fields: Path, destination: Path, spoil: Callable[[Path], None], says: str
+) -> None:
+    spoil(fields)
+    with pytest.raises(BrightfieldError, match=says):
+        bring(fields, destination)
+    assert not destination.parent.exists()
+
+
+def test_unmatched_names_in_parallel_folders(source: Path, destination: Path, put: Put) -> None:
+    put("images/a.png", 0)
+    put("labels/b.tif", 1)
+    with pytest.raises(BrightfieldError) as caught:
+        bring(source, destination)
+    assert "images/a.png has no file of the same name in labels" in str(caught.value)
+    assert "labels/b.tif has no file of the same name in images" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [1, 255])
+def test_a_mask_of_one_value_is_split_where_it_is_not_joined(fields: Path, destination: Path, value: int) -> None:
+    mask = cells(value, value)
+    mask[10, 10] = mask[11, 11] = value  # joined by a corner: one cell
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", mask)
+    report = import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    labels = next(r for r in ImageSet.raw(destination) if r.id == "myxo_a").fields["labels"]
+    np.testing.assert_array_equal(labels > 0, mask > 0)
+    assert labels.max() == 3
+    assert labels[10, 10] == labels[11, 11]
+    assert labels[2, 2] != labels[2, 8]
+    assert any("myxo_a/labels.tif: a mask of a single value" in warning for warning in report.warnings)
+
+
+def test_one_cell_is_not_taken_for_a_mask(fields: Path, destination: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "labels.tif", cells(9))
+    report = import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    assert report.counts == {"cells": 7}
+    assert not any("mask" in warning for warning in report.warnings)
+
+
+def test_species_follow_their_labels(fields: Path, destination: Path) -> None:
+    (fields / "species.csv").write_text(
+        "image,label,species\nmyxo_a,300,2\nmyxo_a,1,3\ncoli_ds1_00001,1,1\ncoli_ds1_00001,7,1\ncoli_ds1_00001,300,1\n"
+    )
+    report = import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    species = {record.id: record.fields["species"].tolist() for record in ImageSet.raw(destination)}
+    assert species == {"coli_ds1_00001": [0, 1, 1, 1], "coli_ds1_00002": [0, 1, 1, 1], "myxo_a": [0, 3, 1, 2]}
+    assert any("coli_ds1_00002 and 1 more: has cells that species.csv" in w for w in report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ("nobody,1,1", "names the image 'nobody', which is not there"),
+        ("myxo_a,8,1", "gives a species to label 8 of myxo_a, which has no such label"),
+        ("myxo_a,1,0", "column species must hold whole numbers from 1 to 255"),
+        ("myxo_a,1,coli", "column species must hold whole numbers"),
+        ("myxo_a,1,1\nmyxo_a,1,2", "gives label 1 of myxo_a two species"),
+    ],
+)
+def test_species_that_do_not_fit(fields: Path, destination: Path, row: str, says: str) -> None:
+    (fields / "species.csv").write_text(f"image,label,species\n{row}\n")
+    with pytest.raises(BrightfieldError, match=says):
+        bring(fields, destination)
+    assert not destination.exists()
+
+
+def test_a_file_that_breaks_between_checking_and_writing_leaves_nothing(
+    fields: Path, destination: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_the_last(findings: Findings, source: Path) -> None:
+        assert findings.problems == []
+        (fields / "myxo_a" / "labels.tif").write_bytes(b"")
+
+    monkeypatch.setattr(Findings, "raise_if_any", break_the_last)
+    with pytest.raises(BrightfieldError, match="0 bytes"):
+        bring(fields, destination)
+    assert list(destination.parent.iterdir()) == []
+
+
+def test_real_fields(real: Path, destination: Path) -> None:
+    report = import_dataset("segmentation", real / "bacteria" / "labelled", destination, settings=SETTINGS)
+    records = list(ImageSet.raw(destination))
+    assert report.images == len(records) == 19
+    assert report.groups == 9  # two specimens of colicoords, seven organisms of omnipose
+    assert {r.group for r in records if r.id.startswith("colicoords")} == {"colicoords_ds1", "colicoords_ds2"}
+    assert all(("fluorescence" in r.fields) == r.id.startswith("colicoords") for r in records)
+    for record in records:
+        ids = np.unique(record.fields["labels"])
+        assert ids.tolist() == list(range(record.row["cells"] + 1))
+        before = tifffile.imread(real / "bacteria" / "labelled" / record.id / "labels.tif")
+        np.testing.assert_array_equal(record.fields["labels"] > 0, before > 0)

@@ -1,0 +1,216 @@
+"""Against maps small enough to count by hand."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brightfield.metrics import segmentation
+from brightfield.results import ClassMap
+
+CLASSES = ["background", "body", "contour"]
+
+
+def cells(*boxes: tuple[int, int, int, int], shape: tuple[int, int] = (10, 16)) -> ClassMap:
+    """Instances 1, 2, ... as boxes (top, bottom, left, right), all of class body."""
+    instances = np.zeros(shape, np.int32)
+    for label, (top, bottom, left, right) in enumerate(boxes, start=1):
+        instances[top:bottom, left:right] = label
+    return ClassMap((instances > 0).astype(np.uint8), instances)
+
+
+def row(predicted: ClassMap, truth: ClassMap, n_classes: int = 3) -> pd.DataFrame:
+    return pd.DataFrame([segmentation.statistics(predicted, truth, n_classes)])
+
+
+def random_map(seed: int, shape: tuple[int, int] = (24, 17)) -> ClassMap:
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 7, (6, 5), dtype=np.int32)
+    instances = np.kron(coarse, np.ones((4, 4), np.int32))[: shape[0], : shape[1]]
+    return ClassMap(((instances > 0) * (1 + instances % 2)).astype(np.uint8), instances)
+
+
+# --- pixels ---------------------------------------------------------------------------------------------------------
+
+
+def test_hand_counted_pixels() -> None:
+    truth = np.array([[0, 0, 1], [1, 2, 2]], np.uint8)
+    predicted = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)
+    nothing = np.zeros((2, 3), np.int32)
+    table = row(ClassMap(predicted, nothing), ClassMap(truth, nothing))
+    assert segmentation.confusion(table, 3).tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 1]]
+    metrics = segmentation.summarise(table, CLASSES)
+    assert [metrics[f"iou_{name}"] for name in CLASSES] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
+    assert metrics["mean_iou"] == pytest.approx(1 / 3)
+    assert metrics["mean_accuracy"] == pytest.approx(1 / 2)
+
+
+def test_rows_of_the_confusion_are_the_truth() -> None:
+    statistics = segmentation.statistics(cells(), cells((0, 2, 0, 3)), 3)
+    assert statistics["confusion_1_0"] == 6
+    assert statistics["confusion_0_1"] == 0
+
+
+def test_pooled_and_per_image_mean_differ_as_computed_by_hand() -> None:
+    # background and body only; image 1: 4 of 4 body pixels right, image 2: none of 2
+    table = pd.DataFrame(
+        [
+            {"confusion_0_0": 6, "confusion_0_1": 0, "confusion_1_0": 0, "confusion_1_1": 4},
+            {"confusion_0_0": 6, "confusion_0_1": 2, "confusion_1_0": 2, "confusion_1_1": 0},
+        ]
+    ).assign(tp_50=0, fp_50=0, fn_50=0, tp_75=0, fp_75=0, fn_75=0, iou_sum_50=0)
+    metrics = segmentation.summarise(table, ["background", "body"])
+    assert metrics["mean_iou"] == pytest.approx((12 / 16 + 4 / 8) / 2)
+    assert metrics["mean_iou_per_image"] == pytest.approx((1.0 + (6 / 10 + 0) / 2) / 2)
+    assert metrics["mean_accuracy"] == pytest.approx((12 / 14 + 4 / 6) / 2)
+
+
+def test_a_class_that_does_not_occur_is_left_out_of_the_mean() -> None:
+    metrics = segmentation.summarise(row(cells((0, 2, 0, 2)), cells((0, 2, 0, 2))), CLASSES)
+    assert math.isnan(metrics["iou_contour"])
+    assert metrics["mean_iou"] == 1.0
+    assert metrics["mean_iou_per_image"] == 1.0
+    assert metrics["mean_accuracy"] == 1.0
+
+
+def test_a_class_that_is_answered_but_not_true_counts_as_zero() -> None:
+    answered = ClassMap(np.full((2, 2), 2, np.uint8), np.zeros((2, 2), np.int32))
+    metrics = segmentation.summarise(row(answered, cells(shape=(2, 2))), CLASSES)
+    assert metrics["iou_contour"] == 0
+    assert metrics["mean_iou"] == 0
+
+
+# --- cells ----------------------------------------------------------------------------------------------------------
+
+
+def test_hand_counted_cells() -> None:
+    truth = cells((0, 4, 0, 4), (0, 4, 6, 10), (6, 8, 0, 4))
+    # 16 of 16 + 4 px: IoU 0.8; 8 of 16 + 4 px: 0.4; the third missed; one invented
+    found = cells((0, 5, 0, 4), (2, 5, 6, 10), (6, 8, 12, 16))
+    statistics = segmentation.statistics(found, truth, 3)
+    expected = {"tp_50": 1, "fp_50": 2, "fn_50": 2, "tp_75": 1, "fp_75": 2, "fn_75": 2, "iou_sum_50": 0.8}
+    assert {name: statistics[name] for name in expected} == pytest.approx(expected)
+    metrics = segmentation.summarise(pd.DataFrame([statistics]), CLASSES)
+    assert metrics["ap50"] == pytest.approx(1 / 5)
+    assert metrics["ap75"] == pytest.approx(1 / 5)
+    assert metrics["pq"] == pytest.approx(0.8 / (1 + 1 + 1))
+
+
+def test_three_quarters_is_enough_for_75_and_less_is_not() -> None:
+    exact = segmentation.statistics(cells((0, 3, 0, 4)), cells((0, 4, 0, 4)), 3)  # 12 of 16
+    assert (exact["tp_75"], exact["tp_50"]) == (1, 1)
+    shorter = segmentation.statistics(cells((0, 2, 0, 4)), cells((0, 3, 0, 4)), 3)  # 8 of 12
+    assert (shorter["tp_75"], shorter["tp_50"]) == (0, 1)
+
+
+def test_a_cell_cut_into_equal_halves_is_matched_once() -> None:
+    whole, halves = cells((0, 4, 0, 4)), cells((0, 2, 0, 4), (2, 4, 0, 4))
+    split = segmentation.statistics(halves, whole, 3)
+    merged = segmentation.statistics(whole, halves, 3)
+    assert (split["tp_50"], split["fp_50"], split["fn_50"], split["iou_sum_50"]) == (1, 1, 0, 0.5)
+    assert (merged["tp_50"], merged["fp_50"], merged["fn_50"], merged["iou_sum_50"]) == (1, 0, 1, 0.5)
+
+
+def brute_force(predicted: ClassMap, truth: ClassMap, threshold: float) -> tuple[int, int, int]:
+    """TP, FP and FN the slow way: every pair of masks, each mask used once."""
+    found = [predicted.instances == i for i in np.unique(predicted.instances) if i > 0]
+    true = [truth.instances == i for i in np.unique(truth.instances) if i > 0]
+    used: set[int] = set()
+    for mask in true:
+        for i, other in enumerate(found):
+            if i not in used and (mask & other).sum() / (mask | other).sum() >= threshold:
+                used.add(i)
+                break
+    return len(used), len(found) - len(used), len(true) - len(used)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_matching_agrees_with_brute_force(seed: int, other: int) -> None:
+    truth, found = random_map(seed), random_map(other)
+    mixed = np.where(np.random.default_rng(seed).random((6, 1)).repeat(4, 0) < 0.7, truth.instances, found.instances)
+    predicted = ClassMap(found.classes, mixed.astype(np.int32))
+    statistics = segmentation.statistics(predicted, truth, 3)
+    for name, threshold in (("50", 0.5), ("75", 0.75)):
+        counted = tuple(statistics[f"{count}_{name}"] for count in ("tp", "fp", "fn"))
+        assert counted == brute_force(predicted, truth, threshold)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_numbering_of_instances_does_not_matter(seed: int, other: int) -> None:
+    truth, found = random_map(seed), random_map(other)
+    wild = np.append(0, np.random.default_rng(seed).choice(2**31 - 1, 7, replace=False) + 1).astype(np.int32)
+    renamed = ClassMap(found.classes, wild[found.instances])
+    expected = segmentation.statistics(found, truth, 3)
+    assert segmentation.statistics(renamed, truth, 3) == pytest.approx(expected)
+    assert segmentation.statistics(found, truth, 3)["tp_50"] == segmentation.statistics(truth, found, 3)["tp_50"]
+
+
+def test_wild_numbers_that_fill_the_image() -> None:
+    full = np.array([[5_000_000, 5_000_000], [7, 7]], np.int32)  # no background at all
+    tidy = np.array([[2, 2], [1, 1]], np.int32)
+    classes = np.ones((2, 2), np.uint8)
+    statistics = segmentation.statistics(ClassMap(classes, full), ClassMap(classes, tidy), 3)
+    assert (statistics["tp_75"], statistics["fp_75"], statistics["fn_75"]) == (2, 0, 0)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(deadline=None)
+def test_the_truth_scores_perfectly(seed: int) -> None:
+    truth = random_map(seed)
+    metrics = segmentation.summarise(row(truth, truth), CLASSES)
+    assert all(value == 1.0 for value in metrics.values() if not math.isnan(value))
+    assert metrics["mean_iou"] == 1.0
+
+
+def test_order_of_images_does_not_matter() -> None:
+    rows = [segmentation.statistics(random_map(i), random_map(i + 50), 3) for i in range(6)]
+    forward = segmentation.summarise(pd.DataFrame(rows), CLASSES)
+    assert segmentation.summarise(pd.DataFrame(rows[::-1]), CLASSES) == pytest.approx(forward)
+
+
+# --- edges ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_cells_leave_the_cell_metrics_undefined() -> None:
+    metrics = segmentation.summarise(row(cells(), cells()), CLASSES)
+    assert all(math.isnan(metrics[name]) for name in ("ap50", "ap75", "pq", "iou_body"))
+    assert metrics["mean_iou"] == 1.0
+
+
+@pytest.mark.filterwarnings("error")
+def test_no_images_leave_everything_undefined() -> None:
+    metrics = segmentation.summarise(row(cells(), cells()).iloc[:0], CLASSES)
+    assert all(math.isnan(value) for value in metrics.values())
+
+
+def test_only_invented_cells_score_zero() -> None:
+    metrics = segmentation.summarise(row(cells((0, 2, 0, 2)), cells()), CLASSES)
+    assert (metrics["ap50"], metrics["pq"]) == (0, 0)
+
+
+def test_other_shapes_and_unknown_classes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"share a shape, got \(2, 3\) and \(3, 2\)"):
+        segmentation.statistics(cells(shape=(2, 3)), cells(shape=(3, 2)), 3)
+    with pytest.raises(ValueError, match=r"0\.\.\.1, got 2 in the prediction"):
+        segmentation.statistics(
+            ClassMap(np.full((2, 2), 2, np.uint8), np.zeros((2, 2), np.int32)), cells(shape=(2, 2)), 2
+        )
+
+
+def test_a_large_dense_field_takes_well_under_seconds() -> None:
+    instances = np.kron(np.arange(1, 2049, dtype=np.int32).reshape(32, 64), np.ones((64, 32), np.int32))
+    truth = ClassMap(np.ones(instances.shape, np.uint8), instances)
+    moved = ClassMap(truth.classes, np.roll(instances, 3, axis=1))
+    start = time.perf_counter()
+    statistics = segmentation.statistics(moved, truth, 3)
+    assert time.perf_counter() - start < 5  # a tenth of that on an idle machine
+    assert statistics["tp_75"] == 2048  # 29 of 35 columns shared

@@ -1,0 +1,183 @@
+"""The pipeline as a user runs it: DVC, in a temporary copy of the project with small numbers, from nothing to champions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tiny
+from ruamel.yaml import YAML
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+BIN = Path(sys.executable).parent
+RUNNING = re.compile(r"Running stage '([^']+)'")
+
+
+def run(folder: Path, *command: str) -> str:
+    """Run a command in a copy of the project; its code is the copy's own."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "GIT_CONFIG_GLOBAL": os.devnull}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def commit(folder: Path) -> None:
+    """Commit everything, as DVC's experiments ask."""
+    run(folder, "git", "add", "--all")
+    author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    run(folder, "git", *author, "commit", "--quiet", "--message", "state")
+
+
+def copy_of_the_project(folder: Path) -> Path:
+    """The files git knows or would know, with small numbers in params.yaml, as a repository of its own."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=tiny.REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in listed.stdout.splitlines():
+        if (tiny.REPOSITORY / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tiny.REPOSITORY / name, folder / name)
+    (folder / "dvc.lock").unlink(missing_ok=True)
+    tiny.write_params(folder / "params.yaml", tiny.tiny_params())
+    run(folder, "git", "init", "--quiet")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy in which ``dvc repro`` has run once."""
+    folder = copy_of_the_project(tmp_path_factory.mktemp("project"))
+    run(folder, "dvc", "repro")
+    commit(folder)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def sections(folder: Path) -> dict[str, dict[str, dict[str, object]]]:
+    """What params.yaml of a copy holds."""
+    content: dict[str, dict[str, dict[str, object]]] = YAML(typ="safe").load(folder / "params.yaml")
+    return content
+
+
+def stages(folder: Path) -> int:
+    """How many stages dvc.yaml makes of the entries of params.yaml."""
+    count = {name: len(entries) for name, entries in sections(folder).items()}
+    return sum(count[name] for name in ("simulations", "datasets", "ensembles", "tasks")) + 2 * count["models"]
+
+
+def change(folder: Path, model: str, rate: float) -> None:
+    """Give a model another learning rate, in the text of params.yaml."""
+    path = folder / "params.yaml"
+    before, rest = path.read_text(encoding="utf-8").split(f"\n  {model}:\n", 1)
+    rest = re.sub(r"learning_rate: \S+", f"learning_rate: {rate}", rest, count=1)
+    path.write_text(f"{before}\n  {model}:\n{rest}", encoding="utf-8")
+
+
+def test_every_task_has_a_champion_and_every_model_a_report(project: Path) -> None:
+    content = sections(project)
+    for task in content["tasks"]:
+        registered = json.loads((project / "registry" / f"{task}.json").read_text())
+        assert registered["moved"]
+        assert registered["champion"]["model"] in {**content["models"], **content["ensembles"]}
+        assert registered["champion"]["model"] in run(project, "brightfield", "champions")
+    for name in {**content["models"], **content["ensembles"]}:
+        metrics = json.loads((project / "reports" / name / "metrics.json").read_text())
+        assert metrics["data_hash"].endswith(".dir")
+        assert all({"value", "low", "high"} == set(metric) for metric in metrics["test"].values())
+
+
+def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp_path: Path) -> None:
+    assert not RUNNING.findall(run(project, "dvc", "repro"))
+    trivial = {f"stage{i}": {"cmd": f"echo {i} > {i}", "deps": ["dep"], "outs": [str(i)]} for i in range(stages(project))}
+    (tmp_path / "dep").write_text("x")
+    YAML().dump({"stages": trivial}, tmp_path / "dvc.yaml")
+    run(tmp_path, "git", "init", "--quiet")
+    run(tmp_path, "dvc", "init", "--quiet")
+    run(tmp_path, "dvc", "repro")
+
+    def seconds(folder: Path) -> float:
+        start = time.perf_counter()
+        run(folder, "dvc", "repro")
+        return time.perf_counter() - start
+
+    pairs = [(seconds(project), seconds(tmp_path)) for _ in range(3)]
+    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    print(f"up-to-date repro: {ratio:.2f} times that of {len(trivial)} trivial stages ({pairs})")
+    assert ratio <= 1.5
+
+
+def test_another_learning_rate_reruns_that_model_and_what_depends_on_it(project: Path) -> None:
+    change(project, "rbc-compact", 0.0017)
+    ran = set(RUNNING.findall(run(project, "dvc", "repro")))
+    assert ran == {"train@rbc-compact", "evaluate@rbc-compact", "ensemble@rbc-ensemble", "register@rbc"}
+
+
+def test_the_code_of_one_task_leaves_the_others_alone(project: Path) -> None:
+    with (project / "src/brightfield/tasks/tracking.py").open("a", encoding="utf-8") as file:
+        file.write("# changed\n")
+    listed = run(project, "dvc", "status").splitlines()
+    changed = {line.rstrip(":") for line in listed if line and not line.startswith(("\t", " "))}
+    assert changed
+    assert all("beads" in stage for stage in changed), changed
+    run(project, "git", "checkout", "--quiet", "src")
+
+
+def test_an_experiment_on_a_parameter_runs_in_place(project: Path) -> None:
+    commit(project)
+    out = run(project, "dvc", "exp", "run", "-S", "models.denoise-unet.training.learning_rate=0.0021")
+    assert set(RUNNING.findall(out)) >= {"train@denoise-unet", "evaluate@denoise-unet"}
+    assert not any("bacteria" in stage for stage in RUNNING.findall(out))
+    assert "train@denoise-unet" in run(project, "dvc", "dag")
+
+
+def test_training_again_gives_the_same_metrics_to_the_last_digit(project: Path) -> None:
+    def digests() -> dict[str, str]:
+        files = [project / "reports/beads-unet/metrics.json", project / "models/beads/beads-unet/weights.safetensors"]
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    before = digests()
+    targets = ("train@beads-unet", "evaluate@beads-unet")
+    out = run(project, "dvc", "repro", "--force", "--single-item", "--no-run-cache", *targets)
+    assert set(RUNNING.findall(out)) == set(targets)
+    assert digests() == before
+
+
+def test_data_travel_through_a_folder_remote(project: Path, tmp_path: Path) -> None:
+    run(project, "dvc", "remote", "add", "--default", "--force", "folder", str(tmp_path / "remote"))
+    commit(project)
+    run(project, "dvc", "push")
+    run(tmp_path, "git", "clone", "--quiet", str(project), "clone")
+    run(tmp_path / "clone", "dvc", "pull")
+
+    def contents(folder: Path) -> dict[str, str]:
+        files = [path for path in sorted((folder / "data").rglob("*")) if path.suffix in (".h5", ".csv", ".json")]
+        return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+    assert contents(tmp_path / "clone") == contents(project)
+    assert len(contents(project)) >= 4 * 7
+
+
+def test_a_lost_database_is_filled_again(project: Path) -> None:
+    for path in project.glob("mlflow.db*"):
+        path.unlink()
+    out = run(project, "brightfield", "sync")
+    assert "none yet" not in out
+    assert not RUNNING.findall(run(project, "dvc", "repro"))
