@@ -39,7 +39,7 @@ def start(compute: params.Compute, seed: int | None = None) -> Computer:
     torch.set_num_threads(compute.threads)
     if seed is not None:
         random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002  # libraries draw from it
+        np.random.seed(seed)  # libraries draw from it
         torch.manual_seed(seed)
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
@@ -63,6 +63,6 @@ def _bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # without the instructions a processor emulates bfloat16, slower than float32
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

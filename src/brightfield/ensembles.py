@@ -60,8 +60,8 @@ def greedy(task: Task[Any, Any], validation: Split, outputs: Outputs, most: int)
     best = float("nan")
     while len(picks) < most:
         values = {name: objective(task, validation, outputs, _shares([*picks, name])) for name in outputs}
-        name = values and max(values, key=lambda n: _rank(task, values[n]))
-        if not name or (picks and not task.objective.better(values[name], best)):
+        name = max(values, key=lambda n: task.objective.rank(values[n]))
+        if picks and not task.objective.better(values[name], best):
             break
         picks.append(name)
         best = values[name]
@@ -110,9 +110,3 @@ def mix(outputs: Outputs, weights: Weights) -> list[npt.NDArray[np.float32]]:
 
 def _shares(picks: Sequence[str]) -> Weights:
     return {name: count / len(picks) for name, count in Counter(picks).items()}
-
-
-def _rank(task: Task[Any, Any], value: float) -> float:
-    if np.isnan(value):
-        return -np.inf
-    return value if task.objective.direction == "maximize" else -value

@@ -124,7 +124,7 @@ def write_report(
     table.to_csv(folder / "images.csv", index=False, lineterminator="\n")
     write_json(folder / "metrics.json", metrics)
     test = scores[TEST].table
-    confusion = task.confusion({name: test[name].to_numpy() for name in test})
+    confusion = task.confusion(test)
     if confusion is not None:
         classes, counts = confusion
         write_json(folder / "confusion.json", {"classes": classes, "counts": counts.tolist()})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import Any, TypeVar
 
 from tqdm import tqdm
@@ -34,4 +34,4 @@ def track(items: Iterable[Item], description: str, total: int | None = None, uni
 
 
 def _length(items: Iterable[Any]) -> int | None:
-    return len(items) if hasattr(items, "__len__") else None
+    return len(items) if isinstance(items, Sized) else None

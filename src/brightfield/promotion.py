@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,12 +38,16 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
     found: list[Candidate] = []
-    for name, model in {**settings.models, **settings.ensembles}.items():
+    entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
+    for name, model in entries.items():
         if model.task != task_name or model.dataset != entry.dataset:
             continue
-        is_ensemble = isinstance(model, params.Ensemble)
-        role: Role = "ensemble" if is_ensemble else "baseline" if model.is_baseline else "member"  # type: ignore[union-attr]
-        folder = layout.ensemble(task_name, name) if is_ensemble else layout.model(task_name, name)
+        if isinstance(model, params.Ensemble):
+            role: Role = "ensemble"
+            folder = layout.ensemble(task_name, name)
+        else:
+            role = "baseline" if model.is_baseline else "member"
+            folder = layout.model(task_name, name)
         table = pd.read_csv(layout.report(name) / "images.csv", dtype={"id": str, "group": str})
         value = _objective(task, table[table["split"] == VALIDATION])
         found.append(Candidate(name, role, folder, table, value))
@@ -53,8 +56,7 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
             f"Nothing can become champion of {task_name!r}: no model or ensemble uses its dataset {entry.dataset!r}. "
             f"Point one to it, or set tasks.{task_name}.dataset to a dataset that models use."
         )
-    found.sort(key=lambda c: math.inf if math.isnan(c.validation) else c.validation)
-    return found[::-1] if task.objective.direction == "maximize" else found
+    return sorted(found, key=lambda candidate: task.objective.rank(candidate.validation), reverse=True)
 
 
 def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:
@@ -79,5 +81,5 @@ def deserves(settings: params.Params, task_name: str, difference: Difference) ->
 
 
 def _objective(task: Any, table: pd.DataFrame) -> float:
-    value: float = task.summarise({name: table[name].to_numpy() for name in table})[task.objective.metric]
+    value: float = task.summarise(table)[task.objective.metric]
     return value

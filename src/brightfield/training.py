@@ -171,7 +171,7 @@ def _module(lightning: Any) -> type[Any]:
             self, task: Task[Any, Any], network: nn.Module, training: params.Training, watch: Watch, steps: int
         ) -> None:
             super().__init__()
-            self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network = network.to(memory_format=torch.channels_last)
             self.task, self.training_settings, self.watch, self.steps = task, training, watch, steps
             self.losses: list[Tensor] = []
 

@@ -11,7 +11,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -252,7 +252,7 @@ def _storage(name: str) -> Any:
         )
 
 
-def _open(name: str, identity: Mapping[str, Any], direction: str) -> optuna.Study:
+def _open(name: str, identity: Mapping[str, Any], direction: Literal["maximize", "minimize"]) -> optuna.Study:
     import optuna
 
     STUDIES.mkdir(exist_ok=True)

@@ -65,7 +65,9 @@ def test_a_dead_port_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch)
         uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
     monkeypatch.setenv(connection.VARIABLE, uri)
     start = time.perf_counter()
-    with pytest.raises(BrightfieldError, match="does not answer.*MLFLOW_TRACKING_URI decides") as caught:
+    with pytest.raises(
+        BrightfieldError, match="does not answer: .*Connection refused. Start it.*MLFLOW_TRACKING_URI decides"
+    ) as caught:
         runs.connect()
     assert time.perf_counter() - start < 3
     assert uri.rpartition("@")[2] in str(caught.value)
@@ -76,7 +78,7 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_within_seconds(monke
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv(connection.VARIABLE, f"http://127.0.0.1:{silent.getsockname()[1]}")
         start = time.perf_counter()
-        with pytest.raises(BrightfieldError, match="does not answer"):
+        with pytest.raises(BrightfieldError, match="does not answer: timed out."):
             runs.connect()
         assert time.perf_counter() - start < 3.5
 

@@ -34,9 +34,3 @@ class Classical(nn.Module):
         """Outputs for a batch (N, C, H, W)."""
         answers = [self.answer(image) for image in batch.float().cpu().numpy()]
         return torch.from_numpy(np.stack(answers)).to(batch.device)
-
-
-def logit(probability: FloatArray) -> FloatArray:
-    """The logit of probabilities, finite at 0 and 1."""
-    p = np.clip(probability, 1e-4, 1 - 1e-4)
-    return np.log(p / (1 - p)).astype(np.float32)

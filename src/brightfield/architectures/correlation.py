@@ -11,22 +11,30 @@ from torch import Tensor
 
 from brightfield import params
 from brightfield.architectures import Shape
-from brightfield.architectures.classical import Classical, FloatArray, logit
+from brightfield.architectures.classical import Classical, FloatArray
 from brightfield.errors import BrightfieldError
+
+
+NEAR_A_BEAD = 0.6  # height of the heat map: about its own width from the centre
 
 
 class TemplateCorrelation(Classical):
     """The template is the mean of the training images around every marked bead, moved to whole-pixel registration by splines.
 
-    The answer is the correlation coefficient (Lewis 1995) between template and window, at most 0 cut off.
+    The correlation coefficient (Lewis 1995) between template and window becomes a probability by logistic regression on the
+    peaks of the training images: without it any threshold on the coefficient would be a guess.
     """
 
     template: Tensor
+    slope: Tensor
+    intercept: Tensor
 
     def __init__(self, network: params.Correlation, shape: Shape) -> None:
         super().__init__()
         self.side = network.template_px // 2 * 2 + 1
         self.register_buffer("template", torch.zeros(self.side, self.side))
+        self.register_buffer("slope", torch.tensor(1.0))
+        self.register_buffer("intercept", torch.tensor(0.0))
 
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
         """Average what surrounds each peak of the heat maps (N of (1, H, W)), radially: beads have no preferred direction."""
@@ -40,6 +48,24 @@ class TemplateCorrelation(Classical):
                 "No bead of the training split lies far enough inside its frame to learn a template from."
             )
         self.template.copy_(torch.from_numpy(_radial_mean(np.mean(cuts, axis=0))))
+        self._calibrate(images, targets)
+
+    def _calibrate(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+        """Peaks of the correlation are beads where the heat map is high."""
+        from sklearn.linear_model import LogisticRegression
+
+        coefficients, is_bead = [], []
+        for image, target in zip(images, targets, strict=True):
+            found = correlate(image[0].numpy(), self.template.numpy())
+            peaks = (ndimage.maximum_filter(found, 9) == found) & (found > 0)
+            coefficients.append(found[peaks])
+            is_bead.append(target[0].numpy()[peaks] > NEAR_A_BEAD)
+        x, y = np.concatenate(coefficients), np.concatenate(is_bead)
+        if y.all() or not y.any():
+            return  # nothing to tell apart
+        model = LogisticRegression(C=1e3).fit(x[:, None], y)
+        self.slope.fill_(float(model.coef_[0, 0]))
+        self.intercept.fill_(float(model.intercept_[0]))
 
     def _cuts(self, image: FloatArray, heat: FloatArray) -> list[FloatArray]:
         half = self.side // 2
@@ -54,8 +80,9 @@ class TemplateCorrelation(Classical):
         return cuts
 
     def answer(self, image: FloatArray) -> FloatArray:
-        """The logit of the correlation, (1, H, W)."""
-        return logit(np.clip(correlate(image[0], self.template.numpy()), 0, 1))[None]
+        """The logit of a bead being there, (1, H, W)."""
+        found = correlate(image[0], self.template.numpy())
+        return np.asarray(float(self.slope) * found + float(self.intercept), dtype=np.float32)[None]
 
 
 def correlate(image: FloatArray, template: FloatArray) -> FloatArray:
@@ -79,4 +106,4 @@ def _radial_mean(template: FloatArray) -> FloatArray:
     radius = np.hypot(y, x)
     bins = np.arange(half + 2)
     profile = ndimage.mean(template, np.rint(radius).astype(int), bins[:-1])
-    return np.interp(radius, bins[:-1], profile).astype(np.float32)
+    return np.asarray(np.interp(radius, bins[:-1], profile), dtype=np.float32)

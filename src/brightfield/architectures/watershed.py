@@ -51,7 +51,7 @@ class ThresholdWatershed(Classical):
 
     def _contrast(self, image: FloatArray) -> FloatArray:
         smooth = ndimage.gaussian_filter(image, self.sigma)
-        return smooth - ndimage.uniform_filter(smooth, self.window)
+        return np.asarray(smooth - ndimage.uniform_filter(smooth, self.window), dtype=np.float32)
 
     def answer(self, image: FloatArray) -> FloatArray:
         """Logits (outputs, H, W) of a hard decision."""

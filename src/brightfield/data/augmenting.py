@@ -72,13 +72,14 @@ def _geometry(name: str) -> list[Any]:
 
 
 def _brightness(image: FloatArray, rng: np.random.Generator) -> FloatArray:
-    return image * np.float32(rng.lognormal(0, GAIN_SPREAD)) + np.float32(rng.normal(0, OFFSET_SPREAD))
+    gain, offset = rng.lognormal(0, GAIN_SPREAD), rng.normal(0, OFFSET_SPREAD)
+    return np.asarray(image * np.float32(gain) + np.float32(offset))
 
 
 def _colour(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     channels = image.shape[2]
-    gain = rng.lognormal(0, COLOUR_SPREAD, channels).astype(np.float32)
-    return image * gain + rng.normal(0, COLOUR_SPREAD, channels).astype(np.float32)
+    gain, offset = rng.lognormal(0, COLOUR_SPREAD, channels), rng.normal(0, COLOUR_SPREAD, channels)
+    return np.asarray(image * gain + offset, dtype=np.float32)
 
 
 def _noise(image: FloatArray, rng: np.random.Generator) -> FloatArray:

@@ -8,7 +8,7 @@ Chunks are compressed losslessly and no time stamp is kept, so the same records 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import h5py
@@ -81,7 +81,7 @@ def read_index(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"id": str, "group": str, "split": str}, keep_default_na=False, na_values=[""])
 
 
-class ImageSet(Sequence[Record]):
+class ImageSet:
     """The records of one HDF5 file, read one at a time; the file is opened on first use, once in each process."""
 
     def __init__(self, path: Path, index: pd.DataFrame) -> None:
@@ -100,10 +100,10 @@ class ImageSet(Sequence[Record]):
     def __iter__(self) -> Iterator[Record]:
         return (self[i] for i in range(len(self)))
 
-    def __getitem__(self, i: int) -> Record:  # type: ignore[override]  # slices are not needed
+    def __getitem__(self, i: int) -> Record:
         if self._file is None:
             self._file = h5py.File(self.path, "r")
-        row = self.index.iloc[i].to_dict()
+        row = {str(name): value for name, value in self.index.iloc[i].items()}
         identity = str(row.pop("id"))
         arrays = {name: dataset[()] for name, dataset in self._file[identity].items()}
         return Record(identity, str(row.pop("group")), arrays.pop("image"), arrays, row)

@@ -4,7 +4,7 @@ An image is (H, W) or (H, W, 3), uint8, uint16 or float32; (0, 0) is the centre 
 column, y the row.
 """
 
-from brightfield.images.arrays import normalise, to_float, to_grey
+from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.names import is_junk, natural, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
 from brightfield.images.reading import frame_count, frames, is_image, read, read_labels, read_stack
@@ -14,6 +14,7 @@ from brightfield.images.writing import write_png, write_tiff
 __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
+    "Image",
     "Stitcher",
     "frame_count",
     "frames",

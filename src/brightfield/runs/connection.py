@@ -135,7 +135,7 @@ def _preflight(uri: str) -> None:
             credentials, "/health", "GET", timeout=PREFLIGHT_S, max_retries=0, raise_on_status=False
         )
     except Exception as error:  # requests, urllib3, MLflow and credential plug-ins each raise their own
-        reason = _first_line(error)
+        reason = _first_line(_root(error))
         raise BrightfieldError(
             f"The MLflow server {shown(uri)} does not answer: {reason} Start it. {advice}"
         ) from error
@@ -149,6 +149,13 @@ def _preflight(uri: str) -> None:
 def shown(uri: str) -> str:
     """The URI without a user and a password, for messages."""
     return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _root(error: BaseException) -> BaseException:
+    """What the libraries have wrapped several times: "Connection refused", say."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
 
 
 def _first_line(error: BaseException) -> str:

@@ -69,7 +69,7 @@ class Run:
         self._ended = True
 
     def end_after(self, error: type[BaseException]) -> None:
-        """End as KILLED (Ctrl+C) or FAILED; that MLflow cannot be told is logged, so that it does not hide the error."""
+        """End as KILLED (Ctrl+C) or FAILED; if MLflow cannot be told, that is logged and does not hide the error."""
         try:
             self.end("KILLED" if issubclass(error, KeyboardInterrupt) else "FAILED")
         except Exception:

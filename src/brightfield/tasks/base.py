@@ -30,11 +30,15 @@ class Objective(NamedTuple):
     metric: str
     direction: Literal["maximize", "minimize"]
 
+    def rank(self, value: float) -> float:
+        """The value counted so that more is better and nan is worst."""
+        if np.isnan(value):
+            return -np.inf
+        return value if self.direction == "maximize" else -value
+
     def better(self, a: float, b: float) -> bool:
-        """Whether ``a`` is better than ``b``; anything is better than nan."""
-        if np.isnan(a) or np.isnan(b):
-            return not np.isnan(a)
-        return a > b if self.direction == "maximize" else a < b
+        """Whether ``a`` is better than ``b``."""
+        return self.rank(a) > self.rank(b)
 
 
 class Sample(TypedDict):
@@ -166,7 +170,7 @@ class Task(ABC, Generic[Settings, Answer]):
     def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
         """Pooled metrics over images."""
         table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
-        return self.summarise({name: table[name].to_numpy() for name in table})
+        return self.summarise(table)
 
 
 class EncodedImages(Dataset[Sample]):

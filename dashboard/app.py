@@ -1,0 +1,24 @@
+"""The dashboard: ``make dashboard``, or ``streamlit run dashboard/app.py`` in the project's folder."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import parts
+from brightfield.errors import BrightfieldError
+
+st.set_page_config(page_title="Brightfield", page_icon=":material/biotech:", layout="wide")
+page = st.navigation(
+    [
+        st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page("views/runs.py", title="Runs", icon=":material/table_rows:"),
+        st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),
+        st.Page("views/ensembles.py", title="Ensembles", icon=":material/hub:"),
+        st.Page("views/tuning.py", title="Tuning", icon=":material/tune:"),
+        st.Page("views/predict.py", title="Predict", icon=":material/image_search:"),
+    ]
+)
+try:
+    page.run()
+except BrightfieldError as error:
+    parts.problem(error)

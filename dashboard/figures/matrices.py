@@ -1,0 +1,117 @@
+"""Confusion matrices of several models side by side, and the recall of each class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from figures.style import INK, MUTED, SHARES, calm
+from wording import DASH
+
+SIDE_PX = 330
+A_ROW = 3  # matrices
+
+
+def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool) -> go.Figure:
+    """A matrix a model: rows are the truth, columns the answer; the colour is the share of the true class in each.
+
+    Args:
+        table: columns model, truth, answer, count, share.
+        classes: in the order of their index.
+        counts: write counts into the fields; shares in per cent when false.
+    """
+    rows, columns = -(-len(models) // A_ROW), min(len(models), A_ROW)
+    figure = make_subplots(
+        rows,
+        columns,
+        subplot_titles=[f"<b>{model}</b>" for model in models],
+        horizontal_spacing=0.16 / columns if columns > 1 else 0,
+        vertical_spacing=0.3 / rows if rows > 1 else 0,
+    )
+    for i, model in enumerate(models):
+        cells = table[table["model"] == model]
+        share, count = (
+            cells.pivot(index="truth", columns="answer", values=v).loc[classes, classes] for v in ("share", "count")
+        )
+        text = count.map(compact) if counts else share.map(percent)
+        place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
+        figure.add_trace(
+            go.Heatmap(
+                z=share.to_numpy(),
+                x=list(classes),
+                y=list(classes),
+                text=text.to_numpy(),
+                customdata=count.to_numpy(),
+                texttemplate="%{text}",
+                textfont={"size": 17 if len(classes) < 4 else 13},
+                coloraxis="coloraxis",
+                xgap=3,
+                ygap=3,
+                name=model,
+                hovertemplate="truth %{y}, answer %{x}<br>%{customdata:,} (%{z:.1%} of %{y})<extra>"
+                + model
+                + "</extra>",
+            ),
+            **place,
+        )
+        figure.update_xaxes(title_text="answer", **place)
+        figure.update_yaxes(title_text="truth" if i % A_ROW == 0 else None, autorange="reversed", **place)
+    calm(
+        figure,
+        SIDE_PX * rows + 40,
+        margin={"l": 8, "r": 8, "t": 36, "b": 8},
+        coloraxis={"colorscale": SHARES, "cmin": 0, "cmax": 1, "colorbar": _colorbar()},
+    )
+    figure.update_xaxes(showgrid=False, title={"font": {"color": MUTED}})
+    figure.update_yaxes(showgrid=False, title={"font": {"color": MUTED}})
+    figure.update_annotations(font={"size": 15, "color": INK})
+    return figure
+
+
+def _colorbar() -> Mapping[str, object]:
+    return {
+        "tickformat": ".0%",
+        "thickness": 12,
+        "outlinewidth": 0,
+        "title": {"text": "of the true class", "side": "right"},
+    }
+
+
+def recalls(
+    table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], colours: Mapping[str, str]
+) -> go.Figure:
+    """The share of each true class that is answered right: a group a class, a bar a model."""
+    right = table[table["truth"] == table["answer"]]
+    figure = go.Figure()
+    for model in models:
+        of_model = right[right["model"] == model].set_index("truth")["share"].reindex(list(classes))
+        figure.add_bar(
+            x=list(classes),
+            y=of_model,
+            name=model,
+            marker_color=colours.get(model, MUTED),
+            text=[percent(share) for share in of_model],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
+        )
+    calm(figure, 300, barmode="group", bargap=0.3, bargroupgap=0.08)
+    figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": "recall", "font": {"color": MUTED}})
+    figure.update_xaxes(showgrid=False)
+    return figure
+
+
+def percent(share: float) -> str:
+    """``93.1 %``; a dash for a class that does not occur."""
+    return DASH if pd.isna(share) else f"{100 * share:.1f} %"
+
+
+def compact(count: float) -> str:
+    """``950``, ``12.3 k``, ``4.56 M``: pixels are counted in millions."""
+    for size, unit in ((1e6, "M"), (1e4, "k")):
+        if count >= size:
+            return f"{count / (1e6 if unit == 'M' else 1e3):.3g} {unit}"
+    return f"{int(count):,}"

@@ -1,0 +1,134 @@
+"""Scores with their intervals, gains and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from figures.style import GOOD, INK, MUTED, calm, reach
+from wording import interval, number, words
+
+ROW_PX = 34
+ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}
+
+
+def dots(table: pd.DataFrame, colours: Mapping[str, str], metric: str, champion: str | None = None) -> go.Figure:
+    """A row a model, the first on top: its value and interval, the champion in bold.
+
+    Args:
+        table: columns model, role, value, low, high.
+    """
+    figure = go.Figure()
+    for row in table.iloc[::-1].itertuples():
+        one = pd.Series([row.value])
+        figure.add_scatter(
+            x=[row.value],
+            y=[row.model],
+            name=row.model,
+            mode="markers",
+            marker={"size": 11, "symbol": ROLES[row.role], "color": colours[row.model], "line": {"width": 2}},
+            error_x={**reach(one, pd.Series([row.low]), pd.Series([row.high])), "color": colours[row.model]},
+            hovertemplate=f"<b>{row.model}</b><br>{number(row.value)} ({interval(row.low, row.high)})<extra></extra>",
+        )
+        figure.add_annotation(
+            x=1.01, xref="paper", xanchor="left", y=row.model, text=number(row.value), showarrow=False, font_color=INK
+        )
+    figure = calm(figure, 64 + ROW_PX * len(table), showlegend=False, margin={"l": 8, "r": 52, "t": 4, "b": 8})
+    names = list(table["model"])[::-1]
+    figure.update_yaxes(tickvals=names, ticktext=[f"<b>{n}</b>" if n == champion else n for n in names], showgrid=False)
+    figure.update_xaxes(title={"text": words(metric), "font": {"color": MUTED}}, nticks=6)
+    return figure
+
+
+def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str) -> go.Figure:
+    """A forest plot: by how much the ensemble is better than each row, with the interval; right of zero it is better.
+
+    Args:
+        rows: columns name, role, value, gain, gain_low, gain_high; the gain is the ensemble minus the row.
+        direction: ``minimize`` turns gains round, so that better is always to the right.
+    """
+    table = oriented(rows, direction).iloc[::-1]
+    figure = go.Figure()
+    figure.add_vline(x=0, line={"color": MUTED, "width": 1.2, "dash": "dot"})
+    for row in table.itertuples():
+        sure = row.low > 0 or row.high < 0
+        colour = colours.get(row.name, MUTED)
+        figure.add_scatter(
+            x=[row.gain],
+            y=[row.name],
+            name=row.name,
+            mode="markers",
+            marker={
+                "size": 12,
+                "symbol": "diamond" if sure else "diamond-open",
+                "color": colour,
+                "line": {"width": 2, "color": colour},
+            },
+            error_x={**reach(pd.Series([row.gain]), pd.Series([row.low]), pd.Series([row.high])), "color": colour},
+            hovertemplate=(
+                f"<b>{row.name}</b> ({row.role}): {number(row.value)}<br>"
+                f"gain {number(row.gain, signed=True)} ({interval(row.low, row.high)})<extra></extra>"
+            ),
+        )
+        figure.add_annotation(
+            x=1.01, xref="paper", xanchor="left", y=row.name, text=number(row.gain, signed=True), showarrow=False
+        )
+    figure = calm(figure, 76 + 40 * len(table), showlegend=False, margin={"l": 8, "r": 64, "t": 4, "b": 8})
+    verb = "less" if direction == "minimize" else "more"
+    text = f"{verb} {words(metric)} than this one  (right of zero: the ensemble is better)"
+    figure.update_xaxes(title={"text": text, "font": {"color": MUTED}})
+    figure.update_yaxes(showgrid=False)
+    return figure
+
+
+def oriented(rows: pd.DataFrame, direction: str) -> pd.DataFrame:
+    """Columns name, role, value, gain, low, high; a positive gain is good, whichever way the metric goes."""
+    renamed = rows.rename(columns={"gain_low": "low", "gain_high": "high"})
+    if direction == "maximize":
+        return renamed
+    return renamed.assign(gain=-rows["gain"], low=-rows["gain_high"], high=-rows["gain_low"])
+
+
+def weights(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
+    """A bar a member, the heaviest on top. Columns name, weight (they sum to 1)."""
+    table = table.sort_values("weight")
+    figure = go.Figure(
+        go.Bar(
+            x=table["weight"],
+            y=table["name"],
+            orientation="h",
+            marker_color=[colours.get(name, MUTED) for name in table["name"]],
+            text=[f"{weight:.0%}" for weight in table["weight"]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    )
+    calm(figure, 44 + 40 * len(table), margin={"l": 8, "r": 40, "t": 4, "b": 8})
+    figure.update_xaxes(range=[0, max(1.0, table["weight"].max())], tickformat=".0%", nticks=5)
+    figure.update_yaxes(showgrid=False)
+    return figure
+
+
+def bars(table: pd.DataFrame, name: str, value: str) -> go.Figure:
+    """A bar a row, the first on top, the largest in colour."""
+    table = table.iloc[::-1]
+    top = table[value].max()
+    figure = go.Figure(
+        go.Bar(
+            x=table[value],
+            y=table[name],
+            orientation="h",
+            marker_color=[GOOD if v == top else "#b9d8c9" for v in table[value]],
+            text=[f"{v:.0%}" for v in table[value]],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate="%{y}: %{x:.3f}<extra></extra>",
+        )
+    )
+    calm(figure, 44 + 40 * len(table), margin={"l": 8, "r": 44, "t": 4, "b": 8})
+    figure.update_xaxes(tickformat=".0%", rangemode="tozero", nticks=5)
+    figure.update_yaxes(showgrid=False)
+    return figure

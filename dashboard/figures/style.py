@@ -1,0 +1,69 @@
+"""One look for all figures, and one colour for each model on every page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+
+INK, MUTED, GRID = "#1f2933", "#7b8794", "#e8ebef"
+GOOD = "#3a9a6c"
+MEMBERS = ("#2f6fb0", "#e08a2e", "#3a9a6c", "#9464b3", "#c4546a", "#3fa3b5", "#a8843c", "#5d6b9c")
+BASELINES = ("#8b929c", "#b9bec6")
+ENSEMBLES = ("#1d2b4f", "#4a5a86")
+PALETTES: dict[str, Sequence[str]] = {"member": MEMBERS, "baseline": BASELINES, "ensemble": ENSEMBLES}
+SHARES = [[0.0, "#f6f8fb"], [0.25, "#cfdff0"], [0.5, "#8fb5dc"], [0.75, "#4a83bd"], [1.0, "#1f4e86"]]
+FONT = '"Source Sans", "Source Sans 3", "Source Sans Pro", sans-serif'
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}  # for st.plotly_chart
+
+
+def colours(models: pd.DataFrame) -> dict[str, str]:
+    """A colour for each row of ``models`` (name, task, role): members bright, baselines grey, ensembles dark."""
+    found: dict[str, str] = {}
+    for (_, role), group in models.groupby(["task", "role"], sort=False):
+        palette = PALETTES[role]
+        found.update({name: palette[i % len(palette)] for i, name in enumerate(group["name"])})
+    return found
+
+
+def series(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each of several things that are no models, in their order."""
+    return {name: MEMBERS[i % len(MEMBERS)] for i, name in enumerate(names)}
+
+
+def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
+    """The common look."""
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        font={"family": FONT, "size": 13, "color": INK},
+        hoverlabel={"bgcolor": "white", "bordercolor": GRID, "font": {"family": FONT, "size": 13, "color": INK}},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None},
+        bargap=0.35,
+    )
+    axis = {
+        "gridcolor": GRID,
+        "linecolor": GRID,
+        "zeroline": False,
+        "automargin": True,
+        "tickfont": {"color": "#52606d"},
+    }
+    figure.update_xaxes(axis)
+    figure.update_yaxes(axis)
+    figure.update_layout(layout)
+    return figure
+
+
+def reach(values: pd.Series, low: pd.Series, high: pd.Series) -> Mapping[str, object]:
+    """Error bars from values to bounds; no bar where a bound is nan."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (high - values).fillna(0).clip(lower=0),
+        "arrayminus": (values - low).fillna(0).clip(lower=0),
+        "thickness": 1.6,
+        "width": 0,
+    }

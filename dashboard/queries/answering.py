@@ -1,0 +1,164 @@
+"""Answers to uploaded images. A file is hostile until :mod:`brightfield.images` has read it."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from brightfield import answers, images, predicting
+from brightfield.errors import BrightfieldError
+from brightfield.predictor import Predictor
+from brightfield.results import Result
+from queries import project
+
+SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
+MOST_PIXELS = 4096 * 4096  # of one image, and MOST_FRAMES at a time: a page should answer within minutes
+MOST_FRAMES = 24
+CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it came."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model says about several images.
+
+    Attributes:
+        about: a row an image: image, size_px, type, range.
+        tables: by file name, what the CSV files hold.
+        files: by file name, what is written for the field's programs: CSV, TIFF and overlay PNG.
+        problems: a message for each file that was left out.
+    """
+
+    about: pd.DataFrame
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+    def of(self, image: str) -> dict[str, bytes]:
+        """The files of one image by the end of their names: ``overlay.png``, ``labels.tif``, ..."""
+        ends = {name.removeprefix(f"{image}_"): name for name in self.files if name.startswith(f"{image}_")}
+        return {end: self.files[name] for end, name in ends.items() if "_" not in end}
+
+    def zipped(self) -> bytes:
+        """All files in one archive."""
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, content in self.files.items():
+                archive.writestr(name, content)
+        return target.getvalue()
+
+
+def references(task: str) -> list[str]:
+    """Models and ensembles of a task that are trained in this folder."""
+    known = project.models()
+    rows = known[known["task"] == task].itertuples()
+    return [str(r.name) for r in rows if (project.folder(task, str(r.name), str(r.role)) / "bundle.json").is_file()]
+
+
+def predictor(task: str, reference: str) -> Predictor:
+    """A model trained here, or a version of the registry; kept in memory until its bundle changes.
+
+    Raises:
+        BrightfieldError: there is no such model, or it is damaged.
+    """
+    folder = predicting.bundle_folder(task, reference)
+    return _load(str(folder.absolute()), (folder / "bundle.json").stat().st_mtime_ns)
+
+
+@st.cache_resource(max_entries=4, show_spinner="Loading the model")
+def _load(folder: str, changed: int) -> Predictor:
+    return Predictor.load(Path(folder), project.settings().compute)
+
+
+def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], None] = lambda text: None) -> Answers:
+    """Answer every frame of every file that is an image; what is not becomes a problem.
+
+    Args:
+        tell: hears the name of the image that is next.
+    """
+    results: dict[str, Result] = {}
+    pictures: dict[str, np.ndarray] = {}
+    problems: list[str] = []
+    taken: set[str] = set()
+    for upload in uploads:
+        try:
+            for name, image in _frames(upload, taken, MOST_FRAMES - len(pictures)):
+                tell(name)
+                results[name] = model.predict([image])[0]
+                pictures[name] = image
+        except BrightfieldError as error:
+            message = str(error)
+            problems.append(message if upload.name in message else f"{upload.name}: {message}")
+    about = pd.DataFrame([_about(name, image) for name, image in pictures.items()])
+    return (
+        Answers(about, *_written(model, results, pictures), problems) if results else Answers(about, problems=problems)
+    )
+
+
+def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Names and images of one file, read from a temporary one whose name is our own."""
+    given = Path(upload.name)
+    suffix = given.suffix.lower()
+    stem = images.unique_name(images.stem(given)[:80], taken)
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / f"{stem}{suffix if suffix.lstrip('.') in SUFFIXES else '.unknown'}"
+        path.write_bytes(upload.content)
+        try:
+            if (count := images.frame_count(path)) > room:
+                raise BrightfieldError(
+                    f"{path} holds {count} frames, and this page takes {MOST_FRAMES} in all. Use `brightfield predict`."
+                )
+            for name, image in images.frames([path]):
+                if image.shape[0] * image.shape[1] > MOST_PIXELS:
+                    raise BrightfieldError(
+                        f"{path} has {image.shape[0]} x {image.shape[1]} pixels, more than this page takes "
+                        f"({MOST_PIXELS:,}). Use `brightfield predict`."
+                    )
+                yield name, image
+        except BrightfieldError as error:  # the temporary folder is nobody's concern
+            raise BrightfieldError(str(error).replace(str(path), given.name)) from error
+
+
+def _about(name: str, image: np.ndarray) -> dict[str, Any]:
+    colour = " RGB" if image.ndim == 3 else ""
+    values = f"{image.min():.4g} to {image.max():.4g}"
+    return {
+        "image": name,
+        "size_px": f"{image.shape[1]} x {image.shape[0]}",
+        "type": f"{image.dtype}{colour}",
+        "range": values,
+    }
+
+
+def _written(
+    model: Predictor, results: dict[str, Result], pictures: dict[str, np.ndarray]
+) -> tuple[dict[str, pd.DataFrame], dict[str, bytes]]:
+    """The files that ``brightfield predict`` writes, and what their tables hold."""
+    task = model.task
+    with tempfile.TemporaryDirectory() as place:
+        paths = answers.write_answers(
+            results,
+            pictures,
+            task.combine(results),
+            Path(place),
+            classes=task.class_names,
+            pixel_size_um=task.settings.pixel_size_um,
+        )
+        tables = {path.name: pd.read_csv(path) for path in paths if path.suffix == ".csv"}
+        return tables, {path.name: path.read_bytes() for path in paths}

@@ -1,0 +1,191 @@
+"""What lies in the project's folder: params.yaml, reports and bundles. Nothing here needs MLflow."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from brightfield import layout, params
+from brightfield.errors import BrightfieldError
+
+TTL_S = 10  # files change while a pipeline runs
+SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash")
+CONFUSION = ("model", "truth", "answer", "count", "share")
+TEST = "test"
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def settings() -> params.Params:
+    """The whole of params.yaml.
+
+    Raises:
+        BrightfieldError: it is missing or wrong; the message says where.
+    """
+    return params.load()
+
+
+@st.cache_resource(show_spinner="Loading the tasks")
+def objective(kind: str) -> tuple[str, str]:
+    """Metric and direction (``maximize`` or ``minimize``) by which models of a kind of task are chosen."""
+    from brightfield import tasks  # brings torch, seconds
+
+    found = tasks.KINDS[kind].objective
+    return found.metric, found.direction
+
+
+def models() -> pd.DataFrame:
+    """Every model and ensemble of params.yaml: name, task, kind, dataset and role (baseline, member, ensemble)."""
+    known = settings()
+    rows: list[dict[str, str]] = []
+    for name, entry in {**known.models, **known.ensembles}.items():
+        role = "ensemble" if isinstance(entry, params.Ensemble) else "baseline" if entry.is_baseline else "member"
+        rows.append({"name": name, "task": entry.task, "kind": entry.kind, "dataset": entry.dataset, "role": role})
+    return pd.DataFrame(rows, columns=["name", "task", "kind", "dataset", "role"])
+
+
+def folder(task: str, name: str, role: str) -> Path:
+    """Where the bundle of a model or an ensemble lies."""
+    return layout.ensemble(task, name) if role == "ensemble" else layout.model(task, name)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def scores() -> pd.DataFrame:
+    """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan."""
+    rows: list[dict[str, Any]] = []
+    for model in models().itertuples():
+        content = _json(layout.report(model.name) / "metrics.json")
+        if content is None:
+            continue
+        about = {"model": model.name, "task": model.task, "role": model.role, "dataset": model.dataset}
+        for part, metrics in [(TEST, content.get("test", {})), *content.get("suites", {}).items()]:
+            for metric, found in metrics.items():
+                bounds = {key: found.get(key) for key in ("value", "low", "high")}
+                rows.append({**about, "part": part, "metric": metric, **bounds, "data_hash": content.get("data_hash")})
+    table = pd.DataFrame(rows, columns=list(SCORES))
+    return table.astype({"value": float, "low": float, "high": float})
+
+
+def on_test(task: str) -> pd.DataFrame:
+    """The objective on the test split of the task's dataset: a row a model, the best first."""
+    entry = settings().tasks[task]
+    metric, direction = objective(entry.kind)
+    table = scores()
+    wanted = {"task": task, "dataset": entry.dataset, "part": TEST, "metric": metric}
+    table = table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    return table.sort_values("value", ascending=direction == "minimize").reset_index(drop=True)
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def confusions(task: str) -> pd.DataFrame:
+    """Test images or pixels by true and answered class: model, truth, answer, count, share (of the true class)."""
+    rows: list[pd.DataFrame] = []
+    known = models()
+    for name in known.loc[known["task"] == task, "name"]:
+        content = _json(layout.report(name) / "confusion.json")
+        if content is not None:
+            counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
+            rows.append(_long(counts).assign(model=name))
+    return pd.concat(rows, ignore_index=True)[list(CONFUSION)] if rows else pd.DataFrame(columns=list(CONFUSION))
+
+
+def _long(counts: pd.DataFrame) -> pd.DataFrame:
+    """Rows truth, columns answer -> a row a pair; a class that never occurs has no shares."""
+    table = counts.rename_axis(index="truth", columns="answer").stack().rename("count").reset_index()
+    total = table.groupby("truth", sort=False)["count"].transform("sum")
+    return table.assign(share=table["count"] / total.where(total > 0))
+
+
+@dataclass(frozen=True)
+class EnsembleReport:
+    """What ``ensemble.json`` tells.
+
+    Attributes:
+        method: the chosen way to combine.
+        metric, direction: the objective.
+        weights: columns name, weight.
+        validation: columns method, value: the objective on the validation split.
+        rows: columns name, role, value, gain, gain_low, gain_high: on test; the gain is the ensemble minus this.
+    """
+
+    method: str
+    metric: str
+    direction: str
+    weights: pd.DataFrame
+    validation: pd.DataFrame
+    rows: pd.DataFrame
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def ensemble(name: str) -> EnsembleReport | None:
+    """The report of an ensemble, None before it is made."""
+    content = _json(layout.report(name) / "ensemble.json")
+    if content is None:
+        return None
+    columns = ["name", "role", "value", "gain", "gain_low", "gain_high"]
+    return EnsembleReport(
+        content["method"],
+        content["metric"],
+        content["direction"],
+        pd.DataFrame(list(content["weights"].items()), columns=["name", "weight"]),
+        pd.DataFrame(list(content["validation"].items()), columns=["method", "value"]),
+        pd.DataFrame(content["rows"], columns=columns).astype(dict.fromkeys(columns[2:], float)),
+    )
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def provenance(task: str, name: str, role: str) -> dict[str, Any]:
+    """Commit, dirty and data_hash from a bundle; empty before it is trained."""
+    content = _json(folder(task, name, role) / "bundle.json")
+    if content is None:
+        return {}
+    found: Mapping[str, Any] = content.get("provenance", {})
+    made_by, made_from = found.get("lineage", {}), found.get("dataset") or {}
+    return {"commit": made_by.get("commit"), "dirty": made_by.get("dirty"), "data_hash": made_from.get("hash")}
+
+
+def examples(name: str) -> list[Path]:
+    """Pictures of test images with the answer and the truth."""
+    return sorted((layout.report(name) / "figures").glob("*.png"))
+
+
+def thumbnail(path: Path, side: int) -> bytes:
+    """A PNG whose longer side is at most ``side`` pixels."""
+    return _thumbnail(str(path.absolute()), path.stat().st_mtime_ns, side)
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _thumbnail(path: str, changed: int, side: int) -> bytes:
+    return shrink(Path(path).read_bytes(), side)
+
+
+def shrink(png: bytes, side: int) -> bytes:
+    """A PNG, made smaller if a side is longer than ``side`` pixels."""
+    import PIL.Image
+
+    with PIL.Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
+        if max(picture.size) <= side:
+            return png
+        picture.thumbnail((side, side))
+        target = io.BytesIO()
+        picture.save(target, format="PNG")
+        return target.getvalue()
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    """A JSON object, None where there is no file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise BrightfieldError(f"{path} cannot be read: {error}. Make it again with `dvc repro`.") from error
+    if not isinstance(content, dict):
+        raise BrightfieldError(f"{path} holds no JSON object. Make it again with `dvc repro`.")
+    return content

@@ -1,0 +1,47 @@
+"""Tuning studies. Importing ``tuning`` brings Optuna and Lightning, so it waits until the page is opened."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pandas as pd
+import streamlit as st
+
+TTL_S = 15  # a study that is running gets a trial every minute or so
+NOT_PARAMETERS = ("number", "state", "value", "epochs", "duration_s")
+
+
+@st.cache_resource(show_spinner="Loading Optuna")
+def _tuning() -> ModuleType:
+    from brightfield import tuning
+
+    return tuning
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def tuned() -> list[str]:
+    """Names of the models that have a study."""
+    return list(_tuning().studies())
+
+
+@st.cache_data(ttl=TTL_S, show_spinner="Reading the study")
+def trials(model: str) -> pd.DataFrame:
+    """A row a trial: number, state, value, epochs, duration_s, then a column a parameter."""
+    table = pd.DataFrame(_tuning().trials(model))
+    for column in NOT_PARAMETERS:
+        if column not in table:
+            table[column] = None
+    return table.astype({"value": float, "duration_s": float})
+
+
+def parameters(table: pd.DataFrame) -> list[str]:
+    """The columns of a table of trials that are parameters."""
+    return [name for name in table.columns if name not in NOT_PARAMETERS]
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def importances(model: str) -> pd.DataFrame:
+    """Columns parameter and importance, the largest first; empty before there are enough trials."""
+    found = list(_tuning().importances(model).items())
+    table = pd.DataFrame(found, columns=["parameter", "importance"])
+    return table.sort_values("importance", ascending=False, ignore_index=True)

@@ -1,0 +1,130 @@
+"""What MLflow knows: runs, their curves, and champions. When it does not answer, a table is empty and says why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from brightfield import layout, registry, runs
+from brightfield.errors import BrightfieldError
+from brightfield.runs.connection import sqlite_path
+from queries import project
+
+TTL_S = 60
+MOST_RUNS = 2000
+CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "low", "high", "why")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A table, and what kept it from being complete."""
+
+    table: pd.DataFrame
+    problem: str | None = None
+
+
+@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs")
+def all_runs() -> Found:
+    """The newest runs, as :func:`brightfield.runs.search` gives them."""
+    return _ask(lambda: runs.search(limit=MOST_RUNS), list(runs.queries.FIRST_COLUMNS))
+
+
+def histories(run_ids: tuple[str, ...], metrics: tuple[str, ...]) -> Found:
+    """Curves: run_id, metric, step, value."""
+    columns = ["run_id", "metric", "step", "value"]
+    curves: list[pd.DataFrame] = []
+    for run_id in run_ids:
+        for metric in metrics:
+            found = _history(run_id, metric)
+            if found.problem:
+                return Found(pd.DataFrame(columns=columns), found.problem)
+            curves.append(found.table.assign(run_id=run_id, metric=metric)[columns])
+    return Found(pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=columns))
+
+
+@st.cache_data(ttl=TTL_S, max_entries=2000, show_spinner=False)
+def _history(run_id: str, metric: str) -> Found:
+    return _ask(lambda: runs.history(run_id, metric), ["step", "value"])
+
+
+@st.cache_data(ttl=TTL_S, show_spinner="Asking the registry for champions")
+def champions() -> Found:
+    """A row for each task with a champion: model, version, role, since (UTC), run_id, value with low and high, and why.
+
+    The registry is asked first. Without it ``registry/<task>.json`` tells what the last ``dvc repro`` saw. The value is
+    that of the report, unless the model was trained anew since it became champion: then its run tells.
+    """
+    found = _ask(_registered, list(CHAMPIONS))
+    return Found(_from_files(), found.problem) if found.problem else found
+
+
+def _registered() -> pd.DataFrame:
+    rows = [_champion(version) for task in project.settings().tasks if (version := registry.champion(task))]
+    return pd.DataFrame(rows, columns=list(CHAMPIONS))
+
+
+def _champion(version: registry.Version) -> dict[str, Any]:
+    promotion = version.promotion or {}
+    return {
+        "task": version.task,
+        "model": version.model,
+        "version": version.number,
+        "role": version.role,
+        "since": promotion.get("at"),
+        "run_id": version.run_id,
+        **(_reported(version.task, version.model) if _is_here(version) else _logged(version)),
+        "why": promotion.get("why", ""),
+    }
+
+
+def _is_here(version: registry.Version) -> bool:
+    """Whether the model in the project's folder is the champion itself, not one trained since."""
+    place = project.folder(version.task, version.model, version.role)
+    try:
+        return bool(registry.bundle_hash(place) == version.bundle_hash)
+    except BrightfieldError:
+        return False
+
+
+def _reported(task: str, model: str) -> dict[str, float]:
+    table = project.on_test(task)
+    table = table[table["model"] == model]
+    return {key: float(table[key].iloc[0]) if len(table) else float("nan") for key in ("value", "low", "high")}
+
+
+def _logged(version: registry.Version) -> dict[str, float]:
+    metric, _ = project.objective(project.settings().tasks[version.task].kind)
+    table = all_runs().table
+    row = table[table["run_id"] == version.run_id]
+    names = {"value": "", "low": "_low", "high": "_high"}
+    columns = {key: f"metrics.test_{metric}{end}" for key, end in names.items()}
+    return {k: float(row[c].iloc[0]) if len(row) and c in row else float("nan") for k, c in columns.items()}
+
+
+def _from_files() -> pd.DataFrame:
+    rows = []
+    known = project.models().set_index("name")["role"]
+    for task in project.settings().tasks:
+        path = layout.registration(task)
+        if path.is_file():
+            content = json.loads(path.read_text(encoding="utf-8"))
+            model = content["champion"]["model"]
+            about = {"task": task, **content["champion"], "role": known.get(model, "member"), "since": None}
+            rows.append({**about, "run_id": "", **_reported(task, model), "why": content.get("why", "")})
+    return pd.DataFrame(rows, columns=list(CHAMPIONS))
+
+
+def _ask(question: Callable[[], pd.DataFrame], columns: list[str]) -> Found:
+    """The answer, or an empty table and the reason. Looking must not make a database."""
+    try:
+        database = sqlite_path(runs.tracking_uri())
+        if database is not None and not database.is_file():
+            return Found(pd.DataFrame(columns=columns))
+        return Found(question())
+    except BrightfieldError as error:
+        return Found(pd.DataFrame(columns=columns), str(error))

@@ -1,0 +1,71 @@
+"""Confusion: which classes are taken for which, by several models."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import parts
+from figures import matrices, style
+from queries import project
+
+SHOWN_AT_FIRST = 3
+COUNTS, SHARES = "Counts", "Row %"
+
+
+def supports(table: pd.DataFrame, models: list[str], classes: list[str]) -> pd.DataFrame:
+    """Recall, precision and number of each class, a row a class and model."""
+    rows = []
+    for model in models:
+        counts = table[table["model"] == model].pivot(index="truth", columns="answer", values="count")
+        counts = counts.loc[classes, classes]
+        right, truth, answered = (
+            pd.Series(v, index=classes) for v in (counts.to_numpy().diagonal(), counts.sum(axis=1), counts.sum())
+        )
+        rows.append(
+            pd.DataFrame(
+                {
+                    "class": classes,
+                    "model": model,
+                    "recall": right / truth,
+                    "precision": right / answered,
+                    "in truth": truth,
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True)
+
+
+def show(task: str) -> None:
+    """The matrices of one task."""
+    table = project.confusions(task)
+    names = list(table["model"].unique())
+    left, right = st.columns([4, 1], vertical_alignment="bottom")
+    models = left.multiselect("Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}")
+    unit = right.segmented_control("In the fields", [SHARES, COUNTS], default=SHARES, key="confusion-unit")
+    if not models:
+        st.markdown("Choose a model.")
+        return
+    classes = list(table["truth"].unique())
+    figure = matrices.confusions(table, models, classes, counts=unit == COUNTS)
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="matrices")
+    st.caption(
+        "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices."
+    )
+    st.subheader("Recall of each class", anchor=False)
+    shown = [name for name in models if name in names]
+    figure = matrices.recalls(table, shown, classes, style.colours(project.models()))
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="recalls")
+    with st.expander("Table"):
+        share = st.column_config.NumberColumn(format="percent")
+        columns = {"recall": share, "precision": share, "in truth": st.column_config.NumberColumn(format="localized")}
+        st.dataframe(supports(table, shown, classes), hide_index=True, column_config=columns)
+
+
+parts.head("Confusion", "Which class is taken for which, and which model mixes them up least?")
+tasks = [task for task in project.settings().tasks if len(project.confusions(task))]
+if tasks:
+    chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="confusion-task")
+    show(chosen or tasks[0])
+else:
+    parts.nothing_yet("No model of a task with classes has been evaluated yet.", "make repro")

@@ -1,0 +1,77 @@
+"""Ensembles: who takes part, how much each counts, and what the whole gains."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import parts
+from figures import scores, style
+from queries import project
+from queries.project import EnsembleReport
+from wording import number, words
+
+METHODS = {"soft_vote": "soft vote (all members count the same)", "greedy": "greedy selection"}
+
+
+def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
+    """Members, weights, and how the method was chosen."""
+    st.subheader("Members and weights", anchor=False)
+    st.plotly_chart(scores.weights(report.weights, colours), theme=None, config=style.CONFIG, key="weights")
+    st.markdown(f"Combined by **{METHODS.get(report.method, report.method)}**.")
+    left_out = set(report.rows.query("role == 'member'")["name"]) - set(report.weights["name"])
+    if left_out:
+        st.markdown(f":gray[Left out: {', '.join(parts.plain(name) for name in sorted(left_out))}.]")
+    st.markdown(f":gray[{words(report.metric)} on validation, where the method was chosen:]")
+    for place, row in zip(st.columns(len(report.validation)), report.validation.itertuples(), strict=True):
+        place.metric(str(row.method).replace("_", " "), number(row.value))
+
+
+def gain(name: str, report: EnsembleReport, colours: dict[str, str]) -> None:
+    """The forest plot, and the figures behind it."""
+    st.subheader("What it gains on the test split", anchor=False)
+    others = report.rows[report.rows["name"] != report.method]  # the gain over itself is nothing
+    figure = scores.gains(others, colours, report.metric, report.direction)
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="gains")
+    st.caption(
+        "Bars are paired bootstrap intervals over whole groups of images; a filled diamond means that the interval "
+        "leaves out zero."
+    )
+    table = scores.oriented(report.rows, report.direction)
+    st.dataframe(
+        table.rename(columns={"value": words(report.metric), "low": "gain from", "high": "gain to"}),
+        hide_index=True,
+        column_config={
+            column: st.column_config.NumberColumn(format="%.4f")
+            for column in (words(report.metric), "gain", "gain from", "gain to")
+        },
+    )
+
+
+def show(name: str) -> None:
+    """One ensemble."""
+    report = project.ensemble(name)
+    if report is None:
+        parts.nothing_yet(f"{name} has not been made yet.", f"dvc repro ensemble@{name}")
+        return
+    colours = style.colours(project.models())
+    test = project.scores().query("model == @name and part == 'test' and metric == @report.metric")
+    if len(test):
+        row = test.iloc[0]
+        st.markdown(
+            f"{words(report.metric)} **{number(row['value'])}** on test "
+            f":gray[({number(row['low'])} to {number(row['high'])})]"
+        )
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        makeup(report, colours)
+    with right:
+        gain(name, report, colours)
+
+
+parts.head("Ensembles", "Do several models together answer better than each of them alone, and by how much?")
+names = list(project.settings().ensembles)
+if names:
+    chosen = st.segmented_control("Ensemble", names, default=names[0], required=True, key="ensemble")
+    show(chosen or names[0])
+else:
+    st.markdown("`params.yaml` has no section `ensembles`.")

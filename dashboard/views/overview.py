@@ -1,0 +1,109 @@
+"""Overview: the champion of each task beside the baseline and the best single model."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import parts
+from figures import scores, style
+from queries import project, tracking
+from wording import DASH, day, interval, number, short, words
+
+SIDE_PX = 420  # of an example
+
+
+def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
+    """One task: who is champion, how good, and how good the others are."""
+    entry = project.settings().tasks[task]
+    metric, direction = project.objective(entry.kind)
+    table = project.on_test(task)
+    champion = champions[champions["task"] == task]
+    with st.container(border=True, height="stretch"):
+        st.markdown(f"### {parts.plain(task)} :gray-badge[{entry.kind}]")
+        if table.empty and champion.empty:
+            parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
+            return
+        who(champion)
+        numbers(champion, table, metric, direction)
+        if len(table):
+            name = champion["model"].iloc[0] if len(champion) else None
+            figure = scores.dots(table, colours, metric, name)
+            st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"dots-{task}")
+        origin(task, champion, table)
+
+
+def who(champion: pd.DataFrame) -> None:
+    """Name, version and date."""
+    if champion.empty:
+        st.markdown("No champion yet: `dvc repro` registers one.")
+        return
+    row = champion.iloc[0]
+    since = f" · since {day(row['since'])}" if row["since"] else ""
+    st.markdown(f"Champion **{parts.plain(row['model'])}** :gray[· version {row['version']}{since}]")
+
+
+def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str, direction: str) -> None:
+    """Champion, best single model and baseline as three figures; the first with its interval."""
+    left, middle, right = st.columns([1.35, 1, 1])
+    single, baseline = best(table, "member"), best(table, "baseline")
+    if len(champion):
+        row = champion.iloc[0]
+        left.metric(words(metric), number(row["value"]), help="The champion's objective on the test split")
+        left.caption(f"{confidence()} interval {interval(row['low'], row['high'])}")
+    for place, label, other in ((middle, "Best single model", single), (right, "Baseline", baseline)):
+        if other is None:
+            place.metric(label, DASH)
+            continue
+        place.metric(label, number(other["value"]))
+        place.caption(parts.plain(str(other["model"])))
+
+
+def confidence() -> str:
+    """``95 %``."""
+    return f"{100 * project.settings().evaluation.confidence:g} %"
+
+
+def best(table: pd.DataFrame, role: str) -> pd.Series | None:
+    """The best model of a role; the table begins with the best."""
+    some = table[table["role"] == role]
+    return some.iloc[0] if len(some) else None
+
+
+def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Data and code behind it."""
+    row = champion.iloc[0] if len(champion) else table.iloc[0]
+    made = project.provenance(task, str(row["model"]), str(row["role"]))
+    data = next((value for value in [*table["data_hash"], made.get("data_hash")] if isinstance(value, str)), None)
+    dirty = " with uncommitted changes" if made.get("dirty") else ""
+    st.caption(f"test data `{short(data)}` · commit `{short(made.get('commit'))}`{dirty}")
+
+
+def examples(colours: dict[str, str]) -> None:
+    """Test images with the answer of one model drawn in."""
+    names = [name for name in colours if project.examples(name)]
+    if not names:
+        return
+    st.subheader("What the answers look like", anchor=False)
+    name = st.selectbox("Model", names, key="example", width=320)
+    pictures = project.examples(name)
+    for column, path in zip(st.columns(len(pictures)), pictures, strict=True):
+        column.image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
+    st.caption(
+        "Test images of this model's report. Crosses, outlines and frames are answers; circles and dashes the truth."
+    )
+
+
+parts.head(
+    "Overview", "Which model answers each task today, how good is it, and is it better than the classical baseline?"
+)
+known = project.models()
+found = tracking.champions()
+parts.away(found.problem)
+palette = style.colours(known)
+tasks = list(project.settings().tasks)
+for pair in (tasks[i : i + 2] for i in range(0, len(tasks), 2)):
+    for column, task_name in zip(st.columns(2), pair, strict=False):
+        with column:
+            card(task_name, found.table, palette)
+examples(palette)

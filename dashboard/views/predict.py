@@ -1,0 +1,122 @@
+"""Predict: upload images, see and take home the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+import parts
+from queries import answering, project, tracking
+from queries.answering import CHAMPION, Answers, Upload
+
+SHOWN_PX = 1000
+A_PAGE = 6
+MIME = {".csv": "text/csv", ".png": "image/png", ".tif": "image/tiff"}
+
+
+def choose() -> tuple[str, str | None]:
+    """Task and model; no model where none is trained."""
+    left, right = st.columns([2, 2], vertical_alignment="bottom")
+    tasks = list(project.settings().tasks)
+    task = left.segmented_control("Task", tasks, default=tasks[0], required=True, key="predict-task") or tasks[0]
+    found = tracking.champions()
+    champion = found.table[found.table["task"] == task]
+    labels = {name: name for name in answering.references(task)}
+    if len(champion) and not found.problem:
+        row = champion.iloc[0]
+        labels = {CHAMPION: f"champion: {row['model']}, version {row['version']}", **labels}
+    if not labels:
+        return task, None
+    label = labels.__getitem__
+    return task, right.selectbox("Model", list(labels), format_func=label, key=f"predict-model-{task}")
+
+
+def ask(task: str, reference: str) -> Answers | None:
+    """The answers to what is uploaded; a click elsewhere on the page does not ask again."""
+    files = st.file_uploader(
+        "Images",
+        type=list(answering.SUFFIXES),
+        accept_multiple_files=True,
+        key=f"upload-{task}",
+        help=f"PNG, JPEG or TIFF, 8 or 16 bit, grey or RGB; at most {answering.MOST_FRAMES} frames of any size up to "
+        f"{answering.MOST_PIXELS:,} pixels",
+    )
+    if not files:
+        return None
+    model = answering.predictor(task, reference)
+    asked = (id(model), task, tuple(file.file_id for file in files))
+    if st.session_state.get("asked") != asked:
+        with st.spinner("Looking at the images"):
+            uploads = [Upload(file.name, file.getvalue()) for file in files]
+            st.session_state["answers"] = answering.answer(model, uploads)
+            st.session_state["asked"] = asked
+    answers: Answers = st.session_state["answers"]
+    return answers
+
+
+def show(answers: Answers) -> None:
+    """Problems, overlays, numbers and downloads."""
+    for message in answers.problems:
+        parts.problem(message)
+    if not answers.files:
+        return
+    takeaway(answers)
+    names = list(answers.about["image"])
+    pages = -(-len(names) // A_PAGE)
+    page = int(st.number_input("Page of images", 1, pages, key="predict-page", width=160)) if pages > 1 else 1
+    some = names[(page - 1) * A_PAGE : page * A_PAGE]
+    columns = st.columns(min(len(some), 3) if len(some) > 1 else [3, 2])
+    for i, name in enumerate(some):
+        with columns[i % 3 if len(some) > 1 else 0]:
+            picture(answers, name)
+    with columns[1] if len(some) == 1 else st.container():
+        numbers(answers)
+
+
+def picture(answers: Answers, name: str) -> None:
+    """One overlay with what is known about its image, and its files."""
+    files = answers.of(name)
+    about = answers.about.set_index("image").loc[name]
+    st.image(project.shrink(files["overlay.png"], SHOWN_PX), width="stretch")
+    st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
+    with st.container(horizontal=True, gap="small"):
+        for end, content in files.items():
+            download(f"{name}_{end}", content, end.replace(".tif", " (TIFF)").replace(".png", " (PNG)"))
+
+
+def numbers(answers: Answers) -> None:
+    """The tables."""
+    for tab, table in zip(st.tabs(list(answers.tables)), answers.tables.values(), strict=True):
+        tab.dataframe(table, hide_index=True, height=min(38 + 35 * max(1, len(table)), 420))
+
+
+def takeaway(answers: Answers) -> None:
+    """Tables and everything at once."""
+    with st.container(horizontal=True, gap="small"):
+        for name in answers.tables:
+            download(name, answers.files[name], name)
+        download("answers.zip", answers.zipped(), "Everything (zip)", "application/zip")
+
+
+def download(file: str, content: bytes, label: str, mime: str | None = None) -> None:
+    """A button that does not run the page again."""
+    st.download_button(
+        label,
+        content,
+        file,
+        mime or MIME[Path(file).suffix],
+        key=f"download-{file}",
+        on_click="ignore",
+        icon=":material/download:",
+    )
+
+
+parts.head("Predict", "What does a model say about my images?")
+task_name, model_name = choose()
+if model_name is None:
+    parts.nothing_yet(f"No model of {task_name} has been trained yet.", "make repro")
+else:
+    given = ask(task_name, model_name)
+    if given is not None:
+        show(given)

@@ -1,0 +1,151 @@
+"""Runs: find them, and compare metrics, parameters and curves of several."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import parts
+from figures import curves, style
+from queries import project, tracking
+from wording import DASH, direction, short, told_apart, words
+
+MOST_COMPARED = 12  # lines in one panel that can still be told apart
+FIRST_CURVES = 4
+
+
+def chosen(table: pd.DataFrame) -> pd.DataFrame:
+    """The runs that the filters leave."""
+    task, role, status, text = st.columns([1.2, 1.4, 1.2, 1.6])
+    choices = {
+        column: place.multiselect(
+            label, sorted(table[column].dropna().unique()), key=f"runs-{column}", placeholder="all"
+        )
+        for column, label, place in (("task", "Task", task), ("role", "Role", role), ("status", "Status", status))
+    }
+    wanted = text.text_input("Text", key="runs-text", placeholder="in name, id or commit").strip().lower()
+    for column, values in choices.items():
+        if values:
+            table = table[table[column].isin(values)]
+    if wanted:
+        searched = table["name"] + " " + table["run_id"] + " " + table["tags.mlflow.source.git.commit"].fillna("")
+        table = table[searched.str.lower().str.contains(wanted, regex=False)]
+    return table.reset_index(drop=True)
+
+
+def overview(table: pd.DataFrame) -> pd.DataFrame:
+    """The few columns that the list of runs shows."""
+    objectives = {name: project.objective(entry.kind)[0] for name, entry in project.settings().tasks.items()}
+    metric = table["task"].map(objectives)
+    value = [table.at[i, c] if (c := f"metrics.test_{m}") in table else None for i, m in metric.items()]
+    return pd.DataFrame(
+        {
+            "name": table["name"],
+            "task": table["task"],
+            "role": table["role"],
+            "status": table["status"].str.lower(),
+            "objective": [words(m) if isinstance(m, str) else None for m in metric],
+            "on test": pd.Series(value, dtype=float, index=table.index),
+            "started": table["start_time"],
+            "minutes": table["duration_s"] / 60,
+            "commit": table["tags.mlflow.source.git.commit"].map(short),
+        }
+    )
+
+
+def select(table: pd.DataFrame) -> pd.DataFrame:
+    """The list of runs; the rows that are ticked."""
+    filters = "-".join(str(st.session_state.get(f"runs-{k}")) for k in ("task", "role", "status", "text"))
+    event = st.dataframe(
+        overview(table),
+        key=f"runs-table-{filters}",  # another filter, another table: ticks are row numbers
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(38 + 35 * len(table), 390),
+        column_config={
+            "name": st.column_config.TextColumn(width="medium", pinned=True),
+            "on test": st.column_config.NumberColumn(format="%.4f"),
+            "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
+            "minutes": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )
+    return table.iloc[event.selection.rows]
+
+
+def columns_of(table: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Metrics or parameters of the runs: a row each, a column a run (its label); without those that no run has."""
+    names = [column for column in table.columns if column.startswith(f"{kind}.")]
+    found = table.set_index("label")[names].T.dropna(how="all")
+    found.index = pd.Index([name.removeprefix(f"{kind}.") for name in found.index], name=kind)
+    return found
+
+
+def metrics(table: pd.DataFrame) -> None:
+    """All metrics side by side, the best of each row in bold."""
+    found = columns_of(table, "metrics").astype(float)
+    found = found[~found.index.str.contains(r"_(?:low|high)$")]
+    test = found.index.str.startswith("test_")
+    found = pd.concat([found[test], found[~test]])
+    ways = [direction(name) for name in found.index]
+    best = [row.min() if way == "minimize" else row.max() for way, (_, row) in zip(ways, found.iterrows(), strict=True)]
+
+    def mark(column: pd.Series) -> list[str]:
+        bold = "font-weight: 700; background-color: #e4f3ea"
+        more = len(found.columns) > 1
+        return [bold if more and way and v == b else "" for v, b, way in zip(column, best, ways, strict=True)]
+
+    shown = found.rename(index=words)
+    shown.index.name = None
+    st.dataframe(shown.style.apply(mark, axis=0).format("{:.4g}", na_rep=DASH), height=min(38 + 35 * len(shown), 520))
+    st.caption("Green is the best of a row; metrics of training and validation are those of the last epoch.")
+
+
+def parameters(table: pd.DataFrame) -> None:
+    """Parameters side by side; those that all runs share are left out at first."""
+    found = columns_of(table, "params")
+    if len(table) > 1 and not st.toggle("Show parameters that are equal", key="runs-equal"):
+        found = found[found.astype(object).fillna("").nunique(axis=1) > 1]
+        if found.empty:
+            st.markdown("All parameters of these runs are equal.")
+            return
+    found.index.name = None
+    st.dataframe(found.astype(object).fillna(DASH), height=min(38 + 35 * len(found), 520))
+
+
+def over_epochs(table: pd.DataFrame) -> None:
+    """Curves of several metrics, runs overlaid."""
+    if len(table) > MOST_COMPARED:
+        st.caption(f"The first {MOST_COMPARED} of {len(table)} runs.")
+        table = table.head(MOST_COMPARED)
+    names = [n for n in columns_of(table, "metrics").index if n.startswith(("train_", "validation_", "learning_rate"))]
+    if not names:
+        st.markdown("None of these runs logged anything by epoch.")
+        return
+    objectives = {f"validation_{project.objective(entry.kind)[0]}" for entry in project.settings().tasks.values()}
+    first = [n for n in names if n in objectives or n == "train_loss"][:FIRST_CURVES]
+    picked = st.multiselect("Metrics", names, default=first or names[:1], format_func=words, key="runs-curves")
+    found = tracking.histories(tuple(table["run_id"]), tuple(picked))
+    parts.away(found.problem)
+    labels = dict(zip(table["run_id"], table["label"], strict=True))
+    lines = found.table.assign(run=found.table["run_id"].map(labels))
+    if picked and len(lines):
+        figure = curves.histories(lines, picked, style.series(table["label"]))
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key="curves")
+
+
+parts.head("Runs", "What was tried, with which parameters, and what came out?")
+everything = tracking.all_runs()
+parts.away(everything.problem)
+if everything.table.empty:
+    if everything.problem is None:
+        parts.nothing_yet("No runs have been logged yet.", "make repro")
+    st.stop()
+left = chosen(everything.table)
+st.caption(f"{len(left)} of {len(everything.table)} runs, newest first. Tick several to compare them.")
+picked_runs = select(left) if len(left) else left
+if len(picked_runs):
+    picked_runs = picked_runs.assign(label=told_apart(picked_runs["name"], picked_runs["run_id"]))
+    for tab, show in zip(st.tabs(["Metrics", "Parameters", "Curves"]), (metrics, parameters, over_epochs), strict=True):
+        with tab:
+            show(picked_runs)

@@ -1,0 +1,71 @@
+"""How metrics, numbers and times are written on every page."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable
+
+import pandas as pd
+
+_WORDS = {
+    **{word: word.upper() for word in ("auc", "f1", "psnr", "ssim", "rmse", "nrmse", "pq", "ap50", "ap75")},
+    "iou": "IoU",
+    "brier": "Brier score",
+}
+_UNITS = {"px": "px", "db": "dB", "percent": "%", "s": "s"}
+_LOWER_IS_BETTER = re.compile(r"loss|error|n?rmse|brier|failure|duration")
+_NEITHER = re.compile(r"learning_rate|epoch")
+DASH = "\u2013"  # for what is not there
+SHORT = 7  # characters of a hash that tell it from others
+
+
+def words(metric: str) -> str:
+    """``validation_psnr_db`` -> ``validation PSNR (dB)``."""
+    parts = metric.split("_")
+    unit = _UNITS.get(parts[-1]) if len(parts) > 1 else None
+    named = " ".join(_WORDS.get(part, part) for part in (parts[:-1] if unit else parts))
+    return f"{named} ({unit})" if unit else named
+
+
+def direction(metric: str) -> str | None:
+    """``minimize`` or ``maximize`` by the words in a metric's name; None for what is neither good nor bad."""
+    if _NEITHER.search(metric):
+        return None
+    return "minimize" if _LOWER_IS_BETTER.search(metric) else "maximize"
+
+
+def number(value: float | None, signed: bool = False) -> str:
+    """Three decimals, fewer for large numbers; a dash for what is not defined."""
+    if value is None or math.isnan(value):
+        return DASH
+    size = abs(value)
+    if size and size < 0.001:
+        return f"{value:{'+' if signed else ''}.2e}"
+    decimals = 3 if size < 10 else 2 if size < 100 else 1
+    return f"{value:{'+' if signed else ''}.{decimals}f}"
+
+
+def interval(low: float, high: float) -> str:
+    """``0.79 to 0.83``, or what to say when there is none."""
+    if math.isnan(low) or math.isnan(high):
+        return "no interval: too few groups"
+    return f"{number(low)} to {number(high)}"
+
+
+def short(identity: str | None) -> str:
+    """The first characters of a commit or a hash."""
+    return identity[:SHORT] if isinstance(identity, str) and identity else DASH
+
+
+def day(moment: object) -> str:
+    """``12 Mar 2025, 14:05`` in UTC; a dash for none."""
+    stamp = pd.Timestamp(moment) if moment is not None else pd.NaT  # type: ignore[arg-type]
+    return DASH if pd.isna(stamp) else f"{stamp.day} {stamp:%b %Y, %H:%M}"
+
+
+def told_apart(names: Iterable[str], ids: Iterable[str]) -> list[str]:
+    """The names, with the beginning of the id behind those that occur twice."""
+    pairs = list(zip(names, ids, strict=True))
+    counts = pd.Series([name for name, _ in pairs]).value_counts()
+    return [name if counts[name] == 1 else f"{name} · {identity[:6]}" for name, identity in pairs]

@@ -1,0 +1,323 @@
+"""params.yaml: what is refused and how, on the project's own file with one thing changed."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brightfield import params
+from brightfield.errors import BrightfieldError
+
+REMOVED = object()
+OWN = params.read_yaml(tiny.REPOSITORY / "params.yaml")
+Path_ = tuple[str | int, ...]
+
+
+def changed(path: Path_, value: Any) -> dict[str, Any]:
+    """The project's params with one value set, added or removed; ``("models", "x", "seed")`` is a place."""
+    content: dict[str, Any] = copy.deepcopy(OWN)
+    here: Any = content
+    for key in path[:-1]:
+        here = here[key]
+    if value is REMOVED:
+        del here[path[-1]]
+    else:
+        here[path[-1]] = value
+    return content
+
+
+def complaint(path: Path_, value: Any) -> str:
+    with pytest.raises(BrightfieldError) as caught:
+        params.parse(changed(path, value))
+    return str(caught.value)
+
+
+# --- the project's own ------------------------------------------------------------------------------------------------
+
+
+def test_the_projects_own_params_are_valid_and_agree() -> None:
+    own = params.load(tiny.REPOSITORY / "params.yaml")
+    for name, model in own.models.items():
+        assert own.datasets[model.dataset].task == model.task, name
+        assert own.tasks[model.task].kind == model.kind == own.datasets[model.dataset].kind, name
+        assert model.is_baseline == (model.training is None)
+    for task in own.tasks:
+        of_task = [m for m in own.models.values() if m.task == task]
+        assert sum(m.is_baseline for m in of_task) == 1
+        assert sum(not m.is_baseline for m in of_task) >= 2
+        assert any(e.task == task for e in own.ensembles.values())
+
+
+def test_every_number_of_the_small_params_is_at_most_the_projects_own() -> None:
+    own, small = params.load(tiny.REPOSITORY / "params.yaml"), params.parse(tiny.tiny_params())
+    assert small.models.keys() == own.models.keys()
+    assert small.spaces.keys() == own.spaces.keys()
+    for name, model in small.models.items():
+        if model.training:
+            full = own.models[name].training
+            assert full is not None
+            assert model.training.epochs <= min(2, full.epochs)
+            assert (model.training.steps_per_epoch or 0) <= min(4, full.steps_per_epoch or 4)
+            assert model.training.augment == full.augment
+    assert small.evaluation.bootstrap == 100
+
+
+def test_the_small_params_keep_the_comments(tmp_path: Path) -> None:
+    tiny.write_params(tmp_path / "params.yaml", tiny.tiny_params())
+    comments = [line.partition("#")[2] for line in (tiny.REPOSITORY / "params.yaml").read_text().splitlines()]
+    written = (tmp_path / "params.yaml").read_text()
+    assert all(comment in written for comment in comments)
+    params.load(tmp_path / "params.yaml")
+
+
+# --- unknown keys -----------------------------------------------------------------------------------------------------
+
+UNKNOWN: list[tuple[Path_, str, str]] = [
+    (("colour",), "Allowed: compute, datasets, ensembles, evaluation, models, simulations, spaces, tasks.", ""),
+    (("compute", "thread"), "Allowed: device, precision, threads.", "threads"),
+    (("evaluation", "resamples"), "Allowed: bootstrap, confidence, promote, seed.", ""),
+    (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
+    (("tasks", "rbc", "settings", "size"), "Allowed: channels, classes, pixel_size_um, size_px.", "size_px"),
+    (("tasks", "denoise", "settings", "classes"), "Allowed: pixel_size_um.", ""),
+    (("simulations", "rbc", "movies"), "crops_per_smear, good_fraction, pixel_size_um, seed, simulator, size_px", ""),
+    (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),
+    (("models", "rbc-convnet", "epochs"), "Allowed: dataset, kind, network, seed, task, training.", ""),
+    (
+        ("models", "rbc-convnet", "network", "filter"),
+        "Allowed: architecture, batch_norm, dense, dropout, filters.",
+        "filters",
+    ),
+    (("models", "beads-unet", "network", "dropout"), "Allowed: architecture, depth, filters, residual.", ""),
+    (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
+    (
+        ("models", "rbc-convnet", "training", "learning_rat"),
+        "Allowed: augment, balance_classes, batch_size, epochs, learning_rate, optimizer, patch_px, schedule, "
+        "steps_per_epoch, weight_decay.",
+        "learning_rate",
+    ),
+    (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),
+    (("spaces", "beads-unet", "network.filters", "lo"), "Allowed: choices, high, log, low.", "low"),
+]
+
+
+@pytest.mark.parametrize(("path", "allowed", "meant"), UNKNOWN, ids=[".".join(map(str, c[0])) for c in UNKNOWN])
+def test_an_unknown_key_is_refused_with_its_dotted_path_and_the_names_allowed(
+    path: Path_, allowed: str, meant: str
+) -> None:
+    message = complaint(path, 1)
+    assert f"  {'.'.join(map(str, path))}: unknown key." in message
+    assert allowed in message
+    assert (f"Did you mean {meant!r}?" in message) == bool(meant)
+
+
+# --- wrong types and values -------------------------------------------------------------------------------------------
+
+WRONG: list[tuple[Path_, Any, list[str]]] = [
+    (("compute", "threads"), "2", ["compute.threads: input should be a valid integer, got '2'"]),
+    (("compute", "threads"), True, ["compute.threads: input should be a valid integer, got True"]),
+    (("compute", "threads"), 0, ["compute.threads: input should be greater than or equal to 1, got 0"]),
+    (("compute", "device"), "tpu", ["compute.device: ", "'auto', 'cpu', 'cuda' or 'mps'", "got 'tpu'"]),
+    (("evaluation", "confidence"), 95, ["evaluation.confidence: input should be less than 1, got 95"]),
+    (("evaluation", "promote"), "worse", ["evaluation.promote: ", "'better' or 'clearly_better'"]),
+    (("tasks", "rbc", "settings", "channels"), 2, ["tasks.rbc.settings.channels: ", "1 or 3"]),
+    (("tasks", "rbc", "settings", "classes"), ["good"], ["tasks.rbc.settings.classes: ", "at least 2"]),
+    (("tasks", "rbc", "settings"), "x", ["tasks.rbc.settings: ", "got 'x'"]),
+    (("tasks", "rbc", "kind"), "counting", ["tasks.rbc.kind: expected one of", "'tracking'", "got 'counting'"]),
+    (("tasks", "rbc", "kind"), REMOVED, ["tasks.rbc"]),
+    (("tasks",), REMOVED, ["tasks: missing"]),
+    (("tasks",), None, ["tasks: input should be a valid dictionary, got None"]),
+    (("models",), [], ["models: input should be a valid dictionary, got []"]),
+    (("models", "rbc-convnet"), 3, ["models.rbc-convnet: ", "got 3"]),
+    (("models", "rbc-convnet", "task"), REMOVED, ["models.rbc-convnet.task: missing"]),
+    (("models", "rbc-convnet", "network", "architecture"), "resnet", [
+        "models.rbc-convnet.network.architecture: expected one of", "'convnet'", "got 'resnet'",
+    ]),
+    (("models", "rbc-convnet", "network", "filters"), [32, "64"], [
+        "models.rbc-convnet.network.filters.1: input should be a valid integer, got '64'",
+    ]),
+    (("models", "rbc-convnet", "training", "epochs"), 0, ["models.rbc-convnet.training.epochs: "]),
+    (("models", "rbc-convnet", "training", "epochs"), 1.5, ["models.rbc-convnet.training.epochs: ", "got 1.5"]),
+    (("models", "rbc-convnet", "training", "learning_rate"), "1e-3", [
+        "models.rbc-convnet.training.learning_rate: input should be a valid number, got '1e-3'",
+    ]),
+    (("models", "rbc-convnet", "training", "augment"), ["flip", "mirror"], [
+        "models.rbc-convnet.training.augment.1: ", "'flip', 'rotate'", "got 'mirror'",
+    ]),
+    (("models", "rbc-convnet", "training"), REMOVED, ["models.rbc-convnet: ", "'convnet' needs section 'training'"]),
+    (("models", "rbc-features", "training"), {"epochs": 1}, ["models.rbc-features: ", "takes no section 'training'"]),
+    (("models", "a name!"), {}, ["models.a name!"]),
+    (("simulations", "denoise", "peak_electrons"), [4], ["simulations.denoise.peak_electrons"]),
+    (("simulations", "rbc", "simulator"), "rcb", ["simulations.rbc.simulator: expected one of", "got 'rcb'"]),
+    (("datasets", "rbc", "test"), 0.8, ["datasets.rbc: validation + test must leave something", "0.2 + 0.8"]),
+    (("datasets", "rbc", "test"), 1.2, ["datasets.rbc.test: input should be less than 1, got 1.2"]),
+    (("ensembles", "rbc-ensemble", "method"), "stack", ["ensembles.rbc-ensemble.method: ", "'greedy'"]),
+    (("ensembles", "rbc-ensemble", "members"), "some", ["ensembles.rbc-ensemble.members"]),
+    (("spaces", "beads-unet", "network.filters"), {"low": 6, "high": 6}, [
+        "spaces.beads-unet.network.filters: low must be less than high",
+    ]),
+    (("spaces", "beads-unet", "network.filters"), {"low": 0, "high": 6, "log": True}, ["above 0 with log"]),
+    (("spaces", "beads-unet", "network.filters"), {"choices": [1], "low": 0, "high": 6}, ["either choices, or low"]),
+    (("spaces", "beads-unet", "network.filters"), {"low": 1}, ["either choices, or low and high"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "parts"), WRONG, ids=[f"{'.'.join(map(str, c[0]))}-{c[1]!r}" for c in WRONG])
+def test_a_wrong_value_is_refused_with_what_came_and_what_is_taken(path: Path_, value: Any, parts: list[str]) -> None:
+    message = complaint(path, value)
+    assert message.startswith("params.yaml is not valid:\n  ")
+    for part in parts:
+        assert part in message
+
+
+# --- names that do not agree ------------------------------------------------------------------------------------------
+
+NAMES: list[tuple[Path_, Any, list[str]]] = [
+    (("models", "rbc-convnet", "task"), "rcb", ["models.rbc-convnet.task: There is no task 'rcb'.", "mean 'rbc'?"]),
+    (("models", "rbc-convnet", "dataset"), "mine", [
+        "models.rbc-convnet.dataset: There is no dataset 'mine'. Known: bacteria, beads, denoise, rbc.",
+    ]),
+    (("models", "rbc-convnet", "dataset"), "beads", [
+        "models.rbc-convnet.dataset: 'beads' belongs to task 'beads', not 'rbc'",
+    ]),
+    (("models", "rbc-convnet", "kind"), "tracking", [
+        "models.rbc-convnet.kind: task 'rbc' is of kind 'classification', got 'tracking'",
+    ]),
+    (("datasets", "rbc", "task"), "cells", ["datasets.rbc.task: There is no task 'cells'."]),
+    (("datasets", "rbc", "kind"), "restoration", ["datasets.rbc.kind: task 'rbc' is of kind 'classification'"]),
+    (("ensembles", "rbc-ensemble", "dataset"), "bead", ["ensembles.rbc-ensemble.dataset: ", "mean 'beads'?"]),
+    (("ensembles", "rbc-ensemble", "members"), ["rbc-convet"], [
+        "ensembles.rbc-ensemble.members: There is no model 'rbc-convet'. Did you mean 'rbc-convnet'?",
+    ]),
+    (("ensembles", "rbc-convnet"), OWN["ensembles"]["rbc-ensemble"], [
+        "ensembles.rbc-convnet: a model has this name already",
+    ]),
+    (("tasks", "rbc", "dataset"), "rbd", ["tasks.rbc.dataset: There is no dataset 'rbd'. Did you mean 'rbc'?"]),
+    (("tasks", "rbc", "dataset"), "beads", ["tasks.rbc.dataset: 'beads' belongs to task 'beads', not 'rbc'"]),
+    (("simulations", "more"), {"simulator": "rbc"}, ["simulations.more: ", "add datasets.more"]),
+    (("spaces", "rbc-large"), {}, ["spaces.rbc-large: There is no model 'rbc-large'."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "value", "parts"), NAMES, ids=[f"{'.'.join(map(str, c[0]))}-{i}" for i, c in enumerate(NAMES)])
+def test_names_that_do_not_exist_or_do_not_agree_are_refused(path: Path_, value: Any, parts: list[str]) -> None:
+    message = complaint(path, value)
+    for part in parts:
+        assert part in message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    content = changed(("compute", "threads"), 0)
+    content["models"]["rbc-convnet"]["training"]["epochs"] = -1
+    content["models"]["beads-unet"]["network"]["colour"] = 1
+    with pytest.raises(BrightfieldError) as caught:
+        params.parse(content)
+    assert len(str(caught.value).splitlines()) == 1 + 3
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b"tasks: [", "not readable as YAML"),
+        (b"tasks: {}\ntasks: {}\n", "not readable as YAML"),  # the first would vanish without a word
+        (b"\xff\xfe\x00", "not readable as YAML"),
+        (b"- tasks\n", "must hold sections (tasks, datasets, models, ...), got list"),
+        (b"", "must hold sections (tasks, datasets, models, ...), got NoneType"),
+    ],
+)
+def test_a_file_that_is_no_mapping_is_refused_by_name(tmp_path: Path, text: bytes, said: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(text)
+    with pytest.raises(BrightfieldError) as caught:
+        params.load(path)
+    assert str(path) in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_without_a_file_the_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BrightfieldError, match="There is no params.yaml here") as caught:
+        params.load()
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_entries_settings_and_models_are_found_or_refused_by_name() -> None:
+    own = params.parse(OWN)
+    assert params.entry(own.models, "rbc-convnet", "model") is own.models["rbc-convnet"]
+    with pytest.raises(BrightfieldError, match=r"There is no model 'rbc-convne'. Did you mean 'rbc-convnet'\? Known: "):
+        params.entry(own.models, "rbc-convne", "model")
+    with pytest.raises(BrightfieldError, match="There is no kind of task 'counting'. Known: classification, "):
+        params.parse_settings("counting", {}, "bundle.json")
+    with pytest.raises(BrightfieldError, match="bundle.json is not valid"):
+        params.parse_settings("tracking", {"threshold": 2.0}, "bundle.json")
+    with pytest.raises(BrightfieldError, match="bundle.json is not valid"):
+        params.parse_model({"task": "rbc"}, "bundle.json")
+
+
+# --- properties -------------------------------------------------------------------------------------------------------
+
+
+def places(content: Any, path: Path_ = ()) -> list[Path_]:
+    """Where anything stands in nested mappings and lists."""
+    items = content.items() if isinstance(content, dict) else enumerate(content) if isinstance(content, list) else ()
+    return [place for key, value in items for place in [(*path, key), *places(value, (*path, key))]]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 300) | st.floats() | st.text(max_size=5) | st.just("all"),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(places(OWN)), ANYTHING)
+def test_whatever_stands_anywhere_is_taken_or_refused_with_a_message(path: Path_, value: Any) -> None:
+    try:
+        params.parse(changed(path, value))
+    except BrightfieldError as error:
+        assert str(error).startswith("params.yaml is not valid:\n  ")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(places(OWN)), st.text(max_size=8))
+def test_an_unknown_key_anywhere_is_refused_with_a_message(path: Path_, key: str) -> None:
+    try:
+        params.parse(changed((*path, key), 1))
+    except BrightfieldError as error:
+        assert str(error).startswith("params.yaml is not valid:\n  ")
+    except TypeError:
+        pass  # the place holds no mapping: nothing was changed
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    threads=st.integers(1, 256),
+    rate=st.floats(1e-7, 10, allow_nan=False),
+    filters=st.lists(st.integers(1, 64), min_size=1, max_size=4),
+    electrons=st.tuples(st.floats(1, 50), st.floats(50, 500)),
+    members=st.just("all") | st.lists(st.sampled_from(["rbc-convnet", "rbc-compact"]), unique=True),
+)
+def test_what_is_dumped_is_read_as_the_same(
+    threads: int, rate: float, filters: list[int], electrons: tuple[float, float], members: Any
+) -> None:
+    content = changed(("compute", "threads"), threads)
+    content["models"]["rbc-convnet"]["training"]["learning_rate"] = rate
+    content["models"]["rbc-convnet"]["network"]["filters"] = filters
+    content["simulations"]["denoise"]["peak_electrons"] = list(electrons)
+    content["ensembles"]["rbc-ensemble"]["members"] = members
+    first = params.parse(content)
+    dumped = first.model_dump(mode="json", exclude_none=True)
+    again = params.parse(dumped)
+    assert again == first
+    assert again.model_dump(mode="json", exclude_none=True) == dumped
+    for name, model in first.models.items():  # as a bundle remembers it, with what is None
+        assert params.parse_model(model.model_dump(mode="json"), name) == model
