@@ -11,18 +11,19 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
 def head(title: str, question: str) -> None:
     """The title, one sentence that says what the page answers, and a button that forgets what was cached."""
-    left, right = st.columns([6, 1], vertical_alignment="center")
-    left.title(title, anchor=False)
-    if right.button("Reload", icon=":material/refresh:", type="tertiary", help="Read files and runs again"):
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.title(title, anchor=False, width="content")
+        reload = st.button("Reload", icon=":material/refresh:", type="tertiary", help="Read files and runs again")
+    if reload:
         st.cache_data.clear()
         st.rerun()
     st.markdown(f":gray[{question}]")
 
 
-def nothing_yet(what: str, command: str) -> None:
+def nothing_yet(what: str, command: str, advice: str = "This command makes it:") -> None:
     """There is nothing to show, and this command makes it."""
     with st.container(border=True):
-        st.markdown(f"**{what}** This command makes it:")
+        st.markdown(f"**{what}** {advice}")
         st.code(command, language="bash")
 
 

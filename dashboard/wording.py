@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
+from datetime import datetime
 
 import pandas as pd
 
@@ -58,10 +59,13 @@ def short(identity: str | None) -> str:
     return identity[:SHORT] if isinstance(identity, str) and identity else DASH
 
 
-def day(moment: object) -> str:
-    """``12 Mar 2025, 14:05`` in UTC; a dash for none."""
-    stamp = pd.Timestamp(moment) if moment is not None else pd.NaT  # type: ignore[arg-type]
-    return DASH if pd.isna(stamp) else f"{stamp.day} {stamp:%b %Y, %H:%M}"
+def day(moment: str) -> str:
+    """``12 Mar 2025`` from an ISO time; the text as it is when it is none."""
+    try:
+        date = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{date.day} {date:%b %Y}"
 
 
 def told_apart(names: Iterable[str], ids: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
 import pytest
 import tiny
 
-from brightfield import params
+from brightfield import params, runs
 from brightfield.data import store
 
 SPLITS = {"train": 8, "validation": 4, "test": 6}  # images
@@ -51,3 +52,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def _empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database with nothing in it: to create one takes seconds, to copy one nothing."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        patch.chdir(folder)
+        runs.connect()
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def tracked_project(project: Path, _empty_database: Path) -> Path:
+    """``project`` with an MLflow database."""
+    shutil.copy(_empty_database, project / "mlflow.db")
+    return project

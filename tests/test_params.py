@@ -204,7 +204,9 @@ NAMES: list[tuple[Path_, Any, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "value", "parts"), NAMES, ids=[f"{'.'.join(map(str, c[0]))}-{i}" for i, c in enumerate(NAMES)])
+@pytest.mark.parametrize(
+    ("path", "value", "parts"), NAMES, ids=[f"{'.'.join(map(str, c[0]))}-{i}" for i, c in enumerate(NAMES)]
+)
 def test_names_that_do_not_exist_or_do_not_agree_are_refused(path: Path_, value: Any, parts: list[str]) -> None:
     message = complaint(path, value)
     for part in parts:

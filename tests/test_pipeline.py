@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import tiny
 from ruamel.yaml import YAML
+
+import tiny
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -106,7 +107,9 @@ def test_every_task_has_a_champion_and_every_model_a_report(project: Path) -> No
 
 def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp_path: Path) -> None:
     assert not RUNNING.findall(run(project, "dvc", "repro"))
-    trivial = {f"stage{i}": {"cmd": f"echo {i} > {i}", "deps": ["dep"], "outs": [str(i)]} for i in range(stages(project))}
+    trivial = {
+        f"stage{i}": {"cmd": f"echo {i} > {i}", "deps": ["dep"], "outs": [str(i)]} for i in range(stages(project))
+    }
     (tmp_path / "dep").write_text("x")
     YAML().dump({"stages": trivial}, tmp_path / "dvc.yaml")
     run(tmp_path, "git", "init", "--quiet")

@@ -183,7 +183,13 @@ COMPUTE = params.Compute(device="cpu", threads=1, precision="float32")
 def model(kind: str, seed: int = 0, network: dict[str, Any] | None = None, **training: Any) -> params.Model:
     """A small network of a kind: two epochs of four steps unless ``training`` says otherwise."""
     settings = {"epochs": 2, "steps_per_epoch": 4, "batch_size": 4, "learning_rate": 0.01, **training}
-    entry = {"task": kind, "kind": kind, "dataset": kind, "seed": seed, "network": {**NETWORKS[kind], **(network or {})}}
+    entry = {
+        "task": kind,
+        "kind": kind,
+        "dataset": kind,
+        "seed": seed,
+        "network": {**NETWORKS[kind], **(network or {})},
+    }
     return params.parse_model({**entry, "training": settings}, "test")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -33,9 +34,7 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
     )
     for i, model in enumerate(models):
         cells = table[table["model"] == model]
-        share, count = (
-            cells.pivot(index="truth", columns="answer", values=v).loc[classes, classes] for v in ("share", "count")
-        )
+        share, count = (square(cells, value, classes) for value in ("share", "count"))
         text = count.map(compact) if counts else share.map(percent)
         place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
         figure.add_trace(
@@ -69,6 +68,12 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
     figure.update_yaxes(showgrid=False, title={"font": {"color": MUTED}})
     figure.update_annotations(font={"size": 15, "color": INK})
     return figure
+
+
+def square(cells: pd.DataFrame, value: str, classes: Sequence[str]) -> pd.DataFrame:
+    """One model's matrix, rows the truth and columns the answer, both in the order of ``classes``."""
+    matrix = cells.pivot(index="truth", columns="answer", values=value)
+    return matrix.reindex(index=list(classes), columns=list(classes))
 
 
 def _colorbar() -> Mapping[str, object]:
@@ -111,7 +116,8 @@ def percent(share: float) -> str:
 
 def compact(count: float) -> str:
     """``950``, ``12.3 k``, ``4.56 M``: pixels are counted in millions."""
-    for size, unit in ((1e6, "M"), (1e4, "k")):
-        if count >= size:
-            return f"{count / (1e6 if unit == 'M' else 1e3):.3g} {unit}"
+    for least, size, unit in ((999_500, 1e6, "M"), (10_000, 1e3, "k")):
+        if count >= least:
+            value = count / size
+            return f"{value:.{max(0, 2 - int(math.log10(value + 0.001)))}f} {unit}"
     return f"{int(count):,}"

@@ -14,32 +14,38 @@ ROW_PX = 34
 ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}
 
 
-def dots(table: pd.DataFrame, colours: Mapping[str, str], metric: str, champion: str | None = None) -> go.Figure:
+def dots(
+    table: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str, champion: str | None = None
+) -> go.Figure:
     """A row a model, the first on top: its value and interval, the champion in bold.
 
     Args:
         table: columns model, role, value, low, high.
     """
     figure = go.Figure()
-    for row in table.iloc[::-1].itertuples():
-        one = pd.Series([row.value])
+    for row in table.iloc[::-1].to_dict("records"):
+        name, value, colour = row["model"], row["value"], colours[row["model"]]
         figure.add_scatter(
-            x=[row.value],
-            y=[row.model],
-            name=row.model,
+            x=[value],
+            y=[name],
+            name=name,
             mode="markers",
-            marker={"size": 11, "symbol": ROLES[row.role], "color": colours[row.model], "line": {"width": 2}},
-            error_x={**reach(one, pd.Series([row.low]), pd.Series([row.high])), "color": colours[row.model]},
-            hovertemplate=f"<b>{row.model}</b><br>{number(row.value)} ({interval(row.low, row.high)})<extra></extra>",
+            marker={"size": 11, "symbol": ROLES[row["role"]], "color": colour, "line": {"width": 2, "color": colour}},
+            error_x={**reach(value, row["low"], row["high"]), "color": colour},
+            hovertemplate=f"<b>{name}</b><br>{number(value)} ({interval(row['low'], row['high'])})<extra></extra>",
         )
-        figure.add_annotation(
-            x=1.01, xref="paper", xanchor="left", y=row.model, text=number(row.value), showarrow=False, font_color=INK
-        )
+        _beside(figure, name, number(value))
     figure = calm(figure, 64 + ROW_PX * len(table), showlegend=False, margin={"l": 8, "r": 52, "t": 4, "b": 8})
     names = list(table["model"])[::-1]
     figure.update_yaxes(tickvals=names, ticktext=[f"<b>{n}</b>" if n == champion else n for n in names], showgrid=False)
-    figure.update_xaxes(title={"text": words(metric), "font": {"color": MUTED}}, nticks=6)
+    lower = ", lower is better" if direction == "minimize" else ""
+    figure.update_xaxes(title={"text": words(metric) + lower, "font": {"color": MUTED}}, nticks=6)
     return figure
+
+
+def _beside(figure: go.Figure, row: str, text: str) -> None:
+    """Write a figure to the right of a row."""
+    figure.add_annotation(x=1.01, xref="paper", xanchor="left", y=row, text=text, showarrow=False, font_color=INK)
 
 
 def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str) -> go.Figure:
@@ -52,32 +58,27 @@ def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction
     table = oriented(rows, direction).iloc[::-1]
     figure = go.Figure()
     figure.add_vline(x=0, line={"color": MUTED, "width": 1.2, "dash": "dot"})
-    for row in table.itertuples():
-        sure = row.low > 0 or row.high < 0
-        colour = colours.get(row.name, MUTED)
+    for row in table.to_dict("records"):
+        name, gain, low, high = row["name"], row["gain"], row["low"], row["high"]
+        colour = colours.get(name, MUTED)
+        sure = low > 0 or high < 0
+        line = {"width": 2, "color": colour}
         figure.add_scatter(
-            x=[row.gain],
-            y=[row.name],
-            name=row.name,
+            x=[gain],
+            y=[name],
+            name=name,
             mode="markers",
-            marker={
-                "size": 12,
-                "symbol": "diamond" if sure else "diamond-open",
-                "color": colour,
-                "line": {"width": 2, "color": colour},
-            },
-            error_x={**reach(pd.Series([row.gain]), pd.Series([row.low]), pd.Series([row.high])), "color": colour},
+            marker={"size": 12, "symbol": "diamond" if sure else "diamond-open", "color": colour, "line": line},
+            error_x={**reach(gain, low, high), "color": colour},
             hovertemplate=(
-                f"<b>{row.name}</b> ({row.role}): {number(row.value)}<br>"
-                f"gain {number(row.gain, signed=True)} ({interval(row.low, row.high)})<extra></extra>"
+                f"<b>{name}</b> ({row['role']}): {number(row['value'])}<br>"
+                f"gain {number(gain, signed=True)} ({interval(low, high)})<extra></extra>"
             ),
         )
-        figure.add_annotation(
-            x=1.01, xref="paper", xanchor="left", y=row.name, text=number(row.gain, signed=True), showarrow=False
-        )
+        _beside(figure, name, number(gain, signed=True))
     figure = calm(figure, 76 + 40 * len(table), showlegend=False, margin={"l": 8, "r": 64, "t": 4, "b": 8})
-    verb = "less" if direction == "minimize" else "more"
-    text = f"{verb} {words(metric)} than this one  (right of zero: the ensemble is better)"
+    what = "reduction of" if direction == "minimize" else "gain in"
+    text = f"{what} {words(metric)}; right of zero the ensemble is better"
     figure.update_xaxes(title={"text": text, "font": {"color": MUTED}})
     figure.update_yaxes(showgrid=False)
     return figure

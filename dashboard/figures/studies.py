@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from figures.style import GOOD, INK, MUTED, calm
-from wording import number, words
+from wording import words
 
 STATES = {  # colour, symbol
     "complete": ("#2f6fb0", "circle"),
@@ -18,6 +18,7 @@ STATES = {  # colour, symbol
     "failed": ("#c4546a", "x-thin-open"),
 }
 A_ROW = 3
+FEW = 8
 
 
 def history(trials: pd.DataFrame, metric: str, direction: str) -> go.Figure:
@@ -27,7 +28,7 @@ def history(trials: pd.DataFrame, metric: str, direction: str) -> go.Figure:
         trials: columns number, state, value; a pruned trial's value is its last.
     """
     figure = go.Figure()
-    for state, (colour, symbol) in STATES.items():
+    for state in STATES:
         some = trials[(trials["state"] == state) & trials["value"].notna()]
         if some.empty:
             continue
@@ -36,7 +37,7 @@ def history(trials: pd.DataFrame, metric: str, direction: str) -> go.Figure:
             y=some["value"],
             name=state,
             mode="markers",
-            marker={"color": colour, "symbol": symbol, "size": 9, "line": {"width": 2, "color": colour}},
+            marker=_marker(state, 9),
             hovertemplate="trial %{x}: %{y:.4g}<extra>" + state + "</extra>",
         )
     so_far = best_so_far(trials, direction)
@@ -74,51 +75,49 @@ def slices(
     rows, columns = -(-len(parameters) // A_ROW), min(len(parameters), A_ROW)
     figure = make_subplots(rows, columns, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=0.28 / rows)
     complete = table[table["state"] == "complete"]
-    best = (
-        complete["value"].idxmin() if direction == "minimize" else complete["value"].idxmax() if len(complete) else None
-    )
+    layers = {
+        "pruned": (table[table["state"] == "pruned"], _marker("pruned", 8)),
+        "complete": (complete, _marker("complete", 8)),
+        "best": (
+            complete.sort_values("value", ascending=direction == "minimize").head(1),
+            {"color": GOOD, "size": 15, "symbol": "circle-open", "line": {"width": 3, "color": GOOD}},
+        ),
+    }
     for i, name in enumerate(parameters):
         place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
-        for state in ("pruned", "complete"):
-            some = table[(table["state"] == state) & table[name].notna()]
-            colour, symbol = STATES[state]
+        for layer, (some, marker) in layers.items():
+            some = some[some[name].notna()]
             figure.add_scatter(
                 x=_axis(some[name]),
                 y=some["value"],
                 customdata=some["number"],
-                name=state,
-                legendgroup=state,
-                showlegend=i == 0,
+                name=layer,
+                legendgroup=layer,
+                showlegend=i == 0 and len(some) > 0,
                 mode="markers",
-                marker={
-                    "color": colour,
-                    "symbol": symbol,
-                    "size": 8,
-                    "opacity": 0.85,
-                    "line": {"width": 1.5, "color": colour},
-                },
+                marker=marker,
                 hovertemplate=f"{name} %{{x}}: %{{y:.4g}}<extra>trial %{{customdata}}</extra>",
                 **place,
             )
-        if best is not None and pd.notna(table.loc[best, name]):
-            figure.add_scatter(
-                x=_axis(table.loc[[best], name]),
-                y=[table.loc[best, "value"]],
-                name=f"best ({number(table.loc[best, 'value'])})",
-                legendgroup="best",
-                showlegend=i == 0,
-                mode="markers",
-                marker={"color": GOOD, "size": 14, "symbol": "circle-open", "line": {"width": 3, "color": GOOD}},
-                hoverinfo="skip",
-                **place,
-            )
         figure.update_xaxes(
-            title={"text": name, "font": {"color": INK}}, type="log" if name in logarithmic else None, **place
+            title={"text": name, "font": {"color": INK}}, **_scale(table[name], name in logarithmic), **place
         )
-        figure.update_yaxes(
-            title={"text": words(metric) if i % A_ROW == 0 else None, "font": {"color": MUTED}}, **place
-        )
+        if i % A_ROW == 0:
+            figure.update_yaxes(title={"text": words(metric), "font": {"color": MUTED}}, **place)
     return calm(figure, 290 * rows + 20)
+
+
+def _marker(state: str, size: int) -> dict[str, object]:
+    colour, symbol = STATES[state]
+    return {"color": colour, "symbol": symbol, "size": size, "line": {"width": 2, "color": colour}}
+
+
+def _scale(values: pd.Series, logarithmic: bool) -> dict[str, object]:
+    """Ticks at 1, 2 and 5 on a logarithmic scale, at every one of a few whole numbers."""
+    if logarithmic:
+        return {"type": "log", "dtick": "D2"}
+    few = pd.api.types.is_integer_dtype(values) and values.max() - values.min() <= FEW
+    return {"dtick": 1} if few else {}
 
 
 def _axis(values: pd.Series) -> list[object]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -21,9 +23,11 @@ CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"
 def colours(models: pd.DataFrame) -> dict[str, str]:
     """A colour for each row of ``models`` (name, task, role): members bright, baselines grey, ensembles dark."""
     found: dict[str, str] = {}
-    for (_, role), group in models.groupby(["task", "role"], sort=False):
-        palette = PALETTES[role]
-        found.update({name: palette[i % len(palette)] for i, name in enumerate(group["name"])})
+    met: Counter[tuple[str, str]] = Counter()
+    for model in models.to_dict("records"):
+        palette, place = PALETTES[model["role"]], (model["task"], model["role"])
+        found[model["name"]] = palette[met[place] % len(palette)]
+        met[place] += 1
     return found
 
 
@@ -57,13 +61,13 @@ def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
     return figure
 
 
-def reach(values: pd.Series, low: pd.Series, high: pd.Series) -> Mapping[str, object]:
-    """Error bars from values to bounds; no bar where a bound is nan."""
+def reach(value: float, low: float, high: float) -> dict[str, object]:
+    """An error bar from a value to its bounds; none to a bound that is nan."""
     return {
         "type": "data",
         "symmetric": False,
-        "array": (high - values).fillna(0).clip(lower=0),
-        "arrayminus": (values - low).fillna(0).clip(lower=0),
+        "array": [0.0 if math.isnan(high) else max(0.0, high - value)],
+        "arrayminus": [0.0 if math.isnan(low) else max(0.0, value - low)],
         "thickness": 1.6,
         "width": 0,
     }

@@ -65,10 +65,11 @@ class Answers:
 
 
 def references(task: str) -> list[str]:
-    """Models and ensembles of a task that are trained in this folder."""
+    """Models and ensembles of a task that are trained in this folder, the best on test first."""
     known = project.models()
-    rows = known[known["task"] == task].itertuples()
-    return [str(r.name) for r in rows if (project.folder(task, str(r.name), str(r.role)) / "bundle.json").is_file()]
+    roles = {m["name"]: m["role"] for m in known[known["task"] == task].to_dict("records")}
+    ranked = [*project.on_test(task)["model"], *list(roles)[::-1]]
+    return [n for n in dict.fromkeys(ranked) if (project.folder(task, n, roles[n]) / "bundle.json").is_file()]
 
 
 def predictor(task: str, reference: str) -> Predictor:

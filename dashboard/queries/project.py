@@ -44,10 +44,15 @@ def models() -> pd.DataFrame:
     """Every model and ensemble of params.yaml: name, task, kind, dataset and role (baseline, member, ensemble)."""
     known = settings()
     rows: list[dict[str, str]] = []
-    for name, entry in {**known.models, **known.ensembles}.items():
-        role = "ensemble" if isinstance(entry, params.Ensemble) else "baseline" if entry.is_baseline else "member"
-        rows.append({"name": name, "task": entry.task, "kind": entry.kind, "dataset": entry.dataset, "role": role})
+    for name, model in known.models.items():
+        rows.append({"name": name, **_about(model), "role": "baseline" if model.is_baseline else "member"})
+    for name, ensemble_entry in known.ensembles.items():
+        rows.append({"name": name, **_about(ensemble_entry), "role": "ensemble"})
     return pd.DataFrame(rows, columns=["name", "task", "kind", "dataset", "role"])
+
+
+def _about(entry: params.Model | params.Ensemble) -> dict[str, str]:
+    return {"task": entry.task, "kind": entry.kind, "dataset": entry.dataset}
 
 
 def folder(task: str, name: str, role: str) -> Path:
@@ -59,11 +64,11 @@ def folder(task: str, name: str, role: str) -> Path:
 def scores() -> pd.DataFrame:
     """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan."""
     rows: list[dict[str, Any]] = []
-    for model in models().itertuples():
-        content = _json(layout.report(model.name) / "metrics.json")
+    for model in models().to_dict("records"):
+        content = _json(layout.report(model["name"]) / "metrics.json")
         if content is None:
             continue
-        about = {"model": model.name, "task": model.task, "role": model.role, "dataset": model.dataset}
+        about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
         for part, metrics in [(TEST, content.get("test", {})), *content.get("suites", {}).items()]:
             for metric, found in metrics.items():
                 bounds = {key: found.get(key) for key in ("value", "low", "high")}
@@ -97,7 +102,7 @@ def confusions(task: str) -> pd.DataFrame:
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:
     """Rows truth, columns answer -> a row a pair; a class that never occurs has no shares."""
-    table = counts.rename_axis(index="truth", columns="answer").stack().rename("count").reset_index()
+    table = counts.rename_axis("truth").reset_index().melt("truth", var_name="answer", value_name="count")
     total = table.groupby("truth", sort=False)["count"].transform("sum")
     return table.assign(share=table["count"] / total.where(total > 0))
 

@@ -17,8 +17,7 @@ def supports(table: pd.DataFrame, models: list[str], classes: list[str]) -> pd.D
     """Recall, precision and number of each class, a row a class and model."""
     rows = []
     for model in models:
-        counts = table[table["model"] == model].pivot(index="truth", columns="answer", values="count")
-        counts = counts.loc[classes, classes]
+        counts = matrices.square(table[table["model"] == model], "count", classes)
         right, truth, answered = (
             pd.Series(v, index=classes) for v in (counts.to_numpy().diagonal(), counts.sum(axis=1), counts.sum())
         )
@@ -42,7 +41,7 @@ def show(task: str) -> None:
     names = list(table["model"].unique())
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     models = left.multiselect("Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}")
-    unit = right.segmented_control("In the fields", [SHARES, COUNTS], default=SHARES, key="confusion-unit")
+    unit = right.segmented_control("Show", [SHARES, COUNTS], default=SHARES, key="confusion-unit")
     if not models:
         st.markdown("Choose a model.")
         return

@@ -10,6 +10,7 @@ from queries import project
 from queries.project import EnsembleReport
 from wording import number, words
 
+NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
 METHODS = {"soft_vote": "soft vote (all members count the same)", "greedy": "greedy selection"}
 
 
@@ -22,27 +23,29 @@ def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
     if left_out:
         st.markdown(f":gray[Left out: {', '.join(parts.plain(name) for name in sorted(left_out))}.]")
     st.markdown(f":gray[{words(report.metric)} on validation, where the method was chosen:]")
-    for place, row in zip(st.columns(len(report.validation)), report.validation.itertuples(), strict=True):
-        place.metric(str(row.method).replace("_", " "), number(row.value))
+    values = report.validation.to_dict("records")
+    for place, row in zip(st.columns(len(values)), values, strict=True):
+        place.metric(NAMES.get(row["method"], row["method"]), number(row["value"]))
 
 
-def gain(name: str, report: EnsembleReport, colours: dict[str, str]) -> None:
+def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
     """The forest plot, and the figures behind it."""
     st.subheader("What it gains on the test split", anchor=False)
-    others = report.rows[report.rows["name"] != report.method]  # the gain over itself is nothing
+    rows = report.rows.replace({"name": NAMES})
+    others = rows[report.rows["name"] != report.method]  # the gain over itself is nothing
     figure = scores.gains(others, colours, report.metric, report.direction)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="gains")
     st.caption(
         "Bars are paired bootstrap intervals over whole groups of images; a filled diamond means that the interval "
         "leaves out zero."
     )
-    table = scores.oriented(report.rows, report.direction)
+    table = scores.oriented(rows, report.direction)
     st.dataframe(
-        table.rename(columns={"value": words(report.metric), "low": "gain from", "high": "gain to"}),
+        table.rename(columns={"value": words(report.metric), "low": "gain, low", "high": "gain, high"}),
         hide_index=True,
         column_config={
             column: st.column_config.NumberColumn(format="%.4f")
-            for column in (words(report.metric), "gain", "gain from", "gain to")
+            for column in (words(report.metric), "gain", "gain, low", "gain, high")
         },
     )
 
@@ -65,7 +68,7 @@ def show(name: str) -> None:
     with left:
         makeup(report, colours)
     with right:
-        gain(name, report, colours)
+        gain(report, colours)
 
 
 parts.head("Ensembles", "Do several models together answer better than each of them alone, and by how much?")

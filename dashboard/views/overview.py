@@ -10,7 +10,7 @@ from figures import scores, style
 from queries import project, tracking
 from wording import DASH, day, interval, number, short, words
 
-SIDE_PX = 420  # of an example
+A_ROW, SIDE_PX = 3, 640  # examples
 
 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -25,10 +25,10 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
             parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
             return
         who(champion)
-        numbers(champion, table, metric, direction)
+        numbers(champion, table, metric)
         if len(table):
             name = champion["model"].iloc[0] if len(champion) else None
-            figure = scores.dots(table, colours, metric, name)
+            figure = scores.dots(table, colours, metric, direction, name)
             st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"dots-{task}")
         origin(task, champion, table)
 
@@ -43,14 +43,16 @@ def who(champion: pd.DataFrame) -> None:
     st.markdown(f"Champion **{parts.plain(row['model'])}** :gray[· version {row['version']}{since}]")
 
 
-def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str, direction: str) -> None:
+def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
     """Champion, best single model and baseline as three figures; the first with its interval."""
     left, middle, right = st.columns([1.35, 1, 1])
     single, baseline = best(table, "member"), best(table, "baseline")
     if len(champion):
         row = champion.iloc[0]
-        left.metric(words(metric), number(row["value"]), help="The champion's objective on the test split")
+        left.metric("Champion", number(row["value"]), help=f"{words(metric)} on the test split of the task's dataset")
         left.caption(f"{confidence()} interval {interval(row['low'], row['high'])}")
+    else:
+        left.metric("Champion", DASH)
     for place, label, other in ((middle, "Best single model", single), (right, "Baseline", baseline)):
         if other is None:
             place.metric(label, DASH)
@@ -87,8 +89,9 @@ def examples(colours: dict[str, str]) -> None:
     st.subheader("What the answers look like", anchor=False)
     name = st.selectbox("Model", names, key="example", width=320)
     pictures = project.examples(name)
-    for column, path in zip(st.columns(len(pictures)), pictures, strict=True):
-        column.image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
+    columns = st.columns(min(A_ROW, len(pictures)))
+    for i, path in enumerate(pictures):
+        columns[i % A_ROW].image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
     st.caption(
         "Test images of this model's report. Crosses, outlines and frames are answers; circles and dashes the truth."
     )

@@ -21,6 +21,7 @@ def choose() -> tuple[str, str | None]:
     tasks = list(project.settings().tasks)
     task = left.segmented_control("Task", tasks, default=tasks[0], required=True, key="predict-task") or tasks[0]
     found = tracking.champions()
+    parts.away(found.problem)
     champion = found.table[found.table["task"] == task]
     labels = {name: name for name in answering.references(task)}
     if len(champion) and not found.problem:
@@ -41,6 +42,11 @@ def ask(task: str, reference: str) -> Answers | None:
         key=f"upload-{task}",
         help=f"PNG, JPEG or TIFF, 8 or 16 bit, grey or RGB; at most {answering.MOST_FRAMES} frames of any size up to "
         f"{answering.MOST_PIXELS:,} pixels",
+    )
+    pixel = project.settings().tasks[task].settings.pixel_size_um
+    st.caption(
+        f"Every image is normalised to mean 0 and standard deviation 1. The models know images of {pixel:g} µm a pixel, "
+        "and sizes in the tables assume it."
     )
     if not files:
         return None

@@ -63,8 +63,9 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
         on_select="rerun",
         selection_mode="multi-row",
         height=min(38 + 35 * len(table), 390),
+        placeholder=DASH,
         column_config={
-            "name": st.column_config.TextColumn(width="medium", pinned=True),
+            "name": st.column_config.TextColumn(width="medium"),
             "on test": st.column_config.NumberColumn(format="%.4f"),
             "started": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone="UTC"),
             "minutes": st.column_config.NumberColumn(format="%.1f"),

@@ -23,7 +23,7 @@ def summary(trials: pd.DataFrame, metric: str, direction: str) -> None:
     """How many trials there are, and the best of them."""
     states = trials["state"].value_counts()
     best = studies.best_so_far(trials, direction)
-    figures = {
+    figures: dict[str, str | int] = {
         f"Best {words(metric)}": number(best["best"].iloc[-1] if len(best) else None),
         "Complete": int(states.get("complete", 0)),
         "Pruned": int(states.get("pruned", 0)),
@@ -66,13 +66,14 @@ def show(model: str) -> None:
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="slices")
     with st.expander("All trials"):
         st.dataframe(trials, hide_index=True, column_config={"value": st.column_config.NumberColumn(words(metric))})
+    finished = int(trials["state"].isin(["complete", "pruned"]).sum())
     st.markdown("Go on with the study, or write the best trial into `params.yaml`:")
-    st.code(f"{command(model)}\nbrightfield tune adopt {model}", language="bash")
+    st.code(f"{command(model, finished)}\nbrightfield tune adopt {model}", language="bash")
 
 
-def command(model: str) -> str:
-    """What runs a study."""
-    return f"make tune MODEL={model} TRIALS={MORE_TRIALS}"
+def command(model: str, finished: int = 0) -> str:
+    """What runs a study until it has a round number of finished trials, more than it has."""
+    return f"make tune MODEL={model} TRIALS={(finished // MORE_TRIALS + 1) * MORE_TRIALS}"
 
 
 parts.head("Tuning", "Which parameters were tried, which of them matter, and how far has the search come?")
@@ -82,6 +83,6 @@ if known:
     chosen = st.segmented_control("Model", known, default=known[0], required=True, key="study")
     show(chosen or known[0])
 elif spaces:
-    parts.nothing_yet("No model has been tuned yet.", "\n".join(command(name) for name in spaces))
+    parts.nothing_yet("No model has been tuned yet.", "\n".join(map(command, spaces)), "Each of these starts a study:")
 else:
     st.markdown("`params.yaml` has no section `spaces`: it names what to try for which model.")

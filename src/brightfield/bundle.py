@@ -115,12 +115,12 @@ def describe(folder: Path) -> dict[str, Any]:
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        version, checksums = content["format"], content["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+        version, checksums = content["format"], content["sha256"].items()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BrightfieldError(f"{path} is damaged ({error}); train the model again.") from error
     if version != FORMAT:
         raise BrightfieldError(f"{path} has format {version}, this version of Brightfield reads {FORMAT}.")
-    for name, expected in checksums.items():
+    for name, expected in checksums:
         if not (folder / name).is_file() or _sha256(folder / name) != expected:
             raise BrightfieldError(f"{folder / name} is missing or not what was written; train the model again.")
     return dict(content)
@@ -130,13 +130,22 @@ def read(folder: Path) -> Bundle:
     """Load one model. Raises :class:`BrightfieldError` for anything that is not a whole bundle."""
     content = describe(folder)
     source = str(folder / DESCRIPTION)
-    settings = params.parse_settings(content["kind"], content["settings"], source)
-    model = params.parse_model(content["model"], source)
-    task = tasks.build(content["kind"], settings)
+    try:
+        kind, name, task_name, provenance = (content[key] for key in ("kind", "name", "task", "provenance"))
+        settings = params.parse_settings(kind, content["settings"], source)
+        model = params.parse_model(content["model"], source)
+        if WEIGHTS not in content["sha256"]:  # what nobody vouches for is not loaded
+            raise KeyError(f"sha256 of {WEIGHTS}")
+    except KeyError as error:
+        raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
+    task = tasks.build(kind, settings)
     # weights come from the bundle: nothing of what the network was initialised with is needed any more
     network = task.network(_without_weights(model))
-    network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
-    return Bundle(content["name"], content["task"], task, model, network.eval(), content["provenance"])
+    try:
+        network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+    except RuntimeError as error:
+        raise BrightfieldError(f"{folder / WEIGHTS} does not fit the model in {source}; train it again.") from error
+    return Bundle(name, task_name, task, model, network.eval(), provenance)
 
 
 def read_members(folder: Path) -> list[Member]:

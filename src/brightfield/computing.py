@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import random
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import nn
 
 from brightfield import params
 from brightfield.errors import BrightfieldError
@@ -20,6 +21,15 @@ class Computer:
 
     device: torch.device
     bfloat16: bool
+    chosen: bool = False  # precision was left to us: "auto"
+
+    def suited(self, network: nn.Module) -> Computer:
+        """The same for one network: where we choose on a processor, depthwise convolutions stay in float32.
+
+        In bfloat16 they train several times slower there (no fast kernel), and the encoders for phones are made of them.
+        """
+        slow = self.chosen and self.device.type == "cpu" and any(_is_depthwise(module) for module in network.modules())
+        return replace(self, bfloat16=self.bfloat16 and not slow)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision, where it is wanted and there is support for it."""
@@ -44,7 +54,11 @@ def start(compute: params.Compute, seed: int | None = None) -> Computer:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
     device = _device(compute.device)
-    return Computer(device, _bfloat16(compute.precision, device))
+    return Computer(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
+
+
+def _is_depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.groups > 1
 
 
 def _device(wanted: str) -> torch.device:

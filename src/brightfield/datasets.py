@@ -43,10 +43,11 @@ def add(
         licence=licence,
     )
     try:
-        editing.add_entry("datasets", name, {"task": task, "kind": entry.kind})
         _track(layout.raw(name))
+        editing.add_entry("datasets", name, {"task": task, "kind": entry.kind})
     except BaseException:
         shutil.rmtree(layout.raw(name), ignore_errors=True)
+        layout.raw(name).with_name(f"{name}.dvc").unlink(missing_ok=True)
         raise
     return report
 

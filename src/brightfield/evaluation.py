@@ -16,6 +16,7 @@ import safetensors.numpy
 from brightfield import comparison, images, overlays, params, progress
 from brightfield.comparison import Difference
 from brightfield.data.store import ImageSet, read_index
+from brightfield.errors import BrightfieldError
 from brightfield.files import write_json
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
@@ -140,8 +141,19 @@ def write_activations(folder: Path, name: str, ids: Iterable[str], activated: It
 
 
 def read_activations(folder: Path, name: str, ids: Iterable[str]) -> list[FloatArray]:
-    """What :func:`write_activations` wrote, in the order of ``ids``."""
-    arrays = safetensors.numpy.load_file(folder / f"{name}.safetensors")
+    """What :func:`write_activations` wrote, in the order of ``ids``.
+
+    Raises:
+        BrightfieldError: if the model was not evaluated on these images.
+    """
+    path = folder / f"{name}.safetensors"
+    arrays = safetensors.numpy.load_file(path) if path.is_file() else {}
+    ids = list(ids)
+    if missing := [identity for identity in ids if identity not in arrays]:
+        raise BrightfieldError(
+            f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
+            f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
+        )
     return [arrays[identity] for identity in ids]
 
 

@@ -26,6 +26,7 @@ def activations(
 ) -> list[FloatArray]:
     """Activated output for each image, channels first; images of one size go through the network together."""
     network.eval()
+    computer = computer.suited(network)
     if not task.tileable:
         return _crops(task, network, encoded, computer)
     answers: list[FloatArray] = []

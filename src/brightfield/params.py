@@ -364,6 +364,8 @@ class Params(Section):
         for name, task in self.tasks.items():
             if task.dataset not in self.datasets:
                 problems.append(f"tasks.{name}.dataset: {_unknown('dataset', task.dataset, self.datasets)}")
+            elif (owner := self.datasets[task.dataset].task) != name:
+                problems.append(f"tasks.{name}.dataset: {task.dataset!r} belongs to task {owner!r}, not {name!r}")
         for name in self.simulations.keys() - self.datasets.keys():
             problems.append(f"simulations.{name}: a simulation fills the dataset of its own name; add datasets.{name}")
         for name in self.spaces.keys() - self.models.keys():
@@ -481,7 +483,7 @@ def _dotted(loc: tuple[int | str, ...], content: Any) -> str:
     here = content
     for i, key in enumerate(loc):
         is_entry = isinstance(here, Mapping) and key in here
-        is_item = isinstance(here, list) and isinstance(key, int)
+        is_item = isinstance(here, list) and isinstance(key, int) and key < len(here)
         if is_entry or is_item:
             here = here[key]
         elif i < len(loc) - 1 or not isinstance(here, Mapping):

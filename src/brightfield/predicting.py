@@ -31,7 +31,11 @@ def bundle_folder(task: str, reference: str) -> Path:
     for folder in places:
         if (folder / DESCRIPTION).is_file():
             return folder
-    return registry.fetch(task, reference, FETCHED)
+    try:
+        return registry.fetch(task, reference, FETCHED)
+    except BrightfieldError as error:
+        here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{DESCRIPTION}"))
+        raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
 
 
 def predict(

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from brightfield import bundle, computing, inference, params
 from brightfield.bundle import Member
@@ -25,7 +26,8 @@ class Predictor:
         self.members = list(members)
         self.computer = computing.start(compute or params.Compute())
         for member in self.members:
-            member.bundle.network.to(self.computer.device)
+            # the layout of training: another one would change the last digits
+            member.bundle.network.to(self.computer.device).to(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:

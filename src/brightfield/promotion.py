@@ -48,7 +48,7 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
         else:
             role = "baseline" if model.is_baseline else "member"
             folder = layout.model(task_name, name)
-        table = pd.read_csv(layout.report(name) / "images.csv", dtype={"id": str, "group": str})
+        table = _table(layout.report(name) / "images.csv")
         value = _objective(task, table[table["split"] == VALIDATION])
         found.append(Candidate(name, role, folder, table, value))
     if not found:
@@ -78,6 +78,12 @@ def deserves(settings: params.Params, task_name: str, difference: Difference) ->
     direction = tasks.KINDS[settings.tasks[task_name].kind].objective.direction
     enough = difference.favours if settings.evaluation.promote == "clearly_better" else difference.better
     return enough(direction)
+
+
+def _table(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise BrightfieldError(f"{path} is missing: a candidate was not evaluated yet. Run `dvc repro`.")
+    return pd.read_csv(path, dtype={"id": str, "group": str})
 
 
 def _objective(task: Any, table: pd.DataFrame) -> float:

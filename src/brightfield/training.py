@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,6 +58,7 @@ def fit(
     """
     computer = computing.start(compute, model.seed)
     network = task.network(model)
+    computer = computer.suited(network)
     if model.training is None:
         assert isinstance(network, Classical)
         samples = task.dataset(progress.track(train, f"{description}: reading"))
@@ -93,7 +96,8 @@ def _fit_network(
         enable_progress_bar=False,
         callbacks=[_progress(lightning)(description, len(loader), task.objective.metric)],
     )
-    trainer.fit(module, loader)
+    with _interruptible():
+        trainer.fit(module, loader)
     network.load_state_dict(watch.best_weights)
     return Fitted(network.to("cpu").eval(), pd.DataFrame(watch.rows), watch.best_epoch)
 
@@ -163,6 +167,19 @@ def _quiet_lightning() -> Any:
     return lightning
 
 
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Lightning turns Ctrl+C into an exit and ignores every later one; callers want to know that it was Ctrl+C."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except SystemExit as stop:
+        if not isinstance(stop.__context__, KeyboardInterrupt):
+            raise
+        signal.signal(signal.SIGINT, handler)
+        raise KeyboardInterrupt from stop
+
+
 def _module(lightning: Any) -> type[Any]:
     class Module(lightning.LightningModule):  # type: ignore[misc]
         """The task's loss, the entry's optimizer and schedule, and the watch at the end of each epoch."""
@@ -174,18 +191,19 @@ def _module(lightning: Any) -> type[Any]:
             self.network = network.to(memory_format=torch.channels_last)
             self.task, self.training_settings, self.watch, self.steps = task, training, watch, steps
             self.losses: list[Tensor] = []
+            self.rate = training.learning_rate
 
         def training_step(self, batch: Sample, _: int) -> Tensor:
+            self.rate = float(self.optimizers().param_groups[0]["lr"])  # the schedule moves on before the epoch ends
             image = batch["image"].contiguous(memory_format=torch.channels_last)
             loss = self.task.loss(self.network(image).float(), batch["target"])
             self.losses.append(loss.detach())
             return loss
 
         def on_train_epoch_end(self) -> None:
-            rate = self.optimizers().param_groups[0]["lr"]
             loss = float(torch.stack(self.losses).mean())
             self.losses.clear()
-            self.watch.epoch(self.network, self.current_epoch, loss, float(rate))
+            self.watch.epoch(self.network, self.current_epoch, loss, self.rate)
             self.network.train()
 
         def configure_optimizers(self) -> Any:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import segmentation_models_pytorch as smp
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -56,7 +57,10 @@ def _weights(network: params.Smp) -> Mapping[str, Tensor]:
             f"network.weights is 'none', {SHIPPED!r} or the path of a .safetensors file, got {network.weights!r}"
             + (" (there is no such file)." if path.suffix == ".safetensors" else ".")
         )
-    return load_file(path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise BrightfieldError(f"network.weights: {path} cannot be read as safetensors: {error}") from error
 
 
 def _shipped() -> Mapping[str, Tensor]:
@@ -72,14 +76,18 @@ def _shipped() -> Mapping[str, Tensor]:
 
 
 def _initialise(encoder: nn.Module, weights: Mapping[str, Tensor], network: params.Smp) -> None:
-    """Copy weights into the encoder: by name, or by order where the same layers have other names.
+    """Copy weights into the encoder: by name, the shipped ones by order because the same layers have other names there.
 
     Where the file has three input channels and the task one, the first convolution sums them: a grey image answers as an RGB
     image with three equal channels would.
     """
     own = encoder.state_dict()
-    if not own.keys() <= weights.keys():
+    if network.weights == SHIPPED:
         weights = dict(zip(own, weights.values(), strict=False))
+    if missing := [name for name in own if name not in weights]:
+        raise BrightfieldError(
+            f"The weights {network.weights!r} do not fit encoder {network.encoder!r}: the file has no {missing[0]}."
+        )
     fitted: dict[str, Tensor] = {}
     for name, mine in own.items():
         theirs = weights[name]

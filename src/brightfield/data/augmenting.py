@@ -58,7 +58,8 @@ class Augmenter:
         if not is_map:
             return augmented, target
         mask = np.ascontiguousarray(moved["mask"].transpose(2, 0, 1))
-        return augmented, torch.from_numpy(mask).reshape(*target.shape[:-2], *mask.shape[-2:])
+        mask_tensor = torch.from_numpy(mask).to(target.dtype)  # OpenCV knows no 64-bit integers
+        return augmented, mask_tensor.reshape(*target.shape[:-2], *mask.shape[-2:])
 
 
 def _geometry(name: str) -> list[Any]:

@@ -1,0 +1,71 @@
+"""The plain U-Net."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from brightfield import architectures, params
+from brightfield.architectures import Shape
+
+
+def build(depth: int, filters: int = 2, inputs: int = 1, outputs: int = 3, residual: bool = False) -> nn.Module:
+    torch.manual_seed(0)
+    settings = params.UNet(architecture="unet", filters=filters, depth=depth, residual=residual)
+    return architectures.build(settings, Shape(inputs, outputs))
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4, 5])
+@pytest.mark.parametrize("size", [(32, 32), (64, 96), (16, 80)])
+def test_the_answer_is_as_large_as_the_image(depth: int, size: tuple[int, int]) -> None:
+    network = build(depth, inputs=2)
+    assert network(torch.zeros(2, 2, *size)).shape == (2, 3, *size)
+
+
+def test_filters_double_where_the_resolution_halves() -> None:
+    """depth 3, 4 filters, by hand: convolutions without bias, two numbers a channel for batch normalisation."""
+
+    def block(inputs: int, outputs: int) -> int:
+        return 9 * inputs * outputs + 9 * outputs * outputs + 4 * outputs
+
+    down = block(1, 4) + block(4, 8) + block(8, 16)
+    up = (4 * 16 * 8 + 8) + (4 * 8 * 4 + 4)
+    merge = block(16, 8) + block(8, 4)
+    answer = 4 * 3 + 3
+    assert sum(p.numel() for p in build(3, filters=4).parameters()) == down + up + merge + answer
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_shift_by_the_coarsest_pixel_shifts_the_answer(depth: int) -> None:
+    """A circular shift, compared where the border is out of sight."""
+    network = build(depth).eval()
+    step = 2 ** (depth - 1)
+    image = noise(1, 1, 160, 160)
+    with torch.no_grad():
+        answer = network(image)
+        for shift in ((step, 0), (0, step), (-2 * step, 3 * step)):
+            moved = network(torch.roll(image, shift, dims=(2, 3)))
+            inner = slice(64, 96)
+            expected = torch.roll(answer, shift, dims=(2, 3))[..., inner, inner]
+            torch.testing.assert_close(moved[..., inner, inner], expected, rtol=1e-4, atol=1e-5)
+            assert not torch.allclose(moved[..., inner, inner], answer[..., inner, inner], atol=1e-3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_residual_network_begins_as_the_identity(training: bool) -> None:
+    network = build(3, outputs=1, residual=True).train(training)
+    image = noise(2, 1, 32, 48)
+    assert torch.equal(network(image), image)
+
+
+def test_a_residual_network_learns_from_its_first_step() -> None:
+    network = build(2, outputs=1, residual=True)
+    network(noise(2, 1, 32, 32)).square().mean().backward()
+    answer = network.get_parameter("answer.weight").grad
+    assert answer is not None
+    assert answer.abs().max() > 0

@@ -1,0 +1,192 @@
+"""A small made-up project: reports, bundles, figures and a real MLflow database, as a pipeline leaves them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import streamlit as st
+
+from brightfield import bundle, images, layout, params, registry, runs, tasks
+from brightfield.files import write_json
+from brightfield.lineage import Lineage
+from brightfield.runs.connection import VARIABLE
+
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "dashboard" / "app.py"
+COMMIT = "c0ffee0123456789"
+DATA_HASH = "0123456789abcdef.dir"
+# by model: the objective on test; the interval is 0.02 to either side
+OBJECTIVES = {
+    "rbc-features": 0.81,
+    "rbc-convnet": 0.88,
+    "rbc-compact": 0.90,
+    "rbc-ensemble": 0.92,
+    "beads-correlation": 0.55,
+    "beads-unet": 0.24,
+    "beads-unet-wide": 0.22,
+    "beads-ensemble": 0.20,
+    "bacteria-watershed": 0.61,
+    "bacteria-unet": 0.80,
+    "bacteria-ensemble": 0.84,
+}  # bacteria-lite and all of denoise are not there yet
+CONFUSIONS = {
+    "rbc-features": (["bad", "good"], [[70, 30], [20, 180]]),
+    "rbc-convnet": (["bad", "good"], [[80, 20], [10, 190]]),
+    "rbc-ensemble": (["bad", "good"], [[90, 10], [10, 190]]),
+    "bacteria-watershed": (
+        ["background", "body", "contour"],
+        [[900_000, 20_000, 9_000], [8_000, 70_000, 9_000], [0, 0, 0]],
+    ),
+    "bacteria-unet": (
+        ["background", "body", "contour"],
+        [[910_000, 9_000, 10_000], [4_000, 76_000, 7_000], [9_000, 8_000, 31_000]],
+    ),
+}
+
+
+def fill(folder: Path) -> None:
+    """Write the project into a folder, which is the current one."""
+    shutil.copy(ROOT / "params.yaml", folder)
+    settings = params.load(folder / "params.yaml")
+    for name, entry in {**settings.models, **settings.ensembles}.items():
+        if name in OBJECTIVES:
+            _report(settings, name, entry.task)
+            _bundle(settings, name, entry)
+    for name in settings.ensembles:
+        if name in OBJECTIVES:
+            _ensemble(settings, name)
+    _track(settings)
+
+
+def _report(settings: params.Params, name: str, task: str) -> None:
+    folder = layout.report(name)
+    (folder / "figures").mkdir(parents=True)
+    value = OBJECTIVES[name]
+    metric = tasks.KINDS[settings.tasks[task].kind].objective.metric
+    entry = {"value": value, "low": value - 0.02, "high": value + 0.02}
+    other = {"value": 0.5, "low": None, "high": None}
+    write_json(folder / "metrics.json", {"test": {metric: entry, "other": other}, "suites": {}, "data_hash": DATA_HASH})
+    pd.DataFrame({"id": ["a"], "group": ["g"], "split": ["test"]}).to_csv(folder / "images.csv", index=False)
+    if name in CONFUSIONS:
+        classes, counts = CONFUSIONS[name]
+        write_json(folder / "confusion.json", {"classes": classes, "counts": counts})
+    rng = np.random.default_rng(0)
+    for i in range(3):
+        images.write_png(folder / "figures" / f"image{i}.png", rng.integers(0, 255, (600, 500, 3), dtype=np.uint8))
+
+
+def _bundle(settings: params.Params, name: str, entry: Any) -> None:
+    """Real ones for the baselines that need no fit, as far as the dashboard looks into them for the others."""
+    ensemble = isinstance(entry, params.Ensemble)
+    folder = layout.ensemble(entry.task, name) if ensemble else layout.model(entry.task, name)
+    folder.mkdir(parents=True)
+    provenance = {
+        "lineage": {"commit": COMMIT, "dirty": True},
+        "dataset": {"name": entry.dataset, "path": "data", "hash": DATA_HASH, "split": "train"},
+    }
+    if not ensemble and entry.network.architecture in ("watershed", "correlation"):
+        task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
+        bundle.write(folder, name, entry.task, task.settings, entry, task.network(entry), provenance)
+        return
+    write_json(folder / "bundle.json", {"format": 1, "name": name, "provenance": provenance, "sha256": {}})
+
+
+def _ensemble(settings: params.Params, name: str) -> None:
+    task = settings.ensembles[name].task
+    objective = tasks.KINDS[settings.tasks[task].kind].objective
+    members = [n for n, m in settings.models.items() if m.task == task and not m.is_baseline and n in OBJECTIVES]
+    baseline = next(n for n, m in settings.models.items() if m.task == task and m.is_baseline)
+    whole = OBJECTIVES[name]
+    roles = {baseline: "baseline", **dict.fromkeys(members, "member"), "soft_vote": "method", "greedy": "method"}
+    rows = []
+    for other, role in roles.items():
+        value = OBJECTIVES.get(other, whole if other == "greedy" else whole - 0.01)
+        gain = whole - value
+        rows.append(
+            {
+                "name": other,
+                "role": role,
+                "value": value,
+                "gain": gain,
+                "gain_low": gain - 0.03,
+                "gain_high": gain + 0.03,
+            }
+        )
+    report = {
+        "method": "greedy",
+        "weights": {member: 1 / len(members) for member in members},
+        "validation": {"soft_vote": whole - 0.01, "greedy": whole},
+        "metric": objective.metric,
+        "direction": objective.direction,
+        "rows": rows,
+    }
+    write_json(layout.report(name) / "ensemble.json", report)
+
+
+def _track(settings: params.Params) -> None:
+    """A finished run for each model of two tasks, one that failed; champions of two tasks."""
+    lineage = Lineage.from_dict({"commit": COMMIT, "dirty": True})
+    for name in ("beads-correlation", "beads-unet", "beads-unet-wide", "bacteria-watershed", "bacteria-unet"):
+        model = settings.models[name]
+        role: runs.Role = "baseline" if model.is_baseline else "member"
+        metric = tasks.KINDS[model.kind].objective.metric
+        with runs.start(
+            model.task,
+            name,
+            kind=model.kind,
+            role=role,
+            params={"model": model.model_dump(mode="json")},
+            lineage=lineage,
+        ) as run:
+            if not model.is_baseline:
+                run.log_history(
+                    (epoch, {"train_loss": 1 / (epoch + 1), f"validation_{metric}": 0.1 * epoch}) for epoch in range(5)
+                )
+            runs.log_evaluation(run, layout.report(name))
+        if name in ("beads-unet-wide", "bacteria-watershed"):
+            version = registry.publish(model.task, name, layout.model(model.task, name), run, role=role)
+            registry.promote(model.task, version, {"why": "there was no champion"})
+    failed = runs.start("denoise", "denoise-unet", kind="restoration", role="member", params={}, lineage=lineage)
+    failed.end("FAILED")
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of the made-up project."""
+    folder = tmp_path_factory.mktemp("project")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv(VARIABLE, raising=False)
+        patched.chdir(folder)
+        fill(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No answer of another test's project, and no other MLflow server."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    logging.getLogger("streamlit").setLevel(logging.ERROR)  # outside an app each cached call warns
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def project(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The made-up project as the current folder."""
+    monkeypatch.chdir(filled)
+    return filled
+
+
+@pytest.fixture
+def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fresh clone as the current folder: params.yaml, and nothing was trained."""
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

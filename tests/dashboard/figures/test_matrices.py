@@ -1,0 +1,73 @@
+"""Confusion matrices: rows are the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from figures import matrices
+
+CLASSES = ["bad", "good"]
+TABLE = pd.DataFrame(
+    [
+        ("net", "bad", "bad", 30, 0.75),
+        ("net", "bad", "good", 10, 0.25),
+        ("net", "good", "bad", 5, 0.05),
+        ("net", "good", "good", 95, 0.95),
+    ],
+    columns=["model", "truth", "answer", "count", "share"],
+)
+
+
+def test_rows_are_the_truth() -> None:
+    (heat,) = matrices.confusions(TABLE, ["net"], CLASSES, counts=False).data
+    assert np.array_equal(heat.z, [[0.75, 0.25], [0.05, 0.95]])
+    assert heat.text.tolist() == [["75.0 %", "25.0 %"], ["5.0 %", "95.0 %"]]
+    assert heat.x == heat.y == ("bad", "good")
+
+
+def test_the_first_class_is_on_top_and_the_scale_is_shared() -> None:
+    other = TABLE.assign(model="other")
+    figure = matrices.confusions(pd.concat([TABLE, other]), ["net", "other"], CLASSES, counts=True)
+    assert [heat.coloraxis for heat in figure.data] == ["coloraxis", "coloraxis"]
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
+    assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"
+    assert figure.data[1].text.tolist() == [["30", "10"], ["5", "95"]]
+
+
+def test_more_than_a_row_of_matrices() -> None:
+    names = [str(i) for i in range(4)]
+    table = pd.concat([TABLE.assign(model=name) for name in names])
+    figure = matrices.confusions(table, names, CLASSES, counts=False)
+    assert len(figure.data) == 4
+    assert figure.layout.height > matrices.confusions(table, names[:3], CLASSES, counts=False).layout.height
+
+
+def test_recalls() -> None:
+    (bars,) = matrices.recalls(TABLE, ["net"], CLASSES, {"net": "#111111"}).data
+    assert list(bars.y) == [0.75, 0.95]
+    assert bars.marker.color == "#111111"
+
+
+def test_a_class_that_never_occurs_has_no_recall() -> None:
+    table = TABLE.assign(share=TABLE["share"].where(TABLE["truth"] == "good"))
+    (bars,) = matrices.recalls(table, ["net"], CLASSES, {}).data
+    assert bars.text[0] == matrices.DASH
+    assert bars.text[1] == "95.0 %"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (9_999, "9,999"),
+        (12_345, "12.3 k"),
+        (999_400, "999 k"),
+        (999_600, "1.00 M"),
+        (4_560_000, "4.56 M"),
+        (123_456_789, "123 M"),
+    ],
+)
+def test_compact(count: int, text: str) -> None:
+    assert matrices.compact(count) == text

@@ -1,0 +1,126 @@
+"""Answers to uploaded files, which are hostile until they are read."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import tifffile
+
+from brightfield.errors import BrightfieldError
+from brightfield.predictor import Predictor
+from queries import answering
+from queries.answering import Upload
+
+
+def png(array: np.ndarray) -> bytes:
+    target = io.BytesIO()
+    PIL.Image.fromarray(array).save(target, format="PNG")
+    return target.getvalue()
+
+
+def tiff(array: np.ndarray) -> bytes:
+    target = io.BytesIO()
+    tifffile.imwrite(target, array, photometric="minisblack")
+    return target.getvalue()
+
+
+def cells() -> np.ndarray:
+    """Two dark squares of 20 x 20 px on a noisy grey ground, (80, 100) uint16."""
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = image[50:70, 60:80] = 5_000
+    return image.astype(np.uint16)
+
+
+@pytest.fixture
+def model(project: Path) -> Predictor:
+    return answering.predictor("bacteria", "bacteria-watershed")
+
+
+def test_references_are_what_is_trained_here(project: Path) -> None:
+    assert answering.references("bacteria") == ["bacteria-ensemble", "bacteria-unet", "bacteria-watershed"]
+    assert answering.references("denoise") == []
+
+
+def test_a_predictor_is_kept_until_its_bundle_changes(model: Predictor) -> None:
+    assert answering.predictor("bacteria", "bacteria-watershed") is model
+    assert answering.predictor("beads", "beads-correlation") is not model
+
+
+def test_the_champion_comes_from_the_registry(project: Path) -> None:
+    predictor = answering.predictor("bacteria", answering.CHAMPION)
+    assert predictor.task_name == "bacteria"
+
+
+def test_an_answer(model: Predictor) -> None:
+    heard: list[str] = []
+    answers = answering.answer(model, [Upload("my cells.tif", tiff(cells()))], heard.append)
+    assert answers.problems == []
+    assert heard == ["my_cells"]
+    about: dict[str, Any] = answers.about.to_dict("records")[0]
+    assert (about["image"], about["size_px"], about["type"]) == ("my_cells", "100 x 80", "uint16")
+    assert answers.tables["images.csv"]["cells"].tolist() == [2]
+    assert len(answers.tables["regions.csv"]) == 2
+    assert set(answers.of("my_cells")) == {"overlay.png", "labels.tif", "classes.tif"}
+    labels = tifffile.imread(io.BytesIO(answers.of("my_cells")["labels.tif"]))
+    assert labels.shape == (80, 100)
+    assert set(np.unique(labels)) == {0, 1, 2}
+    with zipfile.ZipFile(io.BytesIO(answers.zipped())) as archive:
+        assert set(archive.namelist()) == set(answers.files)
+
+
+def test_files_of_one_image_are_not_those_of_another(model: Predictor) -> None:
+    image = png((cells() // 256).astype(np.uint8))
+    answers = answering.answer(model, [Upload("a.png", image), Upload("a_b.png", image), Upload("a.png", image)])
+    assert answers.about["image"].tolist() == ["a", "a_b", "a_2"]
+    assert set(answers.of("a")) == {"overlay.png", "labels.tif", "classes.tif"}
+
+
+def test_a_stack_gives_an_answer_a_frame(model: Predictor) -> None:
+    answers = answering.answer(model, [Upload("movie.tif", tiff(np.stack([cells(), cells()])))])
+    assert len(answers.about) == 2
+    assert answers.tables["images.csv"]["cells"].tolist() == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("cut.png", png((cells() // 256).astype(np.uint8))[:300], "cut.png cannot be read"),
+        ("empty.tif", b"", "empty.tif is empty"),
+        ("text.png", b"this is no image", "text.png cannot be read"),
+        ("code.py", b"import os", "not an image by its name"),
+        ("../../etc/passwd", b"x", "not an image by its name"),
+    ],
+)
+def test_a_bad_file_is_named_and_the_others_are_answered(
+    model: Predictor, name: str, content: bytes, message: str
+) -> None:
+    answers = answering.answer(model, [Upload(name, content), Upload("good.tif", tiff(cells()))])
+    assert len(answers.problems) == 1
+    assert message in answers.problems[0]
+    assert Path(name).name in answers.problems[0]
+    assert "/tmp" not in answers.problems[0]
+    assert answers.about["image"].tolist() == ["good"]
+
+
+def test_too_many_frames_and_too_many_pixels(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Upload("long.tif", tiff(np.zeros((answering.MOST_FRAMES + 1, 4, 4), np.uint8)))
+    answers = answering.answer(model, [stack])
+    assert answers.files == {}
+    assert "long.tif holds 25 frames, and this page takes 24 in all" in answers.problems[0]
+    monkeypatch.setattr(answering, "MOST_PIXELS", 7999)
+    assert "80 x 100 pixels" in answering.answer(model, [Upload("large.tif", tiff(cells()))]).problems[0]
+
+
+def test_what_the_task_refuses_is_a_problem_with_the_name(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(images: object) -> None:
+        raise BrightfieldError("This task takes RGB crops.")
+
+    monkeypatch.setattr(model, "predict", refuse)
+    answers = answering.answer(model, [Upload("grey.tif", tiff(cells()))])
+    assert answers.problems == ["grey.tif: This task takes RGB crops."]

@@ -1,0 +1,128 @@
+"""What lies in the project's folder."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from brightfield.errors import BrightfieldError
+from queries import project as queries
+
+
+def test_models_and_roles(empty: Path) -> None:
+    table = queries.models().set_index("name")
+    assert table.loc["rbc-features", "role"] == "baseline"
+    assert table.loc["rbc-convnet", "role"] == "member"
+    assert table.loc["rbc-ensemble", "role"] == "ensemble"
+    assert table.loc["beads-unet", "task"] == "beads"
+    assert table.loc["beads-unet", "kind"] == "tracking"
+
+
+def test_folders() -> None:
+    assert queries.folder("rbc", "a", "member") == Path("models/rbc/a")
+    assert queries.folder("rbc", "a", "ensemble") == Path("ensembles/rbc/a")
+
+
+def test_objectives() -> None:
+    assert queries.objective("classification") == ("auc", "maximize")
+    assert queries.objective("tracking") == ("capped_error_px", "minimize")
+
+
+def test_scores(project: Path) -> None:
+    table = queries.scores()
+    row = table[(table["model"] == "rbc-convnet") & (table["metric"] == "auc")].iloc[0]
+    assert (row["part"], row["value"], row["low"], row["high"]) == ("test", 0.88, 0.86, 0.90)
+    assert row["data_hash"] == "0123456789abcdef.dir"
+    assert math.isnan(table.loc[table["metric"] == "other", "low"].iloc[0])
+
+
+def test_the_best_comes_first_whichever_way_the_metric_goes(project: Path) -> None:
+    assert list(queries.on_test("rbc")["model"]) == ["rbc-ensemble", "rbc-compact", "rbc-convnet", "rbc-features"]
+    assert list(queries.on_test("beads")["value"]) == [0.20, 0.22, 0.24, 0.55]
+    assert queries.on_test("denoise").empty
+
+
+def test_models_of_other_datasets_are_left_out(empty: Path) -> None:
+    text = (empty / "params.yaml").read_text(encoding="utf-8")
+    text = text.replace("datasets:\n", "datasets:\n  stained:\n    task: rbc\n    kind: classification\n", 1)
+    text = text.replace(
+        "    dataset: rbc\n    network:\n      architecture: features",
+        "    dataset: stained\n    network:\n      architecture: features",
+        1,
+    )
+    (empty / "params.yaml").write_text(text, encoding="utf-8")
+    for name, value in (("rbc-features", 0.99), ("rbc-convnet", 0.8)):
+        (empty / "reports" / name).mkdir(parents=True)
+        content = {"test": {"auc": {"value": value, "low": None, "high": None}}, "suites": {}, "data_hash": None}
+        (empty / "reports" / name / "metrics.json").write_text(json.dumps(content))
+    assert list(queries.on_test("rbc")["model"]) == ["rbc-convnet"]
+
+
+def test_confusions(project: Path) -> None:
+    table = queries.confusions("rbc")
+    assert list(table["model"].unique()) == ["rbc-features", "rbc-convnet", "rbc-ensemble"]
+    row = table[(table["model"] == "rbc-features") & (table["truth"] == "bad") & (table["answer"] == "good")].iloc[0]
+    assert (row["count"], row["share"]) == (30, 0.3)
+    assert list(table["truth"].unique()) == ["bad", "good"]
+    assert queries.confusions("beads").empty
+
+
+def test_a_class_that_never_occurs_has_no_share(project: Path) -> None:
+    table = queries.confusions("bacteria")
+    never = table[(table["model"] == "bacteria-watershed") & (table["truth"] == "contour")]
+    assert never["share"].isna().all()
+    assert len(never) == 3
+
+
+def test_ensemble(project: Path) -> None:
+    report = queries.ensemble("beads-ensemble")
+    assert report is not None
+    assert (report.method, report.metric, report.direction) == ("greedy", "capped_error_px", "minimize")
+    assert report.weights.to_dict("list") == {"name": ["beads-unet", "beads-unet-wide"], "weight": [0.5, 0.5]}
+    assert list(report.rows["role"]) == ["baseline", "member", "member", "method", "method"]
+    assert report.rows["gain"].iloc[0] == pytest.approx(0.20 - 0.55)
+    assert queries.ensemble("denoise-ensemble") is None
+
+
+def test_provenance(project: Path) -> None:
+    found = queries.provenance("rbc", "rbc-ensemble", "ensemble")
+    assert found == {"commit": "c0ffee0123456789", "dirty": True, "data_hash": "0123456789abcdef.dir"}
+    assert queries.provenance("denoise", "denoise-unet", "member") == {}
+
+
+def test_nothing_there_is_no_error(empty: Path) -> None:
+    assert queries.scores().empty
+    assert queries.on_test("rbc").empty
+    assert queries.confusions("rbc").empty
+    assert queries.examples("rbc-convnet") == []
+
+
+def test_a_damaged_report_is_named(empty: Path) -> None:
+    (empty / "reports" / "rbc-convnet").mkdir(parents=True)
+    (empty / "reports" / "rbc-convnet" / "metrics.json").write_text("{")
+    with pytest.raises(BrightfieldError, match=r"reports/rbc-convnet/metrics.json cannot be read.*dvc repro"):
+        queries.scores()
+    (empty / "reports" / "rbc-convnet" / "metrics.json").write_text("[1]")
+    with pytest.raises(BrightfieldError, match="holds no JSON object"):
+        queries.scores()
+
+
+def test_thumbnails(project: Path) -> None:
+    path = queries.examples("rbc-features")[0]
+    with PIL.Image.open(io.BytesIO(queries.thumbnail(path, 100))) as small:
+        assert small.size == (83, 100)
+    assert queries.thumbnail(path, 600) == path.read_bytes()
+
+
+def test_shrinking_keeps_what_is_small() -> None:
+    target = io.BytesIO()
+    PIL.Image.fromarray(np.zeros((4, 6, 3), np.uint8)).save(target, format="PNG")
+    assert queries.shrink(target.getvalue(), 6) == target.getvalue()
+    with PIL.Image.open(io.BytesIO(queries.shrink(target.getvalue(), 3))) as small:
+        assert small.size == (3, 2)

@@ -1,0 +1,299 @@
+"""Every page, on a project that was trained and on a fresh clone, with and without MLflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from queries import studies
+from streamlit.testing.v1 import AppTest
+
+from brightfield.runs.connection import VARIABLE
+
+APP = Path(__file__).parents[2] / "dashboard" / "app.py"
+PAGES = ("overview", "runs", "confusion", "ensembles", "tuning", "predict")
+
+
+@pytest.fixture
+def fake_studies(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """One study of ``beads-unet``, whose objective is to be minimised."""
+    trials = pd.DataFrame(
+        {
+            "number": range(6),
+            "state": ["complete", "pruned", "complete", "complete", "failed", "complete"],
+            "value": [0.5, 0.9, 0.4, 0.3, None, 0.6],
+            "epochs": [5, 1, 5, 5, 0, 5],
+            "duration_s": [60.0] * 6,
+            "training.learning_rate": [0.001, 0.002, 0.003, 0.004, 0.005, 0.006],
+            "network.filters": [6, 8, 10, 12, 14, 16],
+        }
+    )
+    fake = SimpleNamespace(
+        studies=lambda: ["beads-unet"],
+        trials=lambda model: trials,
+        importances=lambda model: {"training.learning_rate": 0.9, "network.filters": 0.1},
+    )
+    monkeypatch.setattr(studies, "_tuning", lambda: fake)
+    return trials
+
+
+@pytest.fixture
+def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Optuna and Lightning stay unloaded."""
+    monkeypatch.setattr(studies, "_tuning", lambda: SimpleNamespace(studies=list))
+
+
+def open_page(name: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app = app.run() if name == "overview" else app.switch_page(f"views/{name}.py").run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+def text(app: AppTest) -> str:
+    """All that is written."""
+    return "\n".join(element.value for element in [*app.title, *app.subheader, *app.markdown, *app.caption, *app.code])
+
+
+def charts(app: AppTest) -> int:
+    return len(app.get("plotly_chart"))
+
+
+# --- on every page ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project", "fake_studies")
+@pytest.mark.parametrize("name", PAGES)
+def test_a_full_project_shows_no_problem(name: str) -> None:
+    app = open_page(name)
+    assert app.title[0].value == name.capitalize()
+    assert app.markdown[0].value.endswith("?]")  # the sentence that says what the page answers
+    assert [element.value for element in [*app.error, *app.warning]] == []
+
+
+@pytest.mark.usefixtures("empty", "no_studies")
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("overview", "make repro"),
+        ("runs", "make repro"),
+        ("confusion", "make repro"),
+        ("ensembles", "dvc repro ensemble@rbc-ensemble"),
+        ("tuning", "make tune MODEL=rbc-compact TRIALS=20"),
+        ("predict", "make repro"),
+    ],
+)
+def test_an_empty_project_says_what_to_run(name: str, command: str) -> None:
+    app = open_page(name)
+    assert any(command in block.value for block in app.code)
+    assert [element.value for element in [*app.error, *app.warning]] == []
+
+
+@pytest.mark.usefixtures("project", "no_studies")
+@pytest.mark.parametrize("name", ["overview", "runs", "predict", "confusion", "ensembles"])
+def test_without_mlflow_one_message_and_what_files_tell(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "http://127.0.0.1:1")  # nobody listens there
+    app = open_page(name)
+    messages = [element.value for element in app.warning]
+    assert len(messages) == (0 if name in ("confusion", "ensembles") else 1)
+    assert all("does not answer" in message for message in messages)
+    assert app.get("plotly_chart") or name in ("runs", "predict")
+
+
+@pytest.mark.usefixtures("no_studies")
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "runs"])  # it shows no model of params.yaml
+def test_wrong_parameters_are_one_message(name: str, empty: Path) -> None:
+    (empty / "params.yaml").write_text("taks: {}\n", encoding="utf-8")
+    app = open_page(name)
+    assert len(app.error) == 1
+    assert "taks" in app.error[0].value
+
+
+# --- each page --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project")
+def test_overview_shows_champions_beside_baselines() -> None:
+    app = open_page("overview")
+    assert charts(app) == 3  # nothing of denoise was evaluated
+    shown = [(metric.label, metric.value) for metric in app.metric]
+    assert shown[3:6] == [("Champion", "0.220"), ("Best single model", "0.220"), ("Baseline", "0.550")]
+    assert shown[0] == ("Champion", "\u2013")
+    written = text(app)
+    assert r"**beads\-unet\-wide**" in written
+    assert "version 1 · since" in written
+    assert "95 % interval 0.200 to 0.240" in written
+    assert "commit `c0ffee0` with uncommitted changes" in written
+    assert "test data `0123456`" in written
+    assert "Nothing has been trained" in written
+
+
+@pytest.mark.usefixtures("project")
+def test_overview_shows_examples() -> None:
+    app = open_page("overview")
+    assert len(app.get("image")) == 3
+    assert "denoise-unet" not in app.selectbox(key="example").options
+
+
+@pytest.mark.usefixtures("project")
+def test_runs_are_filtered() -> None:
+    app = open_page("runs")
+    assert len(app.dataframe[0].value) == 6
+    app.multiselect(key="runs-task").set_value(["beads"]).run()
+    assert set(app.dataframe[0].value["task"]) == {"beads"}
+    assert list(app.dataframe[0].value["on test"]) == [0.22, 0.24, 0.55]
+    app.text_input(key="runs-text").set_value("WIDE").run()
+    assert list(app.dataframe[0].value["name"]) == ["beads-unet-wide"]
+    app.text_input(key="runs-text").set_value("nothing like it").run()
+    assert not app.exception
+    assert "0 of 6 runs" in text(app)
+
+
+def tick(app: AppTest, *rows: int) -> AppTest:
+    """Select rows of the list of runs, as the browser reports it."""
+    app.session_state[app.dataframe[0].key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    app.run()
+    assert not app.exception, app.exception[0].message
+    return app
+
+
+@pytest.mark.usefixtures("project")
+def test_metrics_and_parameters_of_runs_are_compared() -> None:
+    app = open_page("runs")
+    app.multiselect(key="runs-task").set_value(["beads"]).run()
+    tick(app, 0, 1)
+    metrics, parameters = app.dataframe[1].value, app.dataframe[2].value
+    assert list(metrics.columns) == ["beads-unet-wide", "beads-unet"]
+    assert metrics.loc["test capped error (px)"].tolist() == [0.22, 0.24]
+    assert metrics.loc["train loss"].tolist() == pytest.approx([0.2, 0.2])
+    assert not [name for name in metrics.index if name.endswith(("low", "high"))]
+    assert parameters.index.tolist() == [
+        "model.network.filters",
+        "model.seed",
+        "model.training.learning_rate",
+    ]
+    assert parameters.loc["model.network.filters"].tolist() == ["14", "10"]
+    app.toggle(key="runs-equal").set_value(True).run()
+    assert "model.dataset" in app.dataframe[2].value.index
+
+
+@pytest.mark.usefixtures("project")
+def test_the_best_of_a_row_is_marked() -> None:
+    app = open_page("runs")
+    app.multiselect(key="runs-task").set_value(["beads"]).run()
+    tick(app, 0, 1)
+    styles = (
+        app.dataframe[1].proto.arrow_data.styler.styles
+        if app.dataframe[1].proto.HasField("arrow_data")
+        else app.dataframe[1].proto.styler.styles
+    )
+    row = app.dataframe[1].value.index.get_loc("test capped error (px)")
+    marked = [block for block in styles.split("}") if "font-weight: 700" in block]
+    assert any(f"row{row}_col0" in block for block in marked)  # 0.22 px is less than 0.24 px
+    assert not any(f"row{row}_col1" in block for block in marked)
+
+
+@pytest.mark.usefixtures("project")
+def test_curves_of_runs_are_overlaid() -> None:
+    app = open_page("runs")
+    app.multiselect(key="runs-task").set_value(["beads"]).run()
+    tick(app, 0, 1)
+    assert app.multiselect(key="runs-curves").value == ["train_loss", "validation_capped_error_px"]
+    assert charts(app) == 1
+    app.multiselect(key="runs-curves").set_value([]).run()
+    assert not app.exception
+    assert charts(app) == 0
+
+
+@pytest.mark.usefixtures("project")
+def test_a_run_without_epochs_has_no_curves() -> None:
+    app = open_page("runs")
+    app.text_input(key="runs-text").set_value("correlation").run()
+    tick(app, 0)
+    assert "None of these runs logged anything by epoch." in text(app)
+
+
+@pytest.mark.usefixtures("project")
+def test_confusion_of_another_task_and_other_models() -> None:
+    app = open_page("confusion")
+    assert app.multiselect(key="confusion-rbc").value == ["rbc-features", "rbc-convnet", "rbc-ensemble"]
+    assert charts(app) == 2
+    table = app.dataframe[0].value.set_index(["class", "model"])
+    assert table.loc[("bad", "rbc-features"), "recall"] == pytest.approx(0.70)
+    assert table.loc[("bad", "rbc-features"), "precision"] == pytest.approx(70 / 90)
+    assert table.loc[("good", "rbc-features"), "in truth"] == 200
+    app.segmented_control(key="confusion-unit").set_value("Counts").run()
+    app.segmented_control(key="confusion-task").set_value("bacteria").run()
+    assert not app.exception
+    assert app.multiselect(key="confusion-bacteria").value == ["bacteria-watershed", "bacteria-unet"]
+    app.multiselect(key="confusion-bacteria").set_value([]).run()
+    assert "Choose a model." in text(app)
+
+
+@pytest.mark.usefixtures("project")
+def test_an_ensemble_and_its_gain() -> None:
+    app = open_page("ensembles")
+    app.segmented_control(key="ensemble").set_value("beads-ensemble").run()
+    assert not app.exception
+    assert charts(app) == 2
+    assert [(m.label, m.value) for m in app.metric] == [("soft vote", "0.190"), ("greedy", "0.200")]
+    table = app.dataframe[0].value.set_index("name")
+    assert table.loc["beads-correlation", "gain"] == pytest.approx(0.35)  # an error that is smaller is a gain
+    assert table.loc["beads-correlation", "gain, low"] == pytest.approx(0.32)
+    assert "greedy selection" in text(app)
+    app.segmented_control(key="ensemble").set_value("denoise-ensemble").run()
+    assert any("dvc repro ensemble@denoise-ensemble" in block.value for block in app.code)
+
+
+@pytest.mark.usefixtures("project", "fake_studies")
+def test_a_study() -> None:
+    app = open_page("tuning")
+    assert charts(app) == 3
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown == {"Best capped error (px)": "0.300", "Complete": "4", "Pruned": "1", "Failed": "1", "Minutes": "6.0"}
+    assert "make tune MODEL=beads-unet TRIALS=20" in app.code[0].value
+    assert "brightfield tune adopt beads-unet" in app.code[0].value
+
+
+@pytest.mark.usefixtures("project")
+def test_predict(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = image[50:70, 60:80] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    model = app.selectbox(key="predict-model-bacteria")
+    assert model.options[0] == "champion: bacteria-watershed, version 1"
+    content = (tmp_path / "cells.tif").read_bytes()
+    app.file_uploader(key="upload-bacteria").set_value(
+        [("cells.tif", content, "image/tiff"), ("bad.png", b"no", "image/png")]
+    ).run()
+    assert not app.exception, app.exception[0].message
+    assert [error.value for error in app.error] == [e for e in [app.error[0].value] if r"bad\.png cannot be read" in e]
+    tables = [frame.value for frame in app.dataframe]
+    assert len(tables[0]) == 2  # regions
+    assert tables[1]["cells"].tolist() == [2]
+    assert "**cells** · 100 x 80 px · uint16" in text(app)
+    labels = [button.label for button in app.get("download_button")]
+    assert labels == [
+        "regions.csv",
+        "images.csv",
+        "Everything (zip)",
+        "labels (TIFF)",
+        "classes (TIFF)",
+        "overlay (PNG)",
+    ]
+
+
+@pytest.mark.usefixtures("project")
+def test_predict_without_a_usable_bundle() -> None:
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("beads").run()
+    app.selectbox(key="predict-model-beads").set_value("beads-unet").run()
+    app.file_uploader(key="upload-beads").set_value([("a.png", b"x", "image/png")]).run()
+    assert not app.exception
+    assert len(app.error) == 1

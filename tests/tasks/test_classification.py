@@ -1,0 +1,90 @@
+"""Crops, weights and answers of classification."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from brightfield import params
+from brightfield.errors import BrightfieldError
+from brightfield.records import Record
+from brightfield.results import Label
+from brightfield.tasks.classification import Classification
+
+
+def task(**settings: object) -> Classification:
+    return Classification(params.ClassificationSettings.model_validate({"size_px": 20, **settings}))
+
+
+def labelled(*labels: int) -> list[Record]:
+    rng = np.random.default_rng(0)
+    return [
+        Record(f"{i}", "g", rng.integers(0, 255, (20, 20, 3)).astype(np.uint8), {}, {"label": v})
+        for i, v in enumerate(labels)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("labels", "balance", "weight"),
+    [
+        ([1, 0, 0, 0], True, 3.0),
+        ([1, 1, 1, 0], True, 1 / 3),
+        ([0, 1], True, 1.0),
+        ([1, 0, 0, 0], False, 1.0),
+        ([1, 1], True, 1.0),
+        ([0, 0], True, 1.0),
+    ],
+)
+def test_both_classes_count_the_same_where_they_are_balanced(labels: list[int], balance: bool, weight: float) -> None:
+    made = task()
+    training = params.Training(epochs=1, balance_classes=balance)
+    made.observe(made.dataset(labelled(*labels), training), training)
+    assert float(made.positive_weight) == pytest.approx(weight)
+
+
+def test_the_weight_is_that_of_positive_crops_in_the_loss() -> None:
+    """By hand: logit 0 costs ln 2; with one positive of weight 3 and three negatives, (3 + 3) / 4 ln 2."""
+    made = task()
+    training = params.Training(epochs=1)
+    made.observe(made.dataset(labelled(1, 0, 0, 0), training), training)
+    loss = made.loss(torch.zeros(4, 1), torch.tensor([[1.0], [0.0], [0.0], [0.0]]))
+    assert float(loss) == pytest.approx(1.5 * np.log(2))
+
+
+@pytest.mark.parametrize("shape", [(40, 40, 3), (31, 57, 3), (10, 10, 3)])
+def test_crops_of_another_size_are_resized(shape: tuple[int, int, int]) -> None:
+    image = np.zeros(shape, np.uint8)
+    image[: shape[0] // 2] = 200  # the upper half is bright
+    encoded = task().encode(image)
+    assert encoded.tensor.shape == (3, 20, 20)
+    assert encoded.shape == shape[:2]
+    assert (encoded.tensor[:, :8] > 0.5).all()
+    assert (encoded.tensor[:, 12:] < -0.5).all()
+
+
+def test_resizing_does_not_let_fine_texture_through() -> None:
+    image = np.tile(np.array([0, 255], np.uint8), (80, 40))
+    encoded = task(channels=1).encode(image)
+    assert encoded.std < 10  # a checker of one pixel averages out
+
+
+def test_a_grey_crop_is_refused_where_colour_is_needed() -> None:
+    with pytest.raises(BrightfieldError, match="takes RGB crops, got a grey image of 30x20 px"):
+        task().encode(np.zeros((20, 30), np.uint8))
+
+
+def test_an_rgb_crop_becomes_grey_where_grey_is_asked() -> None:
+    assert task(channels=1).encode(labelled(1)[0].image).tensor.shape == (1, 20, 20)
+
+
+def test_differences_of_colour_stay() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[..., 0] = 200
+    red, green, _ = task().encode(image).tensor
+    assert float(red.mean()) > 1 > 0 > float(green.mean())
+
+
+def test_answers_are_named_by_the_classes_of_the_task() -> None:
+    table = task(classes=["sick", "fine"]).combine({"a": Label(0.5), "b": Label(0.49)})
+    assert table.to_dict("list") == {"image": ["a", "b"], "probability": [0.5, 0.49], "answer": ["fine", "sick"]}

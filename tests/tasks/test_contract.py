@@ -1,0 +1,296 @@
+"""One suite over all kinds of task: what stages, tuner, ensembles, registry and dashboard rely on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+import tiny
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import bundle, computing, inference, tasks, training
+from brightfield.errors import BrightfieldError
+from brightfield.files import whole_folder
+from brightfield.predictor import Predictor
+from brightfield.records import Record
+from brightfield.results import ClassMap, Label, Picture, Points, Result
+from brightfield.tasks import Task
+
+Encode = Callable[[Tensor], Tensor]
+
+
+class Contract(NamedTuple):
+    """What differs from kind to kind."""
+
+    output: Encode  # the target of one image as a perfect network would put it out
+    perfect: dict[str, float]  # the scores of a perfect answer
+    learnt: float  # what the objective must reach on four images
+    epochs: int  # of ten steps, to get there
+    agree: Callable[[Any, Any], bool]  # an answer and the truth, or two answers
+    forbidden: str  # an augmentation that makes the truth untrue
+
+
+def logits(probability: Tensor) -> Tensor:
+    return torch.logit(probability.clamp(1e-7, 1 - 1e-7))
+
+
+def same_label(a: Label, b: Label) -> bool:
+    return abs(a.probability - b.probability) < 1e-5
+
+
+def same_points(a: Points, b: Points) -> bool:
+    order_a, order_b = (np.lexsort(p.positions.T) for p in (a, b))
+    return a.positions.shape == b.positions.shape and bool(
+        (np.abs(a.positions[order_a] - b.positions[order_b]) < 0.01).all()
+    )
+
+
+def same_map(a: ClassMap, b: ClassMap) -> bool:
+    counts = a.instances.max() == b.instances.max()
+    return bool(counts and (a.classes == b.classes).all() and ((a.instances > 0) == (b.instances > 0)).all())
+
+
+def same_picture(a: Picture, b: Picture) -> bool:
+    return a.pixels.shape == b.pixels.shape and bool(np.allclose(a.pixels, b.pixels, atol=1e-5))
+
+
+CONTRACTS = {
+    "classification": Contract(logits, {"auc": 1, "accuracy": 1, "brier": 0}, 1.0, 4, same_label, "mirror"),
+    "tracking": Contract(logits, {"recall": 1, "precision": 1, "failure_percent": 0}, 1.0, 10, same_points, "rotate"),
+    "segmentation": Contract(
+        lambda t: 20.0 * F.one_hot(t, 3).movedim(-1, 0),
+        {"mean_iou": 1, "ap50": 1, "ap75": 1},
+        0.85,
+        6,
+        same_map,
+        "rotate",
+    ),
+    "restoration": Contract(lambda t: t, {"psnr_db": 100, "ssim": 1, "nrmse": 0}, 24.0, 6, same_picture, "noise"),
+}
+every_kind = pytest.mark.parametrize("kind", tiny.KINDS)
+RESULTS: dict[str, type[Result]] = {
+    "classification": Label,
+    "tracking": Points,
+    "segmentation": ClassMap,
+    "restoration": Picture,
+}
+
+
+def task_of(kind: str) -> Task[Any, Any]:
+    return tasks.build(kind, tiny.SETTINGS[kind])
+
+
+def answers_of(task: Task[Any, Any], network: torch.nn.Module, records: list[Record]) -> list[Any]:
+    encoded = [task.encode(record.image) for record in records]
+    activated = inference.activations(task, network, encoded, computing.start(tiny.COMPUTE))
+    return [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+
+
+def test_every_kind_has_a_contract() -> None:
+    assert set(tasks.KINDS) == set(CONTRACTS) == set(tiny.MAKERS) == set(tiny.BASELINES)
+
+
+@every_kind
+def test_an_encoded_image_has_mean_0_and_standard_deviation_1(kind: str) -> None:
+    task = task_of(kind)
+    for record in tiny.records(kind, 3):
+        encoded = task.encode(record.image)
+        assert encoded.tensor.dtype == torch.float32
+        assert encoded.tensor.ndim == 3
+        assert len(encoded.tensor) == task.shape().inputs
+        assert encoded.shape == record.image.shape[:2]
+        assert float(encoded.tensor.mean()) == pytest.approx(0, abs=1e-4)
+        assert float(encoded.tensor.std(correction=0)) == pytest.approx(1, abs=1e-4)
+        again = encoded.tensor.numpy().transpose(1, 2, 0) * encoded.std + encoded.mean
+        np.testing.assert_allclose(again.reshape(record.image.shape), record.image, rtol=1e-3, atol=1e-3 * encoded.std)
+
+
+@every_kind
+def test_a_perfect_output_becomes_the_truth_and_scores_perfectly(kind: str) -> None:
+    task, contract = task_of(kind), CONTRACTS[kind]
+    records = tiny.records(kind, 6, seed=3)
+    samples = task.dataset(records)
+    outputs = [contract.output(target)[None].float() for target in samples.targets]
+    answers = [
+        task.decode(task.activate(output)[0].numpy(), encoded)
+        for output, encoded in zip(outputs, samples.encoded, strict=True)
+    ]
+    truth = [task.truth(record) for record in records]
+    for answer, true in zip(answers, truth, strict=True):
+        assert isinstance(answer, RESULTS[kind])
+        assert contract.agree(answer, true)
+    scores = task.score(answers, truth)
+    assert {name: scores[name] for name in contract.perfect} == pytest.approx(contract.perfect, abs=1e-3)
+    assert task.objective.metric in scores
+
+
+@every_kind
+def test_the_loss_is_least_at_a_perfect_output(kind: str) -> None:
+    task, contract = task_of(kind), CONTRACTS[kind]
+    samples = task.dataset(tiny.records(kind, 2))
+    target = torch.stack(samples.targets)
+    perfect = torch.stack([contract.output(t) for t in samples.targets]).float()
+    best = task.loss(perfect, target)
+    assert best.ndim == 0
+    noise = torch.randn(perfect.shape, generator=torch.Generator().manual_seed(0))
+    for other in (torch.zeros_like(perfect), -perfect, perfect.flip(0), noise):
+        assert task.loss(other, target) > best
+
+
+@every_kind
+def test_four_images_are_learnt_by_heart(kind: str) -> None:
+    task, contract = task_of(kind), CONTRACTS[kind]
+    records: Any = tiny.records(kind, 4, seed=5)
+    model = tiny.model(kind, epochs=contract.epochs, steps_per_epoch=10, learning_rate=0.03)
+    computing.start(tiny.COMPUTE, model.seed)
+    truth = [task.truth(record) for record in records]
+    name, direction = task.objective
+    before = task.score(answers_of(task, task.network(model), records), truth)[name]
+    fitted = training.fit(task, model, records, records, tiny.COMPUTE)
+    after = task.score(answers_of(task, fitted.network, records), truth)[name]
+    assert task.objective.better(after, before)
+    assert after >= contract.learnt if direction == "maximize" else after <= contract.learnt
+    assert fitted.history["train_loss"].iloc[-1] < 0.7 * fitted.history["train_loss"].iloc[0]
+
+
+@every_kind
+@pytest.mark.parametrize("make", [tiny.model, tiny.baseline], ids=["network", "baseline"])
+def test_a_bundle_answers_as_what_was_put_into_it(kind: str, make: Callable[[str], Any], tmp_path: Path) -> None:
+    task, model = task_of(kind), make(kind)
+    records: Any = tiny.records(kind, 4)
+    fitted = training.fit(task, model, records, records, tiny.COMPUTE)
+    with whole_folder(tmp_path / "bundle") as folder:
+        bundle.write(folder, "small", kind, task.settings, model, fitted.network, {})
+    seen = [record.image for record in tiny.records(kind, 3, seed=7)]
+    predictor = Predictor.load(tmp_path / "bundle", tiny.COMPUTE)
+    expected = inference.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.computer)
+    found = predictor.activations([predictor.task.encode(image) for image in seen])
+    for a, b in zip(expected, found, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+FOREIGN: dict[str, Callable[[npt.NDArray[np.uint8]], np.ndarray]] = {
+    "8-bit": lambda image: image,
+    "16-bit": lambda image: image.astype(np.uint16) * 200,
+    "float": lambda image: image.astype(np.float32) / 255,
+}
+
+
+@every_kind
+@pytest.mark.parametrize("size", [(45, 71), (100, 33)])
+def test_an_image_of_another_size_and_type_is_answered(kind: str, size: tuple[int, int]) -> None:
+    task = task_of(kind)
+    torch.manual_seed(0)
+    network = task.network(tiny.model(kind))
+    shape = (*size, 3) if task.shape().inputs == 3 else size
+    image = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    answers = [answers_of(task, network, [Record("a", "g", change(image))])[0] for change in FOREIGN.values()]
+    assert all(isinstance(answer, RESULTS[kind]) for answer in answers)
+    arrays = [getattr(answers[0], name) for name in ("instances", "classes", "pixels") if hasattr(answers[0], name)]
+    assert all(array.shape == size for array in arrays)
+
+
+@every_kind
+@pytest.mark.parametrize("scale", [1.0, 256.0])
+def test_an_answer_does_not_depend_on_the_units_of_the_image(kind: str, scale: float) -> None:
+    task = task_of(kind)
+    torch.manual_seed(0)
+    network = task.network(tiny.model(kind))
+    record = tiny.records(kind, 1)[0]
+    image = record.image.astype(np.float32)
+    one, other = (answers_of(task, network, [Record("a", "g", i)])[0] for i in (image, image * scale))
+    if isinstance(one, Picture):  # which comes back in the units of the image
+        other = Picture(other.pixels / np.float32(scale))
+    assert CONTRACTS[kind].agree(one, other)
+
+
+@every_kind
+def test_statistics_are_numbers_that_pool_into_metrics(kind: str) -> None:
+    task = task_of(kind)
+    records = tiny.records(kind, 5)
+    truth = [task.truth(record) for record in records]
+    rows = [task.statistics(t, t) for t in truth]
+    assert all(row.keys() == rows[0].keys() for row in rows)
+    assert all(isinstance(value, float) for row in rows for value in row.values())
+    table = pd.DataFrame(rows)
+    pooled = task.summarise({name: table[name].to_numpy() for name in table})
+    assert pooled == pytest.approx(task.summarise(table), nan_ok=True)
+    assert pooled == pytest.approx(task.score(truth, truth), nan_ok=True)
+    assert task.objective.metric in pooled
+    assert task.objective.direction in ("maximize", "minimize")
+    counted = task.confusion(table)
+    if counted is not None:
+        classes, counts = counted
+        assert counts.shape == (len(classes), len(classes))
+        assert np.trace(counts) == counts.sum() > 0  # truth against itself
+
+
+@every_kind
+def test_combined_answers_name_their_images(kind: str) -> None:
+    task = task_of(kind)
+    truth = {f"image{i}": task.truth(record) for i, record in enumerate(tiny.records(kind, 3))}
+    table = task.combine(truth)
+    assert list(dict.fromkeys(table["image"])) == list(truth)
+    assert len(table) >= len(truth)
+    assert not table.isna().any().any()
+
+
+@every_kind
+def test_the_baseline_fits_and_answers_with_finite_values(kind: str) -> None:
+    task = task_of(kind)
+    records: Any = tiny.records(kind, 8)
+    fitted = training.fit(task, tiny.baseline(kind), records, records, tiny.COMPUTE)
+    assert not list(fitted.network.parameters())
+    unseen = tiny.records(kind, 4, seed=11)
+    computer = computing.start(tiny.COMPUTE)
+    for activated in inference.activations(task, fitted.network, [task.encode(r.image) for r in unseen], computer):
+        assert len(activated) == task.shape().outputs
+        assert np.isfinite(activated).all()
+    score = task.score(answers_of(task, fitted.network, unseen), [task.truth(r) for r in unseen])
+    least = {"classification": 0.9, "tracking": 2.0, "segmentation": 0.8, "restoration": 20.0}[kind]
+    reached = score[task.objective.metric]
+    assert reached >= least if task.objective.direction == "maximize" else reached <= least
+
+
+@every_kind
+def test_an_augmentation_that_makes_the_truth_untrue_is_refused_with_those_allowed(kind: str) -> None:
+    task = task_of(kind)
+    settings = tiny.model(kind).training
+    assert settings is not None
+    asked = settings.model_copy(update={"augment": ["flip", CONTRACTS[kind].forbidden]})
+    with pytest.raises(BrightfieldError) as caught:
+        task.dataset(tiny.records(kind, 2), asked)
+    assert f"Augmentation {CONTRACTS[kind].forbidden} " in str(caught.value)
+    assert f"Allowed: {', '.join(sorted(task.augmentations))}." in str(caught.value)
+
+
+@every_kind
+def test_every_augmentation_allowed_gives_samples_of_one_shape(kind: str) -> None:
+    task = task_of(kind)
+    settings = tiny.model(kind).training
+    assert settings is not None
+    asked = settings.model_copy(update={"augment": sorted(task.augmentations)})
+    plain, varied = task.dataset(tiny.records(kind, 2)), task.dataset(tiny.records(kind, 2), asked, seed=1)
+    for i in range(2):
+        drawn = [varied[i] for _ in range(8)]
+        assert any(not torch.equal(sample["image"], plain[i]["image"]) for sample in drawn)
+        for sample in drawn:
+            assert sample["image"].shape == plain[i]["image"].shape
+            assert sample["target"].shape == plain[i]["target"].shape
+            assert sample["image"].dtype == torch.float32
+            assert sample["target"].dtype == plain[i]["target"].dtype
+            assert torch.isfinite(sample["image"]).all()
+
+
+@every_kind
+def test_a_record_without_truth_is_refused_by_its_name(kind: str) -> None:
+    record = tiny.records(kind, 1)[0]
+    with pytest.raises(BrightfieldError, match="lonely"):
+        task_of(kind).truth(Record("lonely", "g", record.image))

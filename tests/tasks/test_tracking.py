@@ -1,0 +1,149 @@
+"""Heat maps and positions: (0, 0) is the centre of the first pixel, x the column, y the row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brightfield import params
+from brightfield.records import Record
+from brightfield.results import Points
+from brightfield.tasks.tracking import Tracking
+
+TASK = Tracking(params.TrackingSettings())
+HEIGHT, WIDTH = 48, 40
+
+
+def heat_of(*positions: tuple[float, float], task: Tracking = TASK) -> np.ndarray:
+    """The heat map that a perfect network draws, (1, H, W)."""
+    image = np.random.default_rng(0).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
+    record = Record("frame", "movie", image, {"positions": np.array(positions, float).reshape(-1, 2)})
+    return task.target(record, task.encode(image)).numpy()
+
+
+def decode(heat: np.ndarray, task: Tracking = TASK) -> Points:
+    return task.decode(heat.astype(np.float32), task.encode(heat[0]))
+
+
+def errors(found: Points, *truth: tuple[float, float]) -> np.ndarray:
+    """Distance of each true position to the nearest that was found."""
+    assert len(found.positions) == len(truth)
+    return np.array([np.hypot(*(found.positions - true).T).min() for true in truth])
+
+
+def test_the_heat_map_is_a_gaussian_at_x_right_and_y_down() -> None:
+    heat = heat_of((10.0, 30.0))
+    assert heat.shape == (1, HEIGHT, WIDTH)
+    assert heat.dtype == np.float32
+    assert heat[0, 30, 10] == 1.0
+    assert heat[0, 30, 12] == heat[0, 28, 10] == pytest.approx(np.exp(-0.5))  # one sigma of 2 px away
+    assert heat_of((10.25, 30.0))[0, 30, 10] == pytest.approx(np.exp(-(0.25**2) / 8))
+    np.testing.assert_allclose(heat_of((10.0, 20.0), (20.0, 20.0))[0, 20, 15], np.exp(-25 / 8), rtol=1e-5)  # the larger
+
+
+def test_positions_are_found_to_a_hundredth_of_a_pixel_at_every_phase() -> None:
+    phases = np.arange(0, 1, 0.1)
+    worst = max(float(errors(decode(heat_of(p)), p)[0]) for dx in phases for dy in phases if (p := (17 + dx, 25 + dy)))
+    assert worst < 0.01
+
+
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 3.0])
+def test_and_for_every_width_of_the_gaussian(sigma: float) -> None:
+    task = Tracking(params.TrackingSettings(heat_sigma_px=sigma))
+    for phase in (0.0, 0.3, 0.5, 0.77):
+        position = (17 + phase, 25 - phase)
+        assert errors(decode(heat_of(position, task=task), task), position)[0] < 0.01
+
+
+BORDER = [(x, y) for x in (-0.4, 0.0, 0.3, 1.49) for y in (-0.3, 0.2, 20.6, HEIGHT - 0.9, HEIGHT - 0.6)]
+BORDER += [(WIDTH - 1 - x, y) for x, y in BORDER]
+
+
+@pytest.mark.parametrize("position", BORDER)
+def test_near_the_border_as_well(position: tuple[float, float]) -> None:
+    assert errors(decode(heat_of(position)), position)[0] < 0.01
+
+
+@pytest.mark.parametrize("offset", [(9.0, 0.0), (0.0, 8.6), (6.3, 6.4), (-7.2, 5.5)])
+def test_two_beads_that_are_close_are_both_found(offset: tuple[float, float]) -> None:
+    first = (17.3, 22.6)
+    second = (first[0] + offset[0], first[1] + offset[1])
+    assert (errors(decode(heat_of(first, second)), first, second) < 0.05).all()
+
+
+def test_of_two_beads_closer_than_the_separation_the_higher_stays() -> None:
+    heat = np.maximum(heat_of((17.0, 22.0)), 0.8 * heat_of((23.0, 22.0)))
+    found = decode(heat)
+    assert errors(found, (17.0, 22.0))[0] < 0.01
+    assert found.quality == pytest.approx([1.0])
+    near = Tracking(params.TrackingSettings(separation_px=5.0))
+    assert len(decode(heat, near).positions) == 2
+
+
+def test_quality_is_the_height_of_the_peak_and_low_peaks_are_no_beads() -> None:
+    heat = np.maximum(0.9 * heat_of((10.0, 10.0)), 0.31 * heat_of((30.0, 40.0)))
+    found = decode(heat)
+    assert sorted(found.quality) == pytest.approx([0.31, 0.9])
+    strict = Tracking(params.TrackingSettings(threshold=0.5))
+    assert errors(decode(heat, strict), (10.0, 10.0))[0] < 0.01
+
+
+@pytest.mark.parametrize("level", [0.0, 0.05, 0.29])
+def test_an_empty_map_has_no_beads(level: float) -> None:
+    found = decode(np.full((1, HEIGHT, WIDTH), level))
+    assert found.positions.shape == (0, 2)
+    assert found.quality.shape == (0,)
+    assert not heat_of().any()
+
+
+def test_a_plateau_is_one_bead() -> None:
+    """A network that is very sure saturates: several pixels are exactly 1."""
+    found = decode(np.minimum(1.3 * heat_of((17.2, 25.4)), 1.0))
+    assert errors(found, (17.2, 25.4))[0] < 1.0
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.2, 0.5])
+def test_the_few_digits_of_bfloat16_are_enough(phase: float) -> None:
+    """Logits as mixed precision computes them: neighbours of a peak are often equal to it."""
+    position = (17 + phase, 25 + phase)
+    logits = torch.logit(torch.from_numpy(0.98 * heat_of(position)).clamp(1e-4)).bfloat16().float()
+    assert errors(decode(torch.sigmoid(logits).numpy()), position)[0] < 0.05
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(0, WIDTH - 1), st.floats(0, HEIGHT - 1), st.floats(0.5, 1.0), st.floats(0, 0.02))
+def test_a_little_noise_moves_a_position_a_little(x: float, y: float, height: float, noise: float) -> None:
+    rng = np.random.default_rng(0)
+    heat = np.clip(height * heat_of((x, y)) + rng.normal(0, noise, (1, HEIGHT, WIDTH)), 0, 1)
+    assert errors(decode(heat), (x, y))[0] < 0.02 + 10 * noise
+
+
+def test_positions_are_tabled_frame_by_frame() -> None:
+    answers = {"b": Points.exact([[1.5, 2.5], [9, 9]]), "empty": Points.exact([]), "a": Points.exact([[3, 4]])}
+    table = TASK.combine(answers)
+    assert table.to_dict("list") == {
+        "frame": [0, 0, 2],
+        "x": [1.5, 9, 3],
+        "y": [2.5, 9, 4],
+        "quality": [1, 1, 1],
+        "image": ["b", "b", "a"],
+    }
+    assert list(TASK.combine({"empty": Points.exact([])})) == list(table)
+
+
+def test_the_loss_counts_beads_more_than_background() -> None:
+    """By hand: logit 0 costs ln 2 a pixel; a pixel with heat 1 weighs 21, one without weighs 1."""
+    target = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
+    loss = TASK.loss(torch.zeros_like(target), target)
+    assert float(loss) == pytest.approx((21 + 3) / 4 * np.log(2))
+
+
+def test_the_tiny_frames_have_the_beads_where_they_are_said_to_be() -> None:
+    """The truth of the other tests: the darkest place of a frame is a bead, to a pixel."""
+    for record in tiny.records("tracking", 4):
+        y, x = np.unravel_index(np.argmin(record.image), record.image.shape)
+        assert np.hypot(*(record.fields["positions"] - (x, y)).T).min() < 2.0

@@ -1,0 +1,185 @@
+"""Answers against the truth: tables, intervals, and the files of a report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tiny
+
+from brightfield import evaluation, images, params, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import TEST, VALIDATION, FloatArray, Scores, Split
+
+SETTINGS = params.Evaluation(bootstrap=100)
+Prepared = Callable[[str], Path]
+
+
+def noisy(kind: str, split: Split) -> list[FloatArray]:
+    """Activated outputs as of a fair model: the truth with noise, one image worse than the other."""
+    rng = np.random.default_rng(0)
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    outputs = []
+    for record, encoded in zip(split.images, split.encoded, strict=True):
+        target = task.target(record, encoded).numpy()
+        if kind == "segmentation":
+            target = np.stack([target == k for k in range(3)])
+        share = rng.uniform(0.2, 0.6)
+        bounded = rng.random(target.shape) if kind != "restoration" else rng.normal(target)
+        outputs.append(((1 - share) * target + share * bounded).astype(np.float32))
+    return outputs
+
+
+@pytest.fixture
+def scored(prepared: Prepared, request: pytest.FixtureRequest) -> tuple[str, Path, Split, dict[str, Scores]]:
+    kind: str = request.param
+    task, folder = tasks.build(kind, tiny.SETTINGS[kind]), prepared(kind)
+    splits = {name: Split.load(task, folder, name) for name in (VALIDATION, TEST)}
+    scores = {name: evaluation.score(task, split, noisy(kind, split)) for name, split in splits.items()}
+    return kind, folder, splits[TEST], scores
+
+
+every_kind = pytest.mark.parametrize("scored", tiny.KINDS, indirect=True)
+
+
+def test_a_split_is_loaded_with_its_truth(prepared: Prepared) -> None:
+    task = tasks.build("tracking", tiny.SETTINGS["tracking"])
+    split = Split.load(task, prepared("tracking"), "test")
+    made = tiny.records("tracking", 6, seed=2, groups=3, prefix="test")
+    assert [record.id for record in split.images] == [record.id for record in made]
+    for record, truth, encoded in zip(made, split.truth, split.encoded, strict=True):
+        np.testing.assert_array_equal(truth.positions, record.fields["positions"])
+        assert encoded.shape == record.image.shape
+
+
+def test_every_split_but_the_training_split_is_scored(tmp_path: Path) -> None:
+    rows = [
+        {"id": str(i), "group": "g", "split": s}
+        for i, s in enumerate(["train", "test", "suite-z", "validation", "suite-a"])
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "index.csv", index=False)
+    assert evaluation.splits_to_score(tmp_path) == ["validation", "test", "suite-a", "suite-z"]
+
+
+@every_kind
+def test_the_table_has_a_row_an_image_with_its_origin(scored: tuple[str, Path, Split, dict[str, Scores]]) -> None:
+    _, _, split, scores = scored
+    table = scores[TEST].table
+    assert list(table)[:3] == ["id", "group", "split"]
+    assert list(table["id"]) == [record.id for record in split.images]
+    assert list(table["group"]) == [record.group for record in split.images]
+    assert set(table["split"]) == {"test"}
+    assert len(scores[TEST].answers) == len(table) == 6
+
+
+@every_kind
+def test_metrics_have_a_value_inside_its_interval_and_the_pooled_value(
+    scored: tuple[str, Path, Split, dict[str, Scores]],
+) -> None:
+    kind, _, split, scores = scored
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    tables = {name: s.table for name, s in scores.items()}
+    metrics = evaluation.summary(task, {**tables, "suite-dim": tables[TEST]}, SETTINGS, "abc.dir")
+    assert set(metrics) == {"test", "suites", "data_hash"}
+    assert metrics["data_hash"] == "abc.dir"
+    assert metrics["suites"] == {"suite-dim": metrics["test"]}  # validation chose the checkpoint: no interval of it
+    assert metrics["test"].keys() == task.score(scores[TEST].answers, split.truth).keys()
+    for name, value in task.score(scores[TEST].answers, split.truth).items():
+        interval = metrics["test"][name]
+        assert set(interval) == {"value", "low", "high"}
+        assert interval["value"] == pytest.approx(value)
+        assert interval["low"] <= interval["value"] <= interval["high"], name
+    objective = metrics["test"][task.objective.metric]
+    assert objective["low"] < objective["high"]
+
+
+def test_what_is_undefined_is_null(prepared: Prepared) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    split = Split.load(task, prepared("classification"), TEST)
+    table = evaluation.score(task, split, noisy("classification", split)).table
+    metrics = evaluation.summary(task, {TEST: table.assign(truth=1.0)}, SETTINGS, None)
+    assert metrics["test"]["auc"] == {"value": None, "low": None, "high": None}
+    one_group = evaluation.summary(task, {TEST: table.assign(group="all")}, SETTINGS, None)["test"]["accuracy"]
+    assert (one_group["low"], one_group["high"]) == (None, None)
+    assert one_group["value"] is not None
+
+
+def test_the_difference_is_b_minus_a_in_the_objective(prepared: Prepared) -> None:
+    """AUC by hand: truth 0 1 0 1 0 1; a ranks it perfectly reversed (0), b perfectly (1)."""
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    split = Split.load(task, prepared("classification"), TEST)
+    right = [np.array([truth.probability * 0.8 + 0.1], np.float32) for truth in split.truth]
+    good, bad = (evaluation.score(task, split, outputs).table for outputs in (right, [1 - output for output in right]))
+    difference = evaluation.difference(task, bad, good, SETTINGS)
+    assert (difference.metric, difference.a, difference.b, difference.value) == ("auc", 0.0, 1.0, 1.0)
+    assert (difference.low, difference.high) == (1.0, 1.0)
+    assert evaluation.difference(task, good, good, SETTINGS).value == 0
+
+
+@every_kind
+def test_a_report_holds_metrics_tables_and_figures(
+    scored: tuple[str, Path, Split, dict[str, Scores]], tmp_path: Path
+) -> None:
+    kind, _, split, scores = scored
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    metrics = evaluation.summary(task, {name: s.table for name, s in scores.items()}, SETTINGS, None)
+    evaluation.write_report(tmp_path / "report", task, split, scores, metrics)
+    assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == metrics
+    table = pd.read_csv(tmp_path / "report" / "images.csv", dtype={"id": str, "group": str})
+    assert list(table["split"]) == ["validation"] * 4 + ["test"] * 6
+    again = task.summarise(table[table["split"] == TEST])
+    assert again == pytest.approx(task.score(scores[TEST].answers, split.truth), nan_ok=True)
+    figures = sorted((tmp_path / "report" / "figures").iterdir())
+    assert [figure.stem for figure in figures] == [record.id for record in split.images]
+    assert all(images.read(figure).ndim == 3 for figure in figures)
+
+
+COUNTED = {"classification": 6, "segmentation": 6 * 64 * 64}  # images, pixels
+
+
+@every_kind
+def test_the_confusion_counts_everything_once(
+    scored: tuple[str, Path, Split, dict[str, Scores]], tmp_path: Path
+) -> None:
+    kind, _, split, scores = scored
+    evaluation.write_report(tmp_path, tasks.build(kind, tiny.SETTINGS[kind]), split, scores, {})
+    assert (tmp_path / "confusion.json").exists() == (kind in COUNTED)
+    if kind in COUNTED:
+        confusion = json.loads((tmp_path / "confusion.json").read_text())
+        counts = np.array(confusion["counts"])
+        assert counts.shape == (len(confusion["classes"]), len(confusion["classes"]))
+        assert counts.sum() == COUNTED[kind]
+
+
+def test_activations_come_back_in_the_order_asked(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.random((3, height, 4)).astype(np.float32) for name, height in (("b", 2), ("a", 5), ("c.1", 1))}
+    evaluation.write_activations(tmp_path, "test", arrays, [array[:, ::1] for array in arrays.values()])
+    assert [file.name for file in tmp_path.iterdir()] == ["test.safetensors"]
+    for order in (["a", "b", "c.1"], ["c.1", "a"], []):
+        read = evaluation.read_activations(tmp_path, "test", order)
+        assert len(read) == len(order)
+        for name, array in zip(order, read, strict=True):
+            np.testing.assert_array_equal(array, arrays[name])
+
+
+def test_a_view_is_stored_as_what_it_shows(tmp_path: Path) -> None:
+    array = np.arange(12, dtype=np.float32).reshape(3, 4).T[None, ::-1]
+    evaluation.write_activations(tmp_path, "test", ["a"], [array])
+    np.testing.assert_array_equal(evaluation.read_activations(tmp_path, "test", ["a"])[0], array)
+
+
+def test_activations_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
+    folder = tmp_path / "rbc-convnet"
+    folder.mkdir()
+    with pytest.raises(
+        BrightfieldError, match=r"lacks the answers to 2 of 2 images .*brightfield evaluate rbc-convnet"
+    ):
+        evaluation.read_activations(folder, "test", ["a", "b"])
+    evaluation.write_activations(folder, "test", ["a"], [np.zeros((1, 1), np.float32)])
+    with pytest.raises(BrightfieldError, match=r"lacks the answers to 1 of 2 images \(b, ...\)"):
+        evaluation.read_activations(folder, "test", ["a", "b"])

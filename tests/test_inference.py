@@ -1,0 +1,105 @@
+"""Activated outputs of images of any size: padding and tiles must not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from torch import Tensor, nn
+
+from brightfield import computing, inference, tasks
+from brightfield.computing import Computer
+
+
+@pytest.fixture
+def computer() -> Computer:
+    return computing.start(tiny.COMPUTE, seed=0)
+
+
+def local_network(task: Any) -> nn.Module:
+    """Answers from the 5x5 pixels around each; at a border it sees the same mirrored pixels as padding shows it."""
+    return nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect"), nn.Tanh(), nn.Conv2d(6, task.shape().outputs, 1)
+    )
+
+
+def image(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 60_000, shape).astype(np.uint16)
+
+
+@pytest.mark.parametrize("kind", ["tracking", "segmentation", "restoration"])
+def test_a_tiled_image_answers_as_one_that_is_not(
+    kind: str, computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    network = local_network(task)
+    encoded = [task.encode(image(1500, 1300))]
+    monkeypatch.setattr(inference, "TILE_PX", 2048)
+    (whole,) = inference.activations(task, network, encoded, computer)
+    monkeypatch.setattr(inference, "TILE_PX", 512)
+    (tiled,) = inference.activations(task, network, encoded, computer)
+    assert whole.shape == tiled.shape == (task.shape().outputs, 1500, 1300)
+    assert whole.dtype == tiled.dtype == np.float32
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    assert not np.array_equal(tiled, whole)  # it was tiled
+
+
+def test_tiles_are_bounded_and_padded_to_what_networks_take(
+    computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    seen: list[tuple[int, ...]] = []
+
+    class Network(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            seen.append(tuple(batch.shape))
+            return batch
+
+    monkeypatch.setattr(inference, "TILE_PX", 100)
+    monkeypatch.setattr(inference, "OVERLAP_PX", 20)
+    (answer,) = inference.activations(task, Network(), [task.encode(image(230, 90))], computer)
+    assert seen == [(1, 1, 128, 96)] * 3
+    assert answer.shape == (1, 230, 90)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 40), (5, 7), (32, 32), (33, 31), (64, 200)])
+def test_the_answer_has_the_size_of_the_image(shape: tuple[int, int], computer: Computer) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    encoded = task.encode(image(*shape))
+    (answer,) = inference.activations(task, nn.Identity(), [encoded], computer)
+    np.testing.assert_array_equal(answer, encoded.tensor.numpy())
+
+
+def test_answers_come_in_the_order_of_the_images(computer: Computer) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    encoded = [task.encode(image(height, 20)) for height in (40, 9, 300, 9)]
+    answers = inference.activations(task, nn.Identity(), encoded, computer)
+    assert [answer.shape[1] for answer in answers] == [40, 9, 300, 9]
+    assert inference.activations(task, nn.Identity(), [], computer) == []
+
+
+def test_crops_go_in_batches_and_answer_as_each_alone(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    network = task.network(tiny.model("classification"))
+    encoded = [task.encode(record.image) for record in tiny.records("classification", 7)]
+    alone = [inference.activations(task, network, [e], computer)[0] for e in encoded]
+    sizes: list[int] = []
+    network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    monkeypatch.setattr(inference, "BATCH_PIXELS", 3 * 32 * 32)
+    together = inference.activations(task, network, encoded, computer)
+    assert sizes == [3, 3, 1]
+    np.testing.assert_allclose(together, alone, rtol=1e-5)
+    assert inference.activations(task, network, [], computer) == []
+
+
+def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(computer: Computer) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    network = task.network(tiny.model("classification", network={"dropout": 0.5})).train()
+    encoded = [task.encode(record.image) for record in tiny.records("classification", 3)]
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    first, second = (inference.activations(task, network, encoded, computer) for _ in range(2))
+    np.testing.assert_array_equal(first, second)  # no dropout
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())  # no statistics

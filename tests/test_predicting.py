@@ -1,0 +1,109 @@
+"""`brightfield predict` on files, with a model that was trained here, for every kind of task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+
+import tiny
+from brightfield import bundle, images, layout, params, predicting, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.files import whole_folder
+
+TASKS = {"classification": "rbc", "tracking": "beads", "segmentation": "bacteria", "restoration": "denoise"}
+TABLES = {
+    "classification": "labels.csv",
+    "tracking": "positions.csv",
+    "segmentation": "regions.csv",
+    "restoration": "images.csv",
+}
+
+
+def trained(kind: str, name: str = "mine") -> None:
+    """A bundle of an untrained network where a model of the task would lie."""
+    torch.manual_seed(0)
+    model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
+    model = model.model_copy(update={"task": TASKS[kind]})
+    network = tasks.build(kind, settings).network(model)
+    with whole_folder(layout.model(TASKS[kind], name)) as folder:
+        bundle.write(folder, name, TASKS[kind], settings, model, network, {})
+
+
+@pytest.fixture
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An 8-bit and a 16-bit image, neither square nor a multiple of anything."""
+    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    images.write_png(folder / "eight.png", rng.integers(0, 255, (91, 117), dtype=np.uint8))
+    images.write_tiff(folder / "sixteen.tif", rng.integers(0, 60_000, (150, 77), dtype=np.uint16))
+    return folder
+
+
+@pytest.mark.parametrize("kind", [kind for kind in tiny.KINDS if kind != "classification"])
+def test_images_of_any_size_and_depth_are_answered(project: Path, pictures: Path, kind: str) -> None:
+    trained(kind)
+    written = predicting.predict(TASKS[kind], [pictures], Path("out"), reference="mine")
+    assert all(path.is_file() for path in written)
+    assert {"eight_overlay.png", "sixteen_overlay.png", TABLES[kind]} <= {path.name for path in written}
+    for path in written:
+        if path.suffix == ".tif":
+            expected = (91, 117) if path.name.startswith("eight") else (150, 77)
+            assert tifffile.imread(path).shape == expected
+
+
+def test_crops_of_any_size_are_answered(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
+    for name, shape in (("a", (85, 85, 3)), ("b", (60, 101, 3))):
+        images.write_png(folder / f"{name}.png", rng.integers(0, 255, shape, dtype=np.uint8))
+    trained("classification")
+    predicting.predict("rbc", [folder], Path("out"), reference="mine")
+    table = pd.read_csv("out/labels.csv")
+    assert list(table["image"]) == ["a", "b"]
+    assert table["probability"].between(0, 1).all()
+    assert set(table["answer"]) <= {"bad", "good"}
+
+
+def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("stack") / "movie.tif"
+    tifffile.imwrite(
+        path, np.random.default_rng(0).integers(0, 4000, (3, 64, 48), dtype=np.uint16), photometric="minisblack"
+    )
+    trained("tracking")
+    written = predicting.predict("beads", [path], Path("out"), reference="mine")
+    assert sum(path.suffix == ".png" for path in written) == 3
+
+
+def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:
+    trained("restoration")
+    predicting.predict("denoise", [pictures], Path("out"), reference="mine")
+    with pytest.raises(BrightfieldError, match="already"):
+        predicting.predict("denoise", [pictures], Path("out"), reference="mine")
+    assert predicting.predict("denoise", [pictures], Path("out"), reference="mine", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "reference", "message"),
+    [
+        ("bacterio", "mine", "Did you mean 'bacteria'"),
+        ("denoise", "nobody", r"has no 'nobody' for 'denoise'.*Trained here: mine"),
+        ("beads", "models/denoise/mine", "answers task 'denoise', not 'beads'"),
+    ],
+)
+def test_an_unknown_task_or_model_is_said(
+    tracked_project: Path, pictures: Path, task: str, reference: str, message: str
+) -> None:
+    trained("restoration")
+    with pytest.raises(BrightfieldError, match=message):
+        predicting.predict(task, [pictures], Path("out"), reference=reference)
+    assert not Path("out").exists()
+
+
+def test_a_folder_without_images_is_said(project: Path) -> None:
+    trained("restoration")
+    Path("empty").mkdir()
+    with pytest.raises(BrightfieldError, match="no images in the folder empty"):
+        predicting.predict("denoise", [Path("empty")], Path("out"), reference="mine")

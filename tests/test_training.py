@@ -1,0 +1,212 @@
+"""Fitting: repeatable, the best epoch wins, and whoever listens may stop it."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from torch import Tensor, nn
+
+from brightfield import computing, inference, params, tasks, training
+from brightfield.data.store import ImageSet
+from brightfield.training import Draws, Fitted, Watch
+
+BETTER = {"maximize": max, "minimize": min}
+
+
+def fit(kind: str, model: params.Model, images: int = 6, **options: Any) -> Fitted:
+    """A fit on tiny images; lists of records serve as image sets."""
+    train: Any = tiny.records(kind, images, seed=1)
+    validation: Any = tiny.records(kind, 4, seed=2)
+    return training.fit(tasks.build(kind, tiny.SETTINGS[kind]), model, train, validation, tiny.COMPUTE, **options)
+
+
+def weights(fitted: Fitted) -> dict[str, Tensor]:
+    return dict(fitted.network.state_dict())
+
+
+# --- repeatable -------------------------------------------------------------------------------------------------------
+
+STOCHASTIC = {
+    "classification": tiny.model("classification", network={"dropout": 0.5}, augment=["flip", "rotate", "colour"]),
+    "tracking": tiny.model("tracking", patch_px=32, augment=["flip", "noise", "blur"]),
+}
+
+
+@pytest.mark.parametrize("kind", STOCHASTIC)
+def test_the_same_seed_gives_the_same_weights_and_history_to_the_last_digit(kind: str) -> None:
+    first, second = fit(kind, STOCHASTIC[kind]), fit(kind, STOCHASTIC[kind])
+    assert first.history.equals(second.history)
+    assert first.best_epoch == second.best_epoch
+    assert all(torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+
+
+def test_another_seed_gives_other_weights() -> None:
+    first, second = (fit("tracking", tiny.model("tracking", seed=seed, epochs=1)) for seed in (0, 1))
+    assert any(not torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+
+
+# --- the best epoch ---------------------------------------------------------------------------------------------------
+
+
+class Constant(nn.Module):
+    """Answers every pixel with one number."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = nn.Parameter(torch.tensor(value))
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return torch.zeros_like(batch) + self.value
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [([3.0, 0.1, 2.0], 1), ([0.1, 3.0, 2.0], 0), ([3.0, 2.0, 0.1], 2), ([2.0, 2.0], 0), ([float("nan"), 2.0, 3.0], 1)],
+)
+def test_the_watch_keeps_the_weights_of_the_best_epoch(values: list[float], best: int) -> None:
+    """PSNR is highest where the constant is nearest the mean of the clean images, 0 in units of the noisy ones; nan is worst."""
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    records: Any = tiny.records("restoration", 2)
+    watch = Watch(task, records, computing.start(tiny.COMPUTE), None)
+    for epoch, value in enumerate(values):
+        network = Constant(value)
+        watch.epoch(network, epoch, train_loss=0.0, learning_rate=0.1)
+        network.value.data.fill_(99.0)  # what is kept is a copy
+    assert watch.best_epoch == best
+    assert float(watch.best_weights["value"]) == np.float32(values[best])
+    assert [row["epoch"] for row in watch.rows] == list(range(len(values)))
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_the_weights_returned_are_those_whose_score_is_the_best_of_the_history(kind: str) -> None:
+    fitted = fit(kind, tiny.model(kind, epochs=4, learning_rate=0.03))
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    records = tiny.records(kind, 4, seed=2)
+    encoded = [task.encode(record.image) for record in records]
+    activated = inference.activations(task, fitted.network, encoded, computing.start(tiny.COMPUTE))
+    answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+    score = task.score(answers, [task.truth(record) for record in records])[task.objective.metric]
+    column = fitted.history[f"validation_{task.objective.metric}"]
+    assert score == BETTER[task.objective.direction](column)
+    assert column[fitted.best_epoch] == score
+    assert not fitted.network.training
+
+
+def test_with_one_class_only_the_objective_is_undefined_and_the_first_epoch_stands() -> None:
+    validation: Any = tiny.records("classification", 4)[1::2]
+    train: Any = tiny.records("classification", 6)
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    fitted = training.fit(task, tiny.model("classification"), train, validation, tiny.COMPUTE)
+    assert fitted.history["validation_auc"].isna().all()
+    assert fitted.best_epoch == 0
+    assert fitted.history["validation_accuracy"].notna().all()
+
+
+# --- listeners --------------------------------------------------------------------------------------------------------
+
+
+def test_each_epoch_is_told_once_with_its_metrics() -> None:
+    told: list[tuple[int, dict[str, float]]] = []
+    fitted = fit(
+        "restoration",
+        tiny.model("restoration", epochs=3, steps_per_epoch=2),
+        on_epoch=lambda epoch, metrics: told.append((epoch, metrics)),
+    )
+    assert [{"epoch": epoch, **metrics} for epoch, metrics in told] == fitted.history.to_dict("records")
+    assert list(fitted.history)[:3] == ["epoch", "train_loss", "learning_rate"]
+    assert {"validation_psnr_db", "validation_ssim", "validation_nrmse"} <= set(fitted.history)
+
+
+class Pruned(Exception):  # noqa: N818
+    """What a tuner raises."""
+
+
+@pytest.mark.parametrize("error", [Pruned, KeyboardInterrupt])
+def test_what_a_listener_raises_stops_the_fit_and_comes_out(error: type[BaseException]) -> None:
+    epochs: list[int] = []
+
+    def listener(epoch: int, metrics: dict[str, float]) -> None:
+        del metrics
+        epochs.append(epoch)
+        if epoch == 1:
+            raise error
+
+    with pytest.raises(error):
+        fit("restoration", tiny.model("restoration", epochs=5, steps_per_epoch=1), on_epoch=listener)
+    assert epochs == [0, 1]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler  # the next Ctrl+C counts as well
+
+
+# --- steps and schedules ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 5, 8])
+def test_one_pass_draws_every_image_once(size: int) -> None:
+    draws = Draws(size, None, seed=0)
+    assert len(draws) == size
+    assert sorted(draws) == list(range(size))
+
+
+def test_draws_go_through_all_images_before_any_comes_again() -> None:
+    draws = Draws(5, 12, seed=0)
+    drawn = list(draws)
+    assert len(drawn) == len(draws) == 12
+    assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5))
+    assert len(set(drawn[10:])) == 2
+
+
+def test_draws_are_a_function_of_the_seed_and_differ_from_epoch_to_epoch() -> None:
+    first, same, other = Draws(50, None, seed=3), Draws(50, None, seed=3), Draws(50, None, seed=4)
+    epochs = [list(first), list(first)]
+    assert epochs == [list(same), list(same)]
+    assert epochs[0] != epochs[1]
+    assert list(other) != epochs[0]
+
+
+def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take_it() -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
+        entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
+        assert entry is not None
+        loader = training._loader(task.dataset(tiny.records("classification", images), entry), entry, seed=0)
+        assert [len(batch["image"]) for batch in loader] == expected
+        assert len(loader) == len(expected)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "rmsprop"])
+def test_a_constant_schedule_keeps_the_learning_rate(optimizer: str) -> None:
+    fitted = fit("classification", tiny.model("classification", schedule="constant", optimizer=optimizer))
+    assert set(fitted.history["learning_rate"]) == {0.01}
+
+
+def test_one_cycle_ends_near_zero() -> None:
+    fitted = fit("classification", tiny.model("classification", epochs=3, steps_per_epoch=5))
+    rates = fitted.history["learning_rate"]
+    assert rates.iloc[-1] == pytest.approx(0.01 / 25 / 1e4)  # of the last step, as PyTorch documents it
+    assert rates.iloc[-1] < rates.iloc[1] < rates.iloc[0] <= 0.01
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_fit_may_be_as_short_as_a_single_step(steps: int) -> None:
+    fitted = fit("classification", tiny.model("classification", epochs=1, steps_per_epoch=steps))
+    assert np.isfinite(fitted.history["train_loss"]).all()
+
+
+def test_a_baseline_is_fitted_without_epochs() -> None:
+    fitted = fit("segmentation", tiny.baseline("segmentation"))
+    assert fitted.best_epoch is None
+    assert fitted.history.empty
+    assert list(fitted.history) == ["epoch"]
+
+
+def test_an_image_set_on_disk_is_fitted_as_well(prepared: Any) -> None:
+    folder = prepared("restoration")
+    train, validation = (ImageSet.prepared(folder, split) for split in ("train", "validation"))
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    fitted = training.fit(task, tiny.model("restoration", epochs=1), train, validation, tiny.COMPUTE)
+    assert len(fitted.history) == 1
