@@ -12,8 +12,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small trainings l
 sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
 
 import pytest
-import tiny
 
+import tiny
 from brightfield import params, runs
 from brightfield.data import store
 

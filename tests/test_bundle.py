@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
+import tiny
 from brightfield import bundle, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder

@@ -63,7 +63,7 @@ def test_depthwise_convolutions_keep_float32_on_a_processor(precision: Any, grou
 
 
 def draws() -> tuple[float, float, float]:
-    return random.random(), float(np.random.random()), float(torch.rand(1))  # noqa: NPY002
+    return random.random(), float(np.random.random()), float(torch.rand(1))
 
 
 def test_a_seed_repeats_everything_random_and_no_seed_leaves_it_alone() -> None:

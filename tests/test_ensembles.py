@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny
 from brightfield import ensembles, evaluation, params, tasks
 from brightfield.ensembles import Outputs
 from brightfield.evaluation import Split

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import tiny
 
+import tiny
 from brightfield import evaluation, images, params, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import TEST, VALIDATION, FloatArray, Scores, Split
+from brightfield.results import Label, Points
 
 SETTINGS = params.Evaluation(bootstrap=100)
 Prepared = Callable[[str], Path]
@@ -52,6 +53,7 @@ def test_a_split_is_loaded_with_its_truth(prepared: Prepared) -> None:
     made = tiny.records("tracking", 6, seed=2, groups=3, prefix="test")
     assert [record.id for record in split.images] == [record.id for record in made]
     for record, truth, encoded in zip(made, split.truth, split.encoded, strict=True):
+        assert isinstance(truth, Points)
         np.testing.assert_array_equal(truth.positions, record.fields["positions"])
         assert encoded.shape == record.image.shape
 
@@ -112,7 +114,7 @@ def test_the_difference_is_b_minus_a_in_the_objective(prepared: Prepared) -> Non
     """AUC by hand: truth 0 1 0 1 0 1; a ranks it perfectly reversed (0), b perfectly (1)."""
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     split = Split.load(task, prepared("classification"), TEST)
-    right = [np.array([truth.probability * 0.8 + 0.1], np.float32) for truth in split.truth]
+    right = [np.array([truth.probability * 0.8 + 0.1], np.float32) for truth in split.truth if isinstance(truth, Label)]
     good, bad = (evaluation.score(task, split, outputs).table for outputs in (right, [1 - output for output in right]))
     difference = evaluation.difference(task, bad, good, SETTINGS)
     assert (difference.metric, difference.a, difference.b, difference.value) == ("auc", 0.0, 1.0, 1.0)

@@ -16,6 +16,13 @@ def contents(folder: Path) -> dict[str, str]:
     return {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*") if file.is_file()}
 
 
+def fill(folder: Path, error: BaseException) -> None:
+    """Write a half of what a folder should hold, and fail."""
+    with whole_folder(folder) as partial:
+        (partial / "half.txt").write_text("ha")
+        raise error
+
+
 def test_a_folder_appears_at_the_end_and_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "rbc" / "convnet"
     for text in ("old", "new"):
@@ -31,23 +38,18 @@ def test_after_an_error_the_older_folder_stays_and_nothing_else(tmp_path: Path, 
     folder = tmp_path / "convnet"
     folder.mkdir()
     (folder / "old.txt").write_text("old")
-    with pytest.raises(type(error)), whole_folder(folder) as partial:
-        (partial / "half.txt").write_text("ha")
-        raise error
+    with pytest.raises(type(error)):
+        fill(folder, error)
     assert list(tmp_path.iterdir()) == [folder]
     assert contents(folder) == {"old.txt": "old"}
 
 
 def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
     folder = tmp_path / "convnet"
-    with (
-        pytest.raises(
-            BrightfieldError, match="convnet could not be written: No space left on device. Nothing was kept."
-        ),
-        whole_folder(folder) as partial,
+    with pytest.raises(
+        BrightfieldError, match="convnet could not be written: No space left on device. Nothing was kept."
     ):
-        (partial / "half.txt").write_text("ha")
-        raise OSError(errno.ENOSPC, "No space left on device")
+        fill(folder, OSError(errno.ENOSPC, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from torch import Tensor, nn
 
+import tiny
 from brightfield import computing, inference, tasks
 from brightfield.computing import Computer
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-import tiny
 
+import tiny
 from brightfield import layout, params
 
 PIPELINE = params.read_yaml(tiny.REPOSITORY / "dvc.yaml")["stages"]
@@ -48,7 +48,7 @@ def test_what_a_stage_depends_on_is_what_another_writes() -> None:
 
 def test_the_code_a_stage_depends_on_is_there_for_every_entry() -> None:
     own = params.load(tiny.REPOSITORY / "params.yaml")
-    values = {
+    values: dict[str, set[str]] = {
         "item.simulator": {simulation.simulator for simulation in own.simulations.values()},
         "item.kind": {task.kind for task in own.tasks.values()},
         "item.network.architecture": {model.network.architecture for model in own.models.values()},

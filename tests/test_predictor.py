@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
+import tiny
 from brightfield import bundle, inference, tasks
 from brightfield.bundle import Bundle, Member
 from brightfield.errors import BrightfieldError

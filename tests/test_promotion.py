@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-import tiny
 import torch
 
+import tiny
 from brightfield import bundle, evaluation, layout, params, promotion, registry, tasks
 from brightfield.comparison import Difference
 from brightfield.errors import BrightfieldError

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from torch import Tensor, nn
 
+import tiny
 from brightfield import computing, inference, params, tasks, training
 from brightfield.data.store import ImageSet
 from brightfield.training import Draws, Fitted, Watch
@@ -93,6 +93,7 @@ def test_the_weights_returned_are_those_whose_score_is_the_best_of_the_history(k
     score = task.score(answers, [task.truth(record) for record in records])[task.objective.metric]
     column = fitted.history[f"validation_{task.objective.metric}"]
     assert score == BETTER[task.objective.direction](column)
+    assert fitted.best_epoch is not None
     assert column[fitted.best_epoch] == score
     assert not fitted.network.training
 

@@ -138,7 +138,8 @@ def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, n
 
 def _about(name: str, image: np.ndarray) -> dict[str, Any]:
     colour = " RGB" if image.ndim == 3 else ""
-    values = f"{image.min():.4g} to {image.max():.4g}"
+    form = "d" if image.dtype.kind in "ui" else ".4g"
+    values = f"{image.min():{form}} to {image.max():{form}}"
     return {
         "image": name,
         "size_px": f"{image.shape[1]} x {image.shape[0]}",

@@ -89,17 +89,21 @@ def metrics(table: pd.DataFrame) -> None:
     test = found.index.str.startswith("test_")
     found = pd.concat([found[test], found[~test]])
     ways = [direction(name) for name in found.index]
-    best = [row.min() if way == "minimize" else row.max() for way, (_, row) in zip(ways, found.iterrows(), strict=True)]
+    best = [
+        (row.min() if way == "minimize" else row.max()) if way and row.nunique() > 1 else None
+        for way, (_, row) in zip(ways, found.iterrows(), strict=True)
+    ]
 
     def mark(column: pd.Series) -> list[str]:
         bold = "font-weight: 700; background-color: #e4f3ea"
-        more = len(found.columns) > 1
-        return [bold if more and way and v == b else "" for v, b, way in zip(column, best, ways, strict=True)]
+        return [bold if value == b else "" for value, b in zip(column, best, strict=True)]
 
     shown = found.rename(index=words)
     shown.index.name = None
     st.dataframe(shown.style.apply(mark, axis=0).format("{:.4g}", na_rep=DASH), height=min(38 + 35 * len(shown), 520))
-    st.caption("Green is the best of a row; metrics of training and validation are those of the last epoch.")
+    st.caption(
+        "Green is the best of a row whose values differ; metrics of training and validation are those of the last epoch."
+    )
 
 
 def parameters(table: pd.DataFrame) -> None:

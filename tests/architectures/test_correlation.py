@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
+import tiny
 from brightfield import architectures, params, tasks
 from brightfield.architectures import Shape
 from brightfield.architectures.correlation import TemplateCorrelation, correlate
@@ -17,7 +17,7 @@ SETTINGS = params.Correlation(architecture="correlation", template_px=13)
 
 def ring(side: int) -> np.ndarray:
     y, x = np.mgrid[:side, :side] - side // 2
-    return np.cos(np.hypot(y, x)).astype(np.float32)
+    return np.asarray(np.cos(np.hypot(y, x)), dtype=np.float32)
 
 
 @pytest.mark.parametrize("place", [(20, 33), (6, 6), (41, 53), (30, 6)])
@@ -29,7 +29,7 @@ def test_a_planted_template_is_found_at_its_very_pixel(place: tuple[int, int], g
     image[y - 6 : y + 7, x - 6 : x + 7] = template
     found = correlate(image * np.float32(gain) + np.float32(offset), template)
     assert found.shape == image.shape
-    assert np.unravel_index(found.argmax(), found.shape) == place
+    assert found.argmax() == np.ravel_multi_index(place, found.shape)
     assert found[place] == pytest.approx(1.0, abs=1e-3)
     assert np.abs(found).max() <= 1 + 1e-3
 
@@ -69,7 +69,7 @@ def test_it_learns_a_radial_template_and_finds_the_beads_with_it() -> None:
     template = baseline.template.numpy()
     assert template.shape == (13, 13)
     np.testing.assert_allclose(template, np.rot90(template), atol=1e-4)  # no direction is preferred
-    assert np.unravel_index(template.argmin(), template.shape) == (6, 6)  # the beads are dark
+    assert template.argmin() == 6 * 13 + 6  # the beads are dark
     record = tiny.records("tracking", 2, seed=9)[1]
     encoded = task.encode(record.image)
     heat = task.activate(baseline(encoded.tensor[None]))[0].numpy()

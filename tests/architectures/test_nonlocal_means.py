@@ -13,7 +13,7 @@ from brightfield.architectures.nonlocal_means import STRENGTHS, NonLocalMeans, n
 
 def stripes(size: int = 64) -> np.ndarray:
     y, x = np.mgrid[:size, :size]
-    return (np.sin(x / 4) + (y > size // 2)).astype(np.float32)
+    return np.asarray(np.sin(x / 4) + (y > size // 2), dtype=np.float32)
 
 
 @pytest.mark.parametrize("sigma", [0.05, 0.3, 1.0])

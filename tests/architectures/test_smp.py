@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ def _without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refuse)
 
 
-def build(inputs: int = 1, outputs: int = 3, **settings: str) -> nn.Module:
+def build(inputs: int = 1, outputs: int = 3, **settings: Any) -> nn.Module:
     torch.manual_seed(0)
     return architectures.build(
         params.Smp.model_validate({"architecture": "smp", **settings}), Shape(inputs, outputs)
@@ -88,7 +89,7 @@ def test_weights_of_a_file_are_loaded_by_name(tmp_path: Path) -> None:
         ({"weights": SHIPPED, "encoder": "resnet18"}, "fit the encoder 'tu-tf_efficientnet_lite0', got .* 'resnet18'"),
     ],
 )
-def test_what_cannot_be_had_is_refused(settings: dict[str, str], message: str) -> None:
+def test_what_cannot_be_had_is_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(BrightfieldError, match=message):
         build(**settings)
 

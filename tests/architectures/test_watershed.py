@@ -30,7 +30,7 @@ def baseline(polarity: float, offset: float = 0.5) -> ThresholdWatershed:
 
 def image_of(labels: npt.NDArray[np.int32], contrast: float) -> npt.NDArray[np.float32]:
     image = contrast * (labels > 0) + np.random.default_rng(0).normal(0, 0.02, labels.shape)
-    return ((image - image.mean()) / image.std()).astype(np.float32)[None]
+    return np.asarray((image - image.mean()) / image.std(), dtype=np.float32)[None]
 
 
 @pytest.mark.parametrize("polarity", [1.0, -1.0])

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from queries import studies
 from streamlit.testing.v1 import AppTest
 
 from brightfield.runs.connection import VARIABLE
+from queries import studies
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
 PAGES = ("overview", "runs", "confusion", "ensembles", "tuning", "predict")
@@ -47,11 +47,23 @@ def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(studies, "_tuning", lambda: SimpleNamespace(studies=list))
 
 
-def open_page(name: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    app = app.run() if name == "overview" else app.switch_page(f"views/{name}.py").run()
-    assert not app.exception, app.exception[0].message
+def start() -> AppTest:
+    """The app before its first run, which costs most of a second: tests of several pages share one."""
+    return AppTest.from_file(str(APP), default_timeout=60)
+
+
+def open_page(name: str, app: AppTest | None = None) -> AppTest:
+    """A page; the overview is opened first, if at all: it is where an app begins."""
+    app = start() if app is None else app
+    if name != PAGES[0]:
+        app.switch_page(f"views/{name}.py")
+    app.run()
+    assert not app.exception, f"{name}: {app.exception[0].message}"
     return app
+
+
+def problems(app: AppTest) -> list[str]:
+    return [element.value for element in [*app.error, *app.warning]]
 
 
 def text(app: AppTest) -> str:
@@ -67,50 +79,55 @@ def charts(app: AppTest) -> int:
 
 
 @pytest.mark.usefixtures("project", "fake_studies")
-@pytest.mark.parametrize("name", PAGES)
-def test_a_full_project_shows_no_problem(name: str) -> None:
-    app = open_page(name)
-    assert app.title[0].value == name.capitalize()
-    assert app.markdown[0].value.endswith("?]")  # the sentence that says what the page answers
-    assert [element.value for element in [*app.error, *app.warning]] == []
+def test_a_full_project_shows_no_problem() -> None:
+    app = start()
+    for name in PAGES:
+        open_page(name, app)
+        assert app.title[0].value == name.capitalize()
+        assert app.markdown[0].value.endswith("?]"), name  # the sentence that says what the page answers
+        assert problems(app) == [], name
 
 
 @pytest.mark.usefixtures("empty", "no_studies")
-@pytest.mark.parametrize(
-    ("name", "command"),
-    [
-        ("overview", "make repro"),
-        ("runs", "make repro"),
-        ("confusion", "make repro"),
-        ("ensembles", "dvc repro ensemble@rbc-ensemble"),
-        ("tuning", "make tune MODEL=rbc-compact TRIALS=20"),
-        ("predict", "make repro"),
-    ],
-)
-def test_an_empty_project_says_what_to_run(name: str, command: str) -> None:
-    app = open_page(name)
-    assert any(command in block.value for block in app.code)
-    assert [element.value for element in [*app.error, *app.warning]] == []
+def test_an_empty_project_says_what_to_run() -> None:
+    app = start()
+    commands = {
+        "overview": "make repro",
+        "runs": "make repro",
+        "confusion": "make repro",
+        "ensembles": "dvc repro ensemble@rbc-ensemble",
+        "tuning": "make tune MODEL=rbc-compact TRIALS=20",
+        "predict": "make repro",
+    }
+    for name, command in commands.items():
+        open_page(name, app)
+        assert any(command in block.value for block in app.code), name
+        assert problems(app) == [], name
 
 
 @pytest.mark.usefixtures("project", "no_studies")
-@pytest.mark.parametrize("name", ["overview", "runs", "predict", "confusion", "ensembles"])
-def test_without_mlflow_one_message_and_what_files_tell(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mlflow_one_message_and_what_files_tell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, "http://127.0.0.1:1")  # nobody listens there
-    app = open_page(name)
-    messages = [element.value for element in app.warning]
-    assert len(messages) == (0 if name in ("confusion", "ensembles") else 1)
-    assert all("does not answer" in message for message in messages)
-    assert app.get("plotly_chart") or name in ("runs", "predict")
+    app = start()
+    for name, figures in (("overview", 3), ("runs", 0), ("predict", 0), ("confusion", 2), ("ensembles", 2)):
+        open_page(name, app)
+        messages = [message for message in problems(app) if "does not answer" in message]
+        assert len(messages) == len(problems(app)) == (1 if name in ("overview", "runs", "predict") else 0), name
+        assert charts(app) == figures, name
+    open_page("predict", app)
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    assert app.selectbox(key="predict-model-bacteria").options[-1] == "bacteria-watershed"
 
 
 @pytest.mark.usefixtures("no_studies")
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "runs"])  # it shows no model of params.yaml
-def test_wrong_parameters_are_one_message(name: str, empty: Path) -> None:
+def test_wrong_parameters_are_one_message(empty: Path) -> None:
     (empty / "params.yaml").write_text("taks: {}\n", encoding="utf-8")
-    app = open_page(name)
-    assert len(app.error) == 1
-    assert "taks" in app.error[0].value
+    app = start()
+    for name in PAGES:
+        open_page(name, app)
+        if name != "runs":  # it shows nothing of params.yaml while there are no runs
+            assert len(app.error) == 1, name
+            assert "taks" in app.error[0].value
 
 
 # --- each page --------------------------------------------------------------------------------------------------------
@@ -131,10 +148,6 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert "test data `0123456`" in written
     assert "Nothing has been trained" in written
 
-
-@pytest.mark.usefixtures("project")
-def test_overview_shows_examples() -> None:
-    app = open_page("overview")
     assert len(app.get("image")) == 3
     assert "denoise-unet" not in app.selectbox(key="example").options
 
@@ -177,24 +190,13 @@ def test_metrics_and_parameters_of_runs_are_compared() -> None:
         "model.training.learning_rate",
     ]
     assert parameters.loc["model.network.filters"].tolist() == ["14", "10"]
+    styles = app.dataframe[1].proto.arrow_data.styler.styles
+    row = metrics.index.get_loc("test capped error (px)")
+    bold = [block for block in styles.split("}") if "font-weight: 700" in block]
+    assert any(f"row{row}_col0" in block for block in bold)  # 0.22 px is less than 0.24 px
+    assert not any(f"row{row}_col1" in block for block in bold)
     app.toggle(key="runs-equal").set_value(True).run()
     assert "model.dataset" in app.dataframe[2].value.index
-
-
-@pytest.mark.usefixtures("project")
-def test_the_best_of_a_row_is_marked() -> None:
-    app = open_page("runs")
-    app.multiselect(key="runs-task").set_value(["beads"]).run()
-    tick(app, 0, 1)
-    styles = (
-        app.dataframe[1].proto.arrow_data.styler.styles
-        if app.dataframe[1].proto.HasField("arrow_data")
-        else app.dataframe[1].proto.styler.styles
-    )
-    row = app.dataframe[1].value.index.get_loc("test capped error (px)")
-    marked = [block for block in styles.split("}") if "font-weight: 700" in block]
-    assert any(f"row{row}_col0" in block for block in marked)  # 0.22 px is less than 0.24 px
-    assert not any(f"row{row}_col1" in block for block in marked)
 
 
 @pytest.mark.usefixtures("project")
@@ -273,7 +275,8 @@ def test_predict(tmp_path: Path) -> None:
         [("cells.tif", content, "image/tiff"), ("bad.png", b"no", "image/png")]
     ).run()
     assert not app.exception, app.exception[0].message
-    assert [error.value for error in app.error] == [e for e in [app.error[0].value] if r"bad\.png cannot be read" in e]
+    assert len(app.error) == 1
+    assert r"bad\.png cannot be read" in app.error[0].value
     tables = [frame.value for frame in app.dataframe]
     assert len(tables[0]) == 2  # regions
     assert tables[1]["cells"].tolist() == [2]

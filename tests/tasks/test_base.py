@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny
 import torch
 
+import tiny
 from brightfield import params, tasks
 from brightfield.records import Record
 from brightfield.tasks import Objective

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny
 from brightfield import params
 from brightfield.records import Record
 from brightfield.results import Points
@@ -123,7 +123,11 @@ def test_a_little_noise_moves_a_position_a_little(x: float, y: float, height: fl
 
 
 def test_positions_are_tabled_frame_by_frame() -> None:
-    answers = {"b": Points.exact([[1.5, 2.5], [9, 9]]), "empty": Points.exact([]), "a": Points.exact([[3, 4]])}
+    answers = {
+        "b": Points.exact(np.array([[1.5, 2.5], [9, 9]])),
+        "empty": Points.exact([]),
+        "a": Points.exact([[3, 4]]),
+    }
     table = TASK.combine(answers)
     assert table.to_dict("list") == {
         "frame": [0, 0, 2],

@@ -14,7 +14,6 @@ from brightfield.architectures import Shape
 from brightfield.architectures.classical import Classical, FloatArray
 from brightfield.errors import BrightfieldError
 
-
 NEAR_A_BEAD = 0.6  # height of the heat map: about its own width from the centre
 
 

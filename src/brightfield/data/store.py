@@ -1,7 +1,7 @@
 """Image sets on disk: a handful of files however many the images.
 
-A set is one HDF5 file, ``/<id>/<name>`` for every array of a record (``image``, ``labels``, ...), beside an ``index.csv`` with a row an
-image. HDF5 holds images of different sizes and types side by side, and Fiji, ilastik and napari open it.
+A set is one HDF5 file, ``/<id>/<name>`` for every array of a record (``image``, ``labels``, ...), beside an ``index.csv``
+with a row an image. HDF5 holds images of different sizes and types side by side, and Fiji, ilastik and napari open it.
 Chunks are compressed losslessly and no time stamp is kept, so the same records give the same bytes.
 """
 
@@ -20,7 +20,7 @@ from brightfield.files import write_json
 from brightfield.records import Record
 
 INDEX = "index.csv"
-ID = re.compile(r"[A-Za-z0-9._-]+\Z")
+ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]+\Z")  # dots alone are no name
 
 
 def write_images(path: Path, records: Iterable[Record]) -> pd.DataFrame:
@@ -101,11 +101,17 @@ class ImageSet:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> Record:
-        if self._file is None:
-            self._file = h5py.File(self.path, "r")
         row = {str(name): value for name, value in self.index.iloc[i].items()}
         identity = str(row.pop("id"))
-        arrays = {name: dataset[()] for name, dataset in self._file[identity].items()}
+        try:
+            if self._file is None:
+                self._file = h5py.File(self.path, "r")
+            arrays = {name: dataset[()] for name, dataset in self._file[identity].items()}
+        except (OSError, KeyError) as error:
+            raise BrightfieldError(
+                f"{self.path} is damaged: image {identity} cannot be read ({error}). "
+                "Remove it and run `dvc checkout`, `dvc pull` or `dvc repro`."
+            ) from error
         return Record(identity, str(row.pop("group")), arrays.pop("image"), arrays, row)
 
     @classmethod

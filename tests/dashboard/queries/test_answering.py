@@ -64,6 +64,7 @@ def test_an_answer(model: Predictor) -> None:
     assert heard == ["my_cells"]
     about: dict[str, Any] = answers.about.to_dict("records")[0]
     assert (about["image"], about["size_px"], about["type"]) == ("my_cells", "100 x 80", "uint16")
+    assert about["range"] == f"5000 to {cells().max()}"
     assert answers.tables["images.csv"]["cells"].tolist() == [2]
     assert len(answers.tables["regions.csv"]) == 2
     assert set(answers.of("my_cells")) == {"overlay.png", "labels.tif", "classes.tif"}

@@ -1,0 +1,150 @@
+"""The real app in a real browser: each page is opened, looked at and kept as a picture."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import tifffile
+
+from brightfield.runs.connection import VARIABLE
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE_S = 120  # for the first page, which loads torch and MLflow
+CONTENT = {  # by page: the number of charts, and words on it
+    "": (3, "beads-unet-wide"),
+    "runs": (0, "6 of 6 runs"),
+    "confusion": (2, "Recall of each class"),
+    "ensembles": (2, "What it gains on the test split"),
+    "tuning": (0, "make tune MODEL=rbc-compact"),
+    "predict": (0, "Upload"),
+}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.browser,
+    pytest.mark.skipif(not CHROMIUM.is_file(), reason=f"there is no {CHROMIUM}: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the app answers; it runs in a folder of its own process, as ``make dashboard`` starts it."""
+    shutil.copytree(ROOT / ".streamlit", filled / ".streamlit")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("log") / "streamlit.log"
+    environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), f"--server.port={port}"]
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, cwd=filled, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
+    ):
+        try:
+            _wait(f"http://127.0.0.1:{port}/_stcore/health", process, log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=1):
+                return
+        except (urllib.error.URLError, TimeoutError):
+            time.sleep(0.3)
+    pytest.fail(f"streamlit does not answer:\n{log.read_text()}")
+
+
+@pytest.fixture(scope="module")
+def page(address: str) -> Iterator[Page]:
+    """A tab of a headless Chromium."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright.expect.set_options(timeout=PATIENCE_S * 1000)
+    with playwright.sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": 1400, "height": 1000})
+        tab.set_default_timeout(PATIENCE_S * 1000)
+        yield tab
+        browser.close()
+
+
+def go(page: Page, url: str) -> None:
+    """Open a page and wait until it has come to rest."""
+    page.goto(url)
+    page.wait_for_selector("h1")
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget]')")
+
+
+def no_problems(page: Page) -> None:
+    for box in ("stException", "stAlert"):
+        found = page.get_by_test_id(box)
+        assert found.count() == 0, found.first.inner_text()
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_a_page(page: Page, address: str, tmp_path: Path, name: str) -> None:
+    from playwright.sync_api import expect
+
+    go(page, f"{address}/{name}")
+    charts, words = CONTENT[name]
+    expect(page.get_by_role("heading", level=1)).to_have_text((name or "overview").capitalize())
+    expect(page.get_by_test_id("stMain")).to_contain_text(words)
+    expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(charts)
+    no_problems(page)
+    picture = tmp_path / f"{name or 'overview'}.png"
+    page.screenshot(path=picture)
+    assert picture.stat().st_size > 10_000  # not an empty page
+
+
+def test_runs_are_ticked_and_compared(page: Page, address: str, tmp_path: Path) -> None:
+    go(page, f"{address}/runs")
+    grid = page.get_by_test_id("stDataFrame").first
+    grid.wait_for()
+    for row in (1, 2):  # a canvas: below the header, in the column of boxes
+        grid.click(position={"x": 18, "y": 36 + 35 * row + 17})
+    page.get_by_role("tab", name="Curves").click()
+    page.locator(".js-plotly-plot:visible").first.wait_for()
+    no_problems(page)
+    page.screenshot(path=tmp_path / "compared.png")
+    assert page.locator(".js-plotly-plot .legendtext").all_text_contents() == [
+        "bacteria-unet"
+    ]  # the other has no epochs
+
+
+def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = image[50:70, 60:80] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    go(page, f"{address}/predict")
+    page.get_by_role("radio", name="bacteria").click()
+    expect(page.get_by_role("combobox", name="Model")).to_have_value("champion: bacteria-watershed, version 1")
+    page.locator("input[type=file]").set_input_files(tmp_path / "cells.tif")
+    page.get_by_test_id("stImage").locator("img").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="labels (TIFF)").click()
+    assert set(np.unique(tifffile.imread(download.value.path()))) == {0, 1, 2}
+    assert download.value.suggested_filename == "cells_labels.tif"
+    no_problems(page)
+    page.screenshot(path=tmp_path / "answered.png")

@@ -1,0 +1,198 @@
+"""Augmentation leaves the truth true: geometry moves image and target together, intensities move nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import tiny
+from brightfield import tasks
+from brightfield.data.augmenting import INTENSITIES, Augmenter
+from brightfield.errors import BrightfieldError
+
+ALL = ["flip", "rotate", "brightness", "colour", "noise", "blur"]
+TRACKING = tasks.build("tracking", tiny.SETTINGS["tracking"])
+
+
+def augmenter(*names: str, seed: int = 0) -> Augmenter:
+    return Augmenter(names, ALL, seed)
+
+
+def image(channels: int = 1, side: int = 24) -> Tensor:
+    return torch.randn(channels, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def symmetries(square: Tensor) -> list[Tensor]:
+    """The eight flips and quarter turns of the last two axes."""
+    return [torch.rot90(s, k, (-2, -1)) for s in (square, square.flip(-1)) for k in range(4)]
+
+
+# --- geometry ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_flips_are_the_eight_symmetries_of_a_square_to_the_last_bit(channels: int) -> None:
+    original, change = image(channels), augmenter("flip")
+    expected = symmetries(original)
+    seen = set()
+    for _ in range(120):
+        moved, _ = change(original, torch.zeros(1))
+        seen |= {i for i, symmetry in enumerate(expected) if torch.equal(moved, symmetry)}
+        assert any(torch.equal(moved, symmetry) for symmetry in expected)
+    assert seen == set(range(8))
+
+
+TARGETS = {
+    "heat map": image(),
+    "several maps": image(3),
+    "classes": torch.randint(0, 3, (24, 24), generator=torch.Generator().manual_seed(1)),
+    "classes with unknown": torch.randint(-1, 3, (24, 24), generator=torch.Generator().manual_seed(1)),
+}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_image_and_target_move_together(name: str) -> None:
+    original, target, change = image(), TARGETS[name], augmenter("flip", "noise", "brightness", seed=3)
+    exact = augmenter("flip", seed=3)
+    for _ in range(30):
+        _, moved_target = change(original, target)
+        moved, same_target = exact(original, target)
+        which = [i for i, symmetry in enumerate(symmetries(original)) if torch.equal(moved, symmetry)]
+        assert any(torch.equal(moved_target, symmetries(target)[i]) for i in which)
+        assert torch.equal(moved_target, same_target)
+        assert moved_target.dtype == target.dtype
+
+
+def test_a_label_stays_what_it_is() -> None:
+    label = torch.tensor([1.0])
+    for name in ALL:
+        _, kept = augmenter(name)(image(3), label)
+        assert torch.equal(kept, label)
+
+
+def test_rotation_turns_by_any_angle_and_keeps_the_range() -> None:
+    original, change = image(3), augmenter("rotate")
+    moved = [change(original, torch.zeros(1))[0] for _ in range(40)]
+    others = [m for m in moved if not any(torch.equal(m, s) for s in symmetries(original))]
+    assert len(others) > 10
+    assert all(m.min() >= original.min() - 1e-4 and m.max() <= original.max() + 1e-4 for m in moved)
+
+
+# --- beads ------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.floats(8, 40),
+    st.floats(8, 40),
+    st.lists(st.sampled_from(sorted(TRACKING.augmentations - {"noise"})), min_size=1, unique=True),
+    st.integers(0, 1000),
+)
+def test_no_augmentation_of_beads_moves_a_bead_against_its_heat_map(
+    x: float, y: float, names: list[str], seed: int
+) -> None:
+    """The image is a bead that looks as its heat map does: after augmentation both must be found at the same place."""
+    row, column = np.mgrid[:49, :49]
+    heat = np.exp(-((column - x) ** 2 + (row - y) ** 2) / 8).astype(np.float32)[None]
+    change = Augmenter(names, TRACKING.augmentations, seed)
+    pixels, target = change(torch.from_numpy(heat * 3 - 1), torch.from_numpy(heat))
+    seen = pixels.numpy()
+    seen = (seen - np.median(seen)) / (seen.max() - np.median(seen))
+    encoded = TRACKING.encode(heat[0])
+    in_image, in_target = (TRACKING.decode(a.astype(np.float32), encoded).positions for a in (seen, target.numpy()))
+    assert in_image.shape == in_target.shape == (1, 2)
+    assert np.abs(in_image - in_target).max() < 0.01
+    corners = {(x, y), (48 - x, y), (x, 48 - y), (48 - x, 48 - y)}
+    corners |= {(b, a) for a, b in corners}
+    assert min(np.abs(in_target[0] - corner).max() for corner in corners) < 0.01
+
+
+# --- intensities ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", INTENSITIES)
+def test_intensities_leave_shape_and_type_and_clip_nothing(name: str) -> None:
+    original, change = 3 * image(3), augmenter(name)
+    lowest = []
+    for _ in range(30):
+        changed, _ = change(original, torch.zeros(1))
+        assert changed.shape == original.shape
+        assert changed.dtype == torch.float32
+        assert torch.isfinite(changed).all()
+        lowest.append(float(changed.min()))
+    assert np.mean(lowest) < -3  # images have mean 0: half of every image is negative
+
+
+def test_brightness_is_a_gain_and_an_offset() -> None:
+    original, change = image(), augmenter("brightness")
+    gains = []
+    for _ in range(200):
+        changed, _ = change(original, torch.zeros(1))
+        slope, offset = np.polyfit(original.numpy().ravel(), changed.numpy().ravel(), 1)
+        np.testing.assert_allclose(changed, slope * original.numpy() + offset, atol=1e-4)
+        gains.append(slope)
+    assert min(gains) > 0
+    assert np.std(np.log(gains)) == pytest.approx(0.2, rel=0.2)
+
+
+def test_colour_changes_each_channel_by_itself() -> None:
+    original = image(1).expand(3, 24, 24)
+    changed, _ = augmenter("colour")(original, torch.zeros(1))
+    assert not torch.allclose(changed[0], changed[1], atol=1e-3)
+    assert np.corrcoef(changed[0].ravel(), original[0].ravel())[0, 1] == pytest.approx(1, abs=1e-4)
+
+
+def test_noise_has_mean_0_and_at_most_the_spread_it_says() -> None:
+    original, change = image(side=64), augmenter("noise")
+    noise = [(change(original, torch.zeros(1))[0] - original).numpy() for _ in range(60)]
+    spreads = [float(n.std()) for n in noise]
+    assert max(spreads) < 0.3 * 1.05
+    assert max(spreads) > 0.15
+    assert abs(float(np.mean(noise))) < 0.01
+
+
+def test_blur_only_smooths() -> None:
+    original, change = image(), augmenter("blur")
+    stds = [float(change(original, torch.zeros(1))[0].std()) for _ in range(40)]
+    assert max(stds) == pytest.approx(float(original.std()))  # mostly nothing happens
+    assert min(stds) < 0.7 * float(original.std())
+    assert max(stds) <= float(original.std()) * 1.0001
+
+
+# --- seeds and names --------------------------------------------------------------------------------------------------
+
+
+def test_the_same_seed_gives_the_same_draws() -> None:
+    original = image(3)
+    first, same, other = augmenter(*ALL, seed=5), augmenter(*ALL, seed=5), augmenter(*ALL, seed=6)
+    drawn = [change(original, torch.zeros(1))[0] for change in (first, same, other)]
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+    assert not torch.equal(drawn[0], first(original, torch.zeros(1))[0])
+
+
+def test_without_names_nothing_changes() -> None:
+    moved, target = augmenter()(image(), TARGETS["classes"])
+    assert torch.equal(moved, image())
+    assert torch.equal(target, TARGETS["classes"])
+
+
+def test_the_original_is_left_alone() -> None:
+    original, target = image(3), TARGETS["classes"].clone()
+    before = original.clone()
+    change = augmenter(*(name for name in ALL if name != "rotate"))
+    for _ in range(5):
+        change(original, target)
+    assert torch.equal(original, before)
+    assert torch.equal(target, TARGETS["classes"])
+
+
+def test_what_would_make_the_truth_untrue_is_refused_with_what_is_allowed() -> None:
+    with pytest.raises(
+        BrightfieldError, match=r"Augmentation blur, noise would make .* untrue. Allowed: brightness, flip."
+    ):
+        Augmenter(["flip", "blur", "noise"], {"flip", "brightness"}, 0)

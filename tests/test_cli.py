@@ -1,0 +1,200 @@
+"""The command line: one clear message and an exit code for whatever a user can mend."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+
+import tiny
+from brightfield import cli, layout
+from brightfield.errors import BrightfieldError
+
+Call = Callable[..., tuple[int, str, str]]
+STAGES = ["simulate", "prepare", "train", "evaluate", "ensemble", "register"]
+
+
+def commands(group: typer.core.TyperGroup, before: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """All commands and groups of commands."""
+    found: list[tuple[str, ...]] = [before]
+    for name, command in group.commands.items():
+        if isinstance(command, typer.core.TyperGroup):
+            found += commands(command, (*before, name))
+        else:
+            found.append((*before, name))
+    return found
+
+
+APP = typer.main.get_command(cli.app)
+assert isinstance(APP, typer.core.TyperGroup)
+COMMANDS = commands(APP)
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """``call("train", "x")``: exit code, output and errors, as the console script gives them."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["brightfield", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.main()
+        said = capsys.readouterr()
+        code = stopped.value.code
+        return code if isinstance(code, int) else int(code is not None), said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...], call: Call) -> None:
+    code, out, err = call(*command, "--help")
+    assert (code, err) == (0, "")
+    assert "Usage: " in out
+    described = out.split("\n\n", 1)[1].strip()
+    assert len(described.splitlines()[0]) > 15
+
+
+def test_the_stages_of_the_pipeline_are_commands() -> None:
+    assert {(stage,) for stage in STAGES} <= set(COMMANDS)
+    assert {("import",), ("predict",), ("tune", "run"), ("tune", "adopt")} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("arguments", [("trian", "x"), ("train",), ("train", "a", "b"), ("train", "--colour", "x")])
+def test_a_command_that_is_not_understood_is_a_usage_error(arguments: tuple[str, ...], call: Call) -> None:
+    code, _, err = call(*arguments)
+    assert code == 2
+    assert err.startswith("Usage: ")
+    assert "\nError: " in err
+    assert "Traceback" not in err
+
+
+NEAR = {
+    "simulate": ("rcb", "There is no simulation 'rcb'. Did you mean 'rbc'? Known: bacteria, beads, denoise, rbc."),
+    "prepare": ("rcb", "There is no dataset 'rcb'. Did you mean 'rbc'?"),
+    "train": ("rbc-convnett", "There is no model 'rbc-convnett'. Did you mean 'rbc-convnet'?"),
+    "evaluate": ("rbc-convnett", "There is no model 'rbc-convnett'. Did you mean 'rbc-convnet'?"),
+    "ensemble": ("rbc-ensembl", "There is no ensemble 'rbc-ensembl'. Did you mean 'rbc-ensemble'?"),
+    "register": ("rcb", "There is no task 'rcb'. Did you mean 'rbc'?"),
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_an_unknown_name_is_one_message_with_the_names_there_are(stage: str, project: Path, call: Call) -> None:
+    name, message = NEAR[stage]
+    code, out, err = call(stage, name)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"error: {message}")
+    assert len(err.splitlines()) == 1
+    assert sorted(path.name for path in project.iterdir()) == ["params.yaml"]
+
+
+MISSING = {
+    "prepare": ("rbc", "There is no dataset in data/raw/rbc: index.csv is missing."),
+    "train": ("rbc-convnet", "There is no dataset in data/prepared/rbc: index.csv is missing."),
+    "evaluate": ("rbc-convnet", "There is no trained model in models/rbc/rbc-convnet: bundle.json is missing."),
+    "register": ("rbc", "reports/rbc-features/images.csv is missing"),
+}
+
+
+@pytest.mark.parametrize("stage", MISSING)
+def test_what_an_earlier_stage_did_not_make_is_named(stage: str, project: Path, call: Call) -> None:
+    name, message = MISSING[stage]
+    code, _, err = call(stage, name)
+    assert code == 1
+    assert err.startswith(f"error: {message}")
+    assert "dvc repro" in err
+    assert "Traceback" not in err
+    assert not list(project.rglob("*.partial"))
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_outside_of_a_project_the_folder_is_named(
+    stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = call(stage, "x")
+    assert code == 1
+    assert err == f"error: There is no params.yaml here ({tmp_path}). Run this from the project's top folder.\n"
+
+
+def test_a_mistake_in_params_is_told_with_its_path(project: Path, call: Call) -> None:
+    path = project / "params.yaml"
+    path.write_text(path.read_text().replace("  threads: 1", "  thread: 1"))
+    code, _, err = call("simulate", "rbc")
+    assert code == 1
+    assert err.splitlines() == [
+        "error: params.yaml is not valid:",
+        "  compute.thread: unknown key. Did you mean 'threads'? Allowed: device, precision, threads.",
+    ]
+
+
+def test_a_traceback_is_shown_only_when_asked_for(project: Path, call: Call) -> None:
+    del project
+    code, _, err = call("--debug", "simulate", "nothing")
+    assert code == 1
+    assert "Traceback (most recent call last)" in err
+    assert err.splitlines()[-1].startswith("error: There is no simulation 'nothing'.")
+    code, _, err = call("simulate", "nothing")
+    assert code == 1
+    assert "Traceback" not in err
+
+
+def test_what_is_not_the_users_to_mend_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    from brightfield.stages import simulate
+
+    def fail(name: str) -> None:
+        raise ZeroDivisionError(name)
+
+    monkeypatch.setattr(simulate, "run", fail)
+    monkeypatch.setattr(sys, "argv", ["brightfield", "simulate", "x"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_simulate_and_prepare_fill_their_folders(project: Path, call: Call) -> None:
+    for stage in ("simulate", "prepare"):
+        code, _, err = call(stage, "denoise")
+        assert code == 0, err
+    names = {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
+    raw, prepared = layout.raw("denoise").as_posix(), layout.prepared("denoise").as_posix()
+    assert names == {
+        "params.yaml",
+        *(f"{raw}/{name}" for name in ("images.h5", "index.csv", "about.json")),
+        *(f"{prepared}/{name}" for name in ("train.h5", "validation.h5", "test.h5", "index.csv", "audit.json")),
+    }
+
+
+def test_a_stage_that_fails_keeps_what_was_there(project: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    call("simulate", "denoise")
+    before = {path.name: path.read_bytes() for path in (project / "data/raw/denoise").iterdir()}
+
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("brightfield.data.store.write_images", full)
+    code, _, err = call("simulate", "denoise")
+    assert code == 1
+    assert err == "error: data/raw/denoise could not be written: No space left on device. Nothing was kept.\n"
+    assert {path.name: path.read_bytes() for path in (project / "data/raw/denoise").iterdir()} == before
+
+
+def test_the_console_script_starts_without_waiting_for_torch() -> None:
+    heavy = ["torch", "mlflow", "lightning", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
+    code = f"import sys, brightfield.cli; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    script = shutil.which("brightfield", path=str(Path(sys.executable).parent))
+    assert script is not None
+    done = subprocess.run([script, "train"], capture_output=True, text=True, check=False, cwd=tiny.REPOSITORY)
+    assert done.returncode == 2
+    assert "Missing argument 'NAME'" in done.stderr
+
+
+def test_the_error_is_one_that_code_can_catch() -> None:
+    assert issubclass(BrightfieldError, Exception)
+    assert not issubclass(BrightfieldError, ValueError)  # which would hide mistakes of our own
