@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brightfield import images
-from brightfield.images import opening
 from brightfield.errors import BrightfieldError
+from brightfield.images import opening
 
 
 @pytest.fixture

@@ -62,11 +62,17 @@ def train(name: NAME) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
-def evaluate(name: NAME) -> None:
+def evaluate(
+    name: NAME,
+    bootstrap: Annotated[int | None, typer.Option(min=100, help="Instead of evaluation.bootstrap.")] = None,
+    confidence: Annotated[float | None, typer.Option(min=0.5, max=1, help="Instead of evaluation.confidence.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")] = None,
+) -> None:
     """Score an entry of `models` into predictions/TASK/NAME and reports/NAME."""
     from brightfield.stages import evaluate as stage
 
-    stage.run(name)
+    chosen = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
+    stage.run(name, {key: value for key, value in chosen.items() if value is not None})
 
 
 @app.command(rich_help_panel=STAGES)

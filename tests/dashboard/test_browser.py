@@ -92,7 +92,13 @@ def go(page: Page, url: str) -> None:
     """Open a page and wait until it has come to rest."""
     page.goto(url)
     page.wait_for_selector("h1")
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-testid=stStatusWidget]')")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Wait until the script has run, and what it shows is there."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')")
 
 
 def no_problems(page: Page) -> None:
@@ -140,8 +146,9 @@ def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path)
     go(page, f"{address}/predict")
     page.get_by_role("radio", name="bacteria").click()
     expect(page.get_by_role("combobox", name="Model")).to_have_value("champion: bacteria-watershed, version 1")
+    settle(page)  # or the file goes to the box of the task before
     page.locator("input[type=file]").set_input_files(tmp_path / "cells.tif")
-    page.get_by_test_id("stImage").locator("img").wait_for()
+    page.get_by_test_id("stMain").locator("img").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="labels (TIFF)").click()
     assert set(np.unique(tifffile.imread(download.value.path()))) == {0, 1, 2}
