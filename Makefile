@@ -22,6 +22,7 @@ install: $(INSTALLED) ## create .venv and install the locked dependencies
 $(INSTALLED): pyproject.toml uv.lock
 	@"$(PYTHON)" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' || { echo "error: Python 3.11 or 3.12 is needed, found '$(PYTHON)'. Name one: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv
+	@test -x $(BIN)/uv || { $(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null; }
 	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@echo "installing the locked dependencies into .venv (about 7 GB; minutes on a slow line)"
 	@$(BIN)/uv sync --frozen --inexact --compile-bytecode --quiet

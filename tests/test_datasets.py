@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from brightfield.errors import BrightfieldError
 @pytest.fixture
 def repository(project: Path) -> Path:
     """A project folder under git and DVC."""
-    for command in (["git", "init", "--quiet"], ["dvc", "init", "--quiet"]):
+    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
         subprocess.run(command, cwd=project, check=True)
     return project
 

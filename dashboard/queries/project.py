@@ -21,13 +21,18 @@ CONFUSION = ("model", "truth", "answer", "count", "share")
 TEST = "test"
 
 
-@st.cache_data(ttl=TTL_S, show_spinner=False)
 def settings() -> params.Params:
-    """The whole of params.yaml.
+    """The whole of params.yaml, read again when the file has changed.
 
     Raises:
         BrightfieldError: it is missing or wrong; the message says where.
     """
+    path = params.PARAMS.absolute()
+    return _settings(str(path), path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)  # frozen, so that all sessions can share it
+def _settings(path: str, changed: int) -> params.Params:
     return params.load()
 
 

@@ -28,7 +28,7 @@ class Found:
     problem: str | None = None
 
 
-@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs")
+@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs", refresh_mode="background")  # seconds, with many runs
 def all_runs() -> Found:
     """The newest runs, as :func:`brightfield.runs.search` gives them."""
     return _ask(lambda: runs.search(limit=MOST_RUNS), list(runs.queries.FIRST_COLUMNS))

@@ -36,16 +36,18 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
 def overview(table: pd.DataFrame) -> pd.DataFrame:
     """The few columns that the list of runs shows."""
     objectives = {name: project.objective(entry.kind)[0] for name, entry in project.settings().tasks.items()}
-    metric = table["task"].map(objectives)
-    value = [table.at[i, c] if (c := f"metrics.test_{m}") in table else None for i, m in metric.items()]
+    value = pd.Series(float("nan"), index=table.index)
+    for task, metric in objectives.items():
+        if (column := f"metrics.test_{metric}") in table:
+            value = value.mask(table["task"] == task, table[column])
     return pd.DataFrame(
         {
             "name": table["name"],
             "task": table["task"],
             "role": table["role"],
             "status": table["status"].str.lower(),
-            "objective": [words(m) if isinstance(m, str) else None for m in metric],
-            "on test": pd.Series(value, dtype=float, index=table.index),
+            "objective": table["task"].map({task: words(metric) for task, metric in objectives.items()}),
+            "on test": value,
             "started": table["start_time"],
             "minutes": table["duration_s"] / 60,
             "commit": table["tags.mlflow.source.git.commit"].map(short),

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,12 +101,14 @@ def fill(folder: Path) -> None:
     """Write the project into a folder, which is the current one."""
     (folder / "params.yaml").write_text(PARAMS, encoding="utf-8")
     settings = params.load(folder / "params.yaml")
-    for name, entry in {**settings.models, **settings.ensembles}.items():
+    for name, model in settings.models.items():
         if name in OBJECTIVES:
-            _report(settings, name, entry.task)
-            _bundle(settings, name, entry)
-    for name in settings.ensembles:
+            _report(settings, name, model.task)
+            _bundle(settings, name, model)
+    for name, ensemble in settings.ensembles.items():
         if name in OBJECTIVES:
+            _report(settings, name, ensemble.task)
+            _bundle(settings, name, ensemble)
             _ensemble(settings, name)
     _track(settings)
 
@@ -130,16 +130,16 @@ def _report(settings: params.Params, name: str, task: str) -> None:
         images.write_png(folder / "figures" / f"image{i}.png", rng.integers(0, 255, (600, 500, 3), dtype=np.uint8))
 
 
-def _bundle(settings: params.Params, name: str, entry: Any) -> None:
+def _bundle(settings: params.Params, name: str, entry: params.Model | params.Ensemble) -> None:
     """Real ones for the baselines that need no fit, as far as the dashboard looks into them for the others."""
-    ensemble = isinstance(entry, params.Ensemble)
-    folder = layout.ensemble(entry.task, name) if ensemble else layout.model(entry.task, name)
+    place = layout.model if isinstance(entry, params.Model) else layout.ensemble
+    folder = place(entry.task, name)
     folder.mkdir(parents=True)
     provenance = {
         "lineage": {"commit": COMMIT, "dirty": True},
         "dataset": {"name": entry.dataset, "path": "data", "hash": DATA_HASH, "split": "train"},
     }
-    if not ensemble and entry.network.architecture in ("watershed", "correlation"):
+    if isinstance(entry, params.Model) and entry.network.architecture in ("watershed", "correlation"):
         task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
         bundle.write(folder, name, entry.task, task.settings, entry, task.network(entry), provenance)
         return
@@ -206,7 +206,7 @@ def _track(settings: params.Params) -> None:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the made-up project."""
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patched:

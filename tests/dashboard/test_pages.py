@@ -168,7 +168,7 @@ def test_runs_are_filtered() -> None:
 
 def tick(app: AppTest, *rows: int) -> AppTest:
     """Select rows of the list of runs, as the browser reports it."""
-    app.session_state[app.dataframe[0].key] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
+    app.session_state[str(app.dataframe[0].key)] = {"selection": {"rows": list(rows), "columns": [], "cells": []}}
     app.run()
     assert not app.exception, app.exception[0].message
     return app
@@ -181,15 +181,15 @@ def test_metrics_and_parameters_of_runs_are_compared() -> None:
     tick(app, 0, 1)
     metrics, parameters = app.dataframe[1].value, app.dataframe[2].value
     assert list(metrics.columns) == ["beads-unet-wide", "beads-unet"]
-    assert metrics.loc["test capped error (px)"].tolist() == [0.22, 0.24]
-    assert metrics.loc["train loss"].tolist() == pytest.approx([0.2, 0.2])
+    assert list(metrics.loc["test capped error (px)"]) == [0.22, 0.24]
+    assert list(metrics.loc["train loss"]) == pytest.approx([0.2, 0.2])
     assert not [name for name in metrics.index if name.endswith(("low", "high"))]
     assert parameters.index.tolist() == [
         "model.network.filters",
         "model.seed",
         "model.training.learning_rate",
     ]
-    assert parameters.loc["model.network.filters"].tolist() == ["14", "10"]
+    assert list(parameters.loc["model.network.filters"]) == ["14", "10"]
     styles = app.dataframe[1].proto.arrow_data.styler.styles
     row = metrics.index.get_loc("test capped error (px)")
     bold = [block for block in styles.split("}") if "font-weight: 700" in block]
@@ -281,7 +281,7 @@ def test_predict(tmp_path: Path) -> None:
     assert len(tables[0]) == 2  # regions
     assert tables[1]["cells"].tolist() == [2]
     assert "**cells** · 100 x 80 px · uint16" in text(app)
-    labels = [button.label for button in app.get("download_button")]
+    labels = [button.label for button in app.download_button]
     assert labels == [
         "regions.csv",
         "images.csv",

@@ -25,6 +25,7 @@ INITIALISE_S = 300.0  # how long to wait for another process that is creating th
 _FILE_SCHEMES = ("", "file")
 _SETTINGS = {  # of MLflow, unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing about unpublished experiments leaves the laboratory
+    "MLFLOW_LOGGING_LEVEL": "WARNING",  # what it does to its own database is no news to a user
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # a bar for every two files drowns our own
 }
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from figures import matrices
+from wording import DASH
 
 CLASSES = ["bad", "good"]
 TABLE = pd.DataFrame(
@@ -53,7 +54,7 @@ def test_recalls() -> None:
 def test_a_class_that_never_occurs_has_no_recall() -> None:
     table = TABLE.assign(share=TABLE["share"].where(TABLE["truth"] == "good"))
     (bars,) = matrices.recalls(table, ["net"], CLASSES, {}).data
-    assert bars.text[0] == matrices.DASH
+    assert bars.text[0] == DASH
     assert bars.text[1] == "95.0 %"
 
 

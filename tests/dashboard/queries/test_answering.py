@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -62,7 +61,7 @@ def test_an_answer(model: Predictor) -> None:
     answers = answering.answer(model, [Upload("my cells.tif", tiff(cells()))], heard.append)
     assert answers.problems == []
     assert heard == ["my_cells"]
-    about: dict[str, Any] = answers.about.to_dict("records")[0]
+    about = answers.about.to_dict("records")[0]
     assert (about["image"], about["size_px"], about["type"]) == ("my_cells", "100 x 80", "uint16")
     assert about["range"] == f"5000 to {cells().max()}"
     assert answers.tables["images.csv"]["cells"].tolist() == [2]
