@@ -22,7 +22,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown(f"### {parts.plain(task)} :gray-badge[{entry.kind}]")
         if table.empty and champion.empty:
-            parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
+            st.markdown("Nothing has been trained and evaluated yet: `make repro` does it.")
             return
         who(champion)
         numbers(champion, table, metric)
@@ -81,13 +81,14 @@ def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
     st.caption(f"test data `{short(data)}` · commit `{short(made.get('commit'))}`{dirty}")
 
 
-def examples(colours: dict[str, str]) -> None:
-    """Test images with the answer of one model drawn in."""
+def examples(colours: dict[str, str], champions: list[str]) -> None:
+    """Test images with the answer of one model drawn in, at first a champion's."""
     names = [name for name in colours if project.examples(name)]
     if not names:
         return
     st.subheader("What the answers look like", anchor=False)
-    name = st.selectbox("Model", names, key="example", width=320)
+    first = next((names.index(model) for model in champions if model in names), 0)
+    name = st.selectbox("Model", names, index=first, key="example", width=320)
     pictures = project.examples(name)
     columns = st.columns(min(A_ROW, len(pictures)))
     for i, path in enumerate(pictures):
@@ -104,9 +105,12 @@ known = project.models()
 found = tracking.champions()
 parts.away(found.problem)
 palette = style.colours(known)
+if found.table.empty and project.scores().empty:
+    parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
+    st.stop()
 tasks = list(project.settings().tasks)
 for pair in (tasks[i : i + 2] for i in range(0, len(tasks), 2)):
     for column, task_name in zip(st.columns(2), pair, strict=False):
         with column:
             card(task_name, found.table, palette)
-examples(palette)
+examples(palette, list(found.table["model"]))

@@ -149,6 +149,7 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert "Nothing has been trained" in written
 
     assert len(app.get("image")) == 3
+    assert app.selectbox(key="example").value == "beads-unet-wide"  # a champion
     assert "denoise-unet" not in app.selectbox(key="example").options
 
 
