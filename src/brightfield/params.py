@@ -80,6 +80,7 @@ class SegmentationSettings(TaskSettings):
     classes: Annotated[list[str], Field(min_length=3, max_length=3)] = ["background", "body", "contour"]
     contour_px: Annotated[float, Field(gt=0)] = 2.0  # pixels of a cell within this of anything else are contour
     min_area_px: Annotated[int, Field(ge=1)] = 30  # smaller regions are not cells
+    seed_probability: Fraction = 0.65  # of being body: where it is lower, cells that touch come apart
 
 
 class RestorationSettings(TaskSettings):

@@ -196,3 +196,25 @@ def test_the_table_counts_cells_and_cover() -> None:
     table = Segmentation(params.SegmentationSettings()).combine({"a": answer, "b": empty})
     assert table["cells"].tolist() == [4, 0]
     assert table["cover"].tolist() == pytest.approx([(labels > 0).mean(), 0.0])
+
+
+def test_cells_joined_by_doubtful_pixels_come_apart() -> None:
+    probabilities = np.zeros((3, 12, 30), np.float32)
+    probabilities[0] = 1
+    for columns, body in ((slice(2, 13), 0.9), (slice(13, 16), 0.55), (slice(16, 28), 0.9)):
+        probabilities[:, 2:10, columns] = np.array([0, body, 1 - body], np.float32)[:, None, None]
+    classes = probabilities.argmax(axis=0).astype(np.uint8)
+    assert instances_of(probabilities, classes, 1).max() == 1
+    found = instances_of(probabilities, classes, 1, seed_probability=0.65)
+    assert found.max() == 2
+    assert len(np.unique(found[2:10, 2:12])) == len(np.unique(found[2:10, 18:28])) == 1
+    assert ((found > 0) == (classes > 0)).all()  # the doubtful pixels belong to one of them
+
+
+def test_a_cell_that_is_nowhere_sure_is_kept() -> None:
+    probabilities = np.zeros((3, 12, 12), np.float32)
+    probabilities[0] = 1
+    probabilities[:, 2:10, 2:10] = np.array([0.2, 0.5, 0.3], np.float32)[:, None, None]
+    classes = np.zeros((12, 12), np.uint8)
+    classes[2:10, 2:10] = 1
+    assert (instances_of(probabilities, classes, 1, seed_probability=0.65) > 0).sum() == 64

@@ -23,6 +23,7 @@ from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
 
 BODY, CONTOUR = 1, 2
 FOREGROUND = 0.5  # probability of not being background
+MIN_SEED_PX = 8  # smaller specks of certainty are noise
 
 
 class Segmentation(Task[params.SegmentationSettings, ClassMap]):
@@ -78,7 +79,9 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         """The likeliest class of each pixel, and the cells: bodies grown over their contours by a watershed."""
         del encoded
         classes = activated.argmax(axis=0).astype(np.uint8)
-        return ClassMap(classes, instances_of(activated, classes, self.settings.min_area_px))
+        return ClassMap(
+            classes, instances_of(activated, classes, self.settings.min_area_px, self.settings.seed_probability)
+        )
 
     def combine(self, results: Mapping[str, ClassMap]) -> pd.DataFrame:
         """Columns image, cells and the share of the image that they cover."""
@@ -116,16 +119,35 @@ def classes_of(instances: npt.NDArray[np.int32], contour_px: float) -> npt.NDArr
 
 
 def instances_of(
-    probabilities: npt.NDArray[np.float32], classes: npt.NDArray[np.uint8], min_area_px: int
+    probabilities: npt.NDArray[np.float32],
+    classes: npt.NDArray[np.uint8],
+    min_area_px: int,
+    seed_probability: float = 0.0,
 ) -> npt.NDArray[np.int32]:
-    """Cells (H, W) int32 from class probabilities (3, H, W): connected bodies are seeds, contours belong to the nearest."""
+    """Cells (H, W) int32 from class probabilities (3, H, W): seeds grown over their contours by a watershed.
+
+    Seeds are connected bodies, but only where the network is sure (``seed_probability``): two cells whose bodies touch through a
+    few doubtful pixels come apart there. A body that is nowhere sure is a seed as a whole.
+    """
     from skimage.segmentation import relabel_sequential, watershed
 
-    seeds, count = ndimage.label(classes == BODY)
+    bodies, count = ndimage.label(classes == BODY)
     if count == 0:
         return np.zeros(classes.shape, np.int32)
-    foreground = (1 - probabilities[0] > FOREGROUND) | (seeds > 0)
+    seeds, _ = ndimage.label(_sure(bodies, count, probabilities[BODY] > seed_probability))
+    foreground = (1 - probabilities[0] > FOREGROUND) | (bodies > 0)
     cells = watershed(-probabilities[BODY], seeds, mask=foreground)
     area = np.bincount(cells.ravel())
     cells[(area < min_area_px)[cells]] = 0
     return np.asarray(relabel_sequential(cells)[0], dtype=np.int32)
+
+
+def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The likely parts of bodies, specks left out, and the whole of bodies without such a part."""
+    parts, _ = ndimage.label((bodies > 0) & likely)
+    size = np.bincount(parts.ravel())
+    size[0] = 0
+    core = size[parts] >= MIN_SEED_PX
+    has_core = np.zeros(count + 1, bool)
+    has_core[bodies[core]] = True
+    return np.asarray(core | ((bodies > 0) & ~has_core[bodies]))
