@@ -12,7 +12,7 @@ TRIALS ?= 20
 MLFLOW_PORT ?= 5000
 DASHBOARD_PORT ?= 8501
 
-.PHONY: help install repro test test-all tune dashboard mlflow champions lint format clean-mlflow
+.PHONY: help install repro test test-slow test-all tune dashboard mlflow champions lint format clean-mlflow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combin
 
 test: $(INSTALLED) ## run the fast tests
 	@python -m pytest -m "not slow"
+
+test-slow: $(INSTALLED) ## run the slow tests alone: a tiny pipeline, servers, the dashboard in a browser
+	@python -m pytest -m slow --durations=15
 
 test-all: $(INSTALLED) ## run every test, those in a browser and of the whole pipeline too
 	@python -m pytest
