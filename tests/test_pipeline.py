@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 import time
@@ -121,8 +120,8 @@ def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp
         run(folder, "dvc", "repro")
         return time.perf_counter() - start
 
-    pairs = [(seconds(project), seconds(tmp_path)) for _ in range(3)]
-    ratio = statistics.median(ours / theirs for ours, theirs in pairs)
+    pairs = [(seconds(project), seconds(tmp_path)) for _ in range(4)]
+    ratio = min(ours for ours, _ in pairs) / min(theirs for _, theirs in pairs)  # the least disturbed of each
     print(f"up-to-date repro: {ratio:.2f} times that of {len(trivial)} trivial stages ({pairs})")
     assert ratio <= 2.0  # the aim is 1.5; DVC parses the whole of params.yaml once for every stage that names it
 
