@@ -69,6 +69,38 @@ def test_what_a_killed_process_left_is_not_taken_over(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"convnet/new.txt": "new"}
 
 
+def test_an_older_folder_comes_back_if_the_new_one_cannot_take_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "convnet"
+    folder.mkdir()
+    (folder / "old.txt").write_text("old")
+    rename = Path.rename
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise OSError(errno.EIO, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(BrightfieldError, match="Input/output error"), whole_folder(folder) as partial:
+        (partial / "new.txt").write_text("new")
+    assert contents(tmp_path) == {"convnet/old.txt": "old"}
+
+
+def test_an_older_folder_comes_back_after_a_process_was_killed_in_between(tmp_path: Path) -> None:
+    (tmp_path / ".convnet.older").mkdir()
+    (tmp_path / ".convnet.older" / "old.txt").write_text("old")
+    with pytest.raises(ValueError, match="no"):
+        fill(tmp_path / "convnet", ValueError("no"))
+    assert contents(tmp_path) == {"convnet/old.txt": "old"}
+
+
+def test_a_file_that_is_missing_is_not_called_unwritable(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        fill(tmp_path / "convnet", FileNotFoundError(errno.ENOENT, "No such file"))
+
+
 def test_json_is_for_any_reader(tmp_path: Path) -> None:
     path = tmp_path / "metrics.json"
     write_json(path, {"auc": float("nan"), "rows": [{"gain_low": float("nan"), "name": "naïve"}], "n": (1, 2.5)})

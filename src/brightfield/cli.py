@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 STAGES, DATA, ANSWERS, REGISTRY = "Stages of the pipeline", "Your own data", "Answers", "Registry"
 NAME = Annotated[str, typer.Argument(metavar="NAME", help="An entry of params.yaml.")]
+BOOTSTRAP = Annotated[int | None, typer.Option(help="Instead of evaluation.bootstrap.")]
+CONFIDENCE = Annotated[float | None, typer.Option(help="Instead of evaluation.confidence.")]
+SEED = Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")]
 
 
 tune_app = typer.Typer(help="Tune a model's numbers with Optuna.", no_args_is_help=True, rich_markup_mode=None)
@@ -62,33 +65,33 @@ def train(name: NAME) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
-def evaluate(
-    name: NAME,
-    bootstrap: Annotated[int | None, typer.Option(min=100, help="Instead of evaluation.bootstrap.")] = None,
-    confidence: Annotated[float | None, typer.Option(min=0.5, max=1, help="Instead of evaluation.confidence.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")] = None,
-) -> None:
+def evaluate(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = None, seed: SEED = None) -> None:
     """Score an entry of `models` into predictions/TASK/NAME and reports/NAME."""
     from brightfield.stages import evaluate as stage
 
-    chosen = {"bootstrap": bootstrap, "confidence": confidence, "seed": seed}
-    stage.run(name, {key: value for key, value in chosen.items() if value is not None})
+    stage.run(name, _given(bootstrap=bootstrap, confidence=confidence, seed=seed))
 
 
 @app.command(rich_help_panel=STAGES)
-def ensemble(name: NAME) -> None:
+def ensemble(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = None, seed: SEED = None) -> None:
     """Build an entry of `ensembles` into ensembles/TASK/NAME and reports/NAME."""
     from brightfield.stages import ensemble as stage
 
-    stage.run(name)
+    stage.run(name, _given(bootstrap=bootstrap, confidence=confidence, seed=seed))
 
 
 @app.command(rich_help_panel=STAGES)
-def register(name: NAME) -> None:
+def register(
+    name: NAME,
+    bootstrap: BOOTSTRAP = None,
+    confidence: CONFIDENCE = None,
+    seed: SEED = None,
+    promote: Annotated[str | None, typer.Option(help="Instead of evaluation.promote.")] = None,
+) -> None:
     """Publish the models of an entry of `tasks`, and move its alias `champion` to what is better."""
     from brightfield.stages import register as stage
 
-    stage.run(name)
+    stage.run(name, _given(bootstrap=bootstrap, confidence=confidence, seed=seed, promote=promote))
 
 
 @app.command("import", rich_help_panel=DATA)
@@ -205,6 +208,11 @@ def sync() -> None:
     for task in params.load().tasks:
         stage.run(task)
     print(table.as_text())
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    """The options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import shutil
@@ -12,6 +13,10 @@ from typing import Any
 
 from brightfield.errors import BrightfieldError
 
+# What a disk answers when it takes no more, or takes nothing. Any other OSError is not about writing here.
+UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
+UNWRITABLE |= {errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
+
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
@@ -20,19 +25,36 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     Raises:
         BrightfieldError: when the disk is full or not writable; nothing is left behind then, and an older folder stays.
     """
-    partial = folder.with_name(f".{folder.name}.partial")
+    partial, aside = (folder.with_name(f".{folder.name}.{what}") for what in ("partial", "older"))
     try:
         shutil.rmtree(partial, ignore_errors=True)
+        if aside.exists() and not folder.exists():  # a process was killed between the two renames
+            aside.rename(folder)
         partial.mkdir(parents=True)
         yield partial
-        shutil.rmtree(folder, ignore_errors=True)
-        partial.rename(folder)
+        _replace(folder, partial, aside)
     except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
         raise BrightfieldError(
             f"{folder} could not be written: {error.strerror or error}. Nothing was kept."
         ) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _replace(folder: Path, new: Path, aside: Path) -> None:
+    """Put ``new`` in the place of ``folder``, which stands ``aside`` until that has worked."""
+    shutil.rmtree(aside, ignore_errors=True)
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        new.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

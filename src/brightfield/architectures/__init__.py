@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 
@@ -26,61 +25,21 @@ class Shape:
     size_px: int | None = None
 
 
+# Where each architecture is built. A module is imported when it is asked for: segmentation-models-pytorch alone takes seconds.
+BUILDERS = {
+    "convnet": "convnet:ConvNet",
+    "unet": "unet:UNet",
+    "smp": "smp:build",
+    "features": "features:FeaturesLogistic",
+    "correlation": "correlation:TemplateCorrelation",
+    "watershed": "watershed:ThresholdWatershed",
+    "nonlocal_means": "nonlocal_means:NonLocalMeans",
+}
+
+
 def build(network: params.Network, shape: Shape) -> nn.Module:
     """The module of a ``network`` section, freshly initialised from torch's global random state."""
-    module: nn.Module = BUILDERS[network.architecture](network, shape)
-    return module
-
-
-# Each architecture is imported when it is asked for: segmentation-models-pytorch alone takes seconds to import.
-def _convnet(network: params.ConvNet, shape: Shape) -> nn.Module:
-    from brightfield.architectures.convnet import ConvNet
-
-    return ConvNet(network, shape)
-
-
-def _unet(network: params.UNet, shape: Shape) -> nn.Module:
-    from brightfield.architectures.unet import UNet
-
-    return UNet(network, shape)
-
-
-def _smp(network: params.Smp, shape: Shape) -> nn.Module:
-    from brightfield.architectures.smp import build
-
-    return build(network, shape)
-
-
-def _features(network: params.Features, shape: Shape) -> nn.Module:
-    from brightfield.architectures.features import FeaturesLogistic
-
-    return FeaturesLogistic(network, shape)
-
-
-def _correlation(network: params.Correlation, shape: Shape) -> nn.Module:
-    from brightfield.architectures.correlation import TemplateCorrelation
-
-    return TemplateCorrelation(network, shape)
-
-
-def _watershed(network: params.Watershed, shape: Shape) -> nn.Module:
-    from brightfield.architectures.watershed import ThresholdWatershed
-
-    return ThresholdWatershed(network, shape)
-
-
-def _nonlocal_means(network: params.NonLocalMeans, shape: Shape) -> nn.Module:
-    from brightfield.architectures.nonlocal_means import NonLocalMeans
-
-    return NonLocalMeans(network, shape)
-
-
-BUILDERS: dict[str, Callable[[Any, Shape], nn.Module]] = {
-    "convnet": _convnet,
-    "unet": _unet,
-    "smp": _smp,
-    "features": _features,
-    "correlation": _correlation,
-    "watershed": _watershed,
-    "nonlocal_means": _nonlocal_means,
-}
+    module, name = BUILDERS[network.architecture].split(":")
+    builder = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    built: nn.Module = builder(network, shape)
+    return built

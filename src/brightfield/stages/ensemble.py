@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from brightfield import bundle, ensembles, evaluation, layout, lineage, params, runs, tasks
 from brightfield.ensembles import Outputs
 from brightfield.errors import BrightfieldError
@@ -10,9 +13,9 @@ from brightfield.files import whole_folder, write_json
 from brightfield.runs.syncing import write_reference
 
 
-def run(name: str) -> None:
-    """Build one entry of ``ensembles``."""
-    settings = params.load()
+def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
+    """Build one entry of ``ensembles``; ``chosen`` replaces values of the section ``evaluation``."""
+    settings = params.with_evaluation(params.load(), chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
     data = layout.prepared(entry.dataset)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from brightfield import evaluation, layout, lineage, params, progress, runs
 from brightfield.evaluation import Split
@@ -10,10 +11,9 @@ from brightfield.files import whole_folder
 from brightfield.predictor import Predictor
 
 
-def run(name: str, chosen: Mapping[str, float] | None = None) -> None:
+def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``."""
-    settings = params.load()
-    how = settings.evaluation.model_copy(update=dict(chosen or {}))
+    settings = params.with_evaluation(params.load(), chosen)
     model = params.entry(settings.models, name, "model")
     folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
     predictor = Predictor.load(folder, settings.compute)
@@ -30,7 +30,7 @@ def run(name: str, chosen: Mapping[str, float] | None = None) -> None:
             scores[split_name] = evaluation.score(task, split, activated)
             test = split if split_name == evaluation.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = evaluation.summary(task, tables, how, lineage.data_hash(data))
+        metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
         evaluation.write_report(report, task, test, scores, metrics)
     role: runs.Role = "baseline" if model.is_baseline else "member"

@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from brightfield import bundle, layout, params, promotion, registry, runs
 from brightfield.files import write_json
+from brightfield.promotion import Candidate
+from brightfield.registry import Version
 
 
-def run(name: str) -> None:
-    """Publish the candidates of one task and settle who is champion."""
-    settings = params.load()
+def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
+    """Publish the candidates of one task and settle who is champion; ``chosen`` replaces values of ``evaluation``."""
+    settings = params.with_evaluation(params.load(), chosen)
     params.entry(settings.tasks, name, "task")
     found = promotion.candidates(settings, name)
-    published = {}
-    for candidate in found:
-        mlflow_run = runs.reconcile(candidate.folder, name, candidate.name, role=candidate.role)
-        runs.log_evaluation(mlflow_run, layout.report(candidate.name))
-        data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
-        published[candidate.name] = registry.publish(
-            name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
-        )
+    published = {candidate.name: publish(name, candidate) for candidate in found}
     best, challenger = found[0], published[found[0].name]
-    champion = registry.champion(name)
-    reason: dict[str, Any] = {"candidate": best.name, "validation": best.validation, "version": challenger.number}
-    if champion is None:
-        moved, reason["why"] = True, "there was no champion"
-    elif champion.bundle_hash == challenger.bundle_hash:
-        moved, reason["why"] = False, "it is the champion already"
-    else:
-        difference = promotion.challenge(settings, name, best, champion)
-        moved = promotion.deserves(settings, name, difference)
-        reason["why"] = f"compared with version {champion.number} ({champion.model}) on the same test images"
-        reason["difference"] = difference.as_dict()
-    if moved:
-        champion = registry.promote(name, challenger, reason)
+    moved, reason = settle(settings, name, best, challenger)
+    champion = registry.promote(name, challenger, reason) if moved else registry.champion(name)
     assert champion is not None
-    print(
-        f"{name}: champion is {champion.model} (version {champion.number}){' now' if moved else ' still'}: {reason['why']}"
-    )
+    is_champion = f"champion is {champion.model} (version {champion.number})"
+    print(f"{name}: {is_champion}{' now' if moved else ' still'}: {reason['why']}")
     layout.registration(name).parent.mkdir(exist_ok=True)
     write_json(
         layout.registration(name),
@@ -49,3 +33,29 @@ def run(name: str) -> None:
             "candidates": {c.name: {"validation": c.validation, "version": published[c.name].number} for c in found},
         },
     )
+
+
+def publish(task_name: str, candidate: Candidate) -> Version:
+    """A candidate's version in the registry, with its run and its scores; what is there already is left as it is."""
+    mlflow_run = runs.reconcile(candidate.folder, task_name, candidate.name, role=candidate.role)
+    runs.log_evaluation(mlflow_run, layout.report(candidate.name))
+    data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
+    return registry.publish(
+        task_name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
+    )
+
+
+def settle(
+    settings: params.Params, task_name: str, best: Candidate, challenger: Version
+) -> tuple[bool, dict[str, Any]]:
+    """Whether the best candidate becomes champion, and the reason as the registry keeps it."""
+    reason: dict[str, Any] = {"candidate": best.name, "validation": best.validation, "version": challenger.number}
+    champion = registry.champion(task_name)
+    if champion is None:
+        return True, {**reason, "why": "there was no champion"}
+    if champion.bundle_hash == challenger.bundle_hash:
+        return False, {**reason, "why": "it is the champion already"}
+    difference = promotion.challenge(settings, task_name, best, champion)
+    reason["why"] = f"compared with version {champion.number} ({champion.model}) on the same test images"
+    reason["difference"] = difference.as_dict()
+    return promotion.deserves(settings, task_name, difference), reason

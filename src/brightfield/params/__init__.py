@@ -1,0 +1,75 @@
+"""``params.yaml``, validated once: frozen models, unknown keys refused with their dotted path and the names that are allowed.
+
+Every number a user may turn stands in ``params.yaml``; the defaults here are what a key means when it is left out.
+"""
+
+from brightfield.params.base import Kind
+from brightfield.params.models import Dataset, Ensemble, Model, Training
+from brightfield.params.networks import ConvNet, Correlation, Features, Network, NonLocalMeans, Smp, UNet, Watershed
+from brightfield.params.reading import (
+    PARAMS,
+    entry,
+    load,
+    parse,
+    parse_model,
+    parse_settings,
+    read_yaml,
+    with_evaluation,
+)
+from brightfield.params.simulations import (
+    BacteriaSimulation,
+    BeadsSimulation,
+    DenoiseSimulation,
+    RbcSimulation,
+    Simulation,
+)
+from brightfield.params.spaces import Search, Space
+from brightfield.params.tasks import (
+    SETTINGS,
+    ClassificationSettings,
+    RestorationSettings,
+    SegmentationSettings,
+    TaskSettings,
+    TrackingSettings,
+)
+from brightfield.params.whole import Compute, Evaluation, Params
+
+__all__ = [
+    "PARAMS",
+    "SETTINGS",
+    "BacteriaSimulation",
+    "BeadsSimulation",
+    "ClassificationSettings",
+    "Compute",
+    "ConvNet",
+    "Correlation",
+    "Dataset",
+    "DenoiseSimulation",
+    "Ensemble",
+    "Evaluation",
+    "Features",
+    "Kind",
+    "Model",
+    "Network",
+    "NonLocalMeans",
+    "Params",
+    "RbcSimulation",
+    "RestorationSettings",
+    "Search",
+    "SegmentationSettings",
+    "Simulation",
+    "Smp",
+    "Space",
+    "TaskSettings",
+    "TrackingSettings",
+    "Training",
+    "UNet",
+    "Watershed",
+    "entry",
+    "load",
+    "parse",
+    "parse_model",
+    "parse_settings",
+    "read_yaml",
+    "with_evaluation",
+]

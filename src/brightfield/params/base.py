@@ -1,0 +1,26 @@
+"""What all sections of ``params.yaml`` share."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Kind = Literal["classification", "tracking", "segmentation", "restoration"]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A mapping of ``params.yaml``: frozen, nothing unknown, no text taken for a number."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+def unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
+    """The message for a name that is not there; ``what`` is e.g. ``model``."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    return f"There is no {what} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."

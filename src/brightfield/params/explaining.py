@@ -1,0 +1,73 @@
+"""What pydantic found wrong, in the words of ``params.yaml``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from brightfield.params.base import Section
+from brightfield.params.whole import Params
+
+
+def explain(problem: dict[str, Any], content: Mapping[str, Any]) -> list[str]:
+    """One problem that pydantic found in ``content``, as lines of 'dotted.path: what came, what was expected'."""
+    path = _dotted(problem["loc"], content)
+    kind, came = problem["type"], problem["input"]
+    if kind == "extra_forbidden":
+        allowed = _allowed(problem["loc"])
+        near = difflib.get_close_matches(path.rsplit(".", 1)[-1], allowed, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        return [f"{path}: unknown key.{hint} Allowed: {', '.join(allowed)}."]
+    if kind == "missing":
+        return [f"{path}: missing"]
+    if kind == "union_tag_invalid":
+        tag = problem["ctx"]["discriminator"].strip("'")
+        return [f"{path}.{tag}: expected one of {problem['ctx']['expected_tags']}, got {problem['ctx']['tag']!r}"]
+    message = problem["msg"].removeprefix("Value error, ")
+    if kind == "value_error":
+        return [f"{path}: {line}" if path else line for line in message.splitlines()]
+    return [f"{path}: {message[0].lower()}{message[1:]}, got {came!r}"]
+
+
+def _dotted(loc: tuple[int | str, ...], content: Any) -> str:
+    """The path as the user wrote it: pydantic adds the tags of unions to a location."""
+    keys: list[str] = []
+    here = content
+    for i, key in enumerate(loc):
+        is_entry = isinstance(here, Mapping) and key in here
+        is_item = isinstance(here, list) and isinstance(key, int) and key < len(here)
+        if is_entry or is_item:
+            here = here[key]
+        elif i < len(loc) - 1 or not isinstance(here, Mapping):
+            continue  # a tag
+        keys.append(str(key))
+    return ".".join(keys)
+
+
+def _allowed(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the section that refused one: found by following the models along the location."""
+    model: Any = Params
+    for key in loc[:-1]:
+        model = _inside(model, key)
+    return sorted(model.model_fields)
+
+
+def _inside(annotation: Any, key: int | str) -> Any:
+    """What an annotation holds under a key of a location: a field, an entry of a mapping, or the tagged one of a union."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        found = annotation.model_fields[str(key)].annotation
+    elif get_origin(annotation) is dict:
+        found = get_args(annotation)[1]
+    else:  # a union of sections, told apart by a literal
+        found = next(section for section in get_args(annotation) if key in _tags(section))
+    if get_origin(found) is Annotated:
+        found = get_args(found)[0]
+    if type(None) in get_args(found):  # an optional section is that section
+        found = get_args(found)[0]
+    return found
+
+
+def _tags(section: type[Section]) -> list[str]:
+    literals = [field.annotation for field in section.model_fields.values() if get_origin(field.annotation) is Literal]
+    return [value for literal in literals for value in get_args(literal)]

@@ -1,0 +1,79 @@
+"""Sections ``datasets``, ``models`` and ``ensembles``: what is trained on what, and who answers together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from brightfield.params.base import Kind, Name, Section
+from brightfield.params.networks import ConvNet, Network, Smp, UNet
+
+
+class Dataset(Section):
+    """A raw dataset, and how it is split: whole groups, never single images."""
+
+    task: Name
+    kind: Kind
+    seed: int = 0
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the groups
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+
+    @model_validator(mode="after")
+    def _leaves_training_data(self) -> Self:
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation + test must leave something to train on, got {self.validation} + {self.test}")
+        return self
+
+
+Augmentation = Literal["flip", "rotate", "brightness", "noise", "blur", "colour"]
+
+
+class Training(Section):
+    """How a network is fitted. Baselines have none: they are fitted in closed form."""
+
+    epochs: Annotated[int, Field(ge=1)]
+    steps_per_epoch: Annotated[int, Field(ge=1)] | None = None  # none: one pass over the training images
+    batch_size: Annotated[int, Field(ge=1)] = 32
+    patch_px: Annotated[int, Field(ge=16)] | None = None  # none: whole images; else random square patches of this side
+    optimizer: Literal["adamw", "rmsprop"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
+    schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    augment: list[Augmentation] = []
+    balance_classes: bool = True  # weigh classes by the inverse of their share
+
+
+class Model(Section):
+    """One network or baseline, trained on one dataset."""
+
+    task: Name
+    kind: Kind
+    dataset: Name
+    seed: int = 0
+    network: Network
+    training: Training | None = None
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is a classical method, fitted without gradients."""
+        return self.training is None
+
+    @model_validator(mode="after")
+    def _trained_or_classical(self) -> Self:
+        trainable = isinstance(self.network, ConvNet | UNet | Smp)
+        if trainable != (self.training is not None):
+            verb = "needs" if trainable else "takes no"
+            raise ValueError(f"architecture {self.network.architecture!r} {verb} section 'training'")
+        return self
+
+
+class Ensemble(Section):
+    """Several models that answer together."""
+
+    task: Name
+    kind: Kind
+    dataset: Name  # members are models trained on this dataset; baselines are left out
+    members: Literal["all"] | list[Name] = "all"
+    method: Literal["greedy", "soft_vote", "best_on_validation"] = "best_on_validation"
+    max_members: Annotated[int, Field(ge=1)] = 20  # greedy: picks, with replacement

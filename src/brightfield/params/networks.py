@@ -1,0 +1,74 @@
+"""What stands under ``network``: architectures, and classical baselines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from brightfield.params.base import Section
+
+
+class ConvNet(Section):
+    """A plain convolutional network with a dense head; with the defaults and three channels, 1,453,761 parameters."""
+
+    architecture: Literal["convnet"]
+    filters: list[int] = [32, 64, 128, 128]
+    dense: list[int] = [256, 128]  # empty: global average pooling and one linear layer
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    batch_norm: bool = False
+
+
+class UNet(Section):
+    """A plain U-Net with batch normalisation."""
+
+    architecture: Literal["unet"]
+    filters: Annotated[int, Field(ge=1)] = 16  # in the first level; doubled at each level below
+    depth: Annotated[int, Field(ge=2, le=7)] = 4  # levels
+    residual: bool = False  # the network answers what to add to its input
+
+
+class Smp(Section):
+    """An architecture of segmentation-models-pytorch."""
+
+    architecture: Literal["smp"]
+    name: str = "Unet"
+    encoder: str = "tu-tf_efficientnet_lite0"
+    weights: str = (
+        "none"  # none, efficientnet-lite0 (shipped, for the encoder of that name), or the path of a .safetensors file
+    )
+
+
+class Features(Section):
+    """Baseline: colour and texture features with logistic regression."""
+
+    architecture: Literal["features"]
+    regularisation: Annotated[float, Field(gt=0)] = 1.0  # C of scikit-learn: smaller is stronger
+
+
+class Correlation(Section):
+    """Baseline: normalised cross-correlation with a template averaged from the training beads."""
+
+    architecture: Literal["correlation"]
+    template_px: Annotated[int, Field(ge=5)] = 33  # side of the template
+
+
+class Watershed(Section):
+    """Baseline: local threshold, then watershed on the distance to the background."""
+
+    architecture: Literal["watershed"]
+    sigma_px: Annotated[float, Field(ge=0)] = 1.0
+    window_px: Annotated[int, Field(ge=3)] = 51
+
+
+class NonLocalMeans(Section):
+    """Baseline: non-local means, its strength chosen on the training split."""
+
+    architecture: Literal["nonlocal_means"]
+    patch_px: Annotated[int, Field(ge=3)] = 5
+    distance_px: Annotated[int, Field(ge=1)] = 6
+
+
+Network = Annotated[
+    ConvNet | UNet | Smp | Features | Correlation | Watershed | NonLocalMeans, Field(discriminator="architecture")
+]

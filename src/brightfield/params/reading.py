@@ -1,0 +1,82 @@
+"""From text to validated sections; one error names every problem by its dotted path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from brightfield.errors import BrightfieldError
+from brightfield.params.base import unknown
+from brightfield.params.explaining import explain
+from brightfield.params.models import Model
+from brightfield.params.tasks import SETTINGS, TaskSettings
+from brightfield.params.whole import Evaluation, Params
+
+PARAMS = Path("params.yaml")
+Entry = TypeVar("Entry")
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and validate ``params.yaml``; one :class:`BrightfieldError` names every problem by its dotted path."""
+    return parse(read_yaml(path), str(path))
+
+
+def with_evaluation(settings: Params, chosen: Mapping[str, Any] | None) -> Params:
+    """The same with other values in section ``evaluation``, such as a command line gives."""
+    section = {**settings.evaluation.model_dump(), **(chosen or {})}
+    return settings.model_copy(update={"evaluation": parse_evaluation(section)})
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The plain contents of a YAML file."""
+    if not path.is_file():
+        raise BrightfieldError(f"There is no {path} here ({Path.cwd()}). Run this from the project's top folder.")
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise BrightfieldError(f"{path} is not readable as YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise BrightfieldError(
+            f"{path} must hold sections (tasks, datasets, models, ...), got {type(content).__name__}."
+        )
+    return content
+
+
+def parse(content: Mapping[str, Any], source: str = "params.yaml") -> Params:
+    """Validate the contents of a ``params.yaml``."""
+    return _validated(TypeAdapter(Params), content, source)
+
+
+def parse_evaluation(content: Mapping[str, Any]) -> Evaluation:
+    """Validate a section ``evaluation``."""
+    return _validated(TypeAdapter(Evaluation), content, "evaluation")
+
+
+def parse_model(content: Mapping[str, Any], source: str) -> Model:
+    """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle remembers)."""
+    return _validated(TypeAdapter(Model), content, source)
+
+
+def parse_settings(kind: str, content: Mapping[str, Any], source: str) -> TaskSettings:
+    """Validate the ``settings`` of a task of this kind (what a bundle remembers)."""
+    return _validated(TypeAdapter(entry(SETTINGS, kind, "kind of task")), content, source)
+
+
+def _validated(adapter: TypeAdapter[Entry], content: Mapping[str, Any], source: str) -> Entry:
+    try:
+        return adapter.validate_python(content)
+    except ValidationError as error:
+        lines = [line for problem in error.errors() for line in explain(dict(problem), content)]
+        raise BrightfieldError(f"{source} is not valid:\n  " + "\n  ".join(lines)) from error
+
+
+def entry(entries: Mapping[str, Entry], name: str, what: str) -> Entry:
+    """``entries[name]``, or an error that lists the names there are; ``what`` is e.g. ``model``."""
+    if name not in entries:
+        raise BrightfieldError(unknown(what, name, entries))
+    return entries[name]

@@ -1,0 +1,60 @@
+"""Section ``simulations``: images with exact truth."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from brightfield.params.base import Fraction, Section
+
+
+class RbcSimulation(Section):
+    """Single red blood cells of a stained smear, with a known probability of being bad."""
+
+    simulator: Literal["rbc"]
+    seed: int = 0
+    smears: Annotated[int, Field(ge=3)] = 40  # groups: stain, light and focus vary from smear to smear
+    crops_per_smear: Annotated[int, Field(ge=1)] = 60
+    size_px: Annotated[int, Field(ge=32)] = 85
+    pixel_size_um: Annotated[float, Field(gt=0)] = 0.14
+    good_fraction: Fraction = 0.45  # crops drawn without a defect; a defect too mild to see is good as well
+
+
+class BeadsSimulation(Section):
+    """Movies of diffraction rings around micro-beads."""
+
+    simulator: Literal["beads"]
+    seed: int = 0
+    movies: Annotated[int, Field(ge=3)] = 40
+    frames_per_movie: Annotated[int, Field(ge=1)] = 10
+    size_px: Annotated[int, Field(ge=32)] = 96
+    pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
+    max_beads: Annotated[int, Field(ge=1)] = 3
+
+
+class BacteriaSimulation(Section):
+    """Dense fields of Myxococcus and E. coli, brightfield and phase contrast."""
+
+    simulator: Literal["bacteria"]
+    seed: int = 0
+    images: Annotated[int, Field(ge=3)] = 48
+    size_px: Annotated[int, Field(ge=64, le=4096)] = 384
+    pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
+    phase_fraction: Fraction = 0.5  # phase-contrast images; the others are brightfield
+    fluorescence: bool = False  # also render one fluorescence channel (E. coli lit)
+
+
+class DenoiseSimulation(Section):
+    """The same fluorescent cells with little and with plenty of light."""
+
+    simulator: Literal["denoise"]
+    seed: int = 0
+    images: Annotated[int, Field(ge=3)] = 60
+    size_px: Annotated[int, Field(ge=64, le=4096)] = 192
+    peak_electrons: Annotated[tuple[float, float], Field(strict=False)] = (4.0, 60.0)  # log-uniform, for each image
+
+
+Simulation = Annotated[
+    RbcSimulation | BeadsSimulation | BacteriaSimulation | DenoiseSimulation, Field(discriminator="simulator")
+]

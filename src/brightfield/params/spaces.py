@@ -1,0 +1,33 @@
+"""Section ``spaces``: what tuning tries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from brightfield.params.base import Section
+
+
+class Search(Section):
+    """What a tuning study tries for one number or name: one of ``choices``, or anything from ``low`` to ``high``.
+
+    Whole numbers are tried where both ends are whole.
+    """
+
+    choices: Annotated[list[bool | int | float | str], Field(min_length=1)] | None = None
+    low: int | float | None = None
+    high: int | float | None = None
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        has_range = self.low is not None and self.high is not None
+        if (self.choices is not None) == has_range:
+            raise ValueError("takes either choices, or low and high")
+        if self.low is not None and self.high is not None and (self.low >= self.high or (self.log and self.low <= 0)):
+            raise ValueError(f"low must be less than high, and above 0 with log, got {self.low} and {self.high}")
+        return self
+
+
+Space = dict[str, Search]  # dotted path inside a model's entry -> what to try

@@ -1,0 +1,87 @@
+"""All sections together, and that the names in them agree."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from brightfield.params.base import Name, Section, unknown
+from brightfield.params.models import Dataset, Ensemble, Model
+from brightfield.params.simulations import Simulation
+from brightfield.params.spaces import Space
+from brightfield.params.tasks import Task
+
+
+class Compute(Section):
+    """Where and how to compute."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=256)] = 2  # fixed, because the last digit depends on it
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
+
+
+class Evaluation(Section):
+    """How sure a figure is (bootstrap over groups), and what it takes to become champion."""
+
+    bootstrap: Annotated[int, Field(ge=100)] = 2000  # resamples
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: int = 0
+    promote: Literal["better", "clearly_better"] = "better"  # clearly: the whole interval of the difference is better
+
+
+class Params(Section):
+    """The whole of ``params.yaml``."""
+
+    compute: Compute = Compute()
+    evaluation: Evaluation = Evaluation()
+    tasks: dict[Name, Task]
+    simulations: dict[Name, Simulation] = {}
+    datasets: dict[Name, Dataset]
+    models: dict[Name, Model]
+    ensembles: dict[Name, Ensemble] = {}
+    spaces: dict[Name, Space] = {}
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        problems: list[str] = []
+        for section in ("datasets", "models", "ensembles"):
+            for name, entry in getattr(self, section).items():
+                problems += self._disagreements(f"{section}.{name}", entry)
+        for name, task in self.tasks.items():
+            if task.dataset not in self.datasets:
+                problems.append(f"tasks.{name}.dataset: {unknown('dataset', task.dataset, self.datasets)}")
+            elif (owner := self.datasets[task.dataset].task) != name:
+                problems.append(f"tasks.{name}.dataset: {task.dataset!r} belongs to task {owner!r}, not {name!r}")
+        for name in self.simulations.keys() - self.datasets.keys():
+            problems.append(f"simulations.{name}: a simulation fills the dataset of its own name; add datasets.{name}")
+        for name in self.spaces.keys() - self.models.keys():
+            problems.append(f"spaces.{name}: {unknown('model', name, self.models)}")
+        for name in self.ensembles.keys() & self.models.keys():
+            problems.append(f"ensembles.{name}: a model has this name already; reports would overwrite each other")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _disagreements(self, where: str, entry: Any) -> list[str]:
+        if entry.task not in self.tasks:
+            return [f"{where}.task: {unknown('task', entry.task, self.tasks)}"]
+        problems = []
+        if entry.kind != (kind := self.tasks[entry.task].kind):
+            problems.append(f"{where}.kind: task {entry.task!r} is of kind {kind!r}, got {entry.kind!r}")
+        dataset = getattr(entry, "dataset", None)
+        if dataset is not None and dataset not in self.datasets:
+            problems.append(f"{where}.dataset: {unknown('dataset', dataset, self.datasets)}")
+        elif dataset is not None and self.datasets[dataset].task != entry.task:
+            problems.append(
+                f"{where}.dataset: {dataset!r} belongs to task {self.datasets[dataset].task!r}, not {entry.task!r}"
+            )
+        members = getattr(entry, "members", "all")
+        for member in [] if members == "all" else members:
+            if member not in self.models:
+                problems.append(f"{where}.members: {unknown('model', member, self.models)}")
+            elif (model := self.models[member]).is_baseline:
+                problems.append(f"{where}.members: {member!r} is a baseline; members are trained networks")
+            elif model.dataset != dataset:
+                problems.append(f"{where}.members: {member!r} uses dataset {model.dataset!r}, the ensemble {dataset!r}")
+        return problems
