@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from brightfield import params
+from brightfield import memory, params
 from brightfield.errors import BrightfieldError
 
 
@@ -47,13 +47,16 @@ def start(compute: params.Compute, seed: int | None = None) -> Computer:
         BrightfieldError: for a device that is not there.
     """
     torch.set_num_threads(compute.threads)
+    memory.keep_freed_memory()
     if seed is not None:
         random.seed(seed)
         np.random.seed(seed)  # libraries draw from it
         torch.manual_seed(seed)
+    device = _device(compute.device)
+    if seed is not None and device.type == "cuda":  # a processor's algorithms repeat as they are
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-    device = _device(compute.device)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
     return Computer(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
 
 

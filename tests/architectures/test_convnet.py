@@ -13,14 +13,14 @@ from brightfield.errors import BrightfieldError
 # Layer, output for one 3x85x85 crop, trainable parameters: 3*3*inputs*filters + filters, and inputs*units + units.
 LAYERS: list[tuple[type[nn.Module], tuple[int, ...], int]] = [
     (nn.Conv2d, (32, 83, 83), 896),
-    (nn.ReLU, (32, 83, 83), 0),
     (nn.MaxPool2d, (32, 41, 41), 0),
+    (nn.ReLU, (32, 41, 41), 0),
     (nn.Conv2d, (64, 39, 39), 18_496),
-    (nn.ReLU, (64, 39, 39), 0),
     (nn.MaxPool2d, (64, 19, 19), 0),
+    (nn.ReLU, (64, 19, 19), 0),
     (nn.Conv2d, (128, 17, 17), 73_856),
-    (nn.ReLU, (128, 17, 17), 0),
     (nn.MaxPool2d, (128, 8, 8), 0),
+    (nn.ReLU, (128, 8, 8), 0),
     (nn.Conv2d, (128, 6, 6), 147_584),
     (nn.ReLU, (128, 6, 6), 0),
     (nn.Flatten, (4608,), 0),

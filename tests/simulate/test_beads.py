@@ -7,13 +7,13 @@ import numpy.typing as npt
 import pytest
 
 from brightfield.params import BeadsSimulation
+from brightfield.simulate import simulate
 from brightfield.simulate.beads import (
     MARGIN_PX,
     SEPARATION_PX,
     THERMAL_ENERGY,
     VISCOSITY,
     draw_movie,
-    simulate,
     thermal_step,
 )
 from brightfield.simulate.beads.diffraction import APERTURE, MEDIUM, WAVELENGTH_UM, Sphere, draw_rings, ring_profile
@@ -95,7 +95,7 @@ def params() -> BeadsSimulation:
 
 def test_movies_keep_to_the_frame_and_their_distances(params: BeadsSimulation) -> None:
     numbers = set()
-    for record in simulate(params, np.random.default_rng(0)):
+    for record in simulate(params):
         positions = record.fields["positions"]
         numbers.add(len(positions))
         assert positions.dtype == np.float64
@@ -113,7 +113,7 @@ def test_movies_keep_to_the_frame_and_their_distances(params: BeadsSimulation) -
 
 def test_a_small_frame_holds_at_least_one_bead() -> None:
     small = BeadsSimulation(simulator="beads", movies=3, frames_per_movie=1, size_px=32, max_beads=5)
-    assert {len(r.fields["positions"]) for r in simulate(small, np.random.default_rng(0))} == {1}
+    assert {len(r.fields["positions"]) for r in simulate(small)} == {1}
 
 
 def test_a_free_step_is_diffusion() -> None:

@@ -7,7 +7,8 @@ import pytest
 from scipy.ndimage import binary_fill_holes
 
 from brightfield.params import RbcSimulation
-from brightfield.simulate.rbc import CAUSES, Crop, Smear, draw_crop, draw_smear, render, simulate
+from brightfield.simulate import simulate
+from brightfield.simulate.rbc import CAUSES, Crop, Smear, draw_crop, draw_smear, render
 
 PLAIN = Smear(
     stain=np.array([0.03, 0.14, 0.20]),
@@ -56,7 +57,7 @@ def test_half_the_experts_say_bad_at_the_threshold(kind: str, at_threshold: floa
 
 
 def test_record_has_a_red_contour_and_its_row() -> None:
-    record = next(simulate(RbcSimulation(simulator="rbc", smears=3, crops_per_smear=1), np.random.default_rng(0)))
+    record = next(simulate(RbcSimulation(simulator="rbc", smears=3, crops_per_smear=1)))
     assert record.image.shape == (85, 85, 3)
     assert record.image.dtype == np.uint8
     assert set(record.row) == {"label", "p_good", "kind", "smear"}

@@ -10,7 +10,7 @@ import pytest
 
 from brightfield.params import BacteriaSimulation, BeadsSimulation, DenoiseSimulation, RbcSimulation, Simulation
 from brightfield.records import Record
-from brightfield.simulate import SIMULATORS, count, simulate
+from brightfield.simulate import FEW, SIMULATORS, count, simulate
 
 SMALL: list[Simulation] = [
     RbcSimulation(simulator="rbc", smears=3, crops_per_smear=2, size_px=64),
@@ -59,6 +59,12 @@ def test_a_group_does_not_depend_on_how_many_there_are(params: Simulation) -> No
     few = once(params)
     more = list(simulate(params.model_copy(update={GROUPS[params.simulator]: 4})))
     assert_same(few, more[: len(few)])
+
+
+def test_several_processes_give_the_same_bytes() -> None:
+    params = RbcSimulation(simulator="rbc", smears=7, crops_per_smear=4, size_px=48)
+    assert count(params) > FEW
+    assert_same(list(simulate(params)), list(simulate(params, processes=2)))
 
 
 @each

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import ndimage
 from torch import Tensor
@@ -53,22 +55,24 @@ class FeaturesLogistic(Classical):
 
 def features(image: FloatArray) -> FloatArray:
     """One row of numbers for an image (C, H, W)."""
-    return np.concatenate([_features_of_channel(channel) for channel in image])
+    channels, height, width = image.shape
+    ring = _rings(height, width)
+    index = np.arange(RINGS)
+    values = [np.quantile(image.reshape(channels, -1), QUANTILES, axis=1).T]
+    values.append(np.stack([ndimage.mean(channel, ring, index) for channel in image]))
+    values.append(np.stack([ndimage.standard_deviation(channel, ring, index) for channel in image]))
+    for sigma in SCALES_PX:
+        blurred = ndimage.gaussian_filter(image, (0, sigma, sigma), truncate=3)
+        gradient = np.hypot(*np.gradient(blurred, axis=(1, 2)))
+        curvature = ndimage.laplace(blurred, axes=(1, 2))
+        energies = gradient.mean(axis=(1, 2)), gradient.std(axis=(1, 2)), curvature.std(axis=(1, 2))
+        values.append(np.log(np.stack(energies, axis=1) + 1e-6))
+    return np.concatenate(values, axis=1).ravel()
 
 
-def _features_of_channel(channel: FloatArray) -> FloatArray:
-    height, width = channel.shape
+@cache
+def _rings(height: int, width: int) -> npt.NDArray[np.intp]:
+    """The concentric ring of each pixel, 0 to ``RINGS`` - 1; the corners belong to the last."""
     y, x = np.ogrid[:height, :width]
     radius = np.hypot((y - (height - 1) / 2) / height, (x - (width - 1) / 2) / width)  # 0.5 at the middle of an edge
-    ring = np.minimum((radius / 0.5 * RINGS).astype(int), RINGS - 1)
-    rings = np.arange(RINGS)
-    values = [
-        np.quantile(channel, QUANTILES),
-        ndimage.mean(channel, ring, rings),
-        ndimage.standard_deviation(channel, ring, rings),
-    ]
-    for sigma in SCALES_PX:
-        gradient = ndimage.gaussian_gradient_magnitude(channel, sigma)
-        laplacian = ndimage.gaussian_laplace(channel, sigma)
-        values.append(np.log([gradient.mean() + 1e-6, gradient.std() + 1e-6, laplacian.std() + 1e-6]))
-    return np.concatenate(values)
+    return np.minimum((radius / 0.5 * RINGS).astype(np.intp), RINGS - 1)

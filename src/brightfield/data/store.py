@@ -1,8 +1,9 @@
 """Image sets on disk: a handful of files however many the images.
 
-A set is one HDF5 file, ``/<id>/<name>`` for every array of a record (``image``, ``labels``, ...), beside an ``index.csv``
-with a row an image. HDF5 holds images of different sizes and types side by side, and Fiji, ilastik and napari open it.
-Chunks are compressed losslessly and no time stamp is kept, so the same records give the same bytes.
+A set is one HDF5 file beside an ``index.csv`` with a row an image. Arrays of one name, shape and type lie in one dataset,
+``/<name>/<shape>_<type>`` of shape (N, ...), so crops of one size are a stack that Fiji, ilastik and napari open; the dataset of
+the same name with ``_ids`` behind it says whose they are. A chunk is one array, compressed losslessly, so that any image is read
+alone; no time stamp is kept, so that the same records give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from brightfield.files import write_json
 from brightfield.records import Record
 
 INDEX = "index.csv"
+IDS = "_ids"
 ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]+\Z")  # dots alone are no name
 
 
@@ -29,26 +31,52 @@ def write_images(path: Path, records: Iterable[Record]) -> pd.DataFrame:
     seen: set[str] = set()
     # built in memory and written by Python: HDF5 itself crashes the process when the disk is full
     with h5py.File(path.name, "w", libver="latest", driver="core", backing_store=False) as file:
+        stacks = _Stacks(file)
         for record in records:
             if not ID.match(record.id) or record.id in seen:
                 raise ValueError(
                     f"a record's id is unique and made of letters, digits, '.', '_' and '-', got {record.id!r}"
                 )
             seen.add(record.id)
-            group = file.create_group(record.id, track_order=False)
             for name, array in {"image": record.image, **record.fields}.items():
-                _write_array(group, name, np.asarray(array))
+                stacks.append(name, record.id, np.asarray(array))
             height, width = record.image.shape[:2]
             rows.append({"id": record.id, "group": record.group, "height": height, "width": width, **record.row})
+        stacks.close()
         file.flush()
         path.write_bytes(file.id.get_file_image())
     return pd.DataFrame(rows)
 
 
-def _write_array(group: h5py.Group, name: str, array: np.ndarray) -> None:
-    # an empty or tiny array cannot be chunked to advantage
-    compression = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size > 1024 else {}
-    group.create_dataset(name, data=array, track_times=False, **compression)
+class _Stacks:
+    """The datasets of a file that is being written."""
+
+    def __init__(self, file: h5py.File) -> None:
+        self.file = file
+        self.ids: dict[str, list[str]] = {}
+
+    def append(self, name: str, identity: str, array: np.ndarray) -> None:
+        """Put an array at the end of the stack of its name, shape and type."""
+        shape = "x".join(map(str, array.shape)) or "scalar"
+        path = f"{name}/{shape}_{array.dtype.str.lstrip('<|').replace('>', 'big-endian-')}"
+        ids = self.ids.setdefault(path, [])
+        if not ids:
+            # a tiny array cannot be compressed to advantage, and an empty one cannot be a chunk
+            compression = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size > 1024 else {}
+            chunks = (1, *(max(1, side) for side in array.shape))
+            limits = (None, *(side or None for side in array.shape))
+            self.file.create_dataset(
+                path, (0, *array.shape), array.dtype, maxshape=limits, chunks=chunks, track_times=False, **compression
+            )
+        stack = self.file[path]
+        stack.resize(len(ids) + 1, axis=0)
+        stack[len(ids)] = array
+        ids.append(identity)
+
+    def close(self) -> None:
+        """Write whose the arrays are."""
+        for path, ids in self.ids.items():
+            self.file.create_dataset(f"{path}{IDS}", data=np.array(ids, dtype="S"), track_times=False)
 
 
 def write_index(folder: Path, index: pd.DataFrame) -> None:
@@ -89,30 +117,31 @@ class ImageSet:
             raise BrightfieldError(f"The images of a dataset are missing: {path}. Run `dvc repro` or `dvc pull`.")
         self.path = path
         self.index = index.reset_index(drop=True)
-        self._file: h5py.File | None = None
+        self._rows = self.index.to_dict("records")
+        self._arrays: _Arrays | None = None
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self._rows)
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_file": None}  # an open HDF5 file does not survive a fork or a pickle
+        return {**self.__dict__, "_arrays": None}  # an open HDF5 file does not survive a fork or a pickle
 
     def __iter__(self) -> Iterator[Record]:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, i: int) -> Record:
-        row = {str(name): value for name, value in self.index.iloc[i].items()}
-        identity = str(row.pop("id"))
+        row = {str(name): value for name, value in self._rows[i].items()}
+        identity, group = str(row.pop("id")), str(row.pop("group"))
         try:
-            if self._file is None:
-                self._file = h5py.File(self.path, "r")
-            arrays = {name: dataset[()] for name, dataset in self._file[identity].items()}
-        except (OSError, KeyError) as error:
+            if self._arrays is None:
+                self._arrays = _Arrays(self.path)
+            arrays = self._arrays.of(identity)
+            return Record(identity, group, arrays.pop("image"), arrays, row)
+        except (OSError, KeyError, ValueError) as error:
             raise BrightfieldError(
                 f"{self.path} is damaged: image {identity} cannot be read ({error}). "
                 "Remove it and run `dvc checkout`, `dvc pull` or `dvc repro`."
             ) from error
-        return Record(identity, str(row.pop("group")), arrays.pop("image"), arrays, row)
 
     @classmethod
     def raw(cls, folder: Path) -> ImageSet:
@@ -127,3 +156,21 @@ class ImageSet:
         if split not in names:
             raise BrightfieldError(f"{folder} has no split {split!r}; it has {', '.join(names)}.")
         return cls(folder / f"{split}.h5", index[index["split"] == split])
+
+
+class _Arrays:
+    """The arrays of an open file, by the image they belong to."""
+
+    def __init__(self, path: Path) -> None:
+        file = h5py.File(path, "r")
+        self.places: dict[str, list[tuple[str, h5py.Dataset, int]]] = {}
+        for name, stacks in file.items():
+            for key in stacks:
+                if key.endswith(IDS):
+                    stack = stacks[key.removesuffix(IDS)]
+                    for i, identity in enumerate(stacks[key][()]):
+                        self.places.setdefault(identity.decode(), []).append((name, stack, i))
+
+    def of(self, identity: str) -> dict[str, np.ndarray]:
+        """The image and the fields of one record."""
+        return {name: stack[i] for name, stack, i in self.places[identity]}

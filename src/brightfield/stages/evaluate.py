@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from brightfield import evaluation, layout, lineage, params, progress, runs
 from brightfield.evaluation import Split
 from brightfield.files import whole_folder
 from brightfield.predictor import Predictor
+
+BATCH = 32  # images between two steps of the progress bar
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
@@ -22,10 +27,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     with whole_folder(layout.predictions(model.task, name)) as outputs, whole_folder(layout.report(name)) as report:
         for split_name in evaluation.splits_to_score(data):
             split = Split.load(task, data, split_name)
-            activated = [
-                predictor.activations([encoded])[0]
-                for encoded in progress.track(split.encoded, f"{name} on {split_name}", unit="image")
-            ]
+            activated = _answers(predictor, split, f"{name} on {split_name}")
             evaluation.write_activations(outputs, split_name, split.images.index["id"], activated)
             scores[split_name] = evaluation.score(task, split, activated)
             test = split if split_name == evaluation.TEST else test
@@ -35,3 +37,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         evaluation.write_report(report, task, test, scores, metrics)
     role: runs.Role = "baseline" if model.is_baseline else "member"
     runs.log_evaluation(runs.reconcile(folder, model.task, name, role=role), layout.report(name))
+
+
+def _answers(predictor: Predictor, split: Split, description: str) -> list[npt.NDArray[np.float32]]:
+    """Activated outputs, a few images at a time."""
+    activated: list[npt.NDArray[np.float32]] = []
+    with progress.bar(len(split.encoded), description, "image") as bar:
+        for start in range(0, len(split.encoded), BATCH):
+            batch = split.encoded[start : start + BATCH]
+            activated += predictor.activations(batch)
+            bar.update(len(batch))
+    return activated

@@ -10,7 +10,8 @@ from brightfield.files import whole_folder
 def run(name: str) -> None:
     """Simulate one entry of ``simulations``."""
     settings = params.entry(params.load().simulations, name, "simulation")
-    records = progress.track(simulate.simulate(settings), f"simulate {name}", simulate.count(settings), "image")
+    simulated = simulate.simulate(settings, simulate.processes())
+    records = progress.track(simulated, f"simulate {name}", simulate.count(settings), "image")
     about = {"origin": "simulated", "parameters": settings.model_dump(mode="json")}
     with whole_folder(layout.raw(name)) as folder:
         store.write_raw(folder, records, about)

@@ -81,34 +81,36 @@ class Scene:
     pad: int
 
 
-def count(params: BacteriaSimulation) -> int:
-    """How many images :func:`simulate` gives."""
+def groups(params: BacteriaSimulation) -> int:
+    """How many fields; each is an acquisition of its own."""
     return params.images
 
 
-def simulate(params: BacteriaSimulation, rng: np.random.Generator) -> Iterator[Record]:
-    """Fields, each an acquisition of its own.
+count = groups
+
+
+def simulate_group(params: BacteriaSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+    """One field.
 
     Yields:
-        Records with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps,
+        A record with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps,
         each a connected region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); if asked for,
         ``fluorescence`` (size_px, size_px) float32 electrons, E. coli lit; and a row of modality, focus_um, cover
         (share of the pixels) and electrons.
     """
-    for k, field_rng in enumerate(rng.spawn(params.images)):
-        name = f"field{k:04d}"
-        scene = draw_scene(params.size_px, params.pixel_size_um, field_rng)
-        modality = "phase" if field_rng.uniform() < params.phase_fraction else "brightfield"
-        focus = float(field_rng.uniform(*FOCUS_UM[modality]))
-        light = transmitted_light(scene, modality, focus, params.pixel_size_um, field_rng)
-        electrons = log_uniform(*ELECTRONS, field_rng)
-        image = _photograph(light, electrons, field_rng)
-        fields: dict[str, npt.NDArray[Any]] = {"labels": scene.labels, "species": scene.species}
-        if params.fluorescence:
-            fields["fluorescence"] = fluorescence(scene, params.pixel_size_um, field_rng)
-        cover = float((scene.labels > 0).mean())
-        row = {"modality": modality, "focus_um": focus, "cover": cover, "electrons": electrons}
-        yield Record(name, name, image, fields, row)
+    name = f"field{number:04d}"
+    scene = draw_scene(params.size_px, params.pixel_size_um, rng)
+    modality = "phase" if rng.uniform() < params.phase_fraction else "brightfield"
+    focus = float(rng.uniform(*FOCUS_UM[modality]))
+    light = transmitted_light(scene, modality, focus, params.pixel_size_um, rng)
+    electrons = log_uniform(*ELECTRONS, rng)
+    image = _photograph(light, electrons, rng)
+    fields: dict[str, npt.NDArray[Any]] = {"labels": scene.labels, "species": scene.species}
+    if params.fluorescence:
+        fields["fluorescence"] = fluorescence(scene, params.pixel_size_um, rng)
+    cover = float((scene.labels > 0).mean())
+    row = {"modality": modality, "focus_um": focus, "cover": cover, "electrons": electrons}
+    yield Record(name, name, image, fields, row)
 
 
 def draw_scene(size_px: int, pixel_um: float, rng: np.random.Generator) -> Scene:

@@ -59,13 +59,18 @@ class Movie:
     camera: Camera
 
 
+def groups(params: BeadsSimulation) -> int:
+    """How many movies."""
+    return params.movies
+
+
 def count(params: BeadsSimulation) -> int:
-    """How many frames :func:`simulate` gives."""
+    """How many frames, of all movies."""
     return params.movies * params.frames_per_movie
 
 
-def simulate(params: BeadsSimulation, rng: np.random.Generator) -> Iterator[Record]:
-    """Frames, movie after movie.
+def simulate_group(params: BeadsSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+    """The frames of one movie.
 
     Yields:
         Records with an image (size_px, size_px) uint16, ``positions`` (N, 2) float64 (x and y in px) and a row of
@@ -73,14 +78,13 @@ def simulate(params: BeadsSimulation, rng: np.random.Generator) -> Iterator[Reco
         the background).
     """
     shape = (params.size_px, params.size_px)
-    for m, movie_rng in enumerate(rng.spawn(params.movies)):
-        movie, name = draw_movie(params, movie_rng), f"movie{m:03d}"
-        for frame in range(params.frames_per_movie):
-            path = movie.paths[frame]
-            light = movie.background * draw_beads(movie, path, params.pixel_size_um, shape)
-            image = movie.camera.expose(movie.electrons * light, movie_rng, movie.response)
-            row = {"frame": frame, "movie": name, "defocus_um": movie.defocus_um, "electrons": movie.electrons}
-            yield Record(f"{name}_{frame:04d}", name, image, {"positions": path.mean(axis=0)}, row)
+    movie, name = draw_movie(params, rng), f"movie{number:03d}"
+    for frame in range(params.frames_per_movie):
+        path = movie.paths[frame]
+        light = movie.background * draw_beads(movie, path, params.pixel_size_um, shape)
+        image = movie.camera.expose(movie.electrons * light, rng, movie.response)
+        row = {"frame": frame, "movie": name, "defocus_um": movie.defocus_um, "electrons": movie.electrons}
+        yield Record(f"{name}_{frame:04d}", name, image, {"positions": path.mean(axis=0)}, row)
 
 
 def draw_movie(params: BeadsSimulation, rng: np.random.Generator) -> Movie:

@@ -51,32 +51,34 @@ class Cell:
     rod: bool
 
 
-def count(params: DenoiseSimulation) -> int:
-    """How many images :func:`simulate` gives."""
+def groups(params: DenoiseSimulation) -> int:
+    """How many fields; each is an acquisition of its own."""
     return params.images
 
 
-def simulate(params: DenoiseSimulation, rng: np.random.Generator) -> Iterator[Record]:
-    """Fields, each an acquisition of its own.
+count = groups
+
+
+def simulate_group(params: DenoiseSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+    """One field.
 
     Yields:
-        Records with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the
+        A record with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the
         same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
     """
     shape = (params.size_px, params.size_px)
-    for k, field_rng in enumerate(rng.spawn(params.images)):
-        peak = log_uniform(*params.peak_electrons, field_rng)
-        electrons = peak * draw_scene(shape, field_rng)
-        camera = Camera(
-            electrons_per_count=field_rng.uniform(*ELECTRONS_PER_COUNT),
-            offset=field_rng.uniform(*OFFSET),
-            read_noise=field_rng.uniform(*READ_NOISE),
-            row_noise=0.1,
-        )
-        image = camera.expose(electrons, field_rng, pixel_response(shape, field_rng))
-        clean = camera.expected_counts(electrons).astype(np.float32)
-        name = f"field{k:04d}"
-        yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
+    peak = log_uniform(*params.peak_electrons, rng)
+    electrons = peak * draw_scene(shape, rng)
+    camera = Camera(
+        electrons_per_count=rng.uniform(*ELECTRONS_PER_COUNT),
+        offset=rng.uniform(*OFFSET),
+        read_noise=rng.uniform(*READ_NOISE),
+        row_noise=0.1,
+    )
+    image = camera.expose(electrons, rng, pixel_response(shape, rng))
+    clean = camera.expected_counts(electrons).astype(np.float32)
+    name = f"field{number:04d}"
+    yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
 
 
 def draw_scene(shape: tuple[int, int], rng: np.random.Generator) -> Real:

@@ -70,25 +70,29 @@ class Crop:
     label: int  # 1 good, 0 bad
 
 
+def groups(params: RbcSimulation) -> int:
+    """How many smears."""
+    return params.smears
+
+
 def count(params: RbcSimulation) -> int:
-    """How many crops :func:`simulate` gives."""
+    """How many crops, of all smears."""
     return params.smears * params.crops_per_smear
 
 
-def simulate(params: RbcSimulation, rng: np.random.Generator) -> Iterator[Record]:
-    """Crops, smear after smear.
+def simulate_group(params: RbcSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+    """The crops of one smear.
 
     Yields:
         Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
         a row of label (1 good, 0 bad), p_good (the probability from which the label was drawn), kind and smear.
     """
-    for k, smear_rng in enumerate(rng.spawn(params.smears)):
-        smear, name = draw_smear(smear_rng), f"smear{k:03d}"
-        for i, crop_rng in enumerate(smear_rng.spawn(params.crops_per_smear)):
-            crop = draw_crop(params.good_fraction, smear, crop_rng)
-            image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
-            row = {"label": crop.label, "p_good": crop.p_good, "kind": crop.kind, "smear": name}
-            yield Record(f"{name}_{i:03d}", name, image, row=row)
+    smear, name = draw_smear(rng), f"smear{number:03d}"
+    for i, crop_rng in enumerate(rng.spawn(params.crops_per_smear)):
+        crop = draw_crop(params.good_fraction, smear, crop_rng)
+        image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
+        row = {"label": crop.label, "p_good": crop.p_good, "kind": crop.kind, "smear": name}
+        yield Record(f"{name}_{i:03d}", name, image, row=row)
 
 
 def draw_smear(rng: np.random.Generator) -> Smear:

@@ -1,0 +1,35 @@
+"""Memory that is freed stays with the process."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import resource, sys
+import numpy as np
+from brightfield import memory
+if sys.argv[1] == "keep":
+    assert memory.keep_freed_memory()
+def work():
+    a = [np.ones(2**20) for _ in range(8)]  # 8 MB each
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    work()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives freed memory back so eagerly")
+def test_the_same_work_again_takes_no_new_pages() -> None:
+    """In processes of their own: what is asked of glibc holds until the end."""
+    faults = {
+        way: int(subprocess.run([sys.executable, "-c", CODE, way], capture_output=True, text=True, check=True).stdout)
+        for way in ("default", "keep")
+    }
+    assert faults["default"] > 10_000
+    assert faults["keep"] < 1_000
