@@ -12,7 +12,8 @@ import pytest
 import typer
 
 import tiny
-from brightfield import cli, layout
+from brightfield import cli, layout, params
+from brightfield.data import store
 from brightfield.errors import BrightfieldError
 
 Call = Callable[..., tuple[int, str, str]]
@@ -162,11 +163,16 @@ def test_simulate_and_prepare_fill_their_folders(project: Path, call: Call) -> N
         assert code == 0, err
     names = {path.relative_to(project).as_posix() for path in project.rglob("*") if path.is_file()}
     raw, prepared = layout.raw("denoise").as_posix(), layout.prepared("denoise").as_posix()
+    suites = params.load().simulations["denoise"].suites
+    splits = [f"{name}.h5" for name in ("train", "validation", "test", *suites)]
     assert names == {
         "params.yaml",
         *(f"{raw}/{name}" for name in ("images.h5", "index.csv", "about.json")),
-        *(f"{prepared}/{name}" for name in ("train.h5", "validation.h5", "test.h5", "index.csv", "audit.json")),
+        *(f"{prepared}/{name}" for name in (*splits, "index.csv", "audit.json")),
     }
+    index = store.read_index(layout.prepared("denoise"))
+    assert (index.loc[index["suite"].notna(), "suite"] == index.loc[index["suite"].notna(), "split"]).all()
+    assert set(index.loc[index["suite"].isna(), "split"]) == {"train", "validation", "test"}
 
 
 def test_a_stage_that_fails_keeps_what_was_there(project: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:

@@ -29,6 +29,7 @@ MOST: dict[str, int] = {
     "crops_per_smear": 8,
     "movies": 10,
     "frames_per_movie": 3,
+    "suite_groups": 2,
     "images": 10,
     "epochs": 2,
     "steps_per_epoch": 4,

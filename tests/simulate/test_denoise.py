@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from brightfield.params import DenoiseSimulation
 from brightfield.records import Record
 from brightfield.simulate import simulate
-from brightfield.simulate.denoise import draw_scene
+from brightfield.simulate.denoise import Acquisition, draw_scene
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +25,7 @@ def test_types_and_row(records: list[Record]) -> None:
         assert record.image.dtype == np.uint16
         assert record.fields["clean"].dtype == np.float32
         assert record.fields["clean"].shape == record.image.shape == (96, 96)
-        assert set(record.row) == {"peak_electrons"}
+        assert set(record.row) == {"peak_electrons", "suite"}
         assert 4.0 <= float(str(record.row["peak_electrons"])) <= 60.0
 
 
@@ -57,7 +60,37 @@ def test_a_range_of_one_value_gives_that_peak() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_scenes_have_cells_on_a_dark_background(seed: int) -> None:
-    scene = draw_scene((128, 160), np.random.default_rng(seed))
+    scene = draw_scene((128, 160), np.random.default_rng(seed), Acquisition((4.0, 60.0)))
     assert scene.shape == (128, 160)
     assert 0 < scene.min() < 0.3
     assert 0.7 < np.percentile(scene, 99.5) < 1.2
+
+
+def test_suites_change_what_they_are_named_after() -> None:
+    params = DenoiseSimulation(
+        simulator="denoise", images=3, size_px=96, suites=["focus", "density", "light", "camera"], suite_groups=8
+    )
+    found: dict[str, list[Record]] = {}
+    for record in simulate(params.model_copy(update={"images": 8})):
+        found.setdefault(str(record.row["suite"]), []).append(record)
+
+    def median(suite: str, number: Callable[[Record], float]) -> float:
+        return float(np.median([number(record) for record in found[suite]]))
+
+    def sharpness(record: Record) -> float:
+        clean = record.fields["clean"].astype(float)
+        return float(ndimage.laplace(clean).std() / clean.std())
+
+    def filled(record: Record) -> float:
+        clean = record.fields["clean"]
+        return float((clean > clean.min() + 0.25 * (clean.max() - clean.min())).mean())
+
+    def noise_floor(record: Record) -> float:
+        residual = record.image - record.fields["clean"].astype(float)
+        dark = record.fields["clean"] < np.quantile(record.fields["clean"], 0.1)
+        return float(residual[dark].std())
+
+    assert median("focus", sharpness) < 0.5 * median("", sharpness)
+    assert median("density", filled) > 1.3 * median("", filled)
+    assert min(float(str(r.row["peak_electrons"])) for r in found["light"]) >= 3 * 60
+    assert median("camera", noise_floor) > 1.5 * median("", noise_floor)

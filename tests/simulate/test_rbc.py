@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import get_args
+
 import numpy as np
 import pytest
 from scipy.ndimage import binary_fill_holes
 
-from brightfield.params import RbcSimulation
+from brightfield.params import RbcSimulation, Suite
 from brightfield.simulate import simulate
-from brightfield.simulate.rbc import CAUSES, Crop, Smear, draw_crop, draw_smear, render
+from brightfield.simulate.rbc import CAUSES, Crop, Smear, _toned, draw_crop, draw_smear, render
 
 PLAIN = Smear(
     stain=np.array([0.03, 0.14, 0.20]),
@@ -60,7 +63,7 @@ def test_record_has_a_red_contour_and_its_row() -> None:
     record = next(simulate(RbcSimulation(simulator="rbc", smears=3, crops_per_smear=1)))
     assert record.image.shape == (85, 85, 3)
     assert record.image.dtype == np.uint8
-    assert set(record.row) == {"label", "p_good", "kind", "smear"}
+    assert set(record.row) == {"label", "p_good", "kind", "smear", "suite"}
     assert (record.image == (255, 0, 0)).all(axis=-1).sum() > 60
 
 
@@ -92,3 +95,34 @@ def test_defocus_blurs() -> None:
         return float(np.nanmax(abs(np.diff(green, axis=1))))
 
     assert edge(4.0) < 0.6 * edge(0.0)
+
+
+@pytest.mark.parametrize("suite", get_args(Suite))
+def test_a_suite_changes_one_thing(suite: Suite) -> None:
+    changed = {
+        "focus": {"focus_um"},
+        "density": {"neighbours"},
+        "light": {"white"},
+        "camera": {"mixing", "gamma", "read_noise"},
+    }[suite]
+    for seed in range(20):
+        usual, other = (asdict(draw_smear(np.random.default_rng(seed), how)) for how in (None, suite))
+        assert {name for name in usual if not np.array_equal(usual[name], other[name])} == changed
+
+
+def test_suites_look_as_they_are_named() -> None:
+    def smears(suite: Suite | None) -> list[Smear]:
+        return [draw_smear(np.random.default_rng(seed), suite) for seed in range(50)]
+
+    assert min(abs(s.focus_um) for s in smears("focus")) >= 0.6
+    assert min(s.neighbours for s in smears("density")) > max(s.neighbours for s in smears(None))
+    dimming = [dim.white / usual.white for dim, usual in zip(smears("light"), smears(None), strict=True)]
+    assert np.max(dimming) <= 0.6
+    for smear in smears("camera"):
+        np.testing.assert_allclose(smear.mixing.sum(axis=0), 1)  # grey stays grey
+
+
+def test_a_tone_curve_lifts_the_shadows_and_keeps_black_and_white() -> None:
+    np.testing.assert_array_equal(
+        _toned(np.array([0, 64, 255], np.uint8), 0.5), [0, round(255 * (64 / 255) ** 0.5), 255]
+    )

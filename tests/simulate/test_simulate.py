@@ -77,6 +77,20 @@ def test_count_and_identities(params: Simulation) -> None:
 
 
 @each
+def test_suites_come_after_the_rest_and_change_nothing_there(params: Simulation) -> None:
+    with_suites = params.model_copy(update={"suites": ["focus", "camera"], "suite_groups": 1})
+    plain, records = once(params), list(simulate(with_suites))
+    assert len(records) == count(with_suites)
+    assert_same(plain, records[: len(plain)])
+    assert {r.row["suite"] for r in plain} == {""}
+    assert [r.group.split("-")[0] for r in records[len(plain) :]] == [r.row["suite"] for r in records[len(plain) :]]
+    assert {r.row["suite"] for r in records[len(plain) :]} == {"focus", "camera"}
+    alone = list(simulate(params.model_copy(update={"suites": ["camera"], "suite_groups": 1})))
+    camera = [r for r in records if r.row["suite"] == "camera"]
+    assert_same(alone[len(plain) :], camera)
+
+
+@each
 def test_groups_differ_in_light(params: Simulation) -> None:
     means: dict[str, list[float]] = {}
     for record in once(params):

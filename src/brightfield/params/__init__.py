@@ -22,6 +22,7 @@ from brightfield.params.simulations import (
     DenoiseSimulation,
     RbcSimulation,
     Simulation,
+    Suite,
 )
 from brightfield.params.spaces import Search, Space
 from brightfield.params.tasks import (
@@ -60,6 +61,7 @@ __all__ = [
     "Simulation",
     "Smp",
     "Space",
+    "Suite",
     "TaskSettings",
     "TrackingSettings",
     "Training",

@@ -8,12 +8,20 @@ from pydantic import Field
 
 from brightfield.params.base import Fraction, Section
 
+Suite = Literal["focus", "density", "light", "camera"]
 
-class RbcSimulation(Section):
+
+class _Simulation(Section):
+    seed: Annotated[int, Field(ge=0)] = 0
+    # test suites beside the test split, each with one thing changed: whether a model holds up is then a number
+    suites: Annotated[tuple[Suite, ...], Field(strict=False)] = ()
+    suite_groups: Annotated[int, Field(ge=1)] = 6  # smears, movies or fields in each
+
+
+class RbcSimulation(_Simulation):
     """Single red blood cells of a stained smear, with a known probability of being bad."""
 
     simulator: Literal["rbc"]
-    seed: int = 0
     smears: Annotated[int, Field(ge=3)] = 40  # groups: stain, light and focus vary from smear to smear
     crops_per_smear: Annotated[int, Field(ge=1)] = 60
     size_px: Annotated[int, Field(ge=32)] = 85
@@ -21,11 +29,10 @@ class RbcSimulation(Section):
     good_fraction: Fraction = 0.45  # crops drawn without a defect; a defect too mild to see is good as well
 
 
-class BeadsSimulation(Section):
+class BeadsSimulation(_Simulation):
     """Movies of diffraction rings around micro-beads."""
 
     simulator: Literal["beads"]
-    seed: int = 0
     movies: Annotated[int, Field(ge=3)] = 40
     frames_per_movie: Annotated[int, Field(ge=1)] = 10
     size_px: Annotated[int, Field(ge=32)] = 96
@@ -33,11 +40,10 @@ class BeadsSimulation(Section):
     max_beads: Annotated[int, Field(ge=1)] = 3
 
 
-class BacteriaSimulation(Section):
+class BacteriaSimulation(_Simulation):
     """Dense fields of Myxococcus and E. coli, brightfield and phase contrast."""
 
     simulator: Literal["bacteria"]
-    seed: int = 0
     images: Annotated[int, Field(ge=3)] = 48
     size_px: Annotated[int, Field(ge=64, le=4096)] = 384
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
@@ -45,11 +51,10 @@ class BacteriaSimulation(Section):
     fluorescence: bool = False  # also render one fluorescence channel (E. coli lit)
 
 
-class DenoiseSimulation(Section):
+class DenoiseSimulation(_Simulation):
     """The same fluorescent cells with little and with plenty of light."""
 
     simulator: Literal["denoise"]
-    seed: int = 0
     images: Annotated[int, Field(ge=3)] = 60
     size_px: Annotated[int, Field(ge=64, le=4096)] = 192
     peak_electrons: Annotated[tuple[float, float], Field(strict=False)] = (4.0, 60.0)  # log-uniform, for each image

@@ -6,43 +6,71 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from brightfield.params import Simulation
+from brightfield.params import Simulation, Suite
 from brightfield.records import Record
 from brightfield.simulate import bacteria, beads, denoise, rbc
 
-# Each module has `groups(params)`, `count(params)` and `simulate_group(params, number, rng)`; params is that simulator's section.
+# Each module has `groups(params)`, `per_group(params)` (images in a group) and `simulate_group(params, number, rng, suite)`, where
+# params is that simulator's section and suite what is changed, or None.
 SIMULATORS: dict[str, ModuleType] = {"rbc": rbc, "beads": beads, "bacteria": bacteria, "denoise": denoise}
 MOST_PROCESSES = 8
 FEW = 24  # images that are sooner simulated than a process is started
 
 
-def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
-    """The images of one simulation, group after group (smears, movies, fields).
+class Job(NamedTuple):
+    """One group to simulate."""
 
-    The same parameters give the same bytes, in however many processes. Group k does not depend on how many groups there are, so
-    a larger simulation begins with the smaller one.
+    number: int
+    seed: np.random.SeedSequence
+    suite: Suite | None
+
+
+def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
+    """The images of one simulation, group after group (smears, movies, fields), then those of its shift suites.
+
+    The same parameters give the same bytes, in however many processes. Group k does not depend on how many groups or suites
+    there are, so a larger simulation begins with the smaller one. Rows have a column ``suite``: its name, empty for the rest.
     """
-    module = SIMULATORS[params.simulator]
-    seeds = np.random.SeedSequence(params.seed).spawn(module.groups(params))
+    jobs = list(_jobs(params))
     draw = partial(_group, params)
-    if processes <= 1 or module.count(params) <= FEW:
-        for numbered in enumerate(seeds):
-            yield from draw(numbered)
+    if processes <= 1 or count(params) <= FEW:
+        for job in jobs:
+            yield from draw(job)
         return
     # not forked: a fork of a process with threads (a progress bar has one) may hang
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for records in pool.map(draw, enumerate(seeds), chunksize=max(1, len(seeds) // (16 * processes))):
+        for records in pool.map(draw, jobs, chunksize=max(1, len(jobs) // (16 * processes))):
             yield from records
 
 
 def count(params: Simulation) -> int:
     """How many images :func:`simulate` will give: what a progress bar needs before the first."""
-    return int(SIMULATORS[params.simulator].count(params))
+    module = SIMULATORS[params.simulator]
+    return int((module.groups(params) + len(params.suites) * params.suite_groups) * module.per_group(params))
+
+
+def _jobs(params: Simulation) -> Iterator[Job]:
+    seeds = np.random.SeedSequence(params.seed).spawn(SIMULATORS[params.simulator].groups(params))
+    yield from (Job(number, seed, None) for number, seed in enumerate(seeds))
+    for suite in params.suites:
+        own = np.random.SeedSequence([params.seed, *suite.encode()])  # whatever other suites there are
+        yield from (Job(number, seed, suite) for number, seed in enumerate(own.spawn(params.suite_groups)))
+
+
+def _group(params: Simulation, job: Job) -> list[Record]:
+    module, rng = SIMULATORS[params.simulator], np.random.default_rng(job.seed)
+    prefix = f"{job.suite}-" if job.suite else ""
+    return [
+        replace(r, id=prefix + r.id, group=prefix + r.group, row={**r.row, "suite": job.suite or ""})
+        for r in module.simulate_group(params, job.number, rng, job.suite)
+    ]
 
 
 def processes() -> int:
@@ -50,8 +78,3 @@ def processes() -> int:
     return min(
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_PROCESSES
     )
-
-
-def _group(params: Simulation, numbered: tuple[int, np.random.SeedSequence]) -> list[Record]:
-    number, seed = numbered
-    return list(SIMULATORS[params.simulator].simulate_group(params, number, np.random.default_rng(seed)))

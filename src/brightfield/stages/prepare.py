@@ -15,14 +15,7 @@ def run(name: str) -> None:
     """Prepare one entry of ``datasets``; stops where the audit finds what must be mended."""
     settings = params.entry(params.load().datasets, name, "dataset")
     raw = ImageSet.raw(layout.raw(name))
-    index = labelled(raw.index, name)
-    index["split"] = splitting.split_groups(
-        list(index["group"]),
-        validation=settings.validation,
-        test=settings.test,
-        seed=settings.seed,
-        strata=list(index["label"]) if "label" in index else None,
-    )
+    index = split(labelled(raw.index, name), settings)
     known = ImageSet(raw.path, index)
     found = auditing.audit(progress.track(known, f"audit {name}", unit="image"), index)
     for warning in found.warnings:
@@ -31,6 +24,20 @@ def run(name: str) -> None:
     with whole_folder(layout.prepared(name)) as folder:
         write_json(folder / "audit.json", found.as_dict())
         store.write_prepared(folder, known, index)
+
+
+def split(index: pd.DataFrame, settings: params.Dataset) -> pd.DataFrame:
+    """The index with a column ``split``: each shift suite is a test split of that name, the groups of the rest are dealt out."""
+    suite = index["suite"].fillna("").astype(str) if "suite" in index else pd.Series("", index.index)
+    rest = index[suite == ""]
+    dealt = splitting.split_groups(
+        list(rest["group"]),
+        validation=settings.validation,
+        test=settings.test,
+        seed=settings.seed,
+        strata=list(rest["label"]) if "label" in rest else None,
+    )
+    return index.assign(split=suite.mask(suite == "", pd.Series(dealt, rest.index)))
 
 
 def labelled(index: pd.DataFrame, name: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.fft
 from scipy import ndimage
 
-from brightfield.params import BacteriaSimulation
+from brightfield.params import BacteriaSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
 from brightfield.simulate.bacteria.placement import E_COLI, MYXOCOCCUS, SPECIES, Rod, place
@@ -86,10 +86,15 @@ def groups(params: BacteriaSimulation) -> int:
     return params.images
 
 
-count = groups
+def per_group(params: BacteriaSimulation) -> int:
+    """One image a field."""
+    del params
+    return 1
 
 
-def simulate_group(params: BacteriaSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+def simulate_group(
+    params: BacteriaSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
+) -> Iterator[Record]:
     """One field.
 
     Yields:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.params import BeadsSimulation
+from brightfield.params import BeadsSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.beads.diffraction import MEDIUM, RingProfile, Sphere, draw_rings, ring_profile
 from brightfield.simulate.optics import Camera, Real, around, log_uniform, pixel_response, smooth_field
@@ -64,12 +64,14 @@ def groups(params: BeadsSimulation) -> int:
     return params.movies
 
 
-def count(params: BeadsSimulation) -> int:
-    """How many frames, of all movies."""
-    return params.movies * params.frames_per_movie
+def per_group(params: BeadsSimulation) -> int:
+    """Frames of a movie."""
+    return params.frames_per_movie
 
 
-def simulate_group(params: BeadsSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+def simulate_group(
+    params: BeadsSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
+) -> Iterator[Record]:
     """The frames of one movie.
 
     Yields:

@@ -7,16 +7,27 @@ are in camera counts.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from brightfield.params import DenoiseSimulation
+from brightfield.params import DenoiseSimulation, Suite
 from brightfield.records import Record
-from brightfield.simulate.optics import Camera, Real, around, illumination, log_uniform, pixel_response, smooth_field
+from brightfield.simulate.optics import (
+    PIXEL_RESPONSE,
+    Camera,
+    Real,
+    around,
+    illumination,
+    log_uniform,
+    pixel_response,
+    smooth_field,
+)
+
+Range = tuple[float, float]
 
 NUCLEUS_RADIUS_PX = (8.0, 30.0)
 NUCLEUS_ASPECT = (1.0, 2.0)
@@ -34,8 +45,31 @@ HAZE = (0.05, 0.35)  # light from out of focus, relative to the light in focus
 HAZE_SIGMA_PX = 12.0
 BACKGROUND = (0.01, 0.08)  # autofluorescence and stray light, relative to the peak
 READ_NOISE = (1.0, 2.2)  # electrons, of an sCMOS or a good CCD
+ROW_NOISE = 0.1  # electrons
 ELECTRONS_PER_COUNT = (0.2, 0.5)
 OFFSET = (90.0, 130.0)  # counts
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What varies from field to field, as ranges between which it is drawn; the suites change one of them."""
+
+    peak_electrons: Range  # at the 99.5th percentile, log-uniform
+    cover: Range = COVER
+    psf_sigma_px: Range = PSF_SIGMA_PX
+    read_noise: Range = READ_NOISE
+    row_noise: float = ROW_NOISE
+    response: float = PIXEL_RESPONSE
+
+
+# focus: a blur that training never sees; density: cells side by side; light: several times the most that training sees, so that
+# there is little to mend and much to spoil; camera: a noisy sensor with a pattern of its own
+SUITES: dict[Suite, Callable[[Acquisition], Acquisition]] = {
+    "focus": lambda usual: replace(usual, psf_sigma_px=(3.0, 4.5)),
+    "density": lambda usual: replace(usual, cover=(0.6, 0.8)),
+    "light": lambda usual: replace(usual, peak_electrons=(3 * usual.peak_electrons[1], 8 * usual.peak_electrons[1])),
+    "camera": lambda usual: replace(usual, read_noise=(4.0, 6.0), row_noise=1.5, response=0.03),
+}
 
 
 @dataclass(frozen=True)
@@ -56,10 +90,15 @@ def groups(params: DenoiseSimulation) -> int:
     return params.images
 
 
-count = groups
+def per_group(params: DenoiseSimulation) -> int:
+    """One image a field."""
+    del params
+    return 1
 
 
-def simulate_group(params: DenoiseSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+def simulate_group(
+    params: DenoiseSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
+) -> Iterator[Record]:
     """One field.
 
     Yields:
@@ -67,30 +106,32 @@ def simulate_group(params: DenoiseSimulation, number: int, rng: np.random.Genera
         same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
     """
     shape = (params.size_px, params.size_px)
-    peak = log_uniform(*params.peak_electrons, rng)
-    electrons = peak * draw_scene(shape, rng)
+    usual = Acquisition(params.peak_electrons)
+    how = usual if suite is None else SUITES[suite](usual)
+    peak = log_uniform(*how.peak_electrons, rng)
+    electrons = peak * draw_scene(shape, rng, how)
     camera = Camera(
         electrons_per_count=rng.uniform(*ELECTRONS_PER_COUNT),
         offset=rng.uniform(*OFFSET),
-        read_noise=rng.uniform(*READ_NOISE),
-        row_noise=0.1,
+        read_noise=rng.uniform(*how.read_noise),
+        row_noise=how.row_noise,
     )
-    image = camera.expose(electrons, rng, pixel_response(shape, rng))
+    image = camera.expose(electrons, rng, pixel_response(shape, rng, how.response))
     clean = camera.expected_counts(electrons).astype(np.float32)
     name = f"field{number:04d}"
     yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
 
 
-def draw_scene(shape: tuple[int, int], rng: np.random.Generator) -> Real:
+def draw_scene(shape: tuple[int, int], rng: np.random.Generator, how: Acquisition) -> Real:
     """The light of one field, (H, W) float32, 1 at its 99.5th percentile."""
-    cells = _draw_cells(shape, rng)
+    cells = _draw_cells(shape, how.cover, rng)
     texture = rng.uniform(*TEXTURE) * smooth_field(shape, log_uniform(1.5, 5, rng), rng)
     sharp, inside = np.zeros(shape, np.float32), np.zeros(shape, bool)
     for cell in cells:
         _paint(sharp, inside, cell, rng)
     sharp = sharp * np.clip(1 + texture, 0.1, None)
     puncta = inside & (rng.random(shape) < rng.uniform(*PUNCTA))
-    psf = rng.uniform(*PSF_SIGMA_PX)
+    psf = rng.uniform(*how.psf_sigma_px)
     # a spot of a few times its cell's brightness after the blur
     sharp = sharp + puncta * sharp * rng.exponential(1.5, shape) * 2 * np.pi * psf**2
     light = gaussian_filter(sharp, psf, mode="nearest")
@@ -100,11 +141,11 @@ def draw_scene(shape: tuple[int, int], rng: np.random.Generator) -> Real:
     return np.asarray(light, dtype=np.float32)
 
 
-def _draw_cells(shape: tuple[int, int], rng: np.random.Generator) -> list[Cell]:
+def _draw_cells(shape: tuple[int, int], cover: Range, rng: np.random.Generator) -> list[Cell]:
     """Cells for a random share of the field, all of about one size; some overlap a little, as in a projection."""
     typical = log_uniform(NUCLEUS_RADIUS_PX[0] * 1.15, NUCLEUS_RADIUS_PX[1] / 1.15, rng)
     rods = rng.uniform(0.3, 1.0) if rng.uniform() < RODS else 0.0
-    target = rng.uniform(*COVER) * shape[0] * shape[1]
+    target = rng.uniform(*cover) * shape[0] * shape[1]
     cells: list[Cell] = []
     discs = np.empty((0, 3))  # x, y and radius of a disc of a little less than each cell's area
     covered = 0.0

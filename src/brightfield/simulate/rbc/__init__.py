@@ -10,15 +10,15 @@ defects j, so the best accuracy that any model can reach on these crops is known
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 from scipy.special import expit
 
-from brightfield.params import RbcSimulation
+from brightfield.params import RbcSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.optics import Camera, Real, dust, illumination, log_uniform, pixel_response, smooth_field
 from brightfield.simulate.rbc.erythrocyte import SICK, cell_thickness, healthy_cell
@@ -40,6 +40,15 @@ OVERLAP_UM = (7.9, 4.5)  # distance of an overlapping cell at severity 0, and wh
 APART_UM = (8.8, 10.5)  # distance of a neighbour that does not touch
 FOCUS_UM = (0.3, 4.0)  # |z| of an out-of-focus cell at severity 0, and what severity 1 adds
 
+READ_NOISE = 6.0
+# What the suites change. Focus: the whole smear lies off the plane, but most cells still pass
+SUITE_FOCUS_UM = (0.6, 1.2)
+SUITE_NEIGHBOURS = (0.8, 1.0)  # density: hardly a crop without a neighbour
+SUITE_DIMMING = (0.35, 0.6)  # light: a lamp turned down; what it gives and what the camera counts
+SUITE_BLEED = 0.25  # camera: light of a colour that the colours beside it count as well,
+SUITE_GAMMA = (0.6, 0.8)  # a tone curve that lifts the shadows,
+SUITE_READ_NOISE = 18.0  # and a noisier sensor
+
 # Shares of the crops with a defect, and the severity at which half the experts say bad
 CAUSES = {"sick": 0.4, "out_of_focus": 0.2, "overlapping": 0.2, "failed_contour": 0.2}
 THRESHOLDS = {"sick": 0.30, "out_of_focus": 0.25, "overlapping": 0.02, "failed_contour": 0.42}
@@ -56,6 +65,11 @@ class Smear:
     electrons: float  # at white
     neighbours: float  # probability of a neighbour in the crop
     texture: float  # of the dried plasma, relative
+    mixing: Real = field(
+        default_factory=lambda: np.eye(3)
+    )  # (3, 3) what each colour of light adds to each colour of the camera
+    gamma: float = 1.0  # of the camera's tone curve
+    read_noise: float = READ_NOISE  # electrons
 
 
 @dataclass(frozen=True)
@@ -75,19 +89,21 @@ def groups(params: RbcSimulation) -> int:
     return params.smears
 
 
-def count(params: RbcSimulation) -> int:
-    """How many crops, of all smears."""
-    return params.smears * params.crops_per_smear
+def per_group(params: RbcSimulation) -> int:
+    """Crops of a smear."""
+    return params.crops_per_smear
 
 
-def simulate_group(params: RbcSimulation, number: int, rng: np.random.Generator) -> Iterator[Record]:
+def simulate_group(
+    params: RbcSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
+) -> Iterator[Record]:
     """The crops of one smear.
 
     Yields:
         Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
         a row of label (1 good, 0 bad), p_good (the probability from which the label was drawn), kind and smear.
     """
-    smear, name = draw_smear(rng), f"smear{number:03d}"
+    smear, name = draw_smear(rng, suite), f"smear{number:03d}"
     for i, crop_rng in enumerate(rng.spawn(params.crops_per_smear)):
         crop = draw_crop(params.good_fraction, smear, crop_rng)
         image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
@@ -95,8 +111,13 @@ def simulate_group(params: RbcSimulation, number: int, rng: np.random.Generator)
         yield Record(f"{name}_{i:03d}", name, image, row=row)
 
 
-def draw_smear(rng: np.random.Generator) -> Smear:
-    """Stain, light, focus and density of one smear."""
+def draw_smear(rng: np.random.Generator, suite: Suite | None = None) -> Smear:
+    """Stain, light, focus and density of one smear; a suite changes one of them and leaves the others as they were drawn."""
+    smear = _draw_smear(rng)
+    return smear if suite is None else SUITES[suite](smear, rng)
+
+
+def _draw_smear(rng: np.random.Generator) -> Smear:
     blue = rng.uniform() ** 3  # a blue filter left in the lamp: a few smears strongly, most hardly
     return Smear(
         stain=rng.dirichlet([0.7, 1.0, 0.6]) @ STAINS * rng.lognormal(0.1, 0.22),
@@ -106,6 +127,26 @@ def draw_smear(rng: np.random.Generator) -> Smear:
         neighbours=rng.uniform(0.05, 0.45),
         texture=rng.uniform(0.0, 0.02),
     )
+
+
+def _other_camera(smear: Smear, rng: np.random.Generator) -> Smear:
+    bleed = SUITE_BLEED * rng.uniform(0.5, 1, (3, 3))
+    np.fill_diagonal(bleed, 1)
+    mixing = bleed / bleed.sum(axis=0)
+    return replace(smear, mixing=mixing, gamma=rng.uniform(*SUITE_GAMMA), read_noise=SUITE_READ_NOISE)
+
+
+def _dimmed(smear: Smear, rng: np.random.Generator) -> Smear:
+    share = rng.uniform(*SUITE_DIMMING)
+    return replace(smear, white=smear.white * share)
+
+
+SUITES: dict[Suite, Callable[[Smear, np.random.Generator], Smear]] = {
+    "focus": lambda smear, rng: replace(smear, focus_um=rng.choice([-1.0, 1.0]) * rng.uniform(*SUITE_FOCUS_UM)),
+    "density": lambda smear, rng: replace(smear, neighbours=rng.uniform(*SUITE_NEIGHBOURS)),
+    "light": _dimmed,
+    "camera": _other_camera,
+}
 
 
 def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> Crop:
@@ -133,10 +174,21 @@ def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.rand
     shape = (size_px, size_px)
     shade = illumination(shape, rng, vignette=0.04) * dust(shape, rng) * pixel_response(shape, rng)
     shade = shade * (1 + smear.texture * smooth_field(shape, 2.0, rng))
-    camera = Camera(electrons_per_count=smear.electrons / 255, offset=0, read_noise=6, row_noise=1, bits=8)
-    image: npt.NDArray[np.uint8] = camera.expose(smear.electrons * light * smear.white * shade[..., None], rng)
+    camera = Camera(
+        electrons_per_count=smear.electrons / 255, offset=0, read_noise=smear.read_noise, row_noise=1, bits=8
+    )
+    electrons = smear.electrons * (light * smear.white * shade[..., None]) @ smear.mixing
+    image: npt.NDArray[np.uint8] = _toned(camera.expose(electrons, rng), smear.gamma)
     image[_contour(_displaced(mask, crop.contour_error, pixel_um, rng))] = (255, 0, 0)
     return image
+
+
+def _toned(counts: npt.NDArray[np.uint8], gamma: float) -> npt.NDArray[np.uint8]:
+    """What a camera with this tone curve stores."""
+    if gamma == 1:
+        return counts
+    curve = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
+    return curve[counts]
 
 
 def _scene(

@@ -1,0 +1,47 @@
+"""What the project promises, measured: ``make bench NAME=beads_simulation``, or every one of them without a name.
+
+A benchmark is a module beside this one with ``rows()``: what was measured, what came out, and the aim, as text.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+def names() -> list[str]:
+    """The benchmarks there are."""
+    return sorted(path.stem for path in HERE.glob("*.py") if path.stem != Path(__file__).stem)
+
+
+def run(name: str) -> Iterable[tuple[str, str, str]]:
+    """The rows of one benchmark."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    rows: Iterable[tuple[str, str, str]] = module.rows()
+    return rows
+
+
+def main(wanted: list[str]) -> int:
+    """Print a table; 2 for a name that is not there."""
+    if unknown := sorted(set(wanted) - set(names())):
+        print(f"error: There is no benchmark {unknown[0]!r}. Known: {', '.join(names()) or 'none'}.", file=sys.stderr)
+        return 2
+    for name in wanted or names():
+        print(f"\n{name}")
+        rows = [("what", "measured", "aim"), *run(name)]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        for row in rows:
+            print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
