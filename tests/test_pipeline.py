@@ -6,13 +6,14 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -116,14 +117,16 @@ def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp
     run(tmp_path, "dvc", "repro")
 
     def seconds(folder: Path) -> float:
-        start = time.perf_counter()
+        """Of processor time, which other processes on the machine do not stretch."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         run(folder, "dvc", "repro")
-        return time.perf_counter() - start
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    pairs = [(seconds(project), seconds(tmp_path)) for _ in range(4)]
-    ratio = min(ours for ours, _ in pairs) / min(theirs for _, theirs in pairs)  # the least disturbed of each
+    pairs = [(seconds(project), seconds(tmp_path)) for _ in range(3)]
+    ratio = float(np.median([ours / theirs for ours, theirs in pairs]))
     print(f"up-to-date repro: {ratio:.2f} times that of {len(trivial)} trivial stages ({pairs})")
-    assert ratio <= 2.0  # the aim is 1.5; DVC parses the whole of params.yaml once for every stage that names it
+    assert ratio <= 1.8  # the aim is 1.5; DVC parses the whole of params.yaml once for every stage that names it
 
 
 def test_another_learning_rate_reruns_that_model_and_what_depends_on_it(project: Path) -> None:

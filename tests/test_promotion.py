@@ -18,7 +18,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.evaluation import Split
 from brightfield.files import whole_folder
 from brightfield.predictor import Predictor
-from brightfield.promotion import Candidate
+from brightfield.promotion import Candidate, Trained
 from brightfield.registry import Version
 
 KINDS = {"rbc": "classification", "beads": "tracking"}  # by task; the objectives are AUC (more) and an error (less)
@@ -114,6 +114,14 @@ def test_a_candidate_without_a_report_is_named() -> None:
     report("rbc-classic", auc(0.1, 0.2, 0.15, 0.3))
     with pytest.raises(BrightfieldError, match=r"reports/rbc-a/images.csv is missing: .* Run `dvc repro`"):
         promotion.candidates(settings(), "rbc")
+
+
+def test_what_was_scored_on_another_dataset_is_no_candidate_but_kept() -> None:
+    assert promotion.others(settings(), "rbc") == []  # not evaluated yet
+    report("rbc-elsewhere", auc(0.1, 0.2, 0.15, 0.3))
+    (layout.report("rbc-elsewhere") / "metrics.json").write_text("{}")
+    assert promotion.others(settings(), "rbc") == [Trained("rbc-elsewhere", "member", Path("models/rbc/rbc-elsewhere"))]
+    assert promotion.others(settings(), "beads") == []
 
 
 def test_without_candidates_the_dataset_is_named() -> None:

@@ -19,12 +19,18 @@ from brightfield.runs import Role
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A model or an ensemble that was scored on the task's dataset."""
+class Trained:
+    """A model or an ensemble that was trained for the task, on whichever dataset."""
 
     name: str
     role: Role
     folder: Path
+
+
+@dataclass(frozen=True)
+class Candidate(Trained):
+    """One that was scored on the task's own dataset."""
+
     table: pd.DataFrame  # its images.csv: validation and test
     validation: float  # objective
 
@@ -37,26 +43,36 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
     """
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
-    found: list[Candidate] = []
-    entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
-    for name, model in entries.items():
-        if model.task != task_name or model.dataset != entry.dataset:
-            continue
-        if isinstance(model, params.Ensemble):
-            role: Role = "ensemble"
-            folder = layout.ensemble(task_name, name)
-        else:
-            role = "baseline" if model.is_baseline else "member"
-            folder = layout.model(task_name, name)
-        table = _table(layout.report(name) / "images.csv")
+    found = []
+    for trained in _trained(settings, task_name, own_dataset=True):
+        table = _table(layout.report(trained.name) / "images.csv")
         value = _objective(task, table[table["split"] == VALIDATION])
-        found.append(Candidate(name, role, folder, table, value))
+        found.append(Candidate(trained.name, trained.role, trained.folder, table, value))
     if not found:
         raise BrightfieldError(
             f"Nothing can become champion of {task_name!r}: no model or ensemble uses its dataset {entry.dataset!r}. "
             f"Point one to it, or set tasks.{task_name}.dataset to a dataset that models use."
         )
     return sorted(found, key=lambda candidate: task.objective.rank(candidate.validation), reverse=True)
+
+
+def others(settings: params.Params, task_name: str) -> list[Trained]:
+    """What was trained and scored on another dataset than the task's: it cannot become champion, but is worth keeping."""
+    found = _trained(settings, task_name, own_dataset=False)
+    return [trained for trained in found if (layout.report(trained.name) / "metrics.json").is_file()]
+
+
+def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> list[Trained]:
+    found = []
+    entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
+    for name, model in entries.items():
+        if model.task != task_name or (model.dataset == settings.tasks[task_name].dataset) != own_dataset:
+            continue
+        if isinstance(model, params.Ensemble):
+            found.append(Trained(name, "ensemble", layout.ensemble(task_name, name)))
+        else:
+            found.append(Trained(name, "baseline" if model.is_baseline else "member", layout.model(task_name, name)))
+    return found
 
 
 def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield import evaluation, layout, lineage, params, progress, runs
+from brightfield import evaluation, layout, lineage, params, progress
 from brightfield.evaluation import Split
 from brightfield.files import whole_folder
 from brightfield.predictor import Predictor
@@ -17,7 +17,10 @@ BATCH = 32  # images between two steps of the progress bar
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
-    """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``."""
+    """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``.
+
+    Nothing is told to MLflow here: ``register`` brings it the scores of all models of a task in one process.
+    """
     settings = params.with_evaluation(params.load(), chosen)
     model = params.entry(settings.models, name, "model")
     folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
@@ -35,8 +38,6 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
         evaluation.write_report(report, task, test, scores, metrics)
-    role: runs.Role = "baseline" if model.is_baseline else "member"
-    runs.log_evaluation(runs.reconcile(folder, model.task, name, role=role), layout.report(name))
 
 
 def _answers(predictor: Predictor, split: Split, description: str) -> list[npt.NDArray[np.float32]]:

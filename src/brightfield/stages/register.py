@@ -7,7 +7,7 @@ from typing import Any
 
 from brightfield import bundle, layout, params, promotion, registry, runs
 from brightfield.files import write_json
-from brightfield.promotion import Candidate
+from brightfield.promotion import Candidate, Trained
 from brightfield.registry import Version
 
 
@@ -16,6 +16,8 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     settings = params.with_evaluation(params.load(), chosen)
     params.entry(settings.tasks, name, "task")
     found = promotion.candidates(settings, name)
+    for trained in promotion.others(settings, name):
+        record(name, trained)
     published = {candidate.name: publish(name, candidate) for candidate in found}
     best, challenger = found[0], published[found[0].name]
     moved, reason = settle(settings, name, best, challenger)
@@ -35,10 +37,16 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     )
 
 
+def record(task_name: str, trained: Trained) -> runs.Run:
+    """The MLflow run of a model or an ensemble, with its scores and figures; what is there already is left as it is."""
+    mlflow_run = runs.reconcile(trained.folder, task_name, trained.name, role=trained.role)
+    runs.log_evaluation(mlflow_run, layout.report(trained.name))
+    return mlflow_run
+
+
 def publish(task_name: str, candidate: Candidate) -> Version:
-    """A candidate's version in the registry, with its run and its scores; what is there already is left as it is."""
-    mlflow_run = runs.reconcile(candidate.folder, task_name, candidate.name, role=candidate.role)
-    runs.log_evaluation(mlflow_run, layout.report(candidate.name))
+    """A candidate's version in the registry; its run is recorded first."""
+    mlflow_run = record(task_name, candidate)
     data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
     return registry.publish(
         task_name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
