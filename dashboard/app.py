@@ -12,6 +12,7 @@ page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
         st.Page("views/runs.py", title="Runs", icon=":material/table_rows:"),
+        st.Page("views/shifts.py", title="Shifts", icon=":material/swap_horiz:"),
         st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),
         st.Page("views/ensembles.py", title="Ensembles", icon=":material/hub:"),
         st.Page("views/tuning.py", title="Tuning", icon=":material/tune:"),

@@ -92,6 +92,20 @@ def on_test(task: str) -> pd.DataFrame:
     return table.sort_values("value", ascending=direction == "minimize").reset_index(drop=True)
 
 
+def on_suites(task: str) -> tuple[pd.DataFrame, list[str]]:
+    """The objective of each model on every part of the task's dataset, and the parts: the test split, then the suites.
+
+    Models come in the order of :func:`on_test`.
+    """
+    best = on_test(task)
+    metric, _ = objective(settings().tasks[task].kind)
+    table = scores()
+    table = table[table["model"].isin(best["model"]) & (table["metric"] == metric)]
+    order = {name: place for place, name in enumerate(best["model"])}
+    table = table.sort_values("model", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
+    return table, [TEST, *sorted(set(table["part"]) - {TEST})]
+
+
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def confusions(task: str) -> pd.DataFrame:
     """Test images or pixels by true and answered class: model, truth, answer, count, share (of the true class)."""

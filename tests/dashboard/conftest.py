@@ -120,7 +120,11 @@ def _report(settings: params.Params, name: str, task: str) -> None:
     metric = tasks.KINDS[settings.tasks[task].kind].objective.metric
     entry = {"value": value, "low": value - 0.02, "high": value + 0.02}
     other = {"value": 0.5, "low": None, "high": None}
-    write_json(folder / "metrics.json", {"test": {metric: entry, "other": other}, "suites": {}, "data_hash": DATA_HASH})
+    # the beads were scored before there were suites
+    worse = {key: number + (-0.1 if name.startswith("rbc") else 0) for key, number in entry.items()}
+    suites = {} if task == "beads" else {"focus": {metric: worse}, "camera": {metric: entry, "other": other}}
+    content = {"test": {metric: entry, "other": other}, "suites": suites, "data_hash": DATA_HASH}
+    write_json(folder / "metrics.json", content)
     pd.DataFrame({"id": ["a"], "group": ["g"], "split": ["test"]}).to_csv(folder / "images.csv", index=False)
     if name in CONFUSIONS:
         classes, counts = CONFUSIONS[name]

@@ -29,6 +29,7 @@ PATIENCE_S = 120  # for the first page, which loads torch and MLflow
 CONTENT = {  # by page: the number of charts, and words on it
     "": (3, "beads-unet-wide"),
     "runs": (0, "6 of 6 runs"),
+    "shifts": (1, "What each shift costs"),
     "confusion": (2, "Recall of each class"),
     "ensembles": (2, "What it gains on the test split"),
     "tuning": (0, "make tune MODEL=rbc-compact"),

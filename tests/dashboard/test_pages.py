@@ -15,7 +15,7 @@ from brightfield.runs.connection import VARIABLE
 from queries import studies
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PAGES = ("overview", "runs", "confusion", "ensembles", "tuning", "predict")
+PAGES = ("overview", "runs", "shifts", "confusion", "ensembles", "tuning", "predict")
 
 
 @pytest.fixture
@@ -94,6 +94,7 @@ def test_an_empty_project_says_what_to_run() -> None:
     commands = {
         "overview": "make repro",
         "runs": "make repro",
+        "shifts": "make repro",
         "confusion": "make repro",
         "ensembles": "dvc repro ensemble@rbc-ensemble",
         "tuning": "make tune MODEL=rbc-compact TRIALS=20",
@@ -301,3 +302,18 @@ def test_predict_without_a_usable_bundle() -> None:
     app.file_uploader(key="upload-beads").set_value([("a.png", b"x", "image/png")]).run()
     assert not app.exception
     assert len(app.error) == 1
+
+
+# --- shifts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("project", "no_studies")
+def test_shifts_show_what_each_suite_costs() -> None:
+    app = open_page("shifts")
+    assert list(app.segmented_control(key="shifts-task").options) == ["rbc", "bacteria"]  # beads have no suites
+    assert charts(app) == 1
+    table = app.dataframe[0].value
+    assert list(table.columns) == ["model", "test", "camera", "focus"]
+    assert list(table["model"]) == ["rbc-ensemble", "rbc-compact", "rbc-convnet", "rbc-features"]
+    assert table["focus"].tolist() == pytest.approx([-0.1] * 4)
+    assert table["camera"].tolist() == pytest.approx([0.0] * 4)

@@ -48,8 +48,19 @@ def test_the_best_comes_first_whichever_way_the_metric_goes(project: Path) -> No
 
 
 def test_models_of_other_datasets_are_left_out(project: Path) -> None:
-    assert queries.scores().query("model == 'rbc-stained' and metric == 'auc'")["value"].tolist() == [0.99]
+    assert queries.scores().query("model == 'rbc-stained' and metric == 'auc' and part == 'test'")[
+        "value"
+    ].tolist() == [0.99]
     assert "rbc-stained" not in set(queries.on_test("rbc")["model"])
+
+
+def test_parts_of_a_dataset(project: Path) -> None:
+    table, parts = queries.on_suites("rbc")
+    assert parts == ["test", "camera", "focus"]
+    assert list(table["model"].unique()) == list(queries.on_test("rbc")["model"])
+    values = table[table["model"] == "rbc-convnet"].set_index("part")["value"]
+    assert values.to_dict() == pytest.approx({"test": 0.88, "camera": 0.88, "focus": 0.78})
+    assert queries.on_suites("beads")[1] == ["test"]
 
 
 def test_confusions(project: Path) -> None:

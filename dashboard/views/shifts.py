@@ -1,0 +1,43 @@
+"""Shifts: how each model holds up on test images in which one thing is unlike training."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+import parts
+from figures import shifts, style
+from queries import project
+from wording import words
+
+MEANING = {
+    "focus": "further out of focus than training",
+    "density": "more crowded than training",
+    "light": "another amount of light than training",
+    "camera": "another camera than training",
+}
+
+
+def show(task: str) -> None:
+    """All models of one task."""
+    metric, direction = project.objective(project.settings().tasks[task].kind)
+    table, names = project.on_suites(task)
+    figure = shifts.lines(table, names, style.colours(project.models()), metric, direction)
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="shifts")
+    meant = "; ".join(f"**{parts.plain(name)}**: {MEANING[name]}" for name in names if name in MEANING)
+    st.caption(f"Bars are intervals over groups. Left of the line the test split, which is like training. {meant}.")
+    st.subheader("What each shift costs", anchor=False)
+    st.caption(
+        f"{words(metric)} on the test split, then the difference to it; zero would be a model that does not mind."
+    )
+    formats = {names[0]: st.column_config.NumberColumn(format="%.3f")}
+    formats |= {name: st.column_config.NumberColumn(format="%+.3f") for name in names[1:]}
+    st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
+
+
+parts.head("Shifts", "Which model still works when focus, density, light or camera are not what it was trained on?")
+tasks = [task for task in project.settings().tasks if len(project.on_suites(task)[1]) > 1]
+if tasks:
+    chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="shifts-task")
+    show(chosen or tasks[0])
+else:
+    parts.nothing_yet("No model has been scored on a shift suite yet.", "make repro")
