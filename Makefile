@@ -60,7 +60,7 @@ champions: $(INSTALLED) ## show the champion of every task
 	@brightfield champions
 
 lint: $(INSTALLED) ## check style, types and who imports whom
-	@ruff format --check . && ruff check . && mypy && lint-imports
+	@ruff format --check . && ruff check . && mypy && MYPYPATH=src:dashboard mypy --explicit-package-bases dashboard && lint-imports
 
 format: $(INSTALLED) ## format the code
 	@ruff format . && ruff check --fix .
