@@ -11,6 +11,7 @@ st.set_page_config(page_title="Brightfield", page_icon=":material/biotech:", lay
 page = st.navigation(
     [
         st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page("views/data.py", title="Data", icon=":material/photo_library:"),
         st.Page("views/runs.py", title="Runs", icon=":material/table_rows:"),
         st.Page("views/shifts.py", title="Shifts", icon=":material/swap_horiz:"),
         st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 import tiny
 from brightfield import bundle, tasks
+from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder
 
@@ -34,6 +36,13 @@ def write(folder: Path, name: str = "small", seed: int = 0, kind: str = "trackin
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return write(tmp_path / "models" / "small")
+
+
+def covered() -> Coverage:
+    """What images of random light and focus covered."""
+    rng = np.random.default_rng(0)
+    names = ("light", "contrast", "noise", "focus", "density")
+    return Coverage.fit(pd.DataFrame(rng.uniform(0.1, 0.9, (40, 5)), columns=names).assign(group=range(40)))
 
 
 def edit(folder: Path, change: Edit) -> None:
@@ -72,6 +81,24 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
     first, second = write(tmp_path / "a"), write(tmp_path / "b")
     for file in first.iterdir():
         assert file.read_bytes() == (second / file.name).read_bytes()
+
+
+def test_what_the_training_covered_is_kept(tmp_path: Path) -> None:
+    entry = tiny.model("tracking")
+    network = tasks.build("tracking", tiny.SETTINGS["tracking"]).network(entry)
+    with whole_folder(tmp_path / "bundle") as partial:
+        bundle.write(partial, "small", "beads", tiny.SETTINGS["tracking"], entry, network, {}, covered())
+    read = bundle.read(tmp_path / "bundle").coverage
+    assert read is not None
+    assert read.as_dict() == covered().as_dict()
+    edit(tmp_path / "bundle", lambda content: content["coverage"].pop("limit"))
+    with pytest.raises(BrightfieldError, match="is damaged .coverage: 'limit'"):
+        bundle.read(tmp_path / "bundle")
+
+
+def test_a_bundle_of_an_earlier_version_covers_nothing(folder: Path) -> None:
+    assert "coverage" not in json.loads((folder / "bundle.json").read_text())
+    assert bundle.read(folder).coverage is None
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import torch
 
 import tiny
 from brightfield import bundle, images, layout, params, predicting, tasks
+from brightfield.data import coverage
+from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder
 
@@ -24,14 +26,14 @@ TABLES = {
 }
 
 
-def trained(kind: str, name: str = "mine") -> None:
+def trained(kind: str, name: str = "mine", covered: Coverage | None = None) -> None:
     """A bundle of an untrained network where a model of the task would lie."""
     torch.manual_seed(0)
     model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
     model = model.model_copy(update={"task": TASKS[kind]})
     network = tasks.build(kind, settings).network(model)
     with whole_folder(layout.model(TASKS[kind], name)) as folder:
-        bundle.write(folder, name, TASKS[kind], settings, model, network, {})
+        bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)
 
 
 @pytest.fixture
@@ -75,6 +77,46 @@ def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pyt
     trained("tracking")
     written = predicting.predict("beads", [path], Path("out"), reference="mine")
     assert sum(path.suffix == ".png" for path in written) == 3
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_images_unlike_the_training_are_named(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    folder = tmp_path_factory.mktemp("unlike")
+    known = tiny.records(kind, 40, groups=10)
+    usual, odd = (record.image for record in tiny.records(kind, 2, seed=9))
+    np.save(folder / "usual.npy", usual)
+    # a fifth of the light, and noise that no image had
+    dim = 0.2 * odd + np.random.default_rng(0).normal(0, 0.2 * odd.std(), odd.shape)
+    np.save(folder / "odd.npy", np.clip(dim, 0, None).astype(odd.dtype))
+    trained(kind, covered=Coverage.fit(coverage.table(known)))
+    written = predicting.predict(TASKS[kind], [folder], Path("out"), reference="mine")
+    table = pd.read_csv(
+        next(path for path in written if path.name in (*TABLES.values(), "images.csv") and _by_image(path))
+    )
+    found = table.groupby("image")[["outside", "distance"]].first()
+    assert set(found.index) <= {"usual", "odd"}
+    for name, outside in {"usual": 0, "odd": 1}.items():
+        if name in found.index:  # a frame in which no bead was found has no row
+            assert found.loc[name, "outside"] == outside
+            assert (found.loc[name, "distance"] > 1) == bool(outside)
+    said = capsys.readouterr().out
+    assert "warning: 1 of 2 images lie outside what the model was trained on" in said
+    assert "the farthest is odd (" in said
+
+
+def _by_image(path: Path) -> bool:
+    return "outside" in pd.read_csv(path, nrows=0).columns
+
+
+def test_a_bundle_that_covers_nothing_warns_of_nothing(
+    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained("restoration")
+    predicting.predict("denoise", [pictures], Path("out"), reference="mine")
+    assert "outside" not in pd.read_csv("out/images.csv").columns
+    assert "warning" not in capsys.readouterr().out
 
 
 def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:

@@ -70,7 +70,7 @@ def scores() -> pd.DataFrame:
     """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan."""
     rows: list[dict[str, Any]] = []
     for model in models().to_dict("records"):
-        content = _json(layout.report(model["name"]) / "metrics.json")
+        content = read_json(layout.report(model["name"]) / "metrics.json")
         if content is None:
             continue
         about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
@@ -112,7 +112,7 @@ def confusions(task: str) -> pd.DataFrame:
     rows: list[pd.DataFrame] = []
     known = models()
     for name in known.loc[known["task"] == task, "name"]:
-        content = _json(layout.report(name) / "confusion.json")
+        content = read_json(layout.report(name) / "confusion.json")
         if content is not None:
             counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
             rows.append(_long(counts).assign(model=name))
@@ -149,7 +149,7 @@ class EnsembleReport:
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def ensemble(name: str) -> EnsembleReport | None:
     """The report of an ensemble, None before it is made."""
-    content = _json(layout.report(name) / "ensemble.json")
+    content = read_json(layout.report(name) / "ensemble.json")
     if content is None:
         return None
     columns = ["name", "role", "value", "gain", "gain_low", "gain_high"]
@@ -166,7 +166,7 @@ def ensemble(name: str) -> EnsembleReport | None:
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def provenance(task: str, name: str, role: str) -> dict[str, Any]:
     """Commit, dirty and data_hash from a bundle; empty before it is trained."""
-    content = _json(folder(task, name, role) / "bundle.json")
+    content = read_json(folder(task, name, role) / "bundle.json")
     if content is None:
         return {}
     found: Mapping[str, Any] = content.get("provenance", {})
@@ -202,7 +202,7 @@ def shrink(png: bytes, side: int) -> bytes:
         return target.getvalue()
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """A JSON object, None where there is no file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,7 +1,7 @@
 """A trained model on disk: what it is, its weights, where it comes from. Written whole or not at all, never pickled.
 
-A folder with ``bundle.json`` (task, settings, model entry, provenance, checksums) and ``weights.safetensors``. An ensemble's
-``bundle.json`` lists members with weights, and holds their bundles under ``members/``.
+A folder with ``bundle.json`` (task, settings, model entry, what the training covered, provenance, checksums) and
+``weights.safetensors``. An ensemble's ``bundle.json`` lists members with weights, and holds their bundles under ``members/``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import safetensors.torch
 from torch import nn
 
 from brightfield import params, tasks
+from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.tasks import Task
 
@@ -36,6 +37,7 @@ class Bundle:
     model: params.Model
     network: nn.Module
     provenance: Mapping[str, Any]
+    coverage: Coverage | None = None  # bundles of earlier versions have none
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def write(
     model: params.Model,
     network: nn.Module,
     provenance: Mapping[str, Any],
+    coverage: Coverage | None = None,
 ) -> None:
     """Write a model's bundle into ``folder``, which exists (see :func:`brightfield.files.whole_folder`)."""
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
@@ -66,6 +69,7 @@ def write(
             "kind": model.kind,
             "settings": settings.model_dump(mode="json"),
             "model": model.model_dump(mode="json"),
+            **({"coverage": coverage.as_dict()} if coverage else {}),
             "provenance": dict(provenance),
             "sha256": {WEIGHTS: _sha256(folder / WEIGHTS)},
         },
@@ -138,6 +142,7 @@ def read(folder: Path) -> Bundle:
             raise KeyError(f"sha256 of {WEIGHTS}")
     except KeyError as error:
         raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
+    coverage = _coverage(content, source)
     task = tasks.build(kind, settings)
     # weights come from the bundle: nothing of what the network was initialised with is needed any more
     network = task.network(_without_weights(model))
@@ -145,7 +150,7 @@ def read(folder: Path) -> Bundle:
         network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     except RuntimeError as error:
         raise BrightfieldError(f"{folder / WEIGHTS} does not fit the model in {source}; train it again.") from error
-    return Bundle(name, task_name, task, model, network.eval(), provenance)
+    return Bundle(name, task_name, task, model, network.eval(), provenance, coverage)
 
 
 def read_members(folder: Path) -> list[Member]:
@@ -154,6 +159,15 @@ def read_members(folder: Path) -> list[Member]:
     if "members" not in content:
         return [Member(read(folder), 1.0)]
     return [Member(read(folder / entry["folder"]), float(entry["weight"])) for entry in content["members"]]
+
+
+def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:
+    if "coverage" not in content:
+        return None
+    try:
+        return Coverage.from_dict(content["coverage"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrightfieldError(f"{source} is damaged (coverage: {error}); train the model again.") from error
 
 
 def _without_weights(model: params.Model) -> params.Model:

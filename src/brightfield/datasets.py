@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from brightfield import editing, layout, params
+from brightfield.data.exporting import export_dataset
 from brightfield.data.importing import ImportReport, import_dataset
 from brightfield.errors import BrightfieldError
 
@@ -21,6 +22,8 @@ def add(
     group_pattern: str | None = None,
     groups_csv: Path | None = None,
     positions: Path | None = None,
+    connected: Sequence[int] = (),
+    pixel_size_um: float | None = None,
     licence: str = "",
 ) -> ImportReport:
     """Import images as ``datasets.<name>`` of a task, all of it or nothing.
@@ -40,6 +43,8 @@ def add(
         group_pattern=group_pattern,
         groups_csv=groups_csv,
         positions=positions,
+        connected=connected,
+        pixel_size_um=pixel_size_um,
         licence=licence,
     )
     try:
@@ -50,6 +55,18 @@ def add(
         layout.raw(name).with_name(f"{name}.dvc").unlink(missing_ok=True)
         raise
     return report
+
+
+def export(name: str, out: Path, to: str) -> int:
+    """Write ``data/raw/<name>`` into a new folder, in a format of the field's tools; how many files of images.
+
+    Raises:
+        BrightfieldError: for an unknown dataset or format, and a folder that exists.
+    """
+    settings = params.load()
+    entry = params.entry(settings.datasets, name, "dataset")
+    task = settings.tasks[entry.task]
+    return export_dataset(entry.kind, layout.raw(name), out, to, settings=task.settings)
 
 
 def use(name: str, models: Sequence[str] = ()) -> list[str]:

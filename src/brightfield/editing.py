@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from brightfield import params
 from brightfield.errors import BrightfieldError
@@ -19,14 +20,38 @@ def add_entry(section: str, name: str, content: Mapping[str, Any], path: Path = 
     Raises:
         BrightfieldError: if there is one already, or the whole would not be valid any more.
     """
+    add_entries({section: (name, content)}, path)
+
+
+def add_entries(added: Mapping[str, tuple[str, Mapping[str, Any]]], path: Path = params.PARAMS) -> None:
+    """Add an entry (name and content) to each of several sections, all or none; lists of plain values stay on one line.
+
+    Raises:
+        BrightfieldError: if one is there already, or the whole would not be valid any more.
+    """
 
     def change(document: Any) -> None:
-        entries = document.setdefault(section, {})
-        if name in entries:
-            raise BrightfieldError(f"{path} has {section}.{name} already; choose another name or remove that entry.")
-        entries[name] = dict(content)
+        for section, (name, content) in added.items():
+            entries = document.setdefault(section, CommentedMap())
+            if name in entries:
+                raise BrightfieldError(
+                    f"{path} has {section}.{name} already; choose another name or remove that entry."
+                )
+            # before the last: what stands behind that one, the next section's comment among it, stays where it is
+            entries.insert(max(len(entries) - 1, 0), name, _laid_out(content))
 
     _edit(change, path)
+
+
+def _laid_out(content: Any) -> Any:
+    """Plain values as they are written: mappings over lines, lists in one."""
+    if isinstance(content, Mapping):
+        return {key: _laid_out(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        line = CommentedSeq(_laid_out(value) for value in content)
+        line.fa.set_flow_style()
+        return line
+    return content
 
 
 def set_values(values: Mapping[str, Any], path: Path = params.PARAMS) -> None:

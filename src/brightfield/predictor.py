@@ -8,10 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import torch
 
 from brightfield import bundle, computing, inference, params
 from brightfield.bundle import Member
+from brightfield.data import coverage
 from brightfield.errors import BrightfieldError
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
@@ -48,6 +50,15 @@ class Predictor:
         """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
         encoded = [self.task.encode(image) for image in images]
         return [self.task.decode(a, e) for a, e in zip(self.activations(encoded), encoded, strict=True)]
+
+    def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
+        """How far images lie outside what was trained on: columns outside, distance and farthest, a row an image.
+
+        That of the member with the largest weight; None if its bundle comes from a version that did not note it. See
+        :meth:`brightfield.data.coverage.Coverage.compare`.
+        """
+        covered = max(self.members, key=lambda member: member.weight).bundle.coverage
+        return None if covered is None else covered.compare(coverage.numbers(images))
 
     def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
         """The weighted mean of the members' activated outputs, channels first, for each image."""

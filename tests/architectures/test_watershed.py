@@ -10,7 +10,8 @@ import torch
 from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.watershed import ThresholdWatershed
-from brightfield.tasks.segmentation import classes_of, instances_of
+from brightfield.data.masks import class_map
+from brightfield.tasks.segmentation import instances_of
 
 
 def discs(*centres: tuple[int, int], radius: float = 9.0, size: int = 64) -> npt.NDArray[np.int32]:
@@ -51,7 +52,7 @@ def test_two_discs_that_touch_come_apart(polarity: float) -> None:
 def test_body_lies_inside_contour_inside_background() -> None:
     labels = discs((30, 30))
     classes = baseline(1.0).answer(image_of(labels, 1.0)).argmax(axis=0)
-    expected = classes_of(labels, 2.0)
+    expected = class_map(labels, 2.0)
     assert (classes == expected).mean() > 0.97
     assert classes[30, 30] == 1
     assert set(classes[30, 18:24]) >= {0, 2}
@@ -67,7 +68,7 @@ def test_fitting_chooses_the_polarity_of_the_cells(polarity: float) -> None:
     fields = [discs((15, 15), (45, 40)), discs((32, 32), (12, 50))]
     images = [torch.from_numpy(image_of(labels, polarity)) for labels in fields]
     made = baseline(-polarity, offset=9.0)
-    made.fit(images, [torch.from_numpy(classes_of(labels, 2.0).astype(np.int64)) for labels in fields])
+    made.fit(images, [torch.from_numpy(class_map(labels, 2.0).astype(np.int64)) for labels in fields])
     assert float(made.polarity) == polarity
     found = made.answer(images[0].numpy()).argmax(axis=0) > 0
     cells = fields[0] > 0
@@ -76,7 +77,7 @@ def test_fitting_chooses_the_polarity_of_the_cells(polarity: float) -> None:
 
 def test_unknown_pixels_do_not_count_when_fitting() -> None:
     labels = discs((15, 15), (45, 40))
-    target = torch.from_numpy(classes_of(labels, 2.0).astype(np.int64))
+    target = torch.from_numpy(class_map(labels, 2.0).astype(np.int64))
     image = image_of(labels, 1.0)
     image[0, :, 32:] *= -1  # where the truth is unknown, everything is the other way round
     target[:, 32:] = -1

@@ -11,8 +11,10 @@ import pytest
 import streamlit as st
 
 from brightfield import bundle, images, layout, params, registry, runs, tasks
+from brightfield.data import auditing
 from brightfield.files import write_json
 from brightfield.lineage import Lineage
+from brightfield.records import Record
 from brightfield.runs.connection import VARIABLE
 
 PARAMS = """
@@ -110,7 +112,24 @@ def fill(folder: Path) -> None:
             _report(settings, name, ensemble.task)
             _bundle(settings, name, ensemble)
             _ensemble(settings, name)
+    _audits(settings)
     _track(settings)
+
+
+def _audits(settings: params.Params) -> None:
+    """Audits of two datasets, one of them with a crop that is in two splits and saturated."""
+    rng = np.random.default_rng(0)
+    for name in ("rbc", "beads"):
+        labels = [{"label": i // 6} if name == "rbc" else {} for i in range(12)]
+        pixels = rng.integers(0, 250, (12, 32, 32), dtype=np.uint8)
+        if name == "rbc":
+            pixels[0, :3] = 255
+            pixels[5] = pixels[0] // 2 + 20
+        records = [Record(f"image{i}", f"g{i % 6}", pixels[i], row=labels[i]) for i in range(12)]
+        splits = [("train", "train", "train", "train", "validation", "test")[i % 6] for i in range(12)]
+        rows = [{"id": r.id, "group": r.group, "split": s, **r.row} for r, s in zip(records, splits, strict=True)]
+        layout.prepared(name).mkdir(parents=True)
+        write_json(layout.prepared(name) / "audit.json", auditing.audit(records, pd.DataFrame(rows)).as_dict())
 
 
 def _report(settings: params.Params, name: str, task: str) -> None:

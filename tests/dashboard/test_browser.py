@@ -28,6 +28,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_S = 120  # for the first page, which loads torch and MLflow
 CONTENT = {  # by page: the number of charts, and words on it
     "": (3, "beads-unet-wide"),
+    "data": (0, "of 10 checks found nothing"),
     "runs": (0, "6 of 6 runs"),
     "shifts": (1, "What each shift costs"),
     "confusion": (2, "Recall of each class"),

@@ -15,7 +15,7 @@ from brightfield.runs.connection import VARIABLE
 from queries import studies
 
 APP = Path(__file__).parents[2] / "dashboard" / "app.py"
-PAGES = ("overview", "runs", "shifts", "confusion", "ensembles", "tuning", "predict")
+PAGES = ("overview", "data", "runs", "shifts", "confusion", "ensembles", "tuning", "predict")
 
 
 @pytest.fixture
@@ -93,6 +93,7 @@ def test_an_empty_project_says_what_to_run() -> None:
     app = start()
     commands = {
         "overview": "make repro",
+        "data": "make repro",
         "runs": "make repro",
         "shifts": "make repro",
         "confusion": "make repro",
@@ -152,6 +153,27 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert len(app.get("image")) == 3
     assert app.selectbox(key="example").value == "beads-unet-wide"  # a champion
     assert "denoise-unet" not in app.selectbox(key="example").options
+
+
+@pytest.mark.usefixtures("project")
+def test_datasets_and_their_checks() -> None:
+    app = open_page("data")
+    datasets, checks, splits = (frame.value for frame in app.dataframe)
+    assert datasets["dataset"].tolist() == ["rbc", "beads"]
+    assert datasets["images"].tolist() == [12, 12]
+    assert datasets["classes"].tolist() == ["6 of class 0, 6 of class 1", ""]
+    assert datasets["warnings"].tolist() == [2, 0]
+    found = checks.set_index("name")
+    assert found.loc["no near copies between groups", "outcome"] == "warning"
+    assert "image0 and image5 (train, test; correlation" in found.loc["no near copies between groups", "examples"]
+    assert found.loc["no saturated image", "count"] == 1
+    assert splits.set_index("split").loc["train", "groups"] == 4
+    assert "8 of 10 checks found nothing" in text(app)
+    app.segmented_control(key="dataset").set_value("beads").run()
+    assert not app.exception
+    assert set(app.dataframe[1].value["outcome"]) == {"ok"}
+    app.segmented_control(key="dataset").set_value("denoise").run()
+    assert any("dvc repro prepare@denoise" in block.value for block in app.code)
 
 
 @pytest.mark.usefixtures("project")

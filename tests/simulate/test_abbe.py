@@ -6,7 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, Illumination, form_image, phase_contrast
+from brightfield.simulate.bacteria.abbe import (
+    APERTURE,
+    BRIGHTFIELD,
+    MEDIUM,
+    WAVELENGTH_UM,
+    Illumination,
+    form_image,
+    phase_contrast,
+)
 
 PHASE = phase_contrast(amplitude=0.5, width=0.2)
 both = pytest.mark.parametrize("light", [BRIGHTFIELD, PHASE], ids=["brightfield", "phase"])
@@ -54,3 +62,23 @@ def test_the_image_is_not_mirrored_or_shifted() -> None:
     transmission[30:33, 90:93] = 0.2
     (image,) = form_image(transmission, 0.065, (0.0,), BRIGHTFIELD)
     assert np.unravel_index(image.argmin(), image.shape) == (31, 91)
+
+
+@both
+@pytest.mark.parametrize("shape", [(96, 128), (75, 81)])
+def test_fewer_samples_on_the_way_change_nothing(light: Illumination, shape: tuple[int, int]) -> None:
+    """Against the sum over the condenser as it is written, on the whole grid, for an object rough at every scale."""
+    pixel_um, z_um = 0.065, 0.7
+    phase = np.random.default_rng(0).normal(0, 0.3, shape)
+    spectrum = np.fft.fft2(np.exp(1j * phase))
+    expected = np.zeros(shape)
+    for sx, sy in light.points():
+        fy, fx = np.fft.fftfreq(shape[0], pixel_um)[:, None] + sy, np.fft.fftfreq(shape[1], pixel_um) + sx
+        radius = np.hypot(fy, fx) * WAVELENGTH_UM  # numerical aperture
+        pupil = np.exp(2j * np.pi * z_um * np.sqrt((MEDIUM**2 - np.minimum(radius, MEDIUM) ** 2) / WAVELENGTH_UM**2))
+        pupil[radius > APERTURE] = 0
+        if light.plate is not None:
+            pupil[(radius >= light.plate[0]) & (radius <= light.plate[1])] *= -1j * light.amplitude
+        expected += abs(np.fft.ifft2(spectrum * pupil)) ** 2
+    (image,) = form_image(np.exp(1j * phase).astype(np.complex64), pixel_um, (z_um,), light)
+    np.testing.assert_allclose(image, expected / len(light.points()) / light.amplitude**2, atol=1e-4)

@@ -9,7 +9,9 @@ from scipy import ndimage
 from brightfield.params import BacteriaSimulation
 from brightfield.records import Record
 from brightfield.simulate import simulate
-from brightfield.simulate.bacteria import FOCUS_UM, draw_rods, draw_scene, transmitted_light
+from brightfield.simulate.bacteria import FOCUS_UM, imaging
+from brightfield.simulate.bacteria.drawing import draw_rods, draw_scene, scene_of
+from brightfield.simulate.bacteria.imaging import Focus, fluorescent_light, transmitted_light
 from brightfield.simulate.bacteria.placement import ALLOWED_OVERLAP, E_COLI, MYXOCOCCUS, Rod, place
 
 PIXEL_UM = 0.065
@@ -21,20 +23,6 @@ def records() -> list[Record]:
     return list(simulate(params))
 
 
-def test_labels_are_contiguous_and_connected_without_holes(records: list[Record]) -> None:
-    for record in records:
-        labels, species = record.fields["labels"], record.fields["species"]
-        n = int(labels.max())
-        assert np.array_equal(np.unique(labels), np.arange(n + 1))
-        assert species.shape == (n + 1,)
-        assert species[0] == 0
-        assert set(species[1:]) <= {1, 2}
-        for label in range(1, n + 1):
-            mask = labels == label
-            assert ndimage.label(mask)[1] == 1
-            assert np.array_equal(ndimage.binary_fill_holes(mask), mask)
-
-
 def test_record_types_and_row(records: list[Record]) -> None:
     assert {record.row["modality"] for record in records} == {"brightfield", "phase"}
     for record in records:
@@ -43,9 +31,8 @@ def test_record_types_and_row(records: list[Record]) -> None:
         assert record.fields["labels"].dtype == np.int32
         assert record.fields["species"].dtype == np.uint8
         assert record.fields["fluorescence"].dtype == np.float32
-        assert set(record.row) == {"modality", "focus_um", "cover", "electrons"}
-        low, high = FOCUS_UM[str(record.row["modality"])]
-        assert low <= float(str(record.row["focus_um"])) <= high
+        assert set(record.row) == {"modality", "focus_um", "cover", "electrons", "suite"}
+        assert abs(float(str(record.row["focus_um"]))) <= FOCUS_UM[str(record.row["modality"])]
         assert record.row["cover"] == pytest.approx((record.fields["labels"] > 0).mean())
 
 
@@ -67,11 +54,16 @@ def test_only_e_coli_are_lit(records: list[Record]) -> None:
     assert np.mean(lit) > 3 * np.mean(dim)
 
 
-def test_instances_are_where_the_thickness_is() -> None:
-    scene = draw_scene(160, PIXEL_UM, np.random.default_rng(2))
-    inner = slice(scene.pad, -scene.pad)
-    assert np.array_equal(scene.labels > 0, scene.thickness[inner, inner] > 0)
-    assert scene.thickness.max() < 1.3  # the widest E. coli
+def test_the_other_species_bleeds_through_faintly_even_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brightness is that of a typical E. coli, not of whatever is brightest in the field."""
+    monkeypatch.setattr(imaging, "BRIGHTNESS_SPREAD", (0.0, 0.0))
+    middles = {}
+    for code, radius in ((MYXOCOCCUS.code, 0.31), (E_COLI.code, 0.475)):
+        scene = scene_of([Rod(code, radius, np.array([[2.0, 3.0], [4.0, 3.0]]))], 96, PIXEL_UM)
+        fields = [fluorescent_light(scene, PIXEL_UM, np.random.default_rng(seed)) for seed in range(10)]
+        middles[code] = np.median([field[46, 46] for field in fields])
+    assert middles[E_COLI.code] == pytest.approx(1.0, abs=0.25)
+    assert 0.01 < middles[MYXOCOCCUS.code] < 0.15
 
 
 def test_a_lone_rod_has_the_area_and_thickness_of_its_formula() -> None:
@@ -108,11 +100,12 @@ def test_placed_rods_overlap_by_at_most_a_quarter_of_a_width() -> None:
     assert worst <= ALLOWED_OVERLAP + 1e-9
 
 
-def test_covers_are_reached_where_there_is_room() -> None:
-    rods = place(40.0, {1: 0.15}, np.random.default_rng(4))
-    _, owner = draw_rods(rods, 615, PIXEL_UM, pad=0)
-    assert (owner > 0).mean() == pytest.approx(0.15, abs=0.05)
-    assert {rod.species for rod in rods} == {1}
+def test_covers_are_reached_on_average_where_there_is_room() -> None:
+    """Rafts may lie in the field or in the margin around it, so one field has more than asked for, another less."""
+    fields = [place(40.0, {1: 0.15}, np.random.default_rng(seed)) for seed in range(6)]
+    owners = [draw_rods(rods, 615, PIXEL_UM, pad=0)[1] for rods in fields]
+    assert np.mean([(owner > 0).mean() for owner in owners]) == pytest.approx(0.15, abs=0.03)
+    assert {rod.species for rods in fields for rod in rods} == {1}
 
 
 def test_no_cells_is_a_field_too() -> None:
@@ -122,8 +115,8 @@ def test_no_cells_is_a_field_too() -> None:
 def test_cells_are_dark_in_phase_contrast() -> None:
     for seed in range(2):
         rng = np.random.default_rng(seed)
-        scene = draw_scene(192, PIXEL_UM, rng)
-        light = transmitted_light(scene, "phase", 0.0, PIXEL_UM, rng)
+        scene = draw_scene(192, PIXEL_UM, {1: 0.2, 2: 0.1}, rng)
+        light = transmitted_light(scene, "phase", Focus(0.0, 0.0), PIXEL_UM, rng)
         far = ndimage.distance_transform_edt(scene.labels == 0) > 15
         middle = ndimage.distance_transform_edt(scene.labels > 0) > 3
         assert light.shape == (192, 192)

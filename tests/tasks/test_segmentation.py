@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from brightfield import params
+from brightfield.data.masks import class_map
 from brightfield.results import ClassMap
-from brightfield.tasks.segmentation import Segmentation, classes_of, instances_of
+from brightfield.tasks.segmentation import Segmentation, instances_of
 
 Labels = npt.NDArray[np.int32]
 
@@ -65,12 +66,12 @@ WITHIN_1_5 = drawn("""
 @pytest.mark.parametrize(("contour_px", "expected"), [(1.0, WITHIN_1), (1.5, WITHIN_1_5), (2.0, WITHIN_2)])
 def test_contours_as_drawn_by_hand(contour_px: float, expected: Labels) -> None:
     """Touching cells have a contour on either side; the border of the image is none."""
-    np.testing.assert_array_equal(classes_of(CELLS, contour_px), expected)
+    np.testing.assert_array_equal(class_map(CELLS, contour_px), expected)
 
 
 @pytest.mark.parametrize("labels", [np.zeros((5, 7), np.int32), np.ones((5, 7), np.int32), np.ones((1, 1), np.int32)])
 def test_a_field_without_an_edge_has_no_contour(labels: Labels) -> None:
-    np.testing.assert_array_equal(classes_of(labels, 2.0), labels.astype(np.uint8))
+    np.testing.assert_array_equal(class_map(labels, 2.0), labels.astype(np.uint8))
 
 
 def by_definition(labels: Labels, contour_px: float) -> npt.NDArray[np.uint8]:
@@ -90,7 +91,7 @@ def by_definition(labels: Labels, contour_px: float) -> npt.NDArray[np.uint8]:
     st.sampled_from([1.0, 1.5, 2.0, 2.5, 3.0, 4.2]),
 )
 def test_contours_are_as_the_definition_says(labels: Labels, contour_px: float) -> None:
-    np.testing.assert_array_equal(classes_of(labels, contour_px), by_definition(labels, contour_px))
+    np.testing.assert_array_equal(class_map(labels, contour_px), by_definition(labels, contour_px))
 
 
 # --- and back ---------------------------------------------------------------------------------------------------------
@@ -109,7 +110,7 @@ def field(touching: bool = True) -> Labels:
 
 
 def perfect(labels: Labels) -> npt.NDArray[np.float32]:
-    classes = classes_of(labels, 2.0)
+    classes = class_map(labels, 2.0)
     return np.stack([classes == k for k in range(3)]).astype(np.float32)
 
 
@@ -191,7 +192,7 @@ def test_without_balance_all_classes_count_the_same() -> None:
 
 def test_the_table_counts_cells_and_cover() -> None:
     labels = field()
-    answer = ClassMap(classes_of(labels, 2.0), labels)
+    answer = ClassMap(class_map(labels, 2.0), labels)
     empty = ClassMap(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32))
     table = Segmentation(params.SegmentationSettings()).combine({"a": answer, "b": empty})
     assert table["cells"].tolist() == [4, 0]

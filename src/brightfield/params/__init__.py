@@ -3,6 +3,7 @@
 Every number a user may turn stands in ``params.yaml``; the defaults here are what a key means when it is left out.
 """
 
+from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
 from brightfield.params.base import Kind
 from brightfield.params.models import Dataset, Ensemble, Model, Training
 from brightfield.params.networks import ConvNet, Correlation, Features, Network, NonLocalMeans, Smp, UNet, Watershed
@@ -38,13 +39,16 @@ from brightfield.params.whole import Compute, Evaluation, Params
 __all__ = [
     "PARAMS",
     "SETTINGS",
+    "BacteriaAppearance",
     "BacteriaSimulation",
+    "BeadsAppearance",
     "BeadsSimulation",
     "ClassificationSettings",
     "Compute",
     "ConvNet",
     "Correlation",
     "Dataset",
+    "DenoiseAppearance",
     "DenoiseSimulation",
     "Ensemble",
     "Evaluation",
@@ -54,6 +58,7 @@ __all__ = [
     "Network",
     "NonLocalMeans",
     "Params",
+    "RbcAppearance",
     "RbcSimulation",
     "RestorationSettings",
     "Search",

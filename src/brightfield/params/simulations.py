@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
 from brightfield.params.base import Fraction, Section
 
 Suite = Literal["focus", "density", "light", "camera"]
@@ -27,6 +28,7 @@ class RbcSimulation(_Simulation):
     size_px: Annotated[int, Field(ge=32)] = 85
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.14
     good_fraction: Fraction = 0.45  # crops drawn without a defect; a defect too mild to see is good as well
+    appearance: RbcAppearance | None = None  # none: the simulator's own
 
 
 class BeadsSimulation(_Simulation):
@@ -35,9 +37,11 @@ class BeadsSimulation(_Simulation):
     simulator: Literal["beads"]
     movies: Annotated[int, Field(ge=3)] = 40
     frames_per_movie: Annotated[int, Field(ge=1)] = 10
-    size_px: Annotated[int, Field(ge=32)] = 96
+    size_px: Annotated[int, Field(ge=32)] = 96  # height
+    width_px: Annotated[int, Field(ge=32)] | None = None  # null: as wide as high
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
     max_beads: Annotated[int, Field(ge=1)] = 3
+    appearance: BeadsAppearance | None = None  # none: the simulator's own
 
 
 class BacteriaSimulation(_Simulation):
@@ -49,6 +53,7 @@ class BacteriaSimulation(_Simulation):
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
     phase_fraction: Fraction = 0.5  # phase-contrast images; the others are brightfield
     fluorescence: bool = False  # also render one fluorescence channel (E. coli lit)
+    appearance: BacteriaAppearance | None = None  # none: the simulator's own
 
 
 class DenoiseSimulation(_Simulation):
@@ -58,6 +63,7 @@ class DenoiseSimulation(_Simulation):
     images: Annotated[int, Field(ge=3)] = 60
     size_px: Annotated[int, Field(ge=64, le=4096)] = 192
     peak_electrons: Annotated[tuple[float, float], Field(strict=False)] = (4.0, 60.0)  # log-uniform, for each image
+    appearance: DenoiseAppearance | None = None  # none: the simulator's own
 
 
 Simulation = Annotated[

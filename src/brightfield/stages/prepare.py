@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from brightfield import layout, params, progress
-from brightfield.data import auditing, splitting, store
+from brightfield.data import auditing, coverage, splitting, store
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder, write_json
@@ -24,6 +24,7 @@ def run(name: str) -> None:
     with whole_folder(layout.prepared(name)) as folder:
         write_json(folder / "audit.json", found.as_dict())
         store.write_prepared(folder, known, index)
+        coverage.write(folder, progress.track(known, f"measure {name}", unit="image"), index)
 
 
 def split(index: pd.DataFrame, settings: params.Dataset) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from brightfield import bundle, layout, lineage, params, runs, tasks, training
+from brightfield.data import coverage
 from brightfield.data.store import ImageSet
 from brightfield.files import whole_folder
 from brightfield.runs.syncing import write_reference
@@ -40,6 +41,7 @@ def run(name: str) -> None:
             "best_epoch": fitted.best_epoch,
             "trained_images": len(train),
         }
-        bundle.write(folder, name, model.task, task.settings, model, fitted.network, provenance)
+        covered = coverage.Coverage.fit(coverage.prepared(data, "train"))
+        bundle.write(folder, name, model.task, task.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
         write_reference(started, folder)

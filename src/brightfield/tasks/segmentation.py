@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from typing import ClassVar
 
 import numpy as np
@@ -15,13 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, params
+from brightfield.data.masks import BODY, class_map
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
 from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
 
-BODY, CONTOUR = 1, 2
 FOREGROUND = 0.5  # probability of not being background
 MIN_SEED_PX = 8  # smaller specks of certainty are noise
 
@@ -46,7 +45,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         if "labels" not in record.fields:
             raise BrightfieldError(f"Image {record.id} has no labels (an instance map of its size).")
         instances = np.asarray(record.fields["labels"], dtype=np.int32)
-        return ClassMap(classes_of(instances, self.settings.contour_px), instances)
+        return ClassMap(class_map(instances, self.settings.contour_px), instances)
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
         """Class indices, (H, W) int64."""
@@ -100,22 +99,6 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Pixels by class."""
         return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes))
-
-
-def classes_of(instances: npt.NDArray[np.int32], contour_px: float) -> npt.NDArray[np.uint8]:
-    """Background 0, body 1, contour 2, from instances (H, W).
-
-    A cell's pixels within ``contour_px`` of anything else (between pixel centres) are contour: 2 px make it two pixels wide on
-    each side of cells that touch. The border of the image is not an edge of a cell.
-    """
-    reach = int(contour_px)
-    padded = np.pad(instances, reach, mode="edge")
-    edge = np.zeros(instances.shape, bool)
-    for dy, dx in product(range(-reach, reach + 1), repeat=2):
-        if 0 < dy * dy + dx * dx <= contour_px**2:
-            moved = padded[reach + dy :, reach + dx :][: instances.shape[0], : instances.shape[1]]
-            edge |= moved != instances
-    return np.where(instances == 0, 0, np.where(edge, CONTOUR, BODY)).astype(np.uint8)
 
 
 def instances_of(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,6 +72,8 @@ def import_dataset(
     group_pattern: str | None = None,
     groups_csv: Path | None = None,
     positions: Path | None = None,
+    connected: Sequence[int] = (),
+    pixel_size_um: float | None = None,
     licence: str = "",
 ) -> ImportReport:
     """Check all images of a source and write them to ``destination/{images.h5, index.csv, about.json}``.
@@ -83,17 +85,28 @@ def import_dataset(
         settings: of the task, from ``params.yaml``.
         group_pattern: regular expression with one group, searched in a file's name and then in its path.
         groups_csv: table with the columns file and group, instead of a pattern.
-        positions: table with the columns frame, x, y (and movie or file), for tracking.
+        positions: table with the columns frame, x, y (and movie or file), or spots of TrackMate, for tracking.
+        connected: for segmentation: numbers of classes whose separate regions are the cells, where labels are classes of pixels.
+        pixel_size_um: of these images, where positions are in units of length and it is not the task's own.
         licence: of the images, kept with them.
 
     Raises:
         BrightfieldError: with up to 20 problems and their number; then nothing was written.
     """
     parts_of = params.entry(IMPORTERS, kind, "kind of task")
-    _check_arguments(kind, source, destination, positions)
+    _check_arguments(kind, source, destination, positions, connected)
     grouping = Grouping.chosen(group_pattern, groups_csv)
     used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
-    request = Request(source.resolve(), settings, grouping, positions, Findings(), used)
+    request = Request(
+        source.resolve(),
+        settings,
+        grouping,
+        positions,
+        Findings(),
+        used,
+        connected=tuple(connected),
+        pixel_size_um=pixel_size_um,
+    )
     parts = list(parts_of(request))
     checker = Checker(request.findings)
     for part in track(parts, f"check {source.name}", unit="file"):
@@ -106,7 +119,9 @@ def import_dataset(
     return report
 
 
-def _check_arguments(kind: str, source: Path, destination: Path, positions: Path | None) -> None:
+def _check_arguments(
+    kind: str, source: Path, destination: Path, positions: Path | None, connected: Sequence[int]
+) -> None:
     if not source.exists():
         raise BrightfieldError(f"There is no {source}, expected a folder of images.")
     if not source.is_dir() and kind != "tracking":  # only a movie can be a single file
@@ -115,6 +130,10 @@ def _check_arguments(kind: str, source: Path, destination: Path, positions: Path
         raise BrightfieldError(f"{destination} exists already. Choose another name, or remove it first.")
     if positions is not None and kind != "tracking":
         raise BrightfieldError(f"Positions belong to movies; a task of kind {kind!r} takes none.")
+    if connected and kind != "segmentation":
+        raise BrightfieldError(f"Classes to be split into regions belong to labels; a task of kind {kind!r} has none.")
+    if any(number < 0 for number in connected):
+        raise BrightfieldError(f"A class is a number from 0 up, got {min(connected)}.")
 
 
 def _check_space(destination: Path, needed: int) -> None:

@@ -18,6 +18,11 @@ from brightfield.records import Record
 
 MIN_SIDE_PX = 16  # nothing in this platform can be seen in less
 SHOWN = 20  # problems in one message
+EXPORTED = frozenset({"about.json", "groups.csv"})  # what an export writes beside the images
+UNREAD = {  # what tools keep for themselves, and what to do
+    ".labeling": "Labkit's own file (choose Save Labeling in Labkit and a name that ends in .tif)",
+    ".ilp": "a project of ilastik (export the labels from it as HDF5 or TIFF)",
+}
 
 
 @dataclass
@@ -63,6 +68,10 @@ class Findings:
         )
 
 
+def _never(path: Path) -> bool:
+    return False
+
+
 def _nothing(record: Record) -> Mapping[str, int]:
     return {}
 
@@ -98,6 +107,8 @@ class Request:
         findings: where problems and warnings go.
         used: files that were named for another purpose (tables), wherever they lie.
         taken: ids given so far.
+        connected: numbers of classes whose separate regions are cells, where labels are classes of pixels.
+        pixel_size_um: of these images, if it is not the task's own.
     """
 
     source: Path
@@ -107,6 +118,8 @@ class Request:
     findings: Findings
     used: frozenset[Path] = frozenset()
     taken: set[str] = field(default_factory=set)
+    connected: tuple[int, ...] = ()
+    pixel_size_um: float | None = None
 
     def relative(self, path: Path) -> str:
         """The path as messages and ids name it."""
@@ -124,8 +137,13 @@ class Request:
             self.findings.problem(str(error))
             return name
 
-    def children(self, folder: Path, also: tuple[str, ...] = ()) -> tuple[list[Path], list[Path]]:
-        """(folders, images) directly in a folder, in natural order; other files but those named ``also`` are warned of.
+    def children(
+        self,
+        folder: Path,
+        also: Callable[[Path], bool] = _never,
+        accept: Callable[[Path], bool] = images.is_image,
+    ) -> tuple[list[Path], list[Path]]:
+        """(folders, images) directly in a folder, in natural order; other files but those meant by ``also`` are warned of.
 
         Hidden files and those of file browsers are skipped, and so are links to folders (they may lead in circles) and
         links that leave the source.
@@ -142,10 +160,11 @@ class Request:
                 self.findings.warn(self.relative(path), "a link that leads elsewhere, left out")
             elif path.is_dir():
                 folders.append(path)
-            elif images.is_image(path):
+            elif accept(path):
                 files.append(path)
-            elif path.name not in also:
-                self.findings.warn(self.relative(path), "not an image, left out")
+            elif path.name not in EXPORTED and not also(path):
+                why = UNREAD.get(path.suffix.lower(), "not an image")
+                self.findings.warn(self.relative(path), f"{why}, left out")
         return folders, files
 
     def _leads_elsewhere(self, link: Path) -> bool:

@@ -10,6 +10,8 @@ import pandas as pd
 
 from brightfield.errors import BrightfieldError
 
+MAX_TABLE_BYTES = 200_000_000
+
 
 @dataclass
 class Grouping:
@@ -122,8 +124,10 @@ def read_csv(path: Path, columns: tuple[str, ...], text: tuple[str, ...] = ()) -
     """
     if not path.is_file():
         raise BrightfieldError(f"There is no file {path}, expected a CSV with the columns {', '.join(columns)}.")
+    if (size := path.stat().st_size) > MAX_TABLE_BYTES:
+        raise BrightfieldError(f"{path} has {size:,} bytes, expected at most {MAX_TABLE_BYTES:,}. Split it.")
     try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True)
+        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True, float_precision="round_trip")
     except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, and so are wrong encodings
         raise BrightfieldError(
             f"{path} cannot be read as CSV ({error}), expected the columns {', '.join(columns)}."

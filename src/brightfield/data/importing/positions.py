@@ -1,4 +1,7 @@
-"""The positions CSV of movies, as trackpy writes it: columns frame, x, y and, with several movies, movie or file."""
+"""The positions of movies: a CSV as trackpy writes it, or the spots of TrackMate as CSV or XML.
+
+trackpy's columns are frame, x, y and, with several movies, movie or file; its others are not looked at.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightfield.data.importing import trackmate
 from brightfield.data.importing.checks import Request
 from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
 
 NAME = "positions.csv"
+NAMES = (NAME, "spots.csv")
+_OF_A_MOVIE = (".xml", "_spots.csv", "_positions.csv")  # what may follow a movie's name
 _Place = tuple[str, int | None]  # movie, and the frame if the name says it
 
 
@@ -24,6 +30,11 @@ class _Movie(Protocol):
     name: str
     files: list[Path]
     length: int
+
+
+def is_positions(path: Path) -> bool:
+    """Whether a file that lies beside frames is taken for their positions, by its name."""
+    return path.name in NAMES or path.name.lower().endswith(_OF_A_MOVIE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class Positions:
 
     @classmethod
     def read(cls, request: Request, movies: Mapping[str, _Movie]) -> Positions:
-        """From the file that was named, else ``positions.csv`` in the source and in the folders of the movies.
+        """From the file that was named, else what :func:`is_positions` in the source and in the folders of the movies.
 
         A frame without beads has one row with x and y left empty. What does not fit goes to the findings.
         """
@@ -47,30 +58,31 @@ class Positions:
             found._add(request, request.positions, movies)
         else:
             top = request.source if request.source.is_dir() else request.source.parent
-            for folder in sorted({top, *(movie.files[0].parent for movie in movies.values())}):
+            beside = {folder for movie in movies.values() for folder in movie.files[0].parents}
+            for folder in sorted({top, *(folder for folder in beside if folder.is_relative_to(top))}):
                 inside = {name: movie for name, movie in movies.items() if movie.files[0].is_relative_to(folder)}
-                if (folder / NAME).is_file():
-                    found._add(request, folder / NAME, inside)
+                for path in sorted(path for path in folder.iterdir() if is_positions(path) and path.is_file()):
+                    found._add_beside(request, path, inside)
         found._tell(request, movies)
         return found
 
-    def _add(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
-        table = read_csv(path, ("frame", "x", "y"), text=("movie", "file"))
-        numbers = table[["frame", "x", "y"]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-        frame, xy = numbers[:, 0], numbers[:, 1:]
-        empty = np.asarray(table[["x", "y"]].isna().all(axis=1), dtype=bool)
-        wrong = ~(np.isfinite(frame) & (frame >= 0) & (frame == np.rint(frame)))
-        wrong |= ~np.isfinite(xy).all(axis=1) & ~empty
-        if wrong.any():
-            line = int(np.flatnonzero(wrong)[0])
-            came = ", ".join(f"{column} = {table[column].iloc[line]}" for column in ("frame", "x", "y"))
-            request.findings.problem(
-                f"{path.name}: {int(wrong.sum())} rows are not positions, the first in line {line + 2} ({came}), "
-                "expected a whole frame number from 0 up and finite x and y in pixels"
-            )
+    def _add_beside(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
+        """A file named after one movie speaks of that one."""
+        if path.name in NAMES:
+            self._add(request, path, movies)
             return
+        stem = next(path.name[: -len(end)] for end in _OF_A_MOVIE if path.name.lower().endswith(end))
+        meant = {name: movie for name, movie in movies.items() if Path(name).name == stem and _beside(path, movie)}
+        if meant:
+            self._add(request, path, meant)
+        elif request.source.is_dir():
+            request.findings.warn(request.relative(path), "named after no movie beside it, left out")
+
+    def _add(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
         try:
-            places = _places(path, table, frame.astype(int), movies)
+            table = _table(request, path)
+            frame, xy, empty = _numbers(path, table)
+            places = _places(path, table, frame, movies)
         except BrightfieldError as error:
             request.findings.problem(str(error))
             return
@@ -81,6 +93,10 @@ class Positions:
             if number >= movies[name].length:
                 request.findings.problem(
                     f"{path.name}: frame {number} of {name} does not exist, expected 0 to {movies[name].length - 1}"
+                )
+            if (name, number) in self.frames:
+                request.findings.problem(
+                    f"{path.name} speaks of frame {number} of {name}, and so does another file: name one with --positions"
                 )
             self.frames[name, number] = xy[rows][~empty[rows]]
 
@@ -93,6 +109,47 @@ class Positions:
                 f"{total - labelled} of {total} frames have no row in {NAME} and count as not labelled; "
                 "for a frame without beads, add a row with x and y left empty"
             )
+
+
+def _beside(path: Path, movie: _Movie) -> bool:
+    return path.parent in (movie.files[0].parent, movie.files[0].parent.parent)
+
+
+def _table(request: Request, path: Path) -> pd.DataFrame:
+    """Columns frame, x, y (and movie or file); the index says in which line of the file a row stands."""
+    own = request.settings.pixel_size_um
+    pixel_size_um = request.pixel_size_um or own
+    if path.suffix.lower() == ".xml":
+        return trackmate.read_xml(path, pixel_size_um)
+    table = read_csv(path, (), text=("movie", "file"))
+    table.index = pd.RangeIndex(2, len(table) + 2)
+    if trackmate.is_spots(table):
+        if request.pixel_size_um is None:
+            request.findings.note(
+                f"{path.name}: positions of TrackMate in units of length were divided by the task's {own:g} um a pixel; give "
+                "--pixel-size-um where these images differ"
+            )
+        return trackmate.from_table(path, table, pixel_size_um)
+    return read_csv(path, ("frame", "x", "y"), text=("movie", "file")).set_index(table.index)
+
+
+def _numbers(
+    path: Path, table: pd.DataFrame
+) -> tuple[npt.NDArray[np.int_], npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Frame, x and y of each row, and whether x and y were left empty: (N,), (N, 2) and (N,)."""
+    numbers = table[["frame", "x", "y"]].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    frame, xy = numbers[:, 0], numbers[:, 1:]
+    empty = np.asarray(table[["x", "y"]].isna().all(axis=1), dtype=bool)
+    wrong = ~(np.isfinite(frame) & (frame >= 0) & (frame < 2**31) & (frame == np.rint(frame)))
+    wrong |= ~np.isfinite(xy).all(axis=1) & ~empty
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        came = ", ".join(f"{column} = {table[column].iloc[row]}" for column in ("frame", "x", "y"))
+        raise BrightfieldError(
+            f"{path.name}: {int(wrong.sum())} rows are not positions, the first in line {table.index[row]} ({came}), "
+            "expected a whole frame number from 0 up and finite x and y in pixels"
+        )
+    return frame.astype(int), xy, empty
 
 
 def _places(

@@ -1,14 +1,15 @@
 """Images with the instance labels of their cells.
 
 Two layouts: a folder for each image with ``image.tif``, ``labels.tif`` and maybe ``fluorescence.tif``; or the parallel
-folders ``images``, ``labels`` and maybe ``fluorescence`` with files of the same names.
+folders ``images``, ``labels`` and maybe ``fluorescence`` with files of the same names. Labels may also be HDF5 of ilastik
+(``labels.h5``), or selections of ImageJ: ``RoiSet.zip`` or a folder ``rois`` beside the image, or the parallel folder ``rois``.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -16,15 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
+from brightfield.data.importing import labels as label_files
 from brightfield.data.importing.checks import Part, Request
 from brightfield.data.importing.grouping import read_csv
+from brightfield.data.importing.labels import is_labels, plain_name
 from brightfield.errors import BrightfieldError
 from brightfield.records import Record
 
 GROUP = r"^(?P<group>.+)_[0-9]+$"
 GROUP_RULE = "the name without its number at the end"
 SPECIES_CSV = "species.csv"
-_SUFFIX = re.compile(r"_(cp_masks|masks?|labels?|seg|fluorescence|fluo)$", re.IGNORECASE)  # what tools append to names
+ROIS = "rois"
 
 Species = dict[str, dict[int, int]]  # image -> label -> species
 
@@ -41,31 +44,43 @@ class _Pair:
 
 def parts(request: Request) -> list[Part]:
     """One part for each pair. Raises BrightfieldError where neither layout is found."""
-    folders, _ = request.children(request.source, also=(SPECIES_CSV,))
+    folders, _ = request.children(request.source, _is_species, _is_either)
     by_name = {folder.name: folder for folder in folders}
-    parallel = {"images", "labels"} <= by_name.keys()
+    parallel = "images" in by_name and not by_name.keys().isdisjoint({"labels", ROIS})
     pairs = _parallel(request, by_name) if parallel else _folders(request, [request.source, *folders])
     if not pairs and not request.findings.problems:
         raise BrightfieldError(
             f"{request.source} has no images with labels, expected a folder for each image with image.tif and "
-            "labels.tif (and fluorescence.tif), or the folders images and labels (and fluorescence) with files of the "
-            "same names."
+            "labels.tif (or labels.h5, RoiSet.zip, rois; and fluorescence.tif), or the folders images and labels or rois "
+            "(and fluorescence) with files of the same names."
         )
     species = _read_species(request, {pair.name for pair in pairs})
     return [_part(request, pair, species) for pair in pairs]
 
 
+def _is_species(path: Path) -> bool:
+    return path.name == SPECIES_CSV
+
+
+def _is_either(path: Path) -> bool:
+    return images.is_image(path) or is_labels(path)
+
+
 def _folders(request: Request, folders: list[Path]) -> list[_Pair]:
     pairs = []
-    for folder in folders:
-        _, files = request.children(folder, also=(SPECIES_CSV,))
-        by_stem = {images.stem(file).lower(): file for file in files}
-        picture, labels = by_stem.pop("image", None), by_stem.pop("labels", None)
-        fluorescence = by_stem.pop("fluorescence", None)
+    for folder in [folder for folder in folders if folder.name != ROIS]:
+        inner, files = request.children(folder, _is_species, _is_either)
+        by_stem = {images.stem(file).lower(): file for file in files if images.is_image(file)}
+        picture, fluorescence = by_stem.pop("image", None), by_stem.pop("fluorescence", None)
+        labels = [by_stem.pop("labels")] if "labels" in by_stem else []
+        labels += [file for file in files if is_labels(file)] + [path for path in inner if path.name == ROIS]
         for extra in by_stem.values():
             request.findings.warn(request.relative(extra), "not called image, labels or fluorescence, left out")
-        if picture and labels:
-            pairs.append(_Pair(folder.name, picture, labels, fluorescence))
+        if len(labels) > 1:
+            found = " and ".join(path.name for path in labels[:2])
+            request.findings.problem(f"{request.relative(folder)} has labels twice ({found}), expected them once")
+        elif picture and labels:
+            pairs.append(_Pair(folder.name, picture, labels[0], fluorescence))
         elif picture or labels:
             found, lacks = ("image", "labels") if picture else ("labels", "image")
             request.findings.problem(f"{request.relative(folder)} has {found}, expected {lacks} beside it")
@@ -73,12 +88,13 @@ def _folders(request: Request, folders: list[Path]) -> list[_Pair]:
 
 
 def _parallel(request: Request, by_name: dict[str, Path]) -> list[_Pair]:
-    for other in sorted(by_name.keys() - {"images", "labels", "fluorescence"}):
+    truth = "labels" if "labels" in by_name else ROIS
+    for other in sorted(by_name.keys() - {"images", truth, "fluorescence"}):
         request.findings.warn(f"folder {other}", "not called images, labels or fluorescence, left out")
-    pictures, labels = _stems(request, by_name["images"]), _stems(request, by_name["labels"])
+    pictures, labels = _stems(request, by_name["images"]), _stems(request, by_name[truth], labels=True)
     fluorescence = _stems(request, by_name["fluorescence"]) if "fluorescence" in by_name else {}
     for name in pictures.keys() - labels.keys():
-        request.findings.problem(f"{request.relative(pictures[name])} has no file of the same name in labels")
+        request.findings.problem(f"{request.relative(pictures[name])} has no file of the same name in {truth}")
     for name in labels.keys() - pictures.keys():
         request.findings.problem(f"{request.relative(labels[name])} has no file of the same name in images")
     for name in fluorescence.keys() - pictures.keys():
@@ -87,14 +103,17 @@ def _parallel(request: Request, by_name: dict[str, Path]) -> list[_Pair]:
     return [_Pair(name, pictures[name], labels[name], fluorescence.get(name)) for name in common]
 
 
-def _stems(request: Request, folder: Path) -> dict[str, Path]:
-    """Files by name without suffix and without what labelling tools append."""
-    folders, files = request.children(folder)
+def _stems(request: Request, folder: Path, labels: bool = False) -> dict[str, Path]:
+    """Files by name without suffix and without what labelling tools append; among labels also folders of selections."""
+    folders, files = request.children(folder, accept=_is_either if labels else images.is_image)
     for inner in folders:
-        request.findings.warn(f"folder {request.relative(inner)}", "left out, expected files only")
+        if labels and any(is_labels(path) for path in inner.iterdir()):
+            files.append(inner)
+        else:
+            request.findings.warn(f"folder {request.relative(inner)}", "left out, expected files only")
     found: dict[str, Path] = {}
     for file in files:
-        other = found.setdefault(_SUFFIX.sub("", images.stem(file)), file)
+        other = found.setdefault(plain_name(file), file)
         if other != file:
             request.findings.problem(f"{request.relative(other)} and {request.relative(file)} have the same name")
     return found
@@ -107,7 +126,9 @@ def _part(request: Request, pair: _Pair, species: Species) -> Part:
 
     def records() -> Iterator[Record]:
         image = request.grey(relative, images.read(pair.image))
-        ids = images.read_labels(pair.labels)
+        name = request.relative(pair.labels)
+        warn = partial(request.findings.warn, name)
+        ids = label_files.read(pair.labels, (image.shape[0], image.shape[1]), request.connected, warn)
         _check_same_size(request, pair.labels, ids, pair.image, image)
         labels, ids_before = _instances(request, pair, ids)
         fields: dict[str, np.ndarray] = {"labels": labels}
@@ -178,7 +199,7 @@ def _read_species(request: Request, names: set[str]) -> Species:
             raise BrightfieldError(f"{SPECIES_CSV}: column {column} must hold whole numbers from 1 to {largest}.")
     found: Species = {}
     for image, label, species in zip(table["image"], table["label"], table["species"], strict=True):
-        name = image if image in names else _SUFFIX.sub("", images.stem(Path(image)))
+        name = image if image in names else plain_name(Path(image))
         if name not in names:
             raise BrightfieldError(f"{SPECIES_CSV} names the image {image!r}, which is not there.")
         if found.setdefault(name, {}).setdefault(int(label), int(species)) != int(species):

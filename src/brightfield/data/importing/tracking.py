@@ -1,4 +1,4 @@
-"""Movies: a folder of frames, a TIFF stack, or a folder of such, with or without a CSV of positions."""
+"""Movies: a folder of frames, a TIFF stack, or a folder of such, with or without positions (of trackpy or TrackMate)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing.checks import Part, Request
-from brightfield.data.importing.positions import Positions
+from brightfield.data.importing.positions import Positions, is_positions
 from brightfield.errors import BrightfieldError
 from brightfield.records import Record
 
@@ -60,7 +60,7 @@ def _movies(request: Request) -> list[Movie]:
 
 
 def _in_folder(request: Request, folder: Path, name: str) -> list[Movie]:
-    folders, files = request.children(folder, also=("positions.csv",))
+    folders, files = request.children(folder, is_positions)
     movies = _in_files(request, files, name)
     for inner in folders:
         movies += _in_folder(request, inner, request.relative(inner))

@@ -67,21 +67,49 @@ def form_image(
     Returns:
         (planes, H, W) float32, 1 where there is no object.
     """
+    shape = transmission.shape
     spectrum = scipy.fft.fft2(transmission, workers=1)
-    fy, fx = (scipy.fft.fftfreq(n, pixel_um).astype(np.float32) for n in transmission.shape)
-    images = np.zeros((len(defocus_um), *transmission.shape), dtype=np.float32)
+    fy, fx = (scipy.fft.fftfreq(n, pixel_um).astype(np.float32) for n in shape)
+    coarse = tuple(_enough(n, pixel_um) for n in shape)
+    images = np.zeros((len(defocus_um), *coarse), dtype=np.float32)
     points = light.points()
     for sx, sy in points:
         squared = (fy + np.float32(sy))[:, None] ** 2 + (fx + np.float32(sx)) ** 2
         inside = np.nonzero(squared <= (APERTURE / WAVELENGTH_UM) ** 2)
         passed = spectrum[inside] * _ring(squared[inside], light)
         axial = np.sqrt((MEDIUM / WAVELENGTH_UM) ** 2 - squared[inside])
+        # the pupil's middle becomes frequency 0: a phase that no intensity knows, but fewer samples will do
+        middle = [-round(s * n * pixel_um) for s, n in zip((sy, sx), shape, strict=True)]
+        placed = tuple(
+            ((index - m + n // 2) % n - n // 2) % few
+            for index, m, n, few in zip(inside, middle, shape, coarse, strict=True)
+        )
         for image, z in zip(images, defocus_um, strict=True):
-            pupil = np.zeros_like(spectrum)
-            pupil[inside] = passed * np.exp(np.complex64(2j * np.pi * z) * axial)
+            pupil = np.zeros(coarse, spectrum.dtype)
+            pupil[placed] = passed * np.exp(np.complex64(2j * np.pi * z) * axial)
             wave = scipy.fft.ifft2(pupil, workers=1, overwrite_x=True)
             image += wave.real**2 + wave.imag**2
-    return images / np.float32(len(points) * light.amplitude**2)
+    scale = (coarse[0] * coarse[1] / (shape[0] * shape[1])) ** 2 / (len(points) * light.amplitude**2)
+    return np.stack([_upsampled(image * np.float32(scale), shape) for image in images])
+
+
+def _enough(n: int, pixel_um: float) -> int:
+    """How many samples along an axis of n pixels hold every intensity that passes the pupil: they vary twice as fast as waves."""
+    highest = 2 * APERTURE / WAVELENGTH_UM * n * pixel_um  # periods along the axis
+    return min(n, int(scipy.fft.next_fast_len(2 * int(np.ceil(highest)) + 4)))
+
+
+def _upsampled(image: Real, shape: tuple[int, ...]) -> Real:
+    """The same band-limited image with more samples."""
+    if image.shape == shape:
+        return image
+    few = scipy.fft.rfft2(image, workers=1)
+    spectrum = np.zeros((shape[0], shape[1] // 2 + 1), few.dtype)
+    half = image.shape[0] // 2
+    spectrum[:half, : few.shape[1]], spectrum[-half:, : few.shape[1]] = few[:half], few[-half:]
+    fine: Real = scipy.fft.irfft2(spectrum, s=shape, workers=1, overwrite_x=True)
+    fine *= np.float32(fine.size / image.size)
+    return fine
 
 
 def _ring(squared: Real, light: Illumination) -> npt.NDArray[np.complex64] | np.complex64:

@@ -14,12 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from brightfield.simulate.optics import smooth_field
+from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Ground, Swarm
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
-MARGIN_UM = 2.5  # rods are placed this far beyond the field, so that its edges look like its middle
 ITERATIONS = 120
 REFRESH = 5  # iterations between searches for neighbours
 SKIN_UM = 0.3  # discs this close are neighbours, too: they may touch before the next search
@@ -29,8 +28,7 @@ MAX_CURVATURE = 0.25  # per um
 MAX_S_BEND = 0.12  # per um^2
 RELAXATION = 0.985  # what is left of a forced bend after an iteration
 ALLOWED_OVERLAP = 0.25  # of a width: rods that overlap by more at the end are taken away
-DIRECTOR_GRID = 64  # points a side of the field that tells Myxococcus where to point
-CLUSTER_PER_UM2 = 2 / 900  # clusters of E. coli
+CANDIDATES = 5  # places that a rod may choose from
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class Species:
     absorption: float  # per um
 
 
-MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.02, 1.0, refraction=0.038, absorption=0.05)
+MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.07, 1.0, refraction=0.038, absorption=0.05)
 E_COLI = Species(2, (0.95, 0.07), (2.6, 0.6), 0.0, 0.08, refraction=0.045, absorption=0.07)
 SPECIES = {species.code: species for species in (MYXOCOCCUS, E_COLI)}
 
@@ -121,11 +119,12 @@ def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator)
 
 
 def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> _Crowd:
-    """Rods of every species at their first positions."""
+    """Rods of every species at their first positions, each the least crowded of a few that its species might take."""
     area = (size_um + 2 * MARGIN_UM) ** 2
-    habits: dict[int, _Swarm | _Clusters] = {
-        MYXOCOCCUS.code: _Swarm(size_um, rng),
-        E_COLI.code: _Clusters(size_um, rng),
+    ground = Ground(size_um)
+    habits: dict[int, Swarm | Colonies] = {
+        MYXOCOCCUS.code: Swarm(size_um, covers.get(MYXOCOCCUS.code, 0.0), rng),
+        E_COLI.code: Colonies(size_um, rng),
     }
     rows: list[tuple[float, ...]] = []
     for code, cover in covers.items():
@@ -133,7 +132,7 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
         while covered < cover * area:
             width = rng.normal(*species.width)
             length = float(np.clip(rng.normal(*species.length), 1.5 * width, MAX_LENGTH_UM))
-            x, y, angle = habits[code].draw(rng)
+            x, y, angle = ground.settle([habits[code].draw(rng) for _ in range(CANDIDATES)], length, width)
             rows.append((code, x, y, angle, rng.normal(0, species.curvature), length - width, width / 2))
             covered += length * width - (1 - np.pi / 4) * width**2
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
@@ -153,39 +152,6 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
     )
 
 
-class _Swarm:
-    """Myxococcus: rafts in which neighbours point the same way."""
-
-    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
-        self.size = size_um
-        shape = (DIRECTOR_GRID, DIRECTOR_GRID)
-        self.director = np.arctan2(smooth_field(shape, 8, rng), smooth_field(shape, 8, rng)) / 2
-        self.density = smooth_field(shape, 6, rng)
-        self.choices = int(rng.integers(1, 5))  # more choices, tighter rafts
-
-    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        candidates = rng.uniform(-MARGIN_UM, self.size + MARGIN_UM, (self.choices, 2))
-        cells = np.clip(candidates / self.size * DIRECTOR_GRID, 0, DIRECTOR_GRID - 1).astype(int)
-        best = int(np.argmax(self.density[cells[:, 1], cells[:, 0]]))
-        x, y = candidates[best]
-        return x, y, float(self.director[cells[best, 1], cells[best, 0]] + rng.normal(0, 0.25))
-
-
-class _Clusters:
-    """E. coli: small colonies and some loners, pointing anywhere."""
-
-    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
-        self.size = size_um
-        self.centres = rng.uniform(0, size_um, (max(1, int(CLUSTER_PER_UM2 * size_um**2)), 2))
-
-    def draw(self, rng: np.random.Generator) -> tuple[float, float, float]:
-        if rng.uniform() < 0.8:
-            x, y = self.centres[rng.integers(len(self.centres))] + rng.normal(0, rng.uniform(2, 5), 2)
-        else:
-            x, y = rng.uniform(0, self.size, 2)
-        return x, y, rng.uniform(0, np.pi)
-
-
 def _discs(crowd: _Crowd, growth: float) -> _Discs:
     """Where the discs are when the rods have grown to this share of their length."""
     owner, count = crowd.owner, np.bincount(crowd.owner, minlength=len(crowd.radius))
@@ -203,9 +169,12 @@ def _discs(crowd: _Crowd, growth: float) -> _Discs:
 
 
 def _near(crowd: _Crowd, position: Floats, skin_um: float) -> Integers:
-    """Pairs of discs (P, 2) of different rods at most ``skin_um`` from touching, had they all the largest radius."""
+    """Pairs of discs (P, 2) of different rods at most ``skin_um`` from touching."""
     pairs = cKDTree(position).query_pairs(2 * crowd.radius.max() + skin_um, output_type="ndarray")
-    different: Integers = pairs[crowd.owner[pairs[:, 0]] != crowd.owner[pairs[:, 1]]]
+    a, b = pairs.T
+    between, radius = position[b] - position[a], crowd.radius[crowd.owner]
+    near = (between**2).sum(axis=1) < (radius[a] + radius[b] + skin_um) ** 2
+    different: Integers = pairs[near & (crowd.owner[a] != crowd.owner[b])]
     return different
 
 

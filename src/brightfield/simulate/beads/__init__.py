@@ -6,53 +6,104 @@ column, y the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.params import BeadsSimulation, Suite
+from brightfield.params import BeadsAppearance, BeadsSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.beads.diffraction import MEDIUM, RingProfile, Sphere, draw_rings, ring_profile
-from brightfield.simulate.optics import Camera, Real, around, log_uniform, pixel_response, smooth_field
+from brightfield.simulate.beads.motion import SEPARATION_PX, Room, contact_px, place, wander
+from brightfield.simulate.optics import (
+    PIXEL_RESPONSE,
+    Camera,
+    Real,
+    around,
+    log_uniform,
+    pixel_response,
+    smooth_field,
+)
 
-MARGIN_PX = 12.0  # a bead's centre stays this far inside the frame,
-SEPARATION_PX = 20.0  # and this far from any other
-SUBSTEPS = 8  # of a movement within one exposure
-THERMAL_ENERGY = 4.11e-3  # kT in pN um, at 25 degrees
-VISCOSITY = 8.9e-4  # of water, pN s / um^2
-STIFFNESS = (1.0, 100.0)  # of a trap, pN / um
-FREE = 0.5  # share of the movies without a trap
-FRAME_S = (0.01, 0.04)  # time between frames
-EXPOSED = (0.3, 1.0)  # share of it in which the shutter is open
-RADIUS_UM = (0.5, 1.4)
+Range = tuple[float, float]
+
+RADIUS_UM = (0.3, 1.4)
 INDEX = (1.43, 1.59)  # refractive: silica to polystyrene
+CLEAR = 0.5  # share of the movies with clear beads; the others absorb
 ABSORPTION = (0.0, 0.9)  # per um of bead: clear to magnetic
-DEFOCUS_UM = (0.8, 12.0)  # to either side of the focal plane
-CONDENSER = (0.06, 0.6)  # numerical aperture: nearly closed, many rings; open, a core in one ring,
+DEFOCUS_UM = (0.3, 12.0)  # to either side of the focal plane
+CONDENSER = (0.06, 0.9)  # numerical aperture: nearly closed, many rings; open, a core in one ring,
 BLUR_UM = 0.35  # but never so open that its blur (see diffraction) is wider than this and only a smudge remains
+EVERYDAY = 0.4  # share of the movies with clear beads near focus under an open condenser: a core in one narrow ring
+NEAR = 4.0  # times the smallest defocus, and no more, in those
 SPREAD_UM = 0.3  # between the heights of a movie's beads, standard deviation; and a tenth of the defocus
-DRIFT_UM_S = 0.005  # of the stage, standard deviation in each direction
+RAMPS = 0.25  # share of the movies in which the focus changes from first to last frame
+RAMP_UM = (0.3, 2.0)  # by this much
+TOUCHING = 0.2  # share of the movies with beads that touch
 CONTRAST = (0.25, 1.0)
+VISIBLE = 0.2  # of the background: the least by which a bead's strongest point deviates in the first frame
 ELECTRONS = (100.0, 3000.0)  # in a pixel of the empty background
 SATURATION = (1.6, 5.0)  # full scale of the camera, relative to the background
+OFFSET = (20.0, 120.0)  # counts
+READ_NOISE = (1.5, 6.0)  # electrons
 DEBRIS = 3 / 64**2  # blobs a pixel, at full trouble
 DEBRIS_CONTRAST = (-0.45, 0.3)
 GRADIENT = 0.25  # of the light across the frame, standard deviation at full trouble
-TEXTURE = 0.08  # of the background, largest standard deviation
-HEIGHTS = 9  # planes of the profile table
+STEEPEST = 0.6
+TEXTURE = 0.06  # of the background, largest standard deviation
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What varies from movie to movie, as ranges between which it is drawn; a suite changes those of one kind."""
+
+    radius_um: Range = RADIUS_UM
+    contrast: Range = CONTRAST
+    defocus_um: Range = DEFOCUS_UM
+    crowding: tuple[int, int] | None = None  # beads, in units of max_beads; None: from one to max_beads
+    touching: float = TOUCHING
+    electrons: Range = ELECTRONS
+    gradient: float = GRADIENT
+    steepest: float = STEEPEST
+    electrons_per_count: Range | None = None  # None: what SATURATION asks for
+    offset: Range = OFFSET
+    read_noise: Range = READ_NOISE
+    row_noise: float = 0.3
+    response: float = PIXEL_RESPONSE
+    bits: int = 12
+
+
+# focus: farther from the plane, on both sides, than training sees; density: several times as many, in clusters; light: less than
+# training sees, and from one side; camera: coarse steps, a noisy sensor with a pattern of its own
+SUITES: dict[Suite, Callable[[Conditions], Conditions]] = {
+    "focus": lambda usual: replace(usual, defocus_um=(1.2 * usual.defocus_um[1], 1.5 * usual.defocus_um[1])),
+    "density": lambda usual: replace(usual, crowding=(3, 5), touching=1.0),
+    "light": lambda usual: replace(
+        usual, electrons=(0.25 * usual.electrons[0], 0.8 * usual.electrons[0]), gradient=1.5, steepest=0.9
+    ),
+    "camera": lambda usual: replace(
+        usual,
+        electrons_per_count=None,
+        offset=(25.0, 75.0),
+        read_noise=(10.0, 16.0),
+        row_noise=3.0,
+        response=0.04,
+        bits=8,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Movie:
     """What the frames of one movie share; lengths of beads in um, those of positions in px."""
 
-    defocus_um: float
+    defocus_um: npt.NDArray[np.float64]  # (frames,) of all beads; positive: a bright core
     electrons: float
     contrast: npt.NDArray[np.float64]  # (N,) of each bead
-    heights_um: npt.NDArray[np.float64]  # (N,) of each bead; positive: a bright core
-    profile: RingProfile
+    heights_um: npt.NDArray[np.float64]  # (N,) of each bead, added to the defocus
+    rings: RingProfile
+    profiles: npt.NDArray[np.float32]  # (N, n) of each bead in the first frame (RingProfile.at)
     paths: npt.NDArray[np.float64]  # (frames, SUBSTEPS, N, 2): x and y in px
     background: Real  # (H, W) around 1
     response: Real  # (H, W)
@@ -75,123 +126,118 @@ def simulate_group(
     """The frames of one movie.
 
     Yields:
-        Records with an image (size_px, size_px) uint16, ``positions`` (N, 2) float64 (x and y in px) and a row of
-        frame, movie, defocus_um (of the movie; positive where beads have a bright core) and electrons (in a pixel of
-        the background).
+        Records with an image (size_px, width_px) uint16, ``positions`` (N, 2) float64 (x and y in px) and a row of
+        frame, movie, beads (how many), defocus_um (of the frame; positive where beads have a bright core), electrons
+        (in a pixel of the background) and read_noise (electrons).
     """
-    shape = (params.size_px, params.size_px)
-    movie, name = draw_movie(params, rng), f"movie{number:03d}"
-    for frame in range(params.frames_per_movie):
-        path = movie.paths[frame]
-        light = movie.background * draw_beads(movie, path, params.pixel_size_um, shape)
-        image = movie.camera.expose(movie.electrons * light, rng, movie.response)
-        row = {"frame": frame, "movie": name, "defocus_um": movie.defocus_um, "electrons": movie.electrons}
+    movie, name = draw_movie(params, rng, suite), f"movie{number:03d}"
+    for frame, (light, path) in enumerate(zip(draw_light(movie), movie.paths, strict=True)):
+        image = movie.camera.expose(movie.electrons * light, rng, movie.response).astype(np.uint16)
+        row = {
+            "frame": frame,
+            "movie": name,
+            "beads": path.shape[1],
+            "defocus_um": float(movie.defocus_um[frame]),
+            "electrons": movie.electrons,
+            "read_noise": movie.camera.read_noise,
+        }
         yield Record(f"{name}_{frame:04d}", name, image, {"positions": path.mean(axis=0)}, row)
 
 
-def draw_movie(params: BeadsSimulation, rng: np.random.Generator) -> Movie:
-    """Everything about one movie but its noise."""
-    shape = (params.size_px, params.size_px)
-    start = _place(shape, int(rng.integers(1, params.max_beads + 1)), rng)
-    sphere = Sphere(rng.uniform(*RADIUS_UM), rng.uniform(*INDEX), rng.uniform(*ABSORPTION))
-    defocus = float(rng.choice([-1, 1])) * log_uniform(*DEFOCUS_UM, rng)
-    heights = defocus + (SPREAD_UM + 0.1 * abs(defocus)) * np.clip(rng.standard_normal(len(start)), -2, 2)
-    planes = np.linspace(heights.min() - 0.1, heights.max() + 0.1, HEIGHTS)
-    condenser = log_uniform(CONDENSER[0], min(CONDENSER[1], 2 * MEDIUM * BLUR_UM / abs(defocus)), rng)
-    electrons = log_uniform(*ELECTRONS, rng)
-    camera = Camera(
-        electrons * rng.uniform(*SATURATION) / 4095, rng.uniform(20, 120), rng.uniform(1.5, 6), 0.3, bits=12
-    )
+def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite | None = None) -> Movie:
+    """Everything about one movie but its noise; a suite leaves what it does not change as it were without it."""
+    usual = usual_conditions(params)
+    how = usual if suite is None else SUITES[suite](usual)
+    shape = (params.size_px, params.width_px or params.size_px)
+    look, layout, walk, ground, sensor = rng.spawn(5)  # so that more draws of one kind change no other
+    everyday = bool(look.uniform() < EVERYDAY)
+    absorption = look.uniform(*ABSORPTION) * (look.uniform() > CLEAR) * (not everyday)
+    sphere = Sphere(log_uniform(*how.radius_um, look), look.uniform(*INDEX), absorption)
+    defocus = _defocus(params.frames_per_movie, everyday, how, look)
+    far = float(np.abs(defocus).max())
+    widest = max(CONDENSER[0], min(CONDENSER[1], 2 * MEDIUM * BLUR_UM / far))
+    narrowest = max(CONDENSER[0], widest / 2) if everyday else CONDENSER[0]
+    rings = ring_profile(sphere, log_uniform(narrowest, widest, look), params.pixel_size_um)
+    contrast = look.uniform(*how.contrast)
+
+    contact, touching = contact_px(sphere.radius_um, params.pixel_size_um), layout.uniform() < how.touching
+    room = Room(shape, contact if touching else max(contact, SEPARATION_PX))
+    start = place(room, _number(params.max_beads, how, touching, layout), touching, layout)
+    heights = (SPREAD_UM + 0.1 * far) * np.clip(layout.standard_normal(len(start)), -2, 2)
+    profiles = rings.at(defocus[0] + heights)
+    visible = VISIBLE / np.abs(profiles - 1).max(axis=1)
+
+    electrons = log_uniform(*how.electrons, sensor)
     return Movie(
         defocus_um=defocus,
         electrons=electrons,
-        contrast=rng.uniform(*CONTRAST) * rng.uniform(0.8, 1, len(start)),
+        contrast=np.maximum(contrast * layout.uniform(0.8, 1, len(start)), visible),
         heights_um=heights,
-        profile=ring_profile(sphere, condenser, planes),
-        paths=_paths(params, start, sphere.radius_um, shape, rng),
-        background=_background(shape, rng.uniform(), rng),
-        response=pixel_response(shape, rng),
-        camera=camera,
+        rings=rings,
+        profiles=profiles,
+        paths=wander(room, start, sphere.radius_um, params.frames_per_movie, params.pixel_size_um, walk),
+        background=_background(shape, how, ground),
+        camera=_camera(electrons, how, sensor),
+        response=pixel_response(shape, sensor, how.response),
     )
 
 
-def draw_beads(movie: Movie, path: Real, pixel_um: float, shape: tuple[int, int]) -> Real:
-    """Light behind the beads of one frame, (H, W), 1 where there is none; ``path`` is (SUBSTEPS, N, 2) in px."""
-    light = np.ones(shape, dtype=np.float32)
-    for bead, (contrast, height) in enumerate(zip(movie.contrast, movie.heights_um, strict=True)):
-        drawn = draw_rings(movie.profile.at(height), path[:, bead], pixel_um, shape)
-        light *= 1 + np.float32(contrast) * (drawn - 1)
-    return light
+def draw_light(movie: Movie) -> Iterator[Real]:
+    """The light of each frame, (H, W) float32, 1 where the background is and no bead."""
+    profiles = movie.profiles
+    for frame, path in enumerate(movie.paths):
+        if movie.defocus_um[frame] != movie.defocus_um[max(frame - 1, 0)]:
+            profiles = movie.rings.at(movie.defocus_um[frame] + movie.heights_um)
+        light = movie.background.astype(np.float32)
+        for bead, (profile, contrast) in enumerate(zip(profiles, movie.contrast, strict=True)):
+            draw_rings(light, profile, float(contrast), path[:, bead], movie.rings.pixel_um)
+        yield light
 
 
-def _place(shape: tuple[int, int], n: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Positions (N, 2) that keep their distances: ``n``, or as many as there is room for."""
-    upper = np.array([shape[1], shape[0]]) - 1 - MARGIN_PX
-    lower = np.minimum(MARGIN_PX, upper)
-    placed = [rng.uniform(lower, upper)]
-    for candidate in rng.uniform(lower, upper, (50 * (n - 1), 2)):
-        if len(placed) < n and np.linalg.norm(candidate - np.array(placed), axis=1).min() >= SEPARATION_PX:
-            placed.append(candidate)
-    return np.array(placed)
+def usual_conditions(params: BeadsSimulation) -> Conditions:
+    """What a movie is drawn from where no suite changes it: the ranges above, or those of the section ``appearance``."""
+    own = params.appearance or BeadsAppearance()
+    return Conditions(
+        radius_um=own.radius_um or RADIUS_UM,
+        contrast=own.contrast or CONTRAST,
+        defocus_um=own.defocus_um or DEFOCUS_UM,
+        electrons=own.electrons or ELECTRONS,
+        electrons_per_count=own.electrons_per_count,
+        offset=own.offset or OFFSET,
+        read_noise=own.read_noise or READ_NOISE,
+        bits=12 if own.electrons_per_count is None else 16,  # a gain of its own may count further
+    )
 
 
-def _paths(
-    params: BeadsSimulation, start: Real, radius_um: float, shape: tuple[int, int], rng: np.random.Generator
-) -> npt.NDArray[np.float64]:
-    """Where the beads are in each sub-step of each exposure: Brownian motion, free or in a harmonic trap."""
-    drag = 6 * np.pi * VISCOSITY * radius_um
-    stiffness = 0.0 if rng.uniform() < FREE else log_uniform(*STIFFNESS, rng)
-    frame_s = rng.uniform(*FRAME_S)
-    open_s = frame_s * rng.uniform(*EXPOSED)
-    drift = rng.normal(0, DRIFT_UM_S, 2) / params.pixel_size_um
-    paths = np.empty((params.frames_per_movie, SUBSTEPS, *start.shape))
-    position, trap = np.array(start), np.array(start)
-    for frame in range(params.frames_per_movie):
-        for step in range(SUBSTEPS):
-            # the shutter opens after the first pause
-            pause = frame_s - open_s if step == 0 else 0.0
-            seconds = open_s / SUBSTEPS + pause
-            decay, deviation = thermal_step(stiffness, drag, seconds)
-            trap = trap + drift * seconds
-            moved = trap + (position - trap) * decay if stiffness else position + drift * seconds
-            moved = moved + deviation / params.pixel_size_um * rng.standard_normal(start.shape)
-            position = _held(position, moved, shape)
-            paths[frame, step] = position
-    return paths
+def _number(most: int, how: Conditions, touching: bool, rng: np.random.Generator) -> int:
+    """How many beads."""
+    if how.crowding is not None:
+        return int(rng.integers(how.crowding[0] * most, how.crowding[1] * most + 1))
+    return max(int(rng.integers(1, most + 1)), 2 if touching else 1)
 
 
-def thermal_step(stiffness: float, drag: float, seconds: float) -> tuple[float, float]:
-    """A step of the Ornstein-Uhlenbeck process, exact for any duration.
-
-    Args:
-        stiffness: of the trap in pN / um; 0 is free.
-        drag: 6 pi eta a in pN s / um.
-        seconds: duration.
-
-    Returns:
-        What is left of the distance to the trap's centre, and the standard deviation of the thermal step in um.
-    """
-    if stiffness == 0:
-        return 1.0, float(np.sqrt(2 * THERMAL_ENERGY / drag * seconds))
-    decay = float(np.exp(-seconds * stiffness / drag))
-    return decay, float(np.sqrt(THERMAL_ENERGY / stiffness * (1 - decay**2)))
+def _defocus(frames: int, near: bool, how: Conditions, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Of each frame, (frames,) in um: the same, or a ramp on one side of the focal plane, towards it or away."""
+    low, high = how.defocus_um
+    side, nearest = float(rng.choice([-1, 1])), log_uniform(low, min(high, NEAR * low) if near else high, rng)
+    ramp = log_uniform(*RAMP_UM, rng) if rng.uniform() < RAMPS else 0.0
+    return side * (nearest + ramp * np.linspace(0, 1, frames)[:: int(rng.choice([-1, 1]))])
 
 
-def _held(position: Real, moved: Real, shape: tuple[int, int]) -> Real:
-    """The new positions, but a bead that would leave the frame or come too near another stays where it is."""
-    upper = np.array([shape[1], shape[0]]) - 1 - MARGIN_PX
-    result = np.array(position)
-    for bead, candidate in enumerate(moved):
-        others = np.delete(result, bead, axis=0)
-        apart = not len(others) or np.linalg.norm(others - candidate, axis=1).min() >= SEPARATION_PX
-        if apart and bool(((candidate >= MARGIN_PX) & (candidate <= upper)).all()):
-            result[bead] = candidate
-    return result
+def _camera(electrons: float, how: Conditions, rng: np.random.Generator) -> Camera:
+    """A camera whose gain suits the light, unless it is given."""
+    saturation = rng.uniform(*SATURATION)
+    if how.electrons_per_count is None:
+        step = electrons * saturation / (2**how.bits - 1)
+    else:
+        step = rng.uniform(*how.electrons_per_count)
+    return Camera(step, rng.uniform(*how.offset), rng.uniform(*how.read_noise), how.row_noise, how.bits)
 
 
-def _background(shape: tuple[int, int], trouble: float, rng: np.random.Generator) -> Real:
-    """Uneven light, texture and debris out of focus, around 1; ``trouble`` from 0 (none) to 1."""
-    gx, gy = trouble * np.clip(rng.normal(0, GRADIENT, 2), -0.6, 0.6)
+def _background(shape: tuple[int, int], how: Conditions, rng: np.random.Generator) -> Real:
+    """Uneven light, texture and debris out of focus, around 1; the trouble is anything from none to all of it."""
+    trouble = rng.uniform()
+    gx, gy = np.clip(trouble * how.gradient * rng.standard_normal(2), -how.steepest, how.steepest)
     light: Real = 1 + gx * np.linspace(-0.5, 0.5, shape[1]) + gy * np.linspace(-0.5, 0.5, shape[0])[:, None]
     light = light * (1 + TEXTURE * trouble * rng.uniform() * smooth_field(shape, log_uniform(3, 25, rng), rng))
     for _ in range(rng.poisson(DEBRIS * trouble * shape[0] * shape[1])):

@@ -4,12 +4,14 @@ Scalar diffraction of a plane wave that crosses a homogeneous sphere (anomalous 
 objective of a given aperture, after the sphere's wave is propagated to the focal plane (Goodman, Introduction to
 Fourier Optics, chapters 3 and 6):
 
-    t(r) = exp(i k (n_p - n_m) L - mu L / 2),  L = 2 sqrt(a^2 - r^2) A(q) = 2 pi int_0^a (t - 1) J0(2 pi q r) r dr
-    U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R)
-    q dq
+    t(r) = exp(i k (n_p - n_m) L - mu L / 2),  L = 2 sqrt(a^2 - r^2)
+    A(q) = 2 pi int_0^a (t - 1) J0(2 pi q r) r dr
+    U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R) q dq
 
-The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of |z| NA_c /
-(2 n_m).
+The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of
+|z| NA_c / (2 n_m), by the lamp's spectrum and by a pixel's square, whose variance a Gaussian shares. It has no detail
+finer than lambda / (2 NA) = 0.26 um, so its Hankel transform has an end: there blurring is a product, and the way back
+to however fine a table is one small matrix.
 """
 
 from __future__ import annotations
@@ -19,19 +21,24 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
-from scipy.special import i0e, j0
+from scipy.special import j0
 
-from brightfield.simulate.optics import Real
+from brightfield.simulate.optics import Real, around
 
 WAVELENGTH_UM = 0.63  # red light-emitting diode
 APERTURE = 1.2  # numerical, of a water-immersion objective
 MEDIUM = 1.33  # refractive index of water
 REACH_UM = 8.0  # beyond this, a bead leaves no trace
-COARSE_UM = 0.04  # the integrals; a period of the finest ring is lambda / (2 NA) = 0.26 um
-FINE_UM = 0.005  # the table
-MIN_BLUR_UM = 0.04  # a detector's pixel and a lamp's spectrum blur even what is in focus
-N_RADII, N_FREQUENCIES = 300, 500
+COARSE_UM = 0.04  # between distances at which the field is computed: six in a period of the finest ring
+RADIAL_UM = 0.004  # at which the intensity is: straight lines between are off by a thousandth at most
+FINE_UM = 0.001  # between entries of a profile: a hundredth of a pixel, so that the nearest will do
+LAMP_BLUR_UM = 0.03  # the spectrum of a lamp blurs even what is in focus
+FAINT = 1e-3  # of the background: a bead is drawn as far as its rings deviate by more; shot noise is 1.8% or more
+N_ANGLES, N_PUPIL = 40, 160  # Gauss-Legendre nodes for A and U: U has up to 45 periods of its phase at 24 um
+HIGHEST, SPACING = (
+    4.5,
+    0.05,
+)  # per um, of the intensity: 2 NA / lambda and what the taper adds; 1 / SPACING > 2 REACH_UM
 
 
 @dataclass(frozen=True)
@@ -51,104 +58,134 @@ class Sphere:
 
 @dataclass(frozen=True)
 class RingProfile:
-    """Relative intensity, 1 far away, by distance from the centre for several heights of a bead.
+    """Relative intensity, 1 far away, by distance from the centre, for one kind of bead under one microscope.
 
     Attributes:
-        heights_um: (K,) rising; how far out of focus the bead is, z above. Positive: a bright core.
-        table: (K, n) float32, entry j at a distance of ``j * FINE_UM``.
+        condenser: NA_c, numerical aperture of the light.
+        pixel_um: size of a pixel.
+        scattered: (N_PUPIL,) complex, A(q) at the nodes of the pupil.
     """
 
-    heights_um: npt.NDArray[np.float64]
-    table: npt.NDArray[np.float32]
+    condenser: float
+    pixel_um: float
+    scattered: npt.NDArray[np.complex128]
 
-    def at(self, z_um: float) -> npt.NDArray[np.float32]:
-        """The profile at one height, linear between those computed; the nearest one beyond them."""
-        position = float(np.interp(z_um, self.heights_um, np.arange(len(self.heights_um))))
-        below = min(int(position), len(self.heights_um) - 2)
-        weight = np.float32(position - below)
-        profile: npt.NDArray[np.float32] = (1 - weight) * self.table[below] + weight * self.table[below + 1]
-        return profile
+    def at(self, z_um: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The profiles at some heights.
+
+        Args:
+            z_um: (K,) how far out of focus beads are. Positive: a bright core.
+
+        Returns:
+            (K, n) float32, entry j at a distance of ``(j + 0.5) * FINE_UM``.
+        """
+        z = np.asarray(z_um, dtype=np.float64)[:, None]
+        tables = _tables()
+        pupil = self.scattered * np.exp(2j * np.pi * tables.axial * z)
+        real, imaginary = _applied(tables.field, pupil.real), _applied(tables.field, pupil.imag)
+        deviation = ((1 + real) ** 2 + imaginary**2 - 1) * tables.taper
+        variance = (z * self.condenser / (2 * MEDIUM)) ** 2 + LAMP_BLUR_UM**2 + self.pixel_um**2 / 12
+        blurred = _applied(tables.forth, deviation) * np.exp(-2 * np.pi**2 * tables.frequency**2 * variance)
+        coarse = 1 + np.einsum("kq,qr->kr", blurred.astype(np.float32), tables.back)
+        fine = [np.interp(tables.fine, tables.radial, profile) for profile in np.maximum(coarse, 0)]
+        return np.asarray(fine, dtype=np.float32)
 
 
-def ring_profile(sphere: Sphere, condenser: float, heights_um: npt.ArrayLike) -> RingProfile:
+def ring_profile(sphere: Sphere, condenser: float, pixel_um: float) -> RingProfile:
     """The profiles of one kind of bead.
 
     Args:
         sphere: the bead.
         condenser: NA_c, numerical aperture of the light.
-        heights_um: (K,) rising; how far out of focus the bead is, z above. Positive: a bright core.
+        pixel_um: size of a pixel, which blurs.
     """
-    heights = np.asarray(heights_um, dtype=np.float64)
-    distance, frequency, bessel = _hankel()
-    spectrum = _spectrum(sphere, frequency)
-    axial = np.sqrt((MEDIUM / WAVELENGTH_UM) ** 2 - frequency**2) - MEDIUM / WAVELENGTH_UM
-    propagated = spectrum[:, None] * np.exp(2j * np.pi * axial[:, None] * heights)
-    intensity = np.abs(1 + bessel @ propagated) ** 2
-    fine = np.arange(0, REACH_UM, FINE_UM)
-    taper = 1 / (1 + np.exp((fine - 0.85 * REACH_UM) / 0.25))
-    rows = []
-    for z, profile in zip(heights, intensity.T, strict=True):
-        blurred = _blur(distance, np.hypot(abs(z) * condenser / (2 * MEDIUM), MIN_BLUR_UM)) @ profile
-        # a radial profile has no slope in the centre
-        spline = CubicSpline(distance, blurred, bc_type=((1, 0.0), "not-a-knot"))
-        rows.append(1 + (spline(fine) - 1) * taper)
-    return RingProfile(heights, np.clip(np.array(rows), 0, None).astype(np.float32))
+    tables = _tables()
+    angle, weights = tables.angle
+    # r = a sin(angle): smooth, where the path has an infinite slope at the rim
+    r, path = sphere.radius_um * np.sin(angle), 2 * sphere.radius_um * np.cos(angle)
+    phase = 2 * np.pi / WAVELENGTH_UM * (sphere.index - MEDIUM) * path
+    added = (np.exp(1j * phase - sphere.absorption * path / 2) - 1) * r * path / 2 * weights
+    scattered = 2 * np.pi * (j0(2 * np.pi * tables.pupil[:, None] * r) * added).sum(axis=1)
+    return RingProfile(condenser, pixel_um, scattered)
 
 
-def draw_rings(profile: Real, path: Real, pixel_um: float, shape: tuple[int, int]) -> Real:
-    """Draw one bead, at rest or moving while the shutter is open.
+def draw_rings(light: Real, profile: Real, contrast: float, path: Real, pixel_um: float) -> None:
+    """Multiply one bead into the light, at rest or moving while the shutter is open.
+
+    The profile holds the blur of a pixel, so a pixel shows what its centre has; sampled more than twice in the period
+    of the finest ring (pixels below 0.13 um), the centre of mass of any function of the image is where the bead is.
 
     Args:
-        profile: relative intensity every ``FINE_UM`` from the centre (:meth:`RingProfile.at`).
-        path: (K, 2) x and y in px that the bead visits for equal times; (0, 0) is the centre of the first pixel.
+        light: (H, W) float32, changed in place; (0, 0) is the centre of the first pixel.
+        profile: (n,) one row of :meth:`RingProfile.at`.
+        contrast: what the deviation from 1 is multiplied by.
+        path: (K, 2) x and y in px that the bead visits for equal times; the mean over them is drawn.
         pixel_um: size of a pixel.
-        shape: rows and columns.
-
-    Returns:
-        (H, W) float32, 1 where there is no trace of the bead; the mean over the path and over 2 x 2 points in each
-        pixel.
     """
-    rows, columns = ((np.arange(2 * n, dtype=np.float32) - np.float32(0.5)) / 2 for n in shape)
-    scale = np.float32(pixel_um / FINE_UM)
-    drawn = np.zeros((2 * shape[0], 2 * shape[1]), dtype=np.float32)
-    for x, y in np.asarray(path, dtype=np.float32):
-        steps = np.sqrt(((rows - y) * scale)[:, None] ** 2 + ((columns - x) * scale)[None] ** 2)
-        drawn += profile.take(np.rint(steps).astype(np.int32), mode="clip")
-    binned: Real = drawn[0::2, 0::2] + drawn[0::2, 1::2] + drawn[1::2, 0::2] + drawn[1::2, 1::2]
-    return binned / np.float32(4 * len(path))
+    deviation = np.float32(contrast) * (profile - 1)
+    reach = (np.flatnonzero(np.abs(deviation) > FAINT).max(initial=0) + 1) * FINE_UM / pixel_um
+    deviation /= len(path)
+    x, y = path.mean(axis=0)
+    box, dy, dx = around((light.shape[0], light.shape[1]), x, y, reach + float(np.abs(path - (x, y)).max()))
+    scale, steps = pixel_um / FINE_UM, path - (x, y)
+    rows, columns = (
+        ((scale * (away.ravel() - step[:, None])) ** 2).astype(np.float32)
+        for away, step in ((dy, steps[:, 1]), (dx, steps[:, 0]))
+    )
+    drawn = np.ones((dy.size, dx.size), dtype=np.float32)
+    distance, entry, value = np.empty_like(drawn), np.empty(drawn.shape, np.intp), np.empty_like(drawn)
+    for row, column in zip(rows, columns, strict=True):
+        np.sqrt(np.add.outer(row, column, out=distance), out=distance)
+        np.copyto(entry, distance, casting="unsafe")
+        drawn += deviation.take(entry, out=value, mode="clip")
+    light[box] *= drawn
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """What no bead changes; distances in um, frequencies per um."""
+
+    angle: tuple[Real, Real]  # (N_ANGLES,) from 0 to a right angle, and weights
+    pupil: Real  # (N_PUPIL,) frequencies
+    axial: Real  # (N_PUPIL,) phase in periods that a wave gains per um of height
+    field: Real  # (n, N_PUPIL) from a spectrum to the field at each distance
+    taper: Real  # (n,) 1 near the bead, 0 at its reach
+    frequency: Real  # (m,) of the intensity
+    forth: Real  # (m, n) from an intensity at each distance to its spectrum
+    radial: Real  # (k,) distances
+    back: npt.NDArray[np.float32]  # (m, k) from a spectrum of the intensity to those distances
+    fine: Real  # distances of a profile's entries
 
 
 @cache
-def _hankel() -> tuple[Real, Real, Real]:
-    """Distances, spatial frequencies, and the matrix that turns a spectrum over the latter into a field."""
-    distance = np.arange(0, REACH_UM, COARSE_UM)
-    frequency = np.linspace(0, APERTURE / WAVELENGTH_UM, N_FREQUENCIES)
-    weights = _trapezoid(frequency)
-    bessel = 2 * np.pi * j0(2 * np.pi * distance[:, None] * frequency) * (frequency * weights)
-    return distance, frequency, bessel
-
-
-def _spectrum(sphere: Sphere, frequency: Real) -> npt.NDArray[np.complex128]:
-    r = np.linspace(0, sphere.radius_um, N_RADII)
-    path = 2 * np.sqrt(np.clip(sphere.radius_um**2 - r**2, 0, None))
-    phase = 2 * np.pi / WAVELENGTH_UM * (sphere.index - MEDIUM) * path
-    scattered = np.exp(1j * phase - sphere.absorption * path / 2) - 1
-    spectrum: npt.NDArray[np.complex128] = (
-        2 * np.pi * j0(2 * np.pi * frequency[:, None] * r) @ (scattered * r * _trapezoid(r))
+def _tables() -> _Tables:
+    angles, angle_weights = np.polynomial.legendre.leggauss(N_ANGLES)
+    nodes, weights = np.polynomial.legendre.leggauss(N_PUPIL)
+    half = APERTURE / WAVELENGTH_UM / 2
+    pupil, distance = half * (nodes + 1), np.arange(0, REACH_UM, COARSE_UM)
+    frequency, radial = np.arange(0, HIGHEST, SPACING), np.arange(0, REACH_UM, RADIAL_UM)
+    return _Tables(
+        angle=(np.pi / 4 * (angles + 1), np.pi / 4 * angle_weights),
+        pupil=pupil,
+        axial=np.sqrt((MEDIUM / WAVELENGTH_UM) ** 2 - pupil**2) - MEDIUM / WAVELENGTH_UM,
+        field=2 * np.pi * j0(2 * np.pi * distance[:, None] * pupil) * (pupil * half * weights),
+        taper=1 / (1 + np.exp((distance - 0.85 * REACH_UM) / 0.25)),
+        frequency=frequency,
+        radial=radial,
+        fine=np.arange(FINE_UM / 2, REACH_UM, FINE_UM),
+        forth=2 * np.pi * j0(2 * np.pi * frequency[:, None] * distance) * _discs(distance),
+        back=(2 * np.pi * j0(2 * np.pi * frequency[:, None] * radial) * _discs(frequency)[:, None]).astype(np.float32),
     )
-    return spectrum
 
 
-def _blur(distance: Real, sigma: float) -> Real:
-    """The matrix of a two-dimensional Gaussian on radial profiles: integrating over the angle leaves a Bessel I0."""
-    outer = distance[:, None] * distance / sigma**2
-    rings = np.maximum(distance, distance[1] / 8)  # areas; the first is the disc within half a step of the centre
-    kernel = np.exp(-((distance[:, None] - distance) ** 2) / (2 * sigma**2)) * i0e(outer) * rings
-    normalised: Real = kernel / kernel.sum(axis=1, keepdims=True)
-    return normalised
+def _applied(matrix: Real, rows: Real) -> Real:
+    """(m, n) applied to (K, n): not by BLAS, whose threads cost more than they save and round as their number wills."""
+    applied: Real = np.einsum("mn,kn->km", matrix, rows)
+    return applied
 
 
-def _trapezoid(x: Real) -> Real:
-    weights = np.full(len(x), x[1] - x[0])
-    weights[[0, -1]] /= 2
+def _discs(x: Real) -> Real:
+    """Weights of an integral over x dx by the trapezoidal rule; the first is its Euler-Maclaurin correction."""
+    weights: Real = x * (x[1] - x[0])
+    weights[0] = (x[1] - x[0]) ** 2 / 12
     return weights

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from brightfield.params import DenoiseSimulation, Suite
+from brightfield.params import DenoiseAppearance, DenoiseSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.optics import (
     PIXEL_RESPONSE,
@@ -30,6 +30,8 @@ from brightfield.simulate.optics import (
 Range = tuple[float, float]
 
 NUCLEUS_RADIUS_PX = (8.0, 30.0)
+NUCLEUS_SPREAD = 1.15  # from a field's typical radius to the least and the largest
+NUCLEUS_TYPICAL_PX = (NUCLEUS_RADIUS_PX[0] * NUCLEUS_SPREAD, NUCLEUS_RADIUS_PX[1] / NUCLEUS_SPREAD)  # log-uniform
 NUCLEUS_ASPECT = (1.0, 2.0)
 ROD_RADIUS_PX = (3.0, 6.0)
 ROD_ASPECT = (3.0, 8.0)
@@ -57,6 +59,11 @@ class Acquisition:
     peak_electrons: Range  # at the 99.5th percentile, log-uniform
     cover: Range = COVER
     psf_sigma_px: Range = PSF_SIGMA_PX
+    radius_px: Range = NUCLEUS_TYPICAL_PX
+    haze: Range = HAZE
+    background: Range = BACKGROUND
+    offset: Range = OFFSET
+    electrons_per_count: Range = ELECTRONS_PER_COUNT
     read_noise: Range = READ_NOISE
     row_noise: float = ROW_NOISE
     response: float = PIXEL_RESPONSE
@@ -65,7 +72,7 @@ class Acquisition:
 # focus: a blur that training never sees; density: cells side by side; light: several times the most that training sees, so that
 # there is little to mend and much to spoil; camera: a noisy sensor with a pattern of its own
 SUITES: dict[Suite, Callable[[Acquisition], Acquisition]] = {
-    "focus": lambda usual: replace(usual, psf_sigma_px=(3.0, 4.5)),
+    "focus": lambda usual: replace(usual, psf_sigma_px=(1.5 * usual.psf_sigma_px[1], 2.25 * usual.psf_sigma_px[1])),
     "density": lambda usual: replace(usual, cover=(0.6, 0.8)),
     "light": lambda usual: replace(usual, peak_electrons=(3 * usual.peak_electrons[1], 8 * usual.peak_electrons[1])),
     "camera": lambda usual: replace(usual, read_noise=(4.0, 6.0), row_noise=1.5, response=0.03),
@@ -106,13 +113,13 @@ def simulate_group(
         same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
     """
     shape = (params.size_px, params.size_px)
-    usual = Acquisition(params.peak_electrons)
+    usual = usual_acquisition(params)
     how = usual if suite is None else SUITES[suite](usual)
     peak = log_uniform(*how.peak_electrons, rng)
     electrons = peak * draw_scene(shape, rng, how)
     camera = Camera(
-        electrons_per_count=rng.uniform(*ELECTRONS_PER_COUNT),
-        offset=rng.uniform(*OFFSET),
+        electrons_per_count=rng.uniform(*how.electrons_per_count),
+        offset=rng.uniform(*how.offset),
         read_noise=rng.uniform(*how.read_noise),
         row_noise=how.row_noise,
     )
@@ -122,9 +129,25 @@ def simulate_group(
     yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
 
 
+def usual_acquisition(params: DenoiseSimulation) -> Acquisition:
+    """What an acquisition is drawn from where no suite changes it: the ranges above, or those of the section ``appearance``."""
+    own = params.appearance or DenoiseAppearance()
+    return Acquisition(
+        peak_electrons=params.peak_electrons,
+        cover=own.cover or COVER,
+        psf_sigma_px=own.blur_px or PSF_SIGMA_PX,
+        radius_px=own.radius_px or NUCLEUS_TYPICAL_PX,
+        haze=own.haze or HAZE,
+        background=own.background or BACKGROUND,
+        offset=own.offset or OFFSET,
+        electrons_per_count=own.electrons_per_count or ELECTRONS_PER_COUNT,
+        read_noise=own.read_noise or READ_NOISE,
+    )
+
+
 def draw_scene(shape: tuple[int, int], rng: np.random.Generator, how: Acquisition) -> Real:
     """The light of one field, (H, W) float32, 1 at its 99.5th percentile."""
-    cells = _draw_cells(shape, how.cover, rng)
+    cells = _draw_cells(shape, how, rng)
     texture = rng.uniform(*TEXTURE) * smooth_field(shape, log_uniform(1.5, 5, rng), rng)
     sharp, inside = np.zeros(shape, np.float32), np.zeros(shape, bool)
     for cell in cells:
@@ -135,22 +158,23 @@ def draw_scene(shape: tuple[int, int], rng: np.random.Generator, how: Acquisitio
     # a spot of a few times its cell's brightness after the blur
     sharp = sharp + puncta * sharp * rng.exponential(1.5, shape) * 2 * np.pi * psf**2
     light = gaussian_filter(sharp, psf, mode="nearest")
-    light += rng.uniform(*HAZE) * gaussian_filter(sharp, HAZE_SIGMA_PX, mode="nearest")
-    light = light / np.percentile(light, 99.5) + rng.uniform(*BACKGROUND)
+    light += rng.uniform(*how.haze) * gaussian_filter(sharp, HAZE_SIGMA_PX, mode="nearest")
+    light = light / np.percentile(light, 99.5) + rng.uniform(*how.background)
     light = light / np.percentile(light, 99.5) * illumination(shape, rng)
     return np.asarray(light, dtype=np.float32)
 
 
-def _draw_cells(shape: tuple[int, int], cover: Range, rng: np.random.Generator) -> list[Cell]:
+def _draw_cells(shape: tuple[int, int], how: Acquisition, rng: np.random.Generator) -> list[Cell]:
     """Cells for a random share of the field, all of about one size; some overlap a little, as in a projection."""
-    typical = log_uniform(NUCLEUS_RADIUS_PX[0] * 1.15, NUCLEUS_RADIUS_PX[1] / 1.15, rng)
+    typical = log_uniform(*how.radius_px, rng)
     rods = rng.uniform(0.3, 1.0) if rng.uniform() < RODS else 0.0
-    target = rng.uniform(*cover) * shape[0] * shape[1]
+    target = rng.uniform(*how.cover) * shape[0] * shape[1]
     cells: list[Cell] = []
     discs = np.empty((0, 3))  # x, y and radius of a disc of a little less than each cell's area
+    limits = (how.radius_px[0] / NUCLEUS_SPREAD, how.radius_px[1] * NUCLEUS_SPREAD)
     covered = 0.0
     while covered < target:
-        cell = _draw_cell(shape, typical, bool(rng.uniform() < rods), rng)
+        cell = _draw_cell(shape, typical, limits, bool(rng.uniform() < rods), rng)
         covered += 4 * cell.radius**2 * cell.aspect if cell.rod else np.pi * cell.radius**2
         reach = 0.8 * cell.radius * np.sqrt(cell.aspect if cell.rod else 1.0)
         distances = np.hypot(discs[:, 0] - cell.x, discs[:, 1] - cell.y)
@@ -160,12 +184,12 @@ def _draw_cells(shape: tuple[int, int], cover: Range, rng: np.random.Generator) 
     return cells
 
 
-def _draw_cell(shape: tuple[int, int], typical: float, rod: bool, rng: np.random.Generator) -> Cell:
+def _draw_cell(shape: tuple[int, int], typical: float, limits: Range, rod: bool, rng: np.random.Generator) -> Cell:
     radius = rng.uniform(*ROD_RADIUS_PX) if rod else typical * rng.lognormal(0, 0.15)
     return Cell(
         x=rng.uniform(0, shape[1] - 1),
         y=rng.uniform(0, shape[0] - 1),
-        radius=radius if rod else float(np.clip(radius, *NUCLEUS_RADIUS_PX)),
+        radius=radius if rod else float(np.clip(radius, *limits)),
         aspect=rng.uniform(*(ROD_ASPECT if rod else NUCLEUS_ASPECT)),
         angle=rng.uniform(0, np.pi),
         brightness=rng.lognormal(0, BRIGHTNESS_SIGMA),

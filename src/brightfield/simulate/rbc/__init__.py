@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 from scipy.special import expit
 
-from brightfield.params import RbcSimulation, Suite
+from brightfield.params import RbcAppearance, RbcSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate.optics import Camera, Real, dust, illumination, log_uniform, pixel_response, smooth_field
 from brightfield.simulate.rbc.erythrocyte import SICK, cell_thickness, healthy_cell
@@ -70,6 +71,7 @@ class Smear:
     )  # (3, 3) what each colour of light adds to each colour of the camera
     gamma: float = 1.0  # of the camera's tone curve
     read_noise: float = READ_NOISE  # electrons
+    contour: bool = True  # drawn in red
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def simulate_group(
         Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
         a row of label (1 good, 0 bad), p_good (the probability from which the label was drawn), kind and smear.
     """
-    smear, name = draw_smear(rng, suite), f"smear{number:03d}"
+    smear, name = draw_smear(rng, suite, params.appearance), f"smear{number:03d}"
     for i, crop_rng in enumerate(rng.spawn(params.crops_per_smear)):
         crop = draw_crop(params.good_fraction, smear, crop_rng)
         image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
@@ -111,9 +113,9 @@ def simulate_group(
         yield Record(f"{name}_{i:03d}", name, image, row=row)
 
 
-def draw_smear(rng: np.random.Generator, suite: Suite | None = None) -> Smear:
+def draw_smear(rng: np.random.Generator, suite: Suite | None = None, appearance: RbcAppearance | None = None) -> Smear:
     """Stain, light, focus and density of one smear; a suite changes one of them and leaves the others as they were drawn."""
-    smear = _draw_smear(rng)
+    smear = _draw_smear(rng) if appearance is None else _matched(_draw_smear(rng), appearance, rng)
     return smear if suite is None else SUITES[suite](smear, rng)
 
 
@@ -127,6 +129,23 @@ def _draw_smear(rng: np.random.Generator) -> Smear:
         neighbours=rng.uniform(0.05, 0.45),
         texture=rng.uniform(0.0, 0.02),
     )
+
+
+def _matched(smear: Smear, own: RbcAppearance, rng: np.random.Generator) -> Smear:
+    """The smear with what an appearance sets drawn between its ends; colours vary together, as under one lamp or dye."""
+    drawn: dict[str, Any] = {"contour": own.contour}
+    for name, ends in (("white", own.white), ("stain", own.stain)):
+        if ends is not None:
+            low, high = np.transpose(ends)
+            drawn[name] = low + rng.uniform() * (high - low)
+    if own.electrons is not None:
+        drawn["electrons"] = log_uniform(*own.electrons, rng)
+    if own.focus_um is not None:
+        drawn["focus_um"] = float(rng.choice([-1.0, 1.0])) * rng.uniform(*own.focus_um)
+    for name, limits in (("texture", own.texture), ("read_noise", own.read_noise), ("neighbours", own.neighbours)):
+        if limits is not None:
+            drawn[name] = rng.uniform(*limits)
+    return replace(smear, **drawn)
 
 
 def _other_camera(smear: Smear, rng: np.random.Generator) -> Smear:
@@ -179,7 +198,8 @@ def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.rand
     )
     electrons = smear.electrons * (light * smear.white * shade[..., None]) @ smear.mixing
     image: npt.NDArray[np.uint8] = _toned(camera.expose(electrons, rng), smear.gamma)
-    image[_contour(_displaced(mask, crop.contour_error, pixel_um, rng))] = (255, 0, 0)
+    if smear.contour:
+        image[_contour(_displaced(mask, crop.contour_error, pixel_um, rng))] = (255, 0, 0)
     return image
 
 

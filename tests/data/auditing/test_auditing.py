@@ -131,6 +131,69 @@ def test_rare_classes_and_saturation_are_warned_of() -> None:
     assert "the worst is r2 with 50.0%" in found.warnings[-1]
 
 
+def test_a_near_copy_in_another_split_is_a_warning_naming_both() -> None:
+    records, index = sound()
+    records[11] = replace(records[11], image=records[0].image // 2 + 20)
+    found = audit(records, index)
+    assert found.problems == []
+    assert len(found.warnings) == 1
+    assert found.warnings[0].startswith("1 pairs of images in different splits look alike: r0 and r11 (train, test; ")
+
+
+def test_torn_masks_are_warned_of() -> None:
+    records, index = sound()
+    torn = np.zeros((20, 30), np.int32)
+    torn[2:9, 2:9] = 1
+    torn[5, 5] = 0
+    torn[15, 15] = 1
+    records[3] = with_field(records[3], "labels", torn)
+    found = audit(records, index)
+    assert found.problems == []
+    assert found.warnings == [
+        "1 masks in 1 images are in several pieces: r3 label 1",
+        "1 masks in 1 images have holes: r3 label 1",
+    ]
+
+
+def test_every_check_is_a_row_whatever_it_found() -> None:
+    records, index = sound()
+    rows = {check.name: check for check in audit(records, index).checks}
+    assert {check.outcome for check in rows.values()} == {"ok"}
+    assert len(rows) == 12
+    records[1] = replace(records[1], image=records[0].image.copy())
+    records[11] = replace(records[11], image=records[4].image.copy())
+    records[5] = replace(records[5], image=np.full((20, 30), 7, np.uint8))
+    after = audit(records, index).as_dict()["checks"]
+    assert [row["name"] for row in after] == list(rows)
+    changed = {row["name"]: row for row in after if row["outcome"] != "ok"}
+    assert changed == {
+        "no constant image": {"name": "no constant image", "outcome": "problem", "count": 1, "examples": ["r5"]},
+        "no image twice": {
+            "name": "no image twice",
+            "outcome": "problem",
+            "count": 4,
+            "examples": ["r0", "r1", "r4", "r11"],
+        },
+    }
+
+
+def test_checks_that_do_not_apply_are_left_out() -> None:
+    records, index = sound()
+    records = [replace(record, fields={}) for record in records]
+    names = {check.name for check in audit(records, index.drop(columns="label")).checks}
+    assert names.isdisjoint({"masks in one piece", "masks without holes", "classes in every split"})
+    assert len(names) == 9
+
+
+def test_a_shift_suite_is_a_split_of_its_own() -> None:
+    records, index = sound()
+    index.loc[index["group"] == "g5", "split"] = "focus"
+    found = audit(records, index)
+    assert found.problems == []
+    assert found.counts["focus"] == {"images": 2, "groups": 1}
+    assert found.classes["focus"] == {"0": 1, "1": 1}
+
+
 def test_many_problems_are_counted_and_twenty_shown() -> None:
     records, index = sound()
     records = [with_field(record, "positions", [[99, 99]]) for record in records]

@@ -1,0 +1,72 @@
+"""What `prepare` found in each dataset."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from brightfield import layout
+from brightfield.data import coverage as coverage_of
+from brightfield.errors import BrightfieldError
+from queries import project
+
+DATASETS = ("dataset", "task", "images", "groups", "splits", "classes", "problems", "warnings")
+CHECKS = ("name", "outcome", "count", "examples")
+
+
+def audit(name: str) -> dict[str, Any] | None:
+    """The audit of a dataset, None before it is prepared."""
+    return project.read_json(layout.prepared(name) / "audit.json")
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def datasets() -> pd.DataFrame:
+    """A row for each dataset that is prepared: images, groups, splits and classes, and how much the checks found."""
+    rows: list[dict[str, Any]] = []
+    for name, entry in project.settings().datasets.items():
+        found = audit(name)
+        if found is None:
+            continue
+        table = splits(found)
+        totals = table.drop(columns=["split", "images", "groups"]).sum()
+        rows.append(
+            {
+                "dataset": name,
+                "task": entry.task,
+                "images": int(table["images"].sum()),
+                "groups": int(table["groups"].sum()),
+                "splits": ", ".join(table["split"]),
+                "classes": ", ".join(f"{count} of {name}" for name, count in totals.items()),
+                "problems": len(found["problems"]),
+                "warnings": len(found["warnings"]),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(DATASETS))
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def coverage(name: str) -> pd.DataFrame | None:
+    """A row an image of a dataset: id, group, split, light, contrast, noise, focus, density; None before it is measured."""
+    try:
+        return coverage_of.read(layout.prepared(name))
+    except BrightfieldError:
+        return None
+
+
+def splits(found: dict[str, Any]) -> pd.DataFrame:
+    """A row for each split of an audit: split, images, groups, then a column for each class."""
+    classes = found.get("classes", {})
+    rows = [{"split": split, **counts, **_named(classes.get(split, {}))} for split, counts in found["counts"].items()]
+    return pd.DataFrame(rows)
+
+
+def _named(classes: dict[str, int]) -> dict[str, int]:
+    return {f"class {name}": count for name, count in classes.items()}
+
+
+def checks(found: dict[str, Any]) -> pd.DataFrame:
+    """A row for each check of an audit: name, outcome (ok, warning, problem), count and examples, as one text."""
+    table = pd.DataFrame(found.get("checks", []), columns=list(CHECKS))
+    return table.assign(examples=["; ".join(examples) for examples in table["examples"]])

@@ -1,0 +1,76 @@
+"""Look at a split dataset before anything is trained on it: what must stop, and what should be known."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from brightfield.data.auditing import copies, pixels, splits, truth
+from brightfield.data.auditing.findings import (
+    AGREEMENT,
+    ALWAYS,
+    CLASSES,
+    HOLES,
+    PIECES,
+    Audit,
+    Check,
+    Finding,
+    summarise,
+)
+from brightfield.data.auditing.pixels import fingerprint
+from brightfield.records import Record
+
+__all__ = ["Audit", "Check", "audit", "fingerprint"]
+
+
+def audit(images: Iterable[Record], index: pd.DataFrame) -> Audit:
+    """Check records, one at a time, against their index with the columns ``id``, ``group``, ``split`` (and ``label``).
+
+    Problems: a group in two splits, the same pixels in two splits, a split without images, a class missing from the
+    training split, constant images, truth that does not fit its image. Warnings: the same pixels twice in a split, images
+    of different groups that look alike, a class missing elsewhere or rare, saturation, masks with holes or in pieces.
+    """
+    found: list[Finding] = []
+    split_of = dict(zip(index["id"].astype(str), index["split"].astype(str), strict=True))
+    group_of = dict(zip(index["id"].astype(str), index["group"].astype(str), strict=True))
+    same: dict[bytes, list[str]] = defaultdict(list)
+    looks: dict[str, copies.Look] = {}
+    saturated: dict[str, float] = {}
+    torn: dict[str, truth.Torn] = {}
+    for record in images:
+        if record.id not in split_of:
+            found.append(Finding(AGREEMENT, "problem", f"{record.id}: not in the index", examples=(record.id,)))
+            continue
+        alike = same[pixels.fingerprint(record.image)]
+        if not alike and (look := copies.look(record.image)):  # once for equal pixels, which are told of anyway
+            looks[record.id] = look
+        alike.append(record.id)
+        saturated[record.id] = pixels.saturated_share(record.image)
+        found += pixels.check_pixels(record)
+        found += truth.check_truth(record)
+        labels = record.fields.get("labels")
+        if labels is not None and labels.shape == record.image.shape[:2]:
+            torn[record.id] = truth.torn_masks(labels)
+    missing = [name for name in split_of if name not in saturated]
+    found += [
+        Finding(AGREEMENT, "problem", f"{name}: in the index, but has no image", examples=(name,)) for name in missing
+    ]
+    counts, classes = splits.count_splits(index), splits.count_classes(index)
+    found += splits.check_splits(index, counts)
+    found += copies.check_copies(same, split_of)
+    found += copies.check_near_copies(copies.near_copies(looks, group_of), split_of)
+    found += truth.check_masks(torn)
+    found += splits.check_classes(classes)
+    found += pixels.check_saturation(saturated)
+    applying = [*ALWAYS, *([PIECES, HOLES] if torn else []), *([CLASSES] if classes else [])]
+    return Audit(
+        problems=[finding.message for finding in found if finding.outcome == "problem"],
+        warnings=[finding.message for finding in found if finding.outcome == "warning"],
+        checks=summarise(found, applying),
+        counts=counts,
+        classes=classes,
+        saturated=float(np.mean(list(saturated.values()))) if saturated else 0.0,
+    )

@@ -1,0 +1,74 @@
+"""Write a dataset in the formats of the field's tools; each is a layout that :mod:`brightfield.data.importing` takes back.
+
+A format is one function and one line in :data:`FORMATS`. Beside the images lie ``groups.csv``, which keeps the groups through an
+import, and ``about.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from brightfield import params
+from brightfield.data.exporting import folders, segmentation, tracking
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.files import whole_folder, write_json
+from brightfield.params import Kind, TaskSettings
+from brightfield.progress import track
+
+Written = Iterator[tuple[str, str]]  # path of each image within the folder, and its group
+FORMATS: dict[str, dict[str, Callable[[ImageSet, Path, TaskSettings], Written]]] = {
+    "classification": {"tiff": folders.write_classes},
+    "restoration": {"tiff": folders.write_pairs},
+    "segmentation": {
+        "tiff": segmentation.write_tiff,
+        "ilastik": segmentation.write_ilastik,
+        "imagej": segmentation.write_imagej,
+    },
+    "tracking": {
+        "tiff": tracking.write_trackpy,  # TIFF has no place for positions
+        "trackpy": tracking.write_trackpy,
+        "trackmate": tracking.write_trackmate,
+    },
+}
+GROUPS, ABOUT = "groups.csv", "about.json"
+
+
+def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings: TaskSettings) -> int:
+    """Write all images of ``data/raw/<dataset>`` with their truth into a new folder, all or nothing; how many files of images.
+
+    What no tool has a place for is left behind: the further columns of a simulation, and which shift suite an image belongs to.
+
+    Args:
+        kind: of the task.
+        raw: the dataset's folder.
+        out: a folder that does not exist yet.
+        to: a key of :data:`FORMATS` for this kind.
+        settings: of the task, for names of classes and the size of a pixel.
+
+    Raises:
+        BrightfieldError: for a format that this kind does not have, and a folder that exists or cannot be written.
+    """
+    write = params.entry(
+        FORMATS[params.entry(dict.fromkeys(FORMATS, kind), kind, "kind of task")], to, f"format for {kind}"
+    )
+    if os.path.lexists(out):
+        raise BrightfieldError(f"{out} exists already. Choose another folder, or remove it first.")
+    records = ImageSet.raw(raw)
+    about = _about(raw)
+    with whole_folder(out) as folder:
+        written = list(track(write(records, folder, settings), f"export {raw.name}", unit="file"))
+        pd.DataFrame(written, columns=["file", "group"]).to_csv(folder / GROUPS, index=False, lineterminator="\n")
+        kept = {key: about[key] for key in ("licence", "source") if key in about}
+        write_json(folder / ABOUT, {"origin": "exported", "dataset": raw.name, "kind": kind, "format": to, **kept})
+    return len(written)
+
+
+def _about(raw: Path) -> Mapping[str, object]:
+    path = raw / ABOUT
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

@@ -1,0 +1,46 @@
+"""Images in folders: a folder for each class, or clean beside noisy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from brightfield import images
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.params import ClassificationSettings, TaskSettings
+
+
+def write_classes(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
+    """``<class>/<id>.tif``, with the kind of good or bad between where it is known; yields file and group."""
+    classes = cast(ClassificationSettings, settings).classes
+    taken: set[str] = set()
+    for record in records:
+        label = record.row.get("label")
+        if label not in (0, 1):
+            raise BrightfieldError(f"Image {record.id} has the label {label}, expected 0 or 1.")
+        place = [classes[label]]
+        kind = record.row.get("kind")
+        if isinstance(kind, str) and kind != place[0]:
+            place += [images.unique_name(part, set()) for part in kind.split("/")]
+        inner = "/".join(place)
+        short = record.id.removeprefix(images.unique_name(inner, set()) + "_")  # an import puts it before
+        name = record.id if f"{inner}/{short}" in taken else short
+        taken.add(f"{inner}/{name}")
+        file = f"{inner}/{name}.tif"
+        _write(folder / file, record.image, settings)
+        yield file, record.group
+
+
+def write_pairs(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
+    """``clean/<id>.tif`` and ``noisy/<id>.tif``; yields the clean file and the group."""
+    for record in records:
+        for name, image in (("clean", record.fields["clean"]), ("noisy", record.image)):
+            _write(folder / name / f"{record.id}.tif", image, settings)
+        yield f"clean/{record.id}.tif", record.group
+
+
+def _write(path: Path, image: images.Image, settings: TaskSettings) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images.write_tiff(path, image, pixel_size_um=settings.pixel_size_um)

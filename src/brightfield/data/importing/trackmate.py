@@ -1,0 +1,142 @@
+"""Spots of TrackMate (Fiji): the table of spots as CSV, and the XML files it saves.
+
+TrackMate counts frames from 0, (0, 0) is the centre of the first pixel, and positions are in units of length. Its CSV has three
+more header rows: name, short name, unit (https://github.com/trackmate-sc/TrackMate/issues/191). Its XML tells the size of a pixel.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from xml.parsers import expat
+
+import numpy as np
+import pandas as pd
+
+from brightfield.errors import BrightfieldError
+
+COLUMNS = ("FRAME", "POSITION_X", "POSITION_Y")
+MAX_BYTES = 500_000_000
+_MICROMETRES = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
+_PIXELS = frozenset({"pixel", "pixels", "px"})
+
+
+def is_spots(table: pd.DataFrame) -> bool:
+    """Whether a CSV has the columns of TrackMate's table of spots."""
+    return set(COLUMNS) <= set(table.columns)
+
+
+def from_table(path: Path, table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
+    """Columns frame, x and y in pixels, from TrackMate's table of spots; the index stays.
+
+    Args:
+        path: for messages.
+        table: as read, with the further header rows.
+        pixel_size_um: by which positions in units of length are divided.
+
+    Raises:
+        BrightfieldError: where the unit is missing or unknown.
+    """
+    head = (
+        pd.to_numeric(table["POSITION_X"], errors="coerce").isna()
+        & pd.to_numeric(table["FRAME"], errors="coerce").isna()
+    )
+    header = int(head.to_numpy().cumprod().sum())
+    units = {str(unit).strip("() ") for unit in table["POSITION_X"].iloc[:header]}
+    known = units & (_MICROMETRES.keys() | _PIXELS)
+    if len(known) != 1:
+        raise BrightfieldError(
+            f"{path.name} does not say in which unit POSITION_X is, expected a header row with one of "
+            f"{', '.join([*_MICROMETRES, *sorted(_PIXELS)])} as TrackMate writes it. Export the table of spots again."
+        )
+    spots = table.iloc[header:]
+    if "VISIBILITY" in spots:  # spots that were filtered out
+        spots = spots[pd.to_numeric(spots["VISIBILITY"], errors="coerce") != 0]
+    side = _pixel_in(known.pop(), pixel_size_um)
+    xy = {
+        name: pd.to_numeric(spots[column], errors="coerce") / side
+        for name, column in (("x", COLUMNS[1]), ("y", COLUMNS[2]))
+    }
+    return pd.DataFrame({"frame": spots["FRAME"], **xy}, index=spots.index)
+
+
+def _pixel_in(unit: str, pixel_size_um: float) -> float:
+    return 1.0 if unit in _PIXELS else pixel_size_um / _MICROMETRES[unit]
+
+
+def read_xml(path: Path, pixel_size_um: float) -> pd.DataFrame:
+    """Columns frame, x and y in pixels, from a file that TrackMate saved or that holds its tracks; a searched frame without spots
+    has one row with x and y left empty.
+
+    Args:
+        path: the file.
+        pixel_size_um: used where the file does not tell the size of a pixel.
+
+    Raises:
+        BrightfieldError: for what is no whole file of TrackMate.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise BrightfieldError(f"{path} has {path.stat().st_size:,} bytes, expected at most {MAX_BYTES:,}.")
+    reader = _Reader()
+    try:
+        with path.open("rb") as file:
+            reader.parser.ParseFile(file)
+        return reader.table(pixel_size_um)
+    except (expat.ExpatError, ValueError, KeyError, OSError) as error:
+        raise BrightfieldError(
+            f"{path} cannot be read as XML of TrackMate ({error}), expected what its button Save writes, or its tracks "
+            "exported to XML. Save it again."
+        ) from error
+
+
+class _Reader:
+    """Collects spots while the file streams by; a file that defines entities (the way to XML bombs) is refused."""
+
+    def __init__(self) -> None:
+        self.parser: Any = expat.ParserCreate()
+        self.parser.StartElementHandler = self._start
+        self.parser.StartDoctypeDeclHandler = self._refuse
+        self.root: str | None = None
+        self.unit = ""
+        self.pixel: tuple[float, float] | None = None
+        self.rows: list[tuple[float, float, float]] = []
+        self.searched: set[float] = set()
+
+    def table(self, pixel_size_um: float) -> pd.DataFrame:
+        if self.pixel is None and self.unit not in _MICROMETRES.keys() | _PIXELS:
+            raise ValueError(f"its unit of length is {self.unit!r}")
+        x_side, y_side = self.pixel or (_pixel_in(self.unit, pixel_size_um),) * 2
+        empty = self.searched - {frame for frame, _, _ in self.rows}
+        rows = [(frame, x / x_side, y / y_side) for frame, x, y in self.rows]
+        return pd.DataFrame([*rows, *((frame, np.nan, np.nan) for frame in sorted(empty))], columns=["frame", "x", "y"])
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self.root is None:
+            self.root = name
+            if name not in ("TrackMate", "Tracks"):
+                raise ValueError(f"it begins with <{name[:40]}>")
+        if name == "Tracks":
+            self.unit = attributes["spaceUnits"]
+        elif name == "Model":
+            self.unit = attributes["spatialunits"]
+        elif name == "ImageData":
+            self.pixel = float(attributes["pixelwidth"]), float(attributes["pixelheight"])
+            if not (0 < self.pixel[0] < np.inf and 0 < self.pixel[1] < np.inf):
+                raise ValueError(f"a pixel is {self.pixel[0]} x {self.pixel[1]}")
+        elif name == "SpotsInFrame":
+            self.searched.add(float(attributes["frame"]))
+        elif name == "Spot" and attributes.get("VISIBILITY") != "0":
+            self.rows.append((float(attributes["FRAME"]), *self._place(attributes, "POSITION_X", "POSITION_Y")))
+        elif name == "detection":
+            self.rows.append((float(attributes["t"]), *self._place(attributes, "x", "y")))
+
+    @staticmethod
+    def _place(attributes: dict[str, str], x: str, y: str) -> tuple[float, float]:
+        place = float(attributes[x]), float(attributes[y])
+        if not np.isfinite(place).all():
+            raise ValueError(f"a spot lies at {place}")
+        return place
+
+    @staticmethod
+    def _refuse(*_: object) -> None:
+        raise ValueError("it declares a document type")

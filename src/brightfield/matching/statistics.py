@@ -1,0 +1,120 @@
+"""What images look like as a whole, in few numbers, and how far two sets of images are apart in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from scipy.ndimage import median_filter
+
+Real = npt.NDArray[np.float64]
+
+LEVELS = np.linspace(0.005, 0.995, 100)  # quantiles that stand for a histogram
+SPECTRUM_BINS = 24  # rings of the power spectrum, evenly apart in the logarithm of the frequency
+LOWEST = 1 / 64  # cycles a pixel: slower changes are the lamp's
+HIGHEST = 0.5
+CONTOUR = (200, 60, 60)  # more red than this and less of green and blue: a line that a program drew
+
+
+@dataclass(frozen=True)
+class Look:
+    """The looks of a set of images, in counts.
+
+    Attributes:
+        levels: (C, 100) grey levels at evenly spaced quantiles, for each colour.
+        spectrum: (24,) mean over images of log10 of the power at each spatial frequency, low to high.
+    """
+
+    levels: Real
+    spectrum: Real
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far two looks are apart.
+
+    Attributes:
+        histogram: mean difference of grey levels (Wasserstein's first), relative to the reference's range from dark to bright.
+        spectrum: root mean square difference of the power's decimal logarithm.
+    """
+
+    histogram: float
+    spectrum: float
+
+    @property
+    def total(self) -> float:
+        """What the fit makes small: a tenth of the range weighs as much as a factor of two in power."""
+        return 3 * self.histogram + self.spectrum
+
+
+def look(images: Sequence[npt.NDArray[Any]]) -> Look:
+    """The looks of images of one type, (H, W) or (H, W, C); a red contour in colour images is painted over first."""
+    clean = [without_contour(image) for image in images]
+    channels = [np.atleast_3d(image) for image in clean]
+    levels = [
+        np.quantile(np.concatenate([image[..., c].ravel() for image in channels]), LEVELS)
+        for c in range(channels[0].shape[2])
+    ]
+    spectra = [_radial_spectrum(image.mean(axis=2)) for image in channels]
+    return Look(np.array(levels), np.mean(spectra, axis=0))
+
+
+def distance(look: Look, reference: Look) -> Distance:
+    """How far a look is from the one to be matched."""
+    extent = np.maximum(reference.levels[:, -1] - reference.levels[:, 0], 1e-9)
+    histogram = float((np.abs(look.levels - reference.levels).mean(axis=1) / extent).mean())
+    return Distance(histogram, float(np.sqrt(np.mean((look.spectrum - reference.spectrum) ** 2))))
+
+
+def tiles(frame: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
+    """Squares of a frame side by side, as many as fit; the frame's middle if it is smaller than one."""
+    height, width = frame.shape[:2]
+    down, right = min(size, height), min(size, width)
+    for i in range(max(1, height // size)):
+        for j in range(max(1, width // size)):
+            yield frame[i * size : i * size + down, j * size : j * size + right]
+
+
+def contour_share(image: npt.NDArray[Any]) -> float:
+    """Share of the pixels that are a drawn red line."""
+    return float(_contour(image).mean()) if image.ndim == 3 else 0.0
+
+
+def without_contour(image: npt.NDArray[Any]) -> Real:
+    """float64, a drawn red line painted over with what is around it."""
+    values = image.astype(np.float64)
+    if image.ndim == 3 and (line := _contour(image)).any():
+        around = np.where(line[..., None], np.nan, values)
+        median = np.nanmedian(around, axis=(0, 1))
+        filled = np.where(line[..., None], median, values)
+        values[line] = median_filter(filled, size=(5, 5, 1))[line]
+    return values
+
+
+def _contour(image: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    red, green, blue = (image[..., c] for c in range(3))
+    line: npt.NDArray[np.bool_] = (red > CONTOUR[0]) & (green < CONTOUR[1]) & (blue < CONTOUR[2])
+    return line
+
+
+def _radial_spectrum(grey: Real) -> Real:
+    """log10 of the mean power in each ring, under a Hann window."""
+    height, width = grey.shape
+    window = np.hanning(height)[:, None] * np.hanning(width)
+    flat = (grey - np.average(grey, weights=window)) * window
+    power = np.abs(scipy.fft.rfft2(flat, workers=1)) ** 2 / (window**2).sum()
+    frequency = np.hypot(scipy.fft.fftfreq(height)[:, None], scipy.fft.rfftfreq(width))
+    edges = np.geomspace(LOWEST, HIGHEST, SPECTRUM_BINS + 1)
+    ring = np.digitize(frequency, edges) - 1
+    inside = (ring >= 0) & (ring < SPECTRUM_BINS)
+    counts = np.bincount(ring[inside], minlength=SPECTRUM_BINS)
+    sums = np.bincount(ring[inside], weights=power[inside], minlength=SPECTRUM_BINS)
+    known = counts > 0  # the lowest rings hold no frequency of a small image
+    rings = np.arange(SPECTRUM_BINS)
+    logarithm = np.log10(sums[known] / counts[known] + 1e-12)
+    spectrum: Real = np.interp(rings, rings[known], logarithm)
+    return spectrum

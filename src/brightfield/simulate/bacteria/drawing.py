@@ -1,0 +1,145 @@
+"""The object under the microscope: how thick it is at each pixel, and whose pixel that is.
+
+A cell is a rod of thickness h = 2 sqrt(R^2 - d^2), d the distance from the centre of the pixel to its axis. Where two cells
+meet, the thicker one owns the pixel. A pixel is a cell's exactly where the thickness is not 0, so image and truth agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from scipy import ndimage
+
+from brightfield.simulate.bacteria.placement import Rod, place
+
+PAD_UM = 2.0  # the scene reaches this far beyond the image, so that light from there comes in
+MIN_PIECE_PX = 12  # a cell of which less is to be seen is left out of image and truth
+CHUNK = 2048  # segments drawn at once
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The object: everything but the light. It reaches ``pad`` px beyond the image on every side.
+
+    Attributes:
+        thickness: (H + 2 pad, W + 2 pad) um.
+        owner: like ``thickness``, int32: which rod a pixel belongs to, 0 is background.
+        rods: (rods + 1,) uint8 species by owner, entry 0 unused.
+        labels: (H, W) int32: the truth of the image, 1 to n, 0 is background.
+        species: (n + 1,) uint8 by label, entry 0 unused.
+        pad: px.
+    """
+
+    thickness: npt.NDArray[np.float32]
+    owner: npt.NDArray[np.int32]
+    rods: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int32]
+    species: npt.NDArray[np.uint8]
+    pad: int
+
+
+def draw_scene(size_px: int, pixel_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> Scene:
+    """Place the cells of one square field and draw their thickness and labels.
+
+    Args:
+        size_px: side of the image.
+        pixel_um: side of a pixel.
+        covers: by species code, the share of the area to cover (see :func:`place`).
+        rng: the source of everything random.
+    """
+    return scene_of(place(size_px * pixel_um, covers, rng), size_px, pixel_um)
+
+
+def scene_of(rods: Sequence[Rod], size_px: int, pixel_um: float) -> Scene:
+    """Draw these rods; the point (0, 0) um is the centre of the image's first pixel."""
+    pad = round(PAD_UM / pixel_um)
+    pad += (scipy.fft.next_fast_len(size_px + 2 * pad) - size_px - 2 * pad) // 2  # sizes that transform fast
+    thickness, owner = draw_rods(rods, size_px + 2 * pad, pixel_um, pad)
+    species = np.array([0, *(rod.species for rod in rods)], np.uint8)
+    inner = slice(pad, size_px + pad)
+    _fill_holes(owner[inner, inner])
+    labels, origin = _separate(owner[inner, inner])
+    # what is left out of the truth is left out of the image, too
+    thickness[inner, inner][labels == 0] = 0
+    return Scene(thickness, owner, species, labels, species[origin], pad)
+
+
+def draw_rods(
+    rods: Sequence[Rod], size: int, pixel_um: float, pad: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]]:
+    """Draw rods on a square canvas on which the point (0, 0) um is the centre of pixel (pad, pad).
+
+    Returns:
+        The thickness in um, and the rod that owns each pixel (i + 1 for rod i, 0 for none), both (size, size).
+    """
+    # A positive float32 and its bits, read as an integer, sort alike: thickness above the rod's number in one integer makes "the
+    # thicker owns the pixel" a maximum
+    canvas = np.zeros(size * size, np.int64)
+    for index, thickness, number in _segments(rods, size, pixel_um, pad):
+        np.maximum.at(canvas, index, thickness.view(np.int32).astype(np.int64) << 32 | number)
+    own = (canvas >> 32).astype(np.int32).view(np.float32)
+    owner = (canvas & 0xFFFFFFFF).astype(np.int32)
+    return own.reshape(size, size), owner.reshape(size, size)
+
+
+def _segments(
+    rods: Sequence[Rod], size: int, pixel_um: float, pad: int
+) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+    """The pixels (flat indices) that pieces of the rods' axes reach, the thickness there in um and the rods' numbers.
+
+    A pixel comes once for every piece that reaches it; the largest thickness is the rod's.
+    """
+    if not rods:
+        return
+    start = np.concatenate([rod.axis[:-1] for rod in rods]) / pixel_um + pad
+    end = np.concatenate([rod.axis[1:] for rod in rods]) / pixel_um + pad
+    pieces = [len(rod.axis) - 1 for rod in rods]
+    number = np.repeat(np.arange(1, len(rods) + 1), pieces)
+    radius = np.repeat([rod.radius_um / pixel_um for rod in rods], pieces)
+    reach = np.ceil(abs(end - start).max(axis=1) / 2 + radius).astype(int) + 1
+    order = np.argsort(reach, kind="stable")  # pieces of about one size together: they share a window
+    for chunk in np.split(order, range(CHUNK, len(order), CHUNK)):
+        offsets = np.arange(-reach[chunk].max(), reach[chunk].max() + 1)
+        middle = np.rint((start[chunk] + end[chunk]) / 2).astype(int)
+        x, y = (middle[:, axis, None] + offsets for axis in (0, 1))
+        dx = (x - start[chunk, 0, None]).astype(np.float32)[:, None, :]
+        dy = (y - start[chunk, 1, None]).astype(np.float32)[:, :, None]
+        vx, vy = (end[chunk] - start[chunk]).astype(np.float32).T[:, :, None, None]
+        t = np.clip((dx * vx + dy * vy) / (vx**2 + vy**2 + np.float32(1e-9)), 0, 1)
+        squared = (dx - t * vx) ** 2 + (dy - t * vy) ** 2
+        within = (radius[chunk] ** 2).astype(np.float32)[:, None, None] - squared
+        seen = (within > 0) & ((x >= 0) & (x < size))[:, None, :] & ((y >= 0) & (y < size))[:, :, None]
+        piece, row, column = np.nonzero(seen)
+        thickness = np.float32(2 * pixel_um) * np.sqrt(within[seen])
+        yield y[piece, row] * size + x[piece, column], thickness, number[chunk][piece]
+
+
+def _fill_holes(owner: npt.NDArray[np.int32]) -> None:
+    """Give each rod what it encloses; to find out that it encloses nothing is cheaper than to fill."""
+    for rod, box in enumerate(ndimage.find_objects(owner), start=1):
+        if box is None:
+            continue
+        mask = owner[box] == rod
+        if ndimage.label(np.pad(~mask, 1, constant_values=True))[1] > 1:
+            owner[box][ndimage.binary_fill_holes(mask)] = rod
+
+
+def _separate(owner: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], list[int]]:
+    """Give each connected piece of a rod a label of its own; leave out pieces too small to be a cell.
+
+    Returns:
+        The labels, 1 to n, and the rod of each label (entry 0 unused).
+    """
+    labels, origin = np.zeros_like(owner), [0]
+    for rod, box in enumerate(ndimage.find_objects(owner), start=1):
+        if box is None:
+            continue
+        pieces, n = ndimage.label(owner[box] == rod)
+        for piece in np.flatnonzero(np.bincount(pieces.ravel(), minlength=n + 1)[1:] >= MIN_PIECE_PX) + 1:
+            labels[box][pieces == piece] = len(origin)
+            origin.append(rod)
+    return labels, origin

@@ -1,0 +1,125 @@
+"""Where bacteria settle before they push each other: Myxococcus in rafts, E. coli in colonies.
+
+In a raft all cells point about the same way, side by side, as in a nematic; a director field tells which way. Rafts are packed
+whatever the cover of the field: a thin field has few of them, not loose ones.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.simulate.optics import Real, smooth_field
+
+Pose = tuple[float, float, float]  # x and y in um, angle in rad
+
+MARGIN_UM = 2.5  # rods are placed this far beyond the field, so that its edges look like its middle
+GRID_UM = 0.5  # of the fields that tell where rafts are and which way they point
+MOST_POINTS = 256  # a side of such a grid
+RAFT_COVER = 1.1  # inside a raft, before its cells push each other outwards
+RAFT_SHARE = (0.7, 1.0)  # of the Myxococcus cells are in one
+RAFT_UM = (3.0, 8.0)  # scale of the rafts' outlines, standard deviation of a Gaussian
+DIRECTOR_UM = (8.0, 25.0)  # over which the direction changes
+RAFT_ANGLE = 0.04  # rad, from neighbour to neighbour in a raft
+LONER_ANGLE = 0.6  # rad, between the director and a cell on its own
+COLONIES_PER_UM2 = 2 / 900
+COLONY_UM = (1.5, 5.0)  # standard deviation of the cells' distances from the middle
+COLONY_SHARE = 0.85  # of the E. coli cells are in one
+COLONY_DIRECTOR_UM = 2.0  # sisters lie side by side, but not for long
+COLONY_ANGLE = 0.25  # rad
+FOOTPRINT_UM = 0.3  # resolution at which the ground is taken
+
+
+class Ground:
+    """How crowded each place is."""
+
+    def __init__(self, size_um: float) -> None:
+        n = int(np.ceil((size_um + 2 * MARGIN_UM) / FOOTPRINT_UM))
+        self.taken = np.zeros((n, n), np.int32)
+
+    def settle(self, poses: list[Pose], length_um: float, width_um: float) -> Pose:
+        """Of these poses of a rod take the one whose ground is least taken, and take it."""
+        prints = [self._footprint(pose, length_um, width_um) for pose in poses]
+        best = int(np.argmin([self.taken[rows, columns].sum() for rows, columns in prints]))
+        np.add.at(self.taken, prints[best], 1)
+        return poses[best]
+
+    def _footprint(
+        self, pose: Pose, length_um: float, width_um: float
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        x, y, angle = pose
+        n = int(np.ceil(length_um / FOOTPRINT_UM))
+        along = np.linspace(-length_um / 2, length_um / 2, n)[:, None]
+        across = np.array([-width_um / 3, 0.0, width_um / 3])
+        cos, sin = np.cos(angle), np.sin(angle)
+        columns, rows = (
+            np.clip((c + MARGIN_UM) / FOOTPRINT_UM, 0, len(self.taken) - 1).astype(np.intp).ravel()
+            for c in (x + along * cos - across * sin, y + along * sin + across * cos)
+        )
+        return rows, columns
+
+
+class _Field:
+    """Smooth random fields over the whole ground, margins included."""
+
+    def __init__(self, size_um: float) -> None:
+        self.side = size_um + 2 * MARGIN_UM
+        self.points = int(np.clip(np.ceil(self.side / GRID_UM), 2, MOST_POINTS))
+
+    def smooth(self, scale_um: float, rng: np.random.Generator) -> Real:
+        """Mean 0, standard deviation 1, smooth over ``scale_um``."""
+        return smooth_field((self.points, self.points), scale_um / self.side * self.points, rng)
+
+    def director(self, scale_um: float, rng: np.random.Generator) -> Real:
+        """An angle in rad; up and down are the same."""
+        angle: Real = np.arctan2(self.smooth(scale_um, rng), self.smooth(scale_um, rng)) / 2
+        return angle
+
+    def at(self, field: Real, x: float, y: float) -> float:
+        """The value nearest to a point in um."""
+        row, column = (min(max(int((c + MARGIN_UM) / self.side * self.points), 0), self.points - 1) for c in (y, x))
+        return float(field[row, column])
+
+
+class Swarm:
+    """Myxococcus: rafts, and loners between them."""
+
+    def __init__(self, size_um: float, cover: float, rng: np.random.Generator) -> None:
+        self.fields = _Field(size_um)
+        self.director = self.fields.director(rng.uniform(*DIRECTOR_UM), rng)
+        self.share = rng.uniform(*RAFT_SHARE)
+        height = self.fields.smooth(rng.uniform(*RAFT_UM), rng)
+        area = min(1.0, cover * self.share / RAFT_COVER)
+        count = max(1, round(area * height.size))
+        self.raft = np.argpartition(height.ravel(), -count)[-count:]
+
+    def draw(self, rng: np.random.Generator) -> Pose:
+        """Somewhere in a raft or, for a loner, anywhere."""
+        fields = self.fields
+        if rng.uniform() < self.share:
+            row, column = divmod(int(self.raft[rng.integers(len(self.raft))]), fields.points)
+            x, y = (np.array([column, row]) + rng.uniform(0, 1, 2)) * fields.side / fields.points - MARGIN_UM
+            return x, y, float(self.director[row, column] + rng.normal(0, RAFT_ANGLE))
+        x, y = rng.uniform(-MARGIN_UM, fields.side - MARGIN_UM, 2)
+        return x, y, fields.at(self.director, x, y) + rng.normal(0, LONER_ANGLE)
+
+
+class Colonies:
+    """E. coli: small colonies of cells that have just divided, and some loners."""
+
+    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
+        self.fields = _Field(size_um)
+        self.director = self.fields.director(COLONY_DIRECTOR_UM, rng)
+        self.size = size_um
+        n = max(1, int(COLONIES_PER_UM2 * size_um**2))
+        self.centres = rng.uniform(0, size_um, (n, 2))
+        self.radii = rng.uniform(*COLONY_UM, n)
+
+    def draw(self, rng: np.random.Generator) -> Pose:
+        """Somewhere in a colony or, for a loner, anywhere."""
+        if rng.uniform() < COLONY_SHARE:
+            colony = int(rng.integers(len(self.centres)))
+            x, y = self.centres[colony] + rng.normal(0, self.radii[colony], 2)
+            return x, y, self.fields.at(self.director, x, y) + rng.normal(0, COLONY_ANGLE)
+        x, y = rng.uniform(0, self.size, 2)
+        return x, y, rng.uniform(0, np.pi)

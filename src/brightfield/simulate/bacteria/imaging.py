@@ -1,0 +1,117 @@
+"""The light that a field of bacteria sends to the camera: transmitted, in brightfield or phase contrast, and fluorescence.
+
+A wave that crosses a cell of thickness h is delayed by k dn h and dimmed by exp(-mu h / 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
+from brightfield.simulate.bacteria.drawing import Scene
+from brightfield.simulate.bacteria.placement import E_COLI, SPECIES
+from brightfield.simulate.optics import Real, around, log_uniform, smooth_field
+
+REFRACTION_SPREAD = 0.12  # relative, from cell to cell
+GRANULES = 0.07  # relative standard deviation of the refraction inside a cell
+# Agar and medium, standard deviation in rad; slides for phase contrast are made with more care
+BACKGROUND_PHASE = {"brightfield": (0.015, 0.06), "phase": (0.003, 0.015)}
+BACKGROUND_UM = (0.25, 0.8)  # over which it varies, standard deviation of a Gaussian
+SPECKS_PER_UM2 = 4 / 33**2  # debris smaller than a cell
+SPECK_UM = (0.1, 0.2)  # standard deviation of a Gaussian
+SPECK_PHASE = (0.1, 0.4)  # rad
+RING_AMPLITUDE = (0.4, 0.65)
+RING_WIDTH = (0.16, 0.34)  # numerical aperture
+# What lights the slide, by modality
+LIGHT: dict[str, Callable[[np.random.Generator], Illumination]] = {
+    "brightfield": lambda rng: BRIGHTFIELD,
+    "phase": lambda rng: phase_contrast(rng.uniform(*RING_AMPLITUDE), rng.uniform(*RING_WIDTH)),
+}
+BRIGHTNESS_SPREAD = (
+    0.2,
+    0.8,
+)  # of the logarithm, from cell to cell: how evenly a strain expresses differs from field to field
+PATCHES = (0.05, 0.25)  # relative standard deviation of the brightness inside a cell
+PATCH_UM = 0.2
+FLUORESCENCE_PEAK = (20.0, 200.0)  # electrons in the middle of a typical cell
+BLEED = (0.03, 0.15)  # light of the other species
+HAZE = (0.05, 0.20)  # light from out of focus, relative
+HAZE_UM = 2.0
+EMISSION_BLUR_UM = 0.21 * 0.52 / 1.3  # 0.21 lambda / NA, green light
+DARK_ELECTRONS = 1.0
+READ_NOISE = 1.6  # electrons
+
+
+@dataclass(frozen=True)
+class Focus:
+    """Where the focal plane lies: ``z_um`` from the cells in the middle of the image, ``tilt_um`` more or less at the edges."""
+
+    z_um: float
+    tilt_um: float
+
+
+def transmitted_light(scene: Scene, modality: str, focus: Focus, pixel_um: float, rng: np.random.Generator) -> Real:
+    """The image of a scene before the camera, (H, W), 1 where there is no cell; the slide may be tilted."""
+    shape = scene.owner.shape
+    refraction = np.array([0.0, *(SPECIES[code].refraction for code in scene.rods[1:])], np.float32)
+    refraction *= rng.normal(1, REFRACTION_SPREAD, len(refraction)).astype(np.float32)
+    absorption = np.array([0.0, *(SPECIES[code].absorption for code in scene.rods[1:])], np.float32)
+    wavenumber = np.float32(2 * np.pi / WAVELENGTH_UM)
+    granules = 1 + np.float32(GRANULES) * smooth_field(shape, 0.15 / pixel_um, rng)
+    phase = wavenumber * refraction[scene.owner] * scene.thickness * granules
+    roughness = np.float32(rng.uniform(*BACKGROUND_PHASE[modality]))
+    phase += roughness * smooth_field(shape, rng.uniform(*BACKGROUND_UM) / pixel_um, rng)
+    _add_specks(phase, pixel_um, rng)
+    transmission = np.exp(1j * phase - absorption[scene.owner] * scene.thickness / 2)
+    planes = (focus.z_um - focus.tilt_um, focus.z_um, focus.z_um + focus.tilt_um)
+    images = form_image(transmission, pixel_um, planes, LIGHT[modality](rng))
+    inner = slice(scene.pad, -scene.pad)
+    return _tilted(images[:, inner, inner], rng)
+
+
+def _add_specks(phase: Real, pixel_um: float, rng: np.random.Generator) -> None:
+    """Debris, in rad."""
+    rows, columns = phase.shape
+    for _ in range(rng.poisson(SPECKS_PER_UM2 * rows * columns * pixel_um**2)):
+        cx, cy = rng.uniform(0, columns), rng.uniform(0, rows)
+        sigma = rng.uniform(*SPECK_UM) / pixel_um
+        box, dy, dx = around((rows, columns), cx, cy, 4 * sigma)
+        phase[box] += rng.uniform(*SPECK_PHASE) * np.exp(-(dx**2 + dy**2) / (2 * sigma**2))
+
+
+def _tilted(planes: Real, rng: np.random.Generator) -> Real:
+    """One image of a slide that leans in a random direction: its focus runs from the first plane to the last."""
+    height, width = planes.shape[1:]
+    angle = rng.uniform(0, 2 * np.pi)
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    ramp = np.cos(angle) * x + np.sin(angle) * y
+    position = (ramp / abs(ramp).max()).astype(np.float32)  # -1 on the first plane, 0 on the middle one, 1 on the last
+    below, above = np.clip(-position, 0, 1), np.clip(position, 0, 1)
+    image: Real = planes[0] * below + planes[1] * (1 - below - above) + planes[2] * above
+    return image
+
+
+def fluorescence(scene: Scene, pixel_um: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """A fluorescence image in electrons, (H, W): E. coli lit, the other species bleeding through, noise included."""
+    light = fluorescent_light(scene, pixel_um, rng) * log_uniform(*FLUORESCENCE_PEAK, rng)
+    collected = rng.poisson(light + DARK_ELECTRONS) + rng.normal(0, READ_NOISE, light.shape)
+    return np.asarray(collected, dtype=np.float32)
+
+
+def fluorescent_light(scene: Scene, pixel_um: float, rng: np.random.Generator) -> Real:
+    """The same without the camera, (H, W): about 1 in the middle of a typical E. coli alone."""
+    bleed = np.where(scene.rods == E_COLI.code, 1.0, rng.uniform(*BLEED))
+    brightness = bleed * rng.lognormal(0, rng.uniform(*BRIGHTNESS_SPREAD), len(scene.rods)) / E_COLI.width[0]
+    brightness[0] = 0
+    patches = np.clip(1 + rng.uniform(*PATCHES) * smooth_field(scene.owner.shape, PATCH_UM / pixel_um, rng), 0, None)
+    sharp = brightness[scene.owner] * scene.thickness * patches
+    light = ndimage.gaussian_filter(sharp, EMISSION_BLUR_UM / pixel_um)
+    light = light + rng.uniform(*HAZE) * ndimage.gaussian_filter(sharp, HAZE_UM / pixel_um)
+    inner = slice(scene.pad, -scene.pad)
+    focal: Real = light[inner, inner]
+    return focal

@@ -1,0 +1,87 @@
+"""Three classes without species, two for each species with them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from brightfield.data.masks import class_map
+
+
+def drawn(text: str) -> npt.NDArray[np.int32]:
+    """A label image from a drawing, ``.`` is 0."""
+    rows = [row.split() for row in text.strip().splitlines()]
+    return np.array([[0 if c == "." else int(c) for c in row] for row in rows], np.int32)
+
+
+# 1 and 2 touch, 3 stands alone in the corner
+CELLS = drawn("""
+    1 1 1 2 2 2 .
+    1 1 1 2 2 2 .
+    1 1 1 2 2 2 .
+    1 1 1 2 2 2 .
+    . . . . . . .
+    3 3 3 . . . .
+    3 3 3 . . . .
+    3 3 3 . . . .
+""")
+SPECIES = np.array([0, 1, 2, 2], np.uint8)
+THREE = drawn("""
+    1 1 2 2 1 2 .
+    1 1 2 2 1 2 .
+    1 1 2 2 1 2 .
+    2 2 2 2 2 2 .
+    . . . . . . .
+    2 2 2 . . . .
+    1 1 2 . . . .
+    1 1 2 . . . .
+""")
+FIVE = drawn("""
+    1 1 2 4 3 4 .
+    1 1 2 4 3 4 .
+    1 1 2 4 3 4 .
+    2 2 2 4 4 4 .
+    . . . . . . .
+    4 4 4 . . . .
+    3 3 4 . . . .
+    3 3 4 . . . .
+""")
+
+
+def test_three_classes_as_drawn_by_hand() -> None:
+    classes = class_map(CELLS, 1.0)
+    assert classes.dtype == np.uint8
+    np.testing.assert_array_equal(classes, THREE)
+
+
+def test_five_classes_as_drawn_by_hand() -> None:
+    classes = class_map(CELLS, 1.0, SPECIES)
+    assert classes.dtype == np.uint8
+    np.testing.assert_array_equal(classes, FIVE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 3)),
+    st.lists(st.integers(1, 4), min_size=3, max_size=3),
+    st.sampled_from([1.0, 1.5, 2.0, 3.0]),
+)
+def test_species_split_the_three_classes_and_move_nothing(
+    labels: npt.NDArray[np.int32], kinds: list[int], contour_px: float
+) -> None:
+    species = np.array([0, *kinds], np.uint8)
+    three, split = class_map(labels, contour_px), class_map(labels, contour_px, species)
+    np.testing.assert_array_equal(split == 0, three == 0)
+    cells = labels > 0
+    np.testing.assert_array_equal((split[cells] + 1) // 2, species[labels][cells])
+    np.testing.assert_array_equal((split[cells] - 1) % 2 + 1, three[cells])
+
+
+@pytest.mark.parametrize(("species", "match"), [([0, 1], "each of 3 instances"), ([0, 1, 0, 2], "1 or more")])
+def test_an_instance_without_a_species_is_refused(species: list[int], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        class_map(CELLS, 1.0, np.array(species, np.uint8))
