@@ -14,9 +14,9 @@ from queries import data, project
 COLOURS = {"warning": "color: #9a6700", "problem": "color: #b42318"}  # what found nothing has none
 
 
-def marked(outcome: str) -> str:
+def marked(outcome: object) -> str:
     """The style of a cell with an outcome."""
-    return COLOURS.get(outcome, "")
+    return COLOURS.get(str(outcome), "")
 
 
 def show(name: str) -> None:
