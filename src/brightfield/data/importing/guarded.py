@@ -23,8 +23,9 @@ from brightfield.data.importing import hdf5
 from brightfield.errors import BrightfieldError
 
 SECONDS = 60.0  # for one file; the largest that is taken needs a few
+STARTING_SECONDS = 180.0  # for the helper itself, on a busy machine
 MAX_BYTES = 4_000_000_000  # of the helper's memory, where the system can limit it
-_FOUND, _REFUSED = b"A", b"E"
+_READY, _FOUND, _REFUSED = b"R", b"A", b"E"
 
 
 @dataclass
@@ -53,6 +54,14 @@ class _Helper:
         self.process = self.context.Process(target=_serve, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
+        ready = False
+        with contextlib.suppress(EOFError, OSError):
+            ready = self.pipe.poll(STARTING_SECONDS) and self.pipe.recv_bytes() == _READY
+        if not ready:
+            self.stop()
+            raise BrightfieldError(
+                "The process that reads HDF5 files did not start. Try again when the machine is less busy."
+            )
 
     def stop(self) -> None:
         """End the process, whatever it is doing."""
@@ -85,6 +94,7 @@ def _serve(pipe: Connection) -> None:
     """Answer until the other end is closed."""
     _limit_memory()
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
+        pipe.send_bytes(_READY)
         for path in _asked(pipe):
             try:
                 labels = hdf5.read_labels(path)
