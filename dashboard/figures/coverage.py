@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from brightfield.data.splitting import SPLITS, in_order
 from figures.style import INK, MUTED, calm, series
 
 A_ROW = 3
 ROW_PX = 34
-FIRST = ("train", "validation", "test")
 TRAINED = "#c9d1da"  # the band of the training split
 INSIDE = (0.01, 0.99)  # quantiles of the training split between which the band lies
 
@@ -24,7 +24,7 @@ def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
         table: columns split and ``names``, a row an image; a number that no image has gets no panel.
     """
     names = [name for name in names if name in table and table[name].notna().any()]
-    splits = ordered(table["split"])
+    splits = in_order(table["split"])
     colours = series(splits)
     rows, columns = -(-len(names) // A_ROW), min(len(names), A_ROW)
     figure = make_subplots(
@@ -48,7 +48,7 @@ def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
                 hoverinfo="x+name",
                 **place,
             )
-        trained = table.loc[table["split"] == FIRST[0], name].dropna()
+        trained = table.loc[table["split"] == SPLITS[0], name].dropna()
         if not trained.empty:
             low, high = trained.quantile(list(INSIDE))
             figure.add_vrect(x0=low, x1=high, fillcolor=TRAINED, opacity=0.35, line_width=0, layer="below", **place)
@@ -57,9 +57,3 @@ def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
     figure.update_yaxes(showgrid=False)
     figure.update_annotations(font={"size": 14, "color": INK})
     return figure
-
-
-def ordered(splits: pd.Series) -> list[str]:
-    """Training, validation and test, then the suites by name."""
-    found = set(splits)
-    return [*(name for name in FIRST if name in found), *sorted(found - set(FIRST))]

@@ -15,6 +15,7 @@ import safetensors.numpy
 
 from brightfield import comparison, images, overlays, params, progress
 from brightfield.comparison import Difference
+from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.files import write_json
@@ -61,8 +62,8 @@ class Scores:
 
 def splits_to_score(folder: Path) -> list[str]:
     """Validation, test, then the shift suites: every split but the training split."""
-    names = [name for name in dict.fromkeys(read_index(folder)["split"]) if name not in (TRAIN, VALIDATION, TEST)]
-    return [VALIDATION, TEST, *sorted(names)]
+    names = splitting.in_order({VALIDATION, TEST, *read_index(folder)["split"]})
+    return [name for name in names if name != TRAIN]
 
 
 def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from skimage.segmentation import find_boundaries
 
 from brightfield import images, layout, overlays, params
-from brightfield.data import store
+from brightfield.data import splitting, store
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.classification import THRESHOLD
@@ -30,7 +30,6 @@ NAME_PX = 16  # height of a row's name
 FRAME_PX = 4
 RING_PX = 7.0  # radius around a true position
 REST = "simulated or imported"  # a row's name before the images are split
-USUAL = ("train", "validation", "test")
 
 Row = tuple[str, list[Record]]
 
@@ -92,30 +91,16 @@ def _rows(name: str, columns: int) -> Iterator[Row]:
     index = store.read_index(prepared if split else raw)
     column = "split" if split else "suite"
     part = index.get(column, pd.Series("", index.index)).fillna("")
-    names = sorted(set(part), key=lambda p: (p not in USUAL, USUAL.index(p) if p in USUAL else 0, p))
-    for each in names:
+    for each in splitting.in_order(part):
         path = prepared / f"{each}.h5" if split else raw / "images.h5"
         image_set = ImageSet(path, index[part == each])
-        yield str(each) or REST, [image_set[i] for i in _spread(len(image_set), columns)]
+        yield str(each) or REST, [image_set[i] for i in images.some(range(len(image_set)), columns)]
 
 
 def _frames(paths: Sequence[Path], columns: int) -> Iterator[npt.NDArray[Any]]:
-    files = [
-        file
-        for path in paths
-        for file in (sorted(path.iterdir(), key=lambda p: images.natural(p.name)) if path.is_dir() else [path])
-        if not path.is_dir() or (file.is_file() and images.is_image(file))
-    ]
-    if paths and not files:
-        raise BrightfieldError(f"There are no images in {', '.join(map(str, paths))}.")
-    chosen = [files[i] for i in _spread(len(files), columns)]
+    chosen = images.some(images.files(paths), columns)
     for file in chosen:
         yield from (image for _, image in islice(images.frames([file]), max(1, columns // len(chosen))))
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Up to ``most`` of ``count`` numbers, evenly apart."""
-    return sorted({int(i) for i in np.linspace(0, count - 1, min(count, most)).round()})
 
 
 def _side(shown: Sequence[npt.NDArray[Any]]) -> int:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from brightfield import layout, lineage, params
-from brightfield.data import store
+from brightfield.data import splitting, store
 from brightfield.errors import BrightfieldError
 
 NOT_MADE = "not made yet: dvc repro"
 NOT_HERE = "not here: dvc pull"
 CACHES = ("files/md5", "")  # of DVC 3 and of older ones, below the cache's folder
-USUAL_SPLITS = ("train", "validation", "test")  # the shift suites follow
 CACHE = Path(".dvc/cache")
 
 
@@ -108,8 +107,7 @@ def _contents(
         if not (prepared / store.INDEX).is_file():
             return about, images, groups, None, missing
         counts = store.read_index(prepared)["split"].astype(str).value_counts()
-        suites = sorted(set(counts.index) - set(USUAL_SPLITS))
-        splits = {split: int(counts[split]) for split in [*USUAL_SPLITS, *suites] if split in counts}
+        splits = {split: int(counts[split]) for split in splitting.in_order(counts.index)}
     except (ValueError, KeyError, OSError, BrightfieldError) as error:
         return about, images, groups, splits, f"damaged ({error}): dvc checkout or dvc repro"
     return about, images, groups, splits, "ready" if images is not None else missing

@@ -85,8 +85,10 @@ def test_a_name_that_is_taken_and_frames_that_are_not_there(project: Path, tmp_p
     before = (project / "params.yaml").read_bytes()
     with pytest.raises(BrightfieldError, match="There is a dataset 'beads' already"):
         matching.match("denoise", [tmp_path], "beads")
-    with pytest.raises(BrightfieldError, match="There are no images in"):
+    with pytest.raises(BrightfieldError, match="There are no images to match"):
         matching.match("denoise", [], "new")
+    with pytest.raises(BrightfieldError, match="There are no images in the folder"):
+        matching.match("denoise", [tmp_path], "new")
     with pytest.raises(BrightfieldError, match="There is no simulation 'denois'. Did you mean 'denoise'"):
         matching.match("denois", [tmp_path], "new")
     write_tiff(tmp_path / "a.tif", np.zeros((64, 64), np.uint16))

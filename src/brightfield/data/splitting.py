@@ -6,7 +6,7 @@ greedily, largest first, and then moved and swapped until nothing gets better.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,12 @@ _MAX_SWAPPED = 300  # beyond so many groups single moves come near enough, and p
 _GAIN = 1e-9  # of a sum of squares: less is rounding, and would go round in circles
 
 Counts = npt.NDArray[np.float64]
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Each split once: training, validation and test as far as they are there, then the others by name."""
+    found = set(names)
+    return [*(split for split in SPLITS if split in found), *sorted(found - set(SPLITS))]
 
 
 def split_groups(

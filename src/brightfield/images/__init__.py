@@ -7,7 +7,7 @@ column, y the row.
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.names import is_junk, natural, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
-from brightfield.images.reading import frame_count, frames, is_image, read, read_labels, read_stack
+from brightfield.images.reading import files, frame_count, frames, is_image, read, read_labels, read_stack, some
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.writing import write_png, write_tiff
 
@@ -16,6 +16,7 @@ __all__ = [
     "MAX_STACK_PIXELS",
     "Image",
     "Stitcher",
+    "files",
     "frame_count",
     "frames",
     "is_image",
@@ -26,6 +27,7 @@ __all__ = [
     "read",
     "read_labels",
     "read_stack",
+    "some",
     "stem",
     "tiles",
     "to_float",

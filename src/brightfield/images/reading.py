@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,8 @@ from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
 from brightfield.images.names import is_junk, natural, stem, unique_name
 from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, squeeze, standard
+
+Item = TypeVar("Item")
 
 
 def read(path: Path) -> Image:
@@ -72,12 +75,27 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
     are unique and safe in a file name: the file's stem, for stacks with the frame's number behind it.
     """
     taken: set[str] = set()
-    for path in [file for given in paths for file in _expand(Path(given))]:
+    for path in files(paths):
         with open_frames(path) as source:
             digits = max(4, len(str(source.count - 1)))
             for i in range(source.count):
                 name = stem(path) if source.count == 1 else f"{stem(path)}_{i:0{digits}d}"
                 yield unique_name(name, taken), standard(path, source.get(i))
+
+
+def files(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and in place of a folder its own images in natural order.
+
+    Raises:
+        BrightfieldError: a folder without images.
+    """
+    return [file for given in paths for file in _expand(Path(given))]
+
+
+def some(items: Sequence[Item], most: int) -> list[Item]:
+    """Up to ``most`` of a sequence, evenly chosen: neighbours (frames of a movie, crops of a smear) are alike."""
+    places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
+    return [items[int(i)] for i in np.unique(places)]
 
 
 def frame_count(path: Path) -> int:

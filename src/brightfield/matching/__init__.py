@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from brightfield import editing, images, params, simulate
@@ -22,7 +21,7 @@ from brightfield.matching.smears import RbcMatcher
 from brightfield.matching.statistics import Distance
 from brightfield.matching.transmitted import BacteriaMatcher, BeadsMatcher
 
-MATCHERS: dict[str, Callable[[Any, Reference], Matcher]] = {
+MATCHERS: dict[str, type[Any]] = {  # each is a Matcher, made of a simulation's section and a Reference
     "rbc": RbcMatcher,
     "beads": BeadsMatcher,
     "bacteria": BacteriaMatcher,
@@ -128,9 +127,12 @@ def match(
 
 
 def _reference(base: params.Simulation, paths: Sequence[Path], pixel_size_um: float | None) -> Reference:
-    files = _files(paths)
-    colour = base.simulator == "rbc"
-    frames = [frame if colour else images.to_grey(frame) for frame in _frames(files)]
+    if not paths:
+        raise BrightfieldError(
+            "There are no images to match: name a frame of your own, a stack or a folder with --like."
+        )
+    files = images.some(images.files(paths), MOST_FRAMES)
+    frames = [frame if MATCHERS[base.simulator].colour else images.to_grey(frame) for frame in _frames(files)]
     kinds = sorted({str(frame.dtype) for frame in frames})
     if len(kinds) > 1:
         raise BrightfieldError(f"The frames are of types {', '.join(kinds)}; give those of one camera at one setting.")
@@ -143,15 +145,3 @@ def _frames(files: Sequence[Path]) -> Iterator[npt.NDArray[Any]]:
     each = max(1, MOST_FRAMES // len(files))
     for file in files:
         yield from (image for _, image in islice(images.frames([file]), each))
-
-
-def _files(paths: Sequence[Path]) -> list[Path]:
-    """The files of folders in natural order; evenly chosen if there are many, since neighbours are alike."""
-    files: list[Path] = []
-    for path in paths:
-        inside = [p for p in path.iterdir() if p.is_file() and images.is_image(p)] if path.is_dir() else [path]
-        files += sorted(inside, key=lambda p: (images.natural(p.name), p.name))
-    if not files:
-        raise BrightfieldError(f"There are no images in {', '.join(map(str, paths)) or 'what was given'}.")
-    chosen = np.unique(np.linspace(0, len(files) - 1, MOST_FRAMES).round().astype(int))
-    return [files[i] for i in chosen]

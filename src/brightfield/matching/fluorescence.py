@@ -29,6 +29,7 @@ class DenoiseMatcher:
     """Fluorescence: the camera and the light are measured; blur, size of the cells, cover and haze are searched for."""
 
     few: ClassVar[Section] = {"images": 8}
+    colour: ClassVar[bool] = False
 
     def __init__(self, base: DenoiseSimulation, reference: Reference) -> None:
         self.base, self.reference = base, reference

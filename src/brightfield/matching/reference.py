@@ -33,6 +33,7 @@ class Matcher(Protocol):
     """What the search asks of a simulator."""
 
     few: ClassVar[Section]  # sizes of a simulation that is made to be looked at
+    colour: ClassVar[bool]  # whether it looks at colours; else frames are made grey
 
     def knobs(self) -> Mapping[str, Knob]:
         """What to search for."""

@@ -36,6 +36,7 @@ class RbcMatcher:
     """Stained smears: light, stain and noise are measured; focus, texture, neighbours and the pixel's size are searched for."""
 
     few: ClassVar[Section] = {"smears": 10, "crops_per_smear": 3}
+    colour: ClassVar[bool] = True
 
     def __init__(self, base: RbcSimulation, reference: Reference) -> None:
         self.base, self.reference = base, reference

@@ -18,6 +18,8 @@ PIXEL_FACTOR = 2.0  # how far from the simulation's own a pixel's size is search
 class _Transmitted:
     """The camera and the light of the ground are measured, and the pixel's size is searched for where nobody gave it."""
 
+    colour: ClassVar[bool] = False
+
     def __init__(self, base: BeadsSimulation | BacteriaSimulation, reference: Reference) -> None:
         self.base, self.reference = base, reference
         self.camera = camera.estimate(reference.frames)

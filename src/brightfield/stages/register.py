@@ -20,8 +20,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         record(name, trained)
     published = {candidate.name: publish(name, candidate) for candidate in found}
     best, challenger = found[0], published[found[0].name]
-    moved, reason = settle(settings, name, best, challenger)
-    champion = registry.promote(name, challenger, reason) if moved else registry.champion(name)
+    champion = registry.champion(name)
+    moved, reason = settle(settings, name, best, challenger, champion)
+    if moved:
+        champion = registry.promote(name, challenger, reason)
     assert champion is not None
     is_champion = f"champion is {champion.model} (version {champion.number})"
     print(f"{name}: {is_champion}{' now' if moved else ' still'}: {reason['why']}")
@@ -54,11 +56,10 @@ def publish(task_name: str, candidate: Candidate) -> Version:
 
 
 def settle(
-    settings: params.Params, task_name: str, best: Candidate, challenger: Version
+    settings: params.Params, task_name: str, best: Candidate, challenger: Version, champion: Version | None
 ) -> tuple[bool, dict[str, Any]]:
     """Whether the best candidate becomes champion, and the reason as the registry keeps it."""
     reason: dict[str, Any] = {"candidate": best.name, "validation": best.validation, "version": challenger.number}
-    champion = registry.champion(task_name)
     if champion is None:
         return True, {**reason, "why": "there was no champion"}
     if champion.bundle_hash == challenger.bundle_hash:

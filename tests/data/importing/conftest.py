@@ -39,6 +39,13 @@ def put(source: Path) -> Callable[..., np.ndarray]:
 
 
 @pytest.fixture
+def lab(source: Path, put: Callable[..., np.ndarray]) -> Path:
+    """An image in the source itself, without labels so far."""
+    put("image.tif", 0, dtype=np.uint16)
+    return source
+
+
+@pytest.fixture
 def real() -> Path:
     if not (folder := os.environ.get("BRIGHTFIELD_REAL_DATA")):
         pytest.skip("BRIGHTFIELD_REAL_DATA is not set: no real images here")
