@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brightfield import answers, images, predicting
+from brightfield import images, predicting
 from brightfield.errors import BrightfieldError
+from brightfield.predicting import Answering
 from brightfield.predictor import Predictor
-from brightfield.results import Result
 from queries import project
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
@@ -39,16 +39,18 @@ class Answers:
     """What a model says about several images.
 
     Attributes:
-        about: a row an image: image, size_px, type, range.
+        about: a row an image: image, size_px, type, range, and outside: how it is unlike what the model was trained on, if so.
         tables: by file name, what the CSV files hold.
         files: by file name, what is written for the field's programs: CSV, TIFF and overlay PNG.
         problems: a message for each file that was left out.
+        warning: what is to be said of images that are unlike the training, if there are any.
     """
 
     about: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    warning: str | None = None
 
     def of(self, image: str) -> dict[str, bytes]:
         """The files of one image by the end of their names: ``overlay.png``, ``labels.tif``, ..."""
@@ -93,23 +95,30 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
     Args:
         tell: hears the name of the image that is next.
     """
-    results: dict[str, Result] = {}
-    pictures: dict[str, np.ndarray] = {}
+    about: list[dict[str, Any]] = []
     problems: list[str] = []
     taken: set[str] = set()
-    for upload in uploads:
-        try:
-            for name, image in _frames(upload, taken, MOST_FRAMES - len(pictures)):
-                tell(name)
-                results[name] = model.predict([image])[0]
-                pictures[name] = image
-        except BrightfieldError as error:
-            message = str(error)
-            problems.append(message if upload.name in message else f"{upload.name}: {message}")
-    about = pd.DataFrame([_about(name, image) for name, image in pictures.items()])
-    return (
-        Answers(about, *_written(model, results, pictures), problems) if results else Answers(about, problems=problems)
-    )
+    with tempfile.TemporaryDirectory() as place:
+        answering = Answering(model, Path(place))
+        for upload in uploads:
+            try:
+                for name, image in _frames(upload, taken, MOST_FRAMES - len(about)):
+                    tell(name)
+                    answering.add(name, image)
+                    about.append(_about(name, image))
+            except BrightfieldError as error:
+                message = str(error)
+                problems.append(message if upload.name in message else f"{upload.name}: {message}")
+        if not about:
+            return Answers(pd.DataFrame(), problems=problems)
+        answered = answering.finish()
+        return Answers(
+            pd.DataFrame(about).assign(outside=_outside(answered.compared, len(about))),
+            {path.name: pd.read_csv(path) for path in answered.files if path.suffix == ".csv"},
+            {path.name: path.read_bytes() for path in answered.files},
+            problems,
+            predicting.warning(answered.compared),
+        )
 
 
 def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -148,19 +157,9 @@ def _about(name: str, image: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _written(
-    model: Predictor, results: dict[str, Result], pictures: dict[str, np.ndarray]
-) -> tuple[dict[str, pd.DataFrame], dict[str, bytes]]:
-    """The files that ``brightfield predict`` writes, and what their tables hold."""
-    task = model.task
-    with tempfile.TemporaryDirectory() as place:
-        paths = answers.write_answers(
-            results,
-            pictures,
-            task.combine(results),
-            Path(place),
-            classes=task.class_names,
-            pixel_size_um=task.settings.pixel_size_um,
-        )
-        tables = {path.name: pd.read_csv(path) for path in paths if path.suffix == ".csv"}
-        return tables, {path.name: path.read_bytes() for path in paths}
+def _outside(compared: pd.DataFrame, count: int) -> list[str]:
+    """For each image how it is unlike the training, such as "focus, 2.3 times the limit"; empty where it is not."""
+    if compared.empty:
+        return [""] * count
+    texts = compared["farthest"] + compared["distance"].map(", {:.1f} times the limit".format)
+    return list(texts.where(compared["outside"] == 1, ""))

@@ -67,6 +67,8 @@ def show(answers: Answers) -> None:
         parts.problem(message)
     if not answers.files:
         return
+    if answers.warning:
+        st.warning(parts.plain(answers.warning), icon=":material/visibility:")
     takeaway(answers)
     names = list(answers.about["image"])
     pages = -(-len(names) // A_PAGE)
@@ -86,6 +88,8 @@ def picture(answers: Answers, name: str) -> None:
     about = answers.about.set_index("image").loc[name]
     st.image(project.shrink(files["overlay.png"], SHOWN_PX), width="stretch")
     st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
+    if about["outside"]:
+        st.caption(f":orange[:material/visibility: unlike the training: {parts.plain(about['outside'])}]")
     with st.container(horizontal=True, gap="small"):
         for end, content in files.items():
             download(f"{name}_{end}", content, end.replace(".tif", " (TIFF)").replace(".png", " (PNG)"))

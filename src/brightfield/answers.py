@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import images as image_files
+from brightfield import images
 from brightfield.errors import BrightfieldError
 from brightfield.overlays import overlay
+from brightfield.regions import regions
 from brightfield.results import ClassMap, Label, Picture, Points, Result
 
 Array = npt.NDArray[Any]
@@ -56,168 +57,97 @@ _FORMS: dict[type, _Form] = {
 }
 
 
-def write_answers(
-    results: Mapping[str, Result],
-    images: Mapping[str, Array],
-    table: pd.DataFrame,
-    folder: Path,
-    *,
-    classes: Sequence[str],
-    pixel_size_um: float,
-    overwrite: bool = False,
-) -> list[Path]:
-    """Write the answers to several images into a folder, which is made if need be.
+class Writer:
+    """Writes answers image by image into a folder; between two images it keeps rows of tables, and no pixels.
 
     Args:
-        results: the answer to each image, all of one type; the names become the beginnings of file names.
-        images: the images, under the same names; asked for one at a time.
-        table: what the task's ``combine`` made of the results.
-        folder: where to.
+        folder: where to; made if need be.
         classes: class names in the order of their index.
         pixel_size_um: side of a pixel, in micrometres.
         overwrite: replace files of the same name.
-
-    Returns:
-        The files written: those of each image, then the tables.
-
-    Raises:
-        BrightfieldError: a file is there already, or the disk is full or not writable.
-        ValueError: results of several types, names that are no file names, images or columns of the table missing.
     """
-    kind = _kind(results, images)
-    form = _FORMS[kind]
-    tables = {folder / form.table: _ordered(table, form.columns)}
-    if kind is ClassMap:
-        tables = {folder / REGIONS: _all_regions(results, classes, pixel_size_um), **tables}
-    ends = (*form.arrays, OVERLAY)
-    files = [folder / f"{name}_{end}" for name in results for end in ends] + list(tables)
-    with _readable_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        if not overwrite:
-            _refuse_to_replace(files)
-        for path in tables:  # an old table must not vouch for files that are only half replaced
-            path.unlink(missing_ok=True)
-        for name, result in results.items():
-            _write_image(folder, name, result, images[name], pixel_size_um)
-        for path, rows in tables.items():
-            with _whole(path) as partial:
-                rows.to_csv(partial, index=False, lineterminator="\n")
-    return files
 
+    def __init__(self, folder: Path, *, classes: Sequence[str], pixel_size_um: float, overwrite: bool = False) -> None:
+        self.folder, self.classes = folder, classes
+        self.pixel_size_um, self.overwrite = pixel_size_um, overwrite
+        self._kind: type[Result] | None = None
+        self._files: list[Path] = []
+        self._regions: list[pd.DataFrame] = []
 
-def _kind(results: Mapping[str, Result], images: Mapping[str, Array]) -> type:
-    """The one type of the results, after a look at the names."""
-    kinds = {type(result) for result in results.values()}
-    if len(kinds) != 1:
-        raise ValueError(f"answers of one type are written together, got {sorted(kind.__name__ for kind in kinds)}")
-    unsafe = [name for name in results if not name or name.startswith(".") or set(name) & set("/\\:\0")]
-    if unsafe:
-        raise ValueError(f"names become file names, got {unsafe[:3]}")
-    if lacking := [name for name in results if name not in images]:
-        raise ValueError(f"every answer comes with its image, {len(lacking)} are missing, such as {lacking[0]!r}")
-    return kinds.pop()
+    def add(self, name: str, image: Array, result: Result) -> None:
+        """Write the files of one image, (H, W) or (H, W, 3); its name becomes the beginning of theirs.
+
+        Raises:
+            BrightfieldError: answers are there already, or the disk is full or not writable.
+            ValueError: an answer of another type than the first, or a name that is no file name.
+        """
+        if not name or name.startswith(".") or set(name) & set("/\\:\0"):
+            raise ValueError(f"names become file names, got {name!r}")
+        if self._kind is None:
+            self._begin(type(result))
+        elif self._kind is not type(result):
+            raise ValueError(f"answers of one type are written together, got {type(result)} after {self._kind}")
+        arrays = {self.folder / f"{name}_{end}": of for end, of in _FORMS[type(result)].arrays.items()}
+        picture = self.folder / f"{name}_{OVERLAY}"
+        self._refuse_to_replace([*arrays, picture])
+        with _readable_errors(self.folder):
+            for path, of in arrays.items():
+                _write_tiff(path, of(result), self.pixel_size_um)
+            with _whole(picture) as partial:
+                images.write_png(partial, overlay(image, result))
+        self._files += [*arrays, picture]
+        if isinstance(result, ClassMap):
+            self._regions.append(regions(result, self.classes, self.pixel_size_um))
+            self._regions[-1].insert(0, "image", name)
+
+    def finish(self, table: pd.DataFrame) -> list[Path]:
+        """Write the tables.
+
+        Args:
+            table: what the task's ``combine`` made of the rows of all images.
+
+        Returns:
+            All files: those of each image, then the tables.
+
+        Raises:
+            BrightfieldError: the disk is full or not writable.
+            ValueError: there is no answer, or columns are missing.
+        """
+        if self._kind is None:
+            raise ValueError("no answer was added")
+        form = _FORMS[self._kind]
+        tables = {self.folder / form.table: _ordered(table, form.columns)}
+        if self._regions:
+            tables = {self.folder / REGIONS: pd.concat(self._regions, ignore_index=True), **tables}
+        with _readable_errors(self.folder):
+            for path, rows in tables.items():
+                with _whole(path) as partial:
+                    rows.to_csv(partial, index=False, lineterminator="\n")
+        return [*self._files, *tables]
+
+    def _begin(self, kind: type[Result]) -> None:
+        """Make the folder, without tables of older answers: those must not vouch for files that are half replaced."""
+        tables = [self.folder / name for name in (_FORMS[kind].table, *([REGIONS] if kind is ClassMap else []))]
+        self._refuse_to_replace(tables)
+        with _readable_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            for path in tables:
+                path.unlink(missing_ok=True)
+        self._kind = kind
+
+    def _refuse_to_replace(self, paths: Sequence[Path]) -> None:
+        there = [path for path in paths if path.exists()]
+        if there and not self.overwrite:
+            raise BrightfieldError(
+                f"There are answers in {self.folder} already, such as {there[0].name}. "
+                "Choose another folder, or ask for them to be overwritten."
+            )
 
 
 def _ordered(table: pd.DataFrame, first: Sequence[str]) -> pd.DataFrame:
     if missing := [name for name in first if name not in table.columns]:
         raise ValueError(f"the table has the columns {', '.join(first)}; missing: {', '.join(missing)}")
     return table[[*first, *(name for name in table.columns if name not in first)]]
-
-
-# --- regions --------------------------------------------------------------------------------------------------------
-
-
-def _all_regions(results: Mapping[str, Any], classes: Sequence[str], pixel_size_um: float) -> pd.DataFrame:
-    parts = []
-    for name, result in results.items():
-        parts.append(regions(result, classes, pixel_size_um))
-        parts[-1].insert(0, "image", name)
-    return pd.concat(parts, ignore_index=True)
-
-
-def regions(result: ClassMap, classes: Sequence[str], pixel_size_um: float) -> pd.DataFrame:
-    """Measure each instance.
-
-    Length and width are those of the *capsule* (a rectangle with a half disc at either end) that has the instance's
-    area and its variance along the long axis. For a straight rod they are exact, a disc gives its diameter twice, and
-    a bent rod comes out a little short. The axes of the ellipse with the same moments, which many programs report, are
-    15 % too wide for a long rod.
-
-    Returns:
-        A row an instance: ``label``; ``x`` and ``y``, the centroid in px; ``area_px``, ``area_um2``, ``length_um``,
-        ``width_um``; ``orientation_deg``, of the long axis against the x axis, in (-90, 90], counter-clockwise as
-        seen; ``at_border``, whether it touches the edge of the image and may be cut; ``class``, the most frequent one
-        that is not background; and ``<class>_px``, the pixels of each class but the background.
-
-    Raises:
-        ValueError: the map holds a class without a name.
-    """
-    if result.classes.max(initial=0) >= len(classes):
-        raise ValueError(f"{len(classes)} classes have names, got class {result.classes.max()}")
-    rows, cols = np.nonzero(result.instances > 0)
-    labels, number = np.unique(result.instances[rows, cols], return_inverse=True)
-    n, height, width = len(labels), *result.instances.shape
-    border = (rows == 0) | (cols == 0) | (rows == height - 1) | (cols == width - 1)
-    codes = number * len(classes) + result.classes[rows, cols]
-    counts = np.bincount(codes, minlength=n * len(classes)).reshape(n, len(classes))
-    return pd.DataFrame(
-        {
-            "label": labels,
-            **_geometry(rows, cols, number, n, pixel_size_um),
-            "at_border": np.bincount(number[border], minlength=n) > 0,
-            "class": np.array(classes)[1 + counts[:, 1:].argmax(axis=1)],
-            **{f"{name}_px": counts[:, i] for i, name in enumerate(classes) if i > 0},
-        }
-    )
-
-
-def _geometry(rows: Array, cols: Array, number: Array, n: int, pixel_size_um: float) -> dict[str, Array]:
-    """Centroid, area, length, width and angle of n instances from the rows, columns and instances 0...n-1 of pixels."""
-    area = np.bincount(number, minlength=n)
-
-    def average(values: Array) -> Array:
-        return np.bincount(number, weights=values, minlength=n) / area
-
-    x, y = average(cols), average(rows)
-    dx, dy = cols - x[number], rows - y[number]
-    # pixels are squares, not points: each adds its own variance of 1/12
-    xx, yy, xy = average(dx**2) + 1 / 12, average(dy**2) + 1 / 12, average(dx * dy)
-    length, width = _capsule(area, (xx + yy) / 2 + np.hypot((xx - yy) / 2, xy))
-    angle = -np.degrees(np.arctan2(2 * xy, xx - yy)) / 2
-    return {
-        "x": x,
-        "y": y,
-        "area_px": area,
-        "area_um2": area * pixel_size_um**2,
-        "length_um": length * pixel_size_um,
-        "width_um": width * pixel_size_um,
-        "orientation_deg": np.where(angle <= -90, angle + 180, angle),
-    }
-
-
-def _capsule(area: Array, variance: Array) -> tuple[Array, Array]:
-    """Length and width of capsules with an area and a variance along the axis.
-
-    With radius r and s r between the centres of the ends, the area is r^2 (2 s + pi), and the second moment along the
-    axis is r^4 (s^3 / 6 + pi s^2 / 4 + 4 s / 3 + pi / 4): variance / area depends on s alone, and grows with it.
-    """
-    s = np.append(0.0, np.geomspace(1e-3, 1e3, 2000))
-    ratio = (s**3 / 6 + np.pi * s**2 / 4 + 4 * s / 3 + np.pi / 4) / (2 * s + np.pi) ** 2
-    shape = np.interp(variance / area, ratio, s)
-    radius = np.sqrt(area / (2 * shape + np.pi))
-    return radius * (shape + 2), 2 * radius
-
-
-# --- files ----------------------------------------------------------------------------------------------------------
-
-
-def _refuse_to_replace(paths: Sequence[Path]) -> None:
-    there = [path for path in paths if path.exists()]
-    if there:
-        raise BrightfieldError(
-            f"{len(there)} of {len(paths)} answers are in {there[0].parent} already, such as {there[0].name}. "
-            "Choose another folder, or ask for them to be overwritten."
-        )
 
 
 @contextmanager
@@ -242,20 +172,13 @@ def _whole(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
-def _write_image(folder: Path, name: str, result: Result, image: Array, pixel_size_um: float) -> None:
-    for end, array in _FORMS[type(result)].arrays.items():
-        _write_tiff(folder / f"{name}_{end}", array(result), pixel_size_um)
-    with _whole(folder / f"{name}_{OVERLAY}") as partial:
-        image_files.write_png(partial, overlay(image, result))
-
-
 def _write_tiff(path: Path, array: Array, pixel_size_um: float) -> None:
     """(H, W) with its pixel size; the way of ImageJ, which shows micrometres, where it has the type."""
     import tifffile
 
     with _whole(path) as partial:
         if array.dtype == np.int32:  # ImageJ's own format has no such type
-            image_files.write_tiff(partial, array, pixel_size_um=pixel_size_um)
+            images.write_tiff(partial, array, pixel_size_um=pixel_size_um)
         else:
             per_um = 1 / pixel_size_um
             metadata = {"unit": "um", "axes": "YX"}

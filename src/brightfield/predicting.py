@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from brightfield import answers, images, layout, params, progress, registry
 from brightfield.bundle import DESCRIPTION
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
-from brightfield.results import Result
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
 
@@ -39,6 +38,68 @@ def bundle_folder(task: str, reference: str) -> Path:
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
 
 
+@dataclass(frozen=True)
+class Answered:
+    """What came of several images.
+
+    Attributes:
+        files: all that were written.
+        compared: columns image, outside (0 or 1), distance and farthest, a row an image (see
+            :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle does not say what it was trained on.
+    """
+
+    files: list[Path]
+    compared: pd.DataFrame
+
+
+class Answering:
+    """Answers image after image into a folder, as :mod:`brightfield.answers` says; no image is kept in memory.
+
+    Args:
+        predictor: who answers.
+        out: the folder.
+        pixel_size_um: side of a pixel; none: that of the task.
+        overwrite: replace answers that are there.
+    """
+
+    def __init__(
+        self, predictor: Predictor, out: Path, *, pixel_size_um: float | None = None, overwrite: bool = False
+    ) -> None:
+        self.predictor = predictor
+        self._writer = answers.Writer(
+            out,
+            classes=predictor.task.class_names,
+            pixel_size_um=pixel_size_um or predictor.task.settings.pixel_size_um,
+            overwrite=overwrite,
+        )
+        self._rows: dict[str, pd.DataFrame] = {}
+        self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
+
+    def __len__(self) -> int:
+        """How many images were answered."""
+        return len(self._rows)
+
+    def add(self, name: str, image: images.Image) -> None:
+        """Answer one image, (H, W) or (H, W, 3), and write its files.
+
+        Raises:
+            BrightfieldError: the task cannot take the image, or its answer cannot be written.
+        """
+        result = self.predictor.predict([image])[0]
+        self._writer.add(name, image, result)
+        self._rows[name] = self.predictor.task.rows(result)
+        if (compared := self.predictor.compare([image])) is not None:
+            self._compared.append(compared.assign(image=name))
+
+    def finish(self) -> Answered:
+        """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
+        table = self.predictor.task.combine(self._rows)
+        compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
+        if len(compared):
+            table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
+        return Answered(self._writer.finish(table), compared)
+
+
 def predict(
     task: str,
     paths: Sequence[Path],
@@ -60,31 +121,15 @@ def predict(
     predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
     if predictor.task_name != task:
         raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
-    results: dict[str, Result] = {}
-    pictures: dict[str, np.ndarray] = {}
-    compared: list[pd.DataFrame] = []
+    answering = Answering(predictor, out, pixel_size_um=pixel_size_um, overwrite=overwrite)
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
-        results[name] = predictor.predict([image])[0]
-        pictures[name] = image
-        if (found := predictor.compare([image])) is not None:
-            compared.append(found.assign(image=name))
-    if not results:
+        answering.add(name, image)
+    if not len(answering):
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}.")
-    table = predictor.task.combine(results)
-    if compared:
-        distances = pd.concat(compared, ignore_index=True)
-        table = table.merge(distances[["image", "outside", "distance"]], on="image", how="left")
-        if message := warning(distances):
-            print(f"warning: {message}")
-    return answers.write_answers(
-        results,
-        pictures,
-        table,
-        out,
-        classes=predictor.task.class_names,
-        pixel_size_um=pixel_size_um or predictor.task.settings.pixel_size_um,
-        overwrite=overwrite,
-    )
+    answered = answering.finish()
+    if message := warning(answered.compared):
+        print(f"warning: {message}")
+    return answered.files
 
 
 def warning(compared: pd.DataFrame) -> str | None:

@@ -86,5 +86,6 @@ def test_differences_of_colour_stay() -> None:
 
 
 def test_answers_are_named_by_the_classes_of_the_task() -> None:
-    table = task(classes=["sick", "fine"]).combine({"a": Label(0.5), "b": Label(0.49)})
+    named = task(classes=["sick", "fine"])
+    table = named.combine({name: named.rows(Label(p)) for name, p in (("a", 0.5), ("b", 0.49))})
     assert table.to_dict("list") == {"image": ["a", "b"], "probability": [0.5, 0.49], "answer": ["fine", "sick"]}

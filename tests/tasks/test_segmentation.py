@@ -194,7 +194,8 @@ def test_the_table_counts_cells_and_cover() -> None:
     labels = field()
     answer = ClassMap(class_map(labels, 2.0), labels)
     empty = ClassMap(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32))
-    table = Segmentation(params.SegmentationSettings()).combine({"a": answer, "b": empty})
+    task = Segmentation(params.SegmentationSettings())
+    table = task.combine({"a": task.rows(answer), "b": task.rows(empty)})
     assert table["cells"].tolist() == [4, 0]
     assert table["cover"].tolist() == pytest.approx([(labels > 0).mean(), 0.0])
 

@@ -128,7 +128,7 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "empty": Points.exact([]),
         "a": Points.exact([[3, 4]]),
     }
-    table = TASK.combine(answers)
+    table = TASK.combine({name: TASK.rows(answer) for name, answer in answers.items()})
     assert table.to_dict("list") == {
         "frame": [0, 0, 2],
         "x": [1.5, 9, 3],
@@ -136,7 +136,7 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "quality": [1, 1, 1],
         "image": ["b", "b", "a"],
     }
-    assert list(TASK.combine({"empty": Points.exact([])})) == list(table)
+    assert list(TASK.combine({"empty": TASK.rows(Points.exact([]))})) == list(table)
 
 
 def test_the_loss_counts_beads_more_than_background() -> None:

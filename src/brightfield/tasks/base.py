@@ -149,8 +149,14 @@ class Task(ABC, Generic[Settings, Answer]):
         """The answer for one image from its activated output (channels first)."""
 
     @abstractmethod
-    def combine(self, results: Mapping[str, Answer]) -> pd.DataFrame:
-        """One table of the answers to several images, by name and in order: the CSV a user opens."""
+    def rows(self, answer: Answer) -> pd.DataFrame:
+        """What a table says of one image: a row, or a row an object; ``combine`` adds which image it is."""
+
+    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """One table of several images, by name and in order: the CSV a user opens, with column image first."""
+        return pd.concat([table.assign(image=name) for name, table in rows.items()], ignore_index=True)[
+            ["image", *next(iter(rows.values()))]
+        ]
 
     # --- scores: numbers of one image, then their summary over many, so that everything can be bootstrapped ---------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -86,11 +85,10 @@ class Classification(Task[params.ClassificationSettings, Label]):
         del encoded
         return Label(float(np.clip(activated[0], 0, 1)))
 
-    def combine(self, results: Mapping[str, Label]) -> pd.DataFrame:
-        """Columns image, probability (of the second class) and answer (a class name)."""
-        probability = [result.probability for result in results.values()]
-        answer = [self.settings.classes[int(p >= classification.THRESHOLD)] for p in probability]
-        return pd.DataFrame({"image": list(results), "probability": probability, "answer": answer})
+    def rows(self, answer: Label) -> pd.DataFrame:
+        """One row: probability (of the second class) and answer (a class name)."""
+        named = self.settings.classes[int(answer.probability >= classification.THRESHOLD)]
+        return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
         """Probability and truth."""

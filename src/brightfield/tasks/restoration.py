@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -52,11 +51,9 @@ class Restoration(Task[params.RestorationSettings, Picture]):
         """Back to the units of the image."""
         return Picture((activated[0] * encoded.std + encoded.mean).astype(np.float32))
 
-    def combine(self, results: Mapping[str, Picture]) -> pd.DataFrame:
-        """Columns image, minimum, mean and maximum of each answer."""
-        pixels = [result.pixels for result in results.values()]
-        columns = {name: [float(getattr(p, name)()) for p in pixels] for name in ("min", "mean", "max")}
-        return pd.DataFrame({"image": list(results), **columns})
+    def rows(self, answer: Picture) -> pd.DataFrame:
+        """One row: minimum, mean and maximum."""
+        return pd.DataFrame({name: [float(getattr(answer.pixels, name)())] for name in ("min", "mean", "max")})
 
     def statistics(self, predicted: Picture, truth: Picture) -> dict[str, float]:
         """PSNR, SSIM and normalised RMSE."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -82,11 +81,10 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
             classes, instances_of(activated, classes, self.settings.min_area_px, self.settings.seed_probability)
         )
 
-    def combine(self, results: Mapping[str, ClassMap]) -> pd.DataFrame:
-        """Columns image, cells and the share of the image that they cover."""
-        cells = [len(np.unique(r.instances[r.instances > 0])) for r in results.values()]
-        cover = [float((r.instances > 0).mean()) for r in results.values()]
-        return pd.DataFrame({"image": list(results), "cells": cells, "cover": cover})
+    def rows(self, answer: ClassMap) -> pd.DataFrame:
+        """One row: cells, and the share of the image that they cover."""
+        inside = answer.instances > 0
+        return pd.DataFrame({"cells": [len(np.unique(answer.instances[inside]))], "cover": [float(inside.mean())]})
 
     def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
         """Pixel counts by class, matched cells."""

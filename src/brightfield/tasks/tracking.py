@@ -73,15 +73,15 @@ class Tracking(Task[params.TrackingSettings, Points]):
         quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
         return _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
 
-    def combine(self, results: Mapping[str, Points]) -> pd.DataFrame:
+    def rows(self, answer: Points) -> pd.DataFrame:
+        """Columns x, y (px) and quality, a row a bead."""
+        x, y = answer.positions.T
+        return pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
+
+    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         """Columns frame (its number in order), x, y, quality and image (its name): what trackpy links."""
-        tables = [
-            pd.DataFrame(
-                {"frame": i, "x": r.positions[:, 0], "y": r.positions[:, 1], "quality": r.quality, "image": name}
-            )
-            for i, (name, r) in enumerate(results.items())
-        ]
-        return pd.concat(tables, ignore_index=True)
+        tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
+        return pd.concat(tables, ignore_index=True)[["frame", "x", "y", "quality", "image"]]
 
     def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
         """Counts and sums of errors."""

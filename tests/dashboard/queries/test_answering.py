@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import re
 import zipfile
 from pathlib import Path
 
@@ -11,8 +13,12 @@ import PIL.Image
 import pytest
 import tifffile
 
+from brightfield.bundle import Member
+from brightfield.data import coverage
+from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
+from brightfield.records import Record
 from queries import answering
 from queries.answering import Upload
 
@@ -72,6 +78,23 @@ def test_an_answer(model: Predictor) -> None:
     assert set(np.unique(labels)) == {0, 1, 2}
     with zipfile.ZipFile(io.BytesIO(answers.zipped())) as archive:
         assert set(archive.namelist()) == set(answers.files)
+
+
+def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (
+        answering.answer(model, [Upload("usual.tif", tiff(cells()))]).warning is None
+    )  # it does not know its training
+    known = [Record(str(i), str(i // 4), np.roll(cells(), i), {}, {}) for i in range(40)]
+    bundle = dataclasses.replace(model.members[0].bundle, coverage=Coverage.fit(coverage.table(known)))
+    informed = Predictor([Member(bundle, 1.0)])
+    uploads = [Upload("usual.tif", tiff(cells())), Upload("dark.tif", tiff(cells() // 20))]
+    answers = answering.answer(informed, uploads)
+    usual, dark = answers.about["outside"]
+    assert usual == ""
+    assert re.fullmatch(r"\w+, [\d.]+ times the limit", dark)
+    assert "1 of 2 images lie outside" in str(answers.warning)
+    assert "the farthest is dark" in str(answers.warning)
+    assert answers.tables["images.csv"]["outside"].tolist() == [0, 1]
 
 
 def test_files_of_one_image_are_not_those_of_another(model: Predictor) -> None:

@@ -1,0 +1,87 @@
+"""Sizes and shapes of segmented cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightfield.results import ClassMap
+
+Array = npt.NDArray[Any]
+
+
+def regions(result: ClassMap, classes: Sequence[str], pixel_size_um: float) -> pd.DataFrame:
+    """Measure each instance.
+
+    Length and width are those of the *capsule* (a rectangle with a half disc at either end) that has the instance's
+    area and its variance along the long axis. For a straight rod they are exact, a disc gives its diameter twice, and
+    a bent rod comes out a little short. The axes of the ellipse with the same moments, which many programs report, are
+    15 % too wide for a long rod.
+
+    Returns:
+        A row an instance: ``label``; ``x`` and ``y``, the centroid in px; ``area_px``, ``area_um2``, ``length_um``,
+        ``width_um``; ``orientation_deg``, of the long axis against the x axis, in (-90, 90], counter-clockwise as
+        seen; ``at_border``, whether it touches the edge of the image and may be cut; ``class``, the most frequent one
+        that is not background; and ``<class>_px``, the pixels of each class but the background.
+
+    Raises:
+        ValueError: the map holds a class without a name.
+    """
+    if result.classes.max(initial=0) >= len(classes):
+        raise ValueError(f"{len(classes)} classes have names, got class {result.classes.max()}")
+    rows, cols = np.nonzero(result.instances > 0)
+    labels, number = np.unique(result.instances[rows, cols], return_inverse=True)
+    n, height, width = len(labels), *result.instances.shape
+    border = (rows == 0) | (cols == 0) | (rows == height - 1) | (cols == width - 1)
+    codes = number * len(classes) + result.classes[rows, cols]
+    counts = np.bincount(codes, minlength=n * len(classes)).reshape(n, len(classes))
+    return pd.DataFrame(
+        {
+            "label": labels,
+            **_geometry(rows, cols, number, n, pixel_size_um),
+            "at_border": np.bincount(number[border], minlength=n) > 0,
+            "class": np.array(classes)[1 + counts[:, 1:].argmax(axis=1)],
+            **{f"{name}_px": counts[:, i] for i, name in enumerate(classes) if i > 0},
+        }
+    )
+
+
+def _geometry(rows: Array, cols: Array, number: Array, n: int, pixel_size_um: float) -> dict[str, Array]:
+    """Centroid, area, length, width and angle of n instances from the rows, columns and instances 0...n-1 of pixels."""
+    area = np.bincount(number, minlength=n)
+
+    def average(values: Array) -> Array:
+        return np.bincount(number, weights=values, minlength=n) / area
+
+    x, y = average(cols), average(rows)
+    dx, dy = cols - x[number], rows - y[number]
+    # pixels are squares, not points: each adds its own variance of 1/12
+    xx, yy, xy = average(dx**2) + 1 / 12, average(dy**2) + 1 / 12, average(dx * dy)
+    length, width = _capsule(area, (xx + yy) / 2 + np.hypot((xx - yy) / 2, xy))
+    angle = -np.degrees(np.arctan2(2 * xy, xx - yy)) / 2
+    return {
+        "x": x,
+        "y": y,
+        "area_px": area,
+        "area_um2": area * pixel_size_um**2,
+        "length_um": length * pixel_size_um,
+        "width_um": width * pixel_size_um,
+        "orientation_deg": np.where(angle <= -90, angle + 180, angle),
+    }
+
+
+def _capsule(area: Array, variance: Array) -> tuple[Array, Array]:
+    """Length and width of capsules with an area and a variance along the axis.
+
+    With radius r and s r between the centres of the ends, the area is r^2 (2 s + pi), and the second moment along the
+    axis is r^4 (s^3 / 6 + pi s^2 / 4 + 4 s / 3 + pi / 4): variance / area depends on s alone, and grows with it.
+    """
+    s = np.append(0.0, np.geomspace(1e-3, 1e3, 2000))
+    ratio = (s**3 / 6 + np.pi * s**2 / 4 + 4 * s / 3 + np.pi / 4) / (2 * s + np.pi) ** 2
+    shape = np.interp(variance / area, ratio, s)
+    radius = np.sqrt(area / (2 * shape + np.pi))
+    return radius * (shape + 2), 2 * radius
