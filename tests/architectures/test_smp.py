@@ -42,6 +42,12 @@ def test_it_is_built_without_a_network_and_answers() -> None:
         assert build()(torch.zeros(1, 1, 64, 96)).shape == (1, 3, 64, 96)
 
 
+def test_the_last_layer_begins_with_the_bias_that_is_asked_for() -> None:
+    settings = params.Smp(architecture="smp", name="unet", encoder="resnet18", weights="none")
+    head = architectures.build(settings, Shape(1, 1, bias=-4.0)).get_submodule("segmentation_head")
+    assert [p.tolist() for name, p in head.named_parameters() if name.endswith("bias")] == [[-4.0]]
+
+
 def test_the_shipped_weights_are_those_of_the_file() -> None:
     from brightfield.architectures.smp import _shipped
 

@@ -56,6 +56,15 @@ def test_a_shift_by_the_coarsest_pixel_shifts_the_answer(depth: int) -> None:
             assert not torch.allclose(moved[..., inner, inner], answer[..., inner, inner], atol=1e-3)
 
 
+def test_the_last_layer_begins_with_the_bias_that_is_asked_for() -> None:
+    settings = params.UNet(architecture="unet", filters=2, depth=2)
+    answers = []
+    for bias in (0.0, -4.0):
+        torch.manual_seed(0)
+        answers.append(architectures.build(settings, Shape(1, 1, bias=bias)).eval()(noise(1, 1, 32, 32)))
+    assert float((answers[0] - answers[1]).mean()) == pytest.approx(4, abs=0.6)  # its own was drawn at random
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_a_residual_network_begins_as_the_identity(training: bool) -> None:
     network = build(3, outputs=1, residual=True).train(training)

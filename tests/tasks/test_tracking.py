@@ -139,11 +139,21 @@ def test_positions_are_tabled_frame_by_frame() -> None:
     assert list(TASK.combine({"empty": TASK.rows(Points.exact([]))})) == list(table)
 
 
-def test_the_loss_counts_beads_more_than_background() -> None:
-    """By hand: logit 0 costs ln 2 a pixel; a pixel with heat 1 weighs 21, one without weighs 1."""
-    target = torch.tensor([[[[1.0, 0.0], [0.0, 0.0]]]])
-    loss = TASK.loss(torch.zeros_like(target), target)
-    assert float(loss) == pytest.approx((21 + 3) / 4 * np.log(2))
+def test_the_loss_is_least_for_the_heat_map_itself() -> None:
+    """By hand: logit 0 costs ln 2 a pixel, whatever its heat; of all answers a heat h is cheapest where it is h."""
+    target = torch.tensor([[[[1.0, 0.3], [0.0, 0.0]]]])
+    assert float(TASK.loss(torch.zeros_like(target), target)) == pytest.approx(np.log(2))
+    heat = torch.full((1, 1, 2, 2), 0.3)
+    losses = {h: float(TASK.loss(torch.logit(torch.full_like(heat, h)), heat)) for h in (0.1, 0.25, 0.3, 0.35, 0.9)}
+    assert min(losses, key=losses.__getitem__) == 0.3
+
+
+def test_a_network_begins_by_seeing_no_beads() -> None:
+    torch.manual_seed(0)
+    network = TASK.network(tiny.model("tracking")).eval()
+    with torch.no_grad():
+        heat = TASK.activate(network(torch.randn(2, 1, 48, 48)))
+    assert 0 < float(heat.median()) < TASK.settings.threshold / 2
 
 
 def test_the_tiny_frames_have_the_beads_where_they_are_said_to_be() -> None:

@@ -18,11 +18,14 @@ class Shape:
         inputs: channels of an encoded image.
         outputs: channels of the answer (classes, heat maps), or the number of logits of a whole image.
         size_px: side of the input where it is fixed, else None.
+        bias: of the last layer of a network before training: where what is sought is rare, the log odds of meeting it, or the first
+            steps go by while the network learns that there is nothing (Lin et al., ICCV 2017, section 4.1).
     """
 
     inputs: int
     outputs: int
     size_px: int | None = None
+    bias: float = 0.0
 
 
 # Where each architecture is built. A module is imported when it is asked for: segmentation-models-pytorch alone takes seconds.

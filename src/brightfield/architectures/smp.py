@@ -41,6 +41,9 @@ def build(network: params.Smp, shape: Shape) -> nn.Module:
         raise BrightfieldError(f"network.encoder {network.encoder!r} cannot be built: {error}") from error
     if network.weights != "none":
         _initialise(module.encoder, _weights(network), network)  # type: ignore[arg-type]
+    if shape.bias:
+        last = [layer for layer in module.segmentation_head.modules() if isinstance(layer, nn.Conv2d)][-1]  # type: ignore[operator]
+        nn.init.constant_(last.bias, shape.bias)  # type: ignore[arg-type]
     return module
 
 

@@ -23,7 +23,8 @@ class UNet(nn.Module):
         self.answer = nn.Conv2d(widths[0], shape.outputs, 1)
         if self.residual:  # start from the identity
             nn.init.zeros_(self.answer.weight)
-            nn.init.zeros_(self.answer.bias)  # type: ignore[arg-type]
+        if self.residual or shape.bias:
+            nn.init.constant_(self.answer.bias, shape.bias)  # type: ignore[arg-type]
 
     def forward(self, batch: Tensor) -> Tensor:
         """(N, inputs, H, W) to (N, outputs, H, W)."""

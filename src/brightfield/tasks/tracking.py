@@ -21,7 +21,7 @@ from brightfield.results import Points
 from brightfield.tasks.base import Encoded, Objective, Task
 
 HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
-BEAD_WEIGHT = 20.0  # pixels of beads are rare: without it the network answers that there are none
+NOTHING = -4.0  # log odds of a heat of 0.02: beads fill few pixels
 
 
 class Tracking(Task[params.TrackingSettings, Points]):
@@ -52,12 +52,15 @@ class Tracking(Task[params.TrackingSettings, Points]):
 
     def shape(self) -> architectures.Shape:
         """One grey channel in, one heat map out."""
-        return architectures.Shape(1, 1)
+        return architectures.Shape(1, 1, bias=NOTHING)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy against the heat map, pixels of beads weighted up; its minimum is the heat map itself."""
-        entropy = F.binary_cross_entropy_with_logits(output, target, reduction="none")
-        return ((1 + BEAD_WEIGHT * target) * entropy).mean()
+        """Cross-entropy against the heat map; its minimum is the heat map itself.
+
+        Pixels of beads are not weighted up: that finds few more beads and invents many, and a network that starts from
+        ``NOTHING`` learns them without.
+        """
+        return F.binary_cross_entropy_with_logits(output, target)
 
     def activate(self, output: Tensor) -> Tensor:
         """Logits to a heat map in [0, 1]."""

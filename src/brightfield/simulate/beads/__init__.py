@@ -60,7 +60,8 @@ class Conditions:
 
     radius_um: Range = RADIUS_UM
     contrast: Range = CONTRAST
-    defocus_um: Range = DEFOCUS_UM
+    defocus_um: tuple[Range, ...] = (DEFOCUS_UM,)  # one of these ranges, drawn for each movie
+    ramps: float = RAMPS
     crowding: tuple[int, int] | None = None  # beads, in units of max_beads; None: from one to max_beads
     touching: float = TOUCHING
     electrons: Range = ELECTRONS
@@ -74,10 +75,16 @@ class Conditions:
     bits: int = 12
 
 
-# focus: farther from the plane, on both sides, than training sees; density: several times as many, in clusters; light: less than
-# training sees, and from one side; camera: coarse steps, a noisy sensor with a pattern of its own
+# focus: nearer to the focal plane than training sees, or farther from it, on both sides; density: several times as many, in
+# clusters; light: less than training sees, and from one side; camera: coarse steps, a noisy sensor with a pattern of its own
 SUITES: dict[Suite, Callable[[Conditions], Conditions]] = {
-    "focus": lambda usual: replace(usual, defocus_um=(1.2 * usual.defocus_um[1], 1.5 * usual.defocus_um[1])),
+    "focus": lambda usual: replace(
+        usual,
+        defocus_um=tuple(
+            ends for low, high in usual.defocus_um for ends in ((0.4 * low, 0.8 * low), (1.2 * high, 1.4 * high))
+        ),
+        ramps=0.0,
+    ),
     "density": lambda usual: replace(usual, crowding=(3, 5), touching=1.0),
     "light": lambda usual: replace(
         usual, electrons=(0.25 * usual.electrons[0], 0.8 * usual.electrons[0]), gradient=1.5, steepest=0.9
@@ -200,7 +207,7 @@ def usual_conditions(params: BeadsSimulation) -> Conditions:
     return Conditions(
         radius_um=own.radius_um or RADIUS_UM,
         contrast=own.contrast or CONTRAST,
-        defocus_um=own.defocus_um or DEFOCUS_UM,
+        defocus_um=(own.defocus_um or DEFOCUS_UM,),
         electrons=own.electrons or ELECTRONS,
         electrons_per_count=own.electrons_per_count,
         offset=own.offset or OFFSET,
@@ -218,9 +225,10 @@ def _number(most: int, how: Conditions, touching: bool, rng: np.random.Generator
 
 def _defocus(frames: int, near: bool, how: Conditions, rng: np.random.Generator) -> npt.NDArray[np.float64]:
     """Of each frame, (frames,) in um: the same, or a ramp on one side of the focal plane, towards it or away."""
-    low, high = how.defocus_um
+    low, high = how.defocus_um[int(len(how.defocus_um) * rng.uniform())]
     side, nearest = float(rng.choice([-1, 1])), log_uniform(low, min(high, NEAR * low) if near else high, rng)
-    ramp = log_uniform(*RAMP_UM, rng) if rng.uniform() < RAMPS else 0.0
+    ramp = log_uniform(*RAMP_UM, rng)
+    ramp *= rng.uniform() < how.ramps
     return side * (nearest + ramp * np.linspace(0, 1, frames)[:: int(rng.choice([-1, 1]))])
 
 

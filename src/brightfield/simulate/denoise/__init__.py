@@ -69,12 +69,14 @@ class Acquisition:
     response: float = PIXEL_RESPONSE
 
 
-# focus: a blur that training never sees; density: cells side by side; light: several times the most that training sees, so that
-# there is little to mend and much to spoil; camera: a noisy sensor with a pattern of its own
+# focus: a blur that training never sees; density: cells side by side; light: less than training
+# ever sees; camera: a noisy sensor with a pattern of its own
 SUITES: dict[Suite, Callable[[Acquisition], Acquisition]] = {
     "focus": lambda usual: replace(usual, psf_sigma_px=(1.5 * usual.psf_sigma_px[1], 2.25 * usual.psf_sigma_px[1])),
     "density": lambda usual: replace(usual, cover=(0.6, 0.8)),
-    "light": lambda usual: replace(usual, peak_electrons=(3 * usual.peak_electrons[1], 8 * usual.peak_electrons[1])),
+    "light": lambda usual: replace(
+        usual, peak_electrons=(0.35 * usual.peak_electrons[0], 0.8 * usual.peak_electrons[0])
+    ),
     "camera": lambda usual: replace(usual, read_noise=(4.0, 6.0), row_noise=1.5, response=0.03),
 }
 
