@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -29,7 +30,7 @@ def datasets() -> pd.DataFrame:
         found = audit(name)
         if found is None:
             continue
-        table = splits(found)
+        table = splits(name, found)
         totals = table.drop(columns=["split", "images", "groups"]).sum()
         rows.append(
             {
@@ -38,7 +39,7 @@ def datasets() -> pd.DataFrame:
                 "images": int(table["images"].sum()),
                 "groups": int(table["groups"].sum()),
                 "splits": ", ".join(table["split"]),
-                "classes": ", ".join(f"{count} of {name}" for name, count in totals.items()),
+                "classes": ", ".join(f"{count} {label}" for label, count in totals.items()),
                 "problems": len(found["problems"]),
                 "warnings": len(found["warnings"]),
             }
@@ -55,15 +56,20 @@ def coverage(name: str) -> pd.DataFrame | None:
         return None
 
 
-def splits(found: dict[str, Any]) -> pd.DataFrame:
-    """A row for each split of an audit: split, images, groups, then a column for each class."""
+def splits(name: str, found: dict[str, Any]) -> pd.DataFrame:
+    """A row for each split of a dataset's audit: split, images, groups, then a column for each class, as the task names it."""
+    settings = project.settings()
+    names = getattr(settings.tasks[settings.datasets[name].task].settings, "classes", [])
     classes = found.get("classes", {})
-    rows = [{"split": split, **counts, **_named(classes.get(split, {}))} for split, counts in found["counts"].items()]
+    rows = [
+        {"split": split, **counts, **{_named(number, names): n for number, n in classes.get(split, {}).items()}}
+        for split, counts in found["counts"].items()
+    ]
     return pd.DataFrame(rows)
 
 
-def _named(classes: dict[str, int]) -> dict[str, int]:
-    return {f"class {name}": count for name, count in classes.items()}
+def _named(number: str, names: Sequence[str]) -> str:
+    return names[int(number)] if number.isdigit() and int(number) < len(names) else f"class {number}"
 
 
 def checks(found: dict[str, Any]) -> pd.DataFrame:

@@ -35,10 +35,10 @@ def show(name: str) -> None:
             checks(table)
     with right:
         st.subheader("Splits", anchor=False)
-        st.dataframe(data.splits(found), hide_index=True)
+        st.dataframe(data.splits(name, found), hide_index=True)
         st.caption(f"{found['saturated']:.2%} of all values are at the camera's limit.")
     if found["warnings"]:
-        with st.expander(f"All {len(found['warnings'])} warnings"):
+        with st.expander(f"Warnings ({len(found['warnings'])})"):
             st.markdown("\n".join(f"- {parts.plain(warning)}" for warning in found["warnings"]))
     covered(name)
 

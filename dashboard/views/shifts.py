@@ -10,7 +10,7 @@ from queries import project
 from wording import words
 
 MEANING = {
-    "focus": "further out of focus than training",
+    "focus": "another focus than training",
     "density": "more crowded than training",
     "light": "another amount of light than training",
     "camera": "another camera than training",

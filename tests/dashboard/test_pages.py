@@ -161,7 +161,7 @@ def test_datasets_and_their_checks() -> None:
     datasets, checks, splits = (frame.value for frame in app.dataframe)
     assert datasets["dataset"].tolist() == ["rbc", "beads"]
     assert datasets["images"].tolist() == [12, 12]
-    assert datasets["classes"].tolist() == ["6 of class 0, 6 of class 1", ""]
+    assert datasets["classes"].tolist() == ["6 bad, 6 good", ""]
     assert datasets["warnings"].tolist() == [2, 0]
     found = checks.set_index("name")
     assert found.loc["no near copies between groups", "outcome"] == "warning"

@@ -40,7 +40,7 @@ def test_an_audit_without_checks_is_shown_as_far_as_it_goes(empty: Path) -> None
     found = data.audit("rbc")
     assert found is not None
     assert data.checks(found).empty
-    assert data.splits(found)["images"].tolist() == [3, 1]
+    assert data.splits("rbc", found)["images"].tolist() == [3, 1]
     assert data.datasets()["warnings"].tolist() == [1]
     (place / "audit.json").write_text("{", encoding="utf-8")
     with pytest.raises(BrightfieldError, match="cannot be read"):
