@@ -60,7 +60,7 @@ def test_frames_of_the_lab_share_the_grey_scale(project: Path, tmp_path: Path) -
     record = store.ImageSet.prepared(layout.prepared("beads"), "train")[0]
     (tmp_path / "frames").mkdir()
     write_tiff(tmp_path / "frames" / "a.tif", record.image)
-    write_tiff(tmp_path / "frames" / "b.tif", np.full((48, 48), 60_000, np.uint16))
+    write_tiff(tmp_path / "frames" / "b.tif", np.full((48, 48), 40_000, np.uint16))
     canvas = gallery.sheet("beads", like=[tmp_path / "frames"], columns=4)
     height = canvas.shape[0] // (len(SPLITS) + 1)
     first, own = canvas[:height], canvas[-height:]
@@ -70,6 +70,35 @@ def test_frames_of_the_lab_share_the_grey_scale(project: Path, tmp_path: Path) -
         first[y : y + side, x : x + side], own[y : y + side, x : x + side]
     )  # the same image looks the same
     assert (own[y : y + side, x + side + gallery.GAP_PX : x + 2 * side] == 255).all()  # and a brighter one brighter
+
+
+def test_images_that_would_be_black_beside_the_labs_keep_their_own_scale(project: Path, tmp_path: Path) -> None:
+    fill("beads")
+    record = store.ImageSet.prepared(layout.prepared("beads"), "train")[0]
+    dim = record.image.astype(int)
+    bright = np.clip(20 * (dim - dim.min()), 0, 65_535).astype(np.uint16)
+    write_tiff(tmp_path / "a.tif", bright)
+    canvas, alone = gallery.sheet("beads", like=[tmp_path / "a.tif"], columns=4), gallery.sheet("beads", columns=4)
+    assert np.array_equal(canvas[: len(alone)], alone)
+
+
+def test_of_a_large_frame_of_the_lab_the_places_with_something_are_shown(project: Path, tmp_path: Path) -> None:
+    fill("beads")
+    (tmp_path / "movie").mkdir()
+    frame = np.random.default_rng(0).normal(20_000, 100, (3, 480, 480))
+    frame[:, 30:50, 30:50] = frame[:, 412:432, 320:340] = 11_000  # in two corners, none in the middle
+    for i, image in enumerate(frame):
+        write_tiff(tmp_path / "movie" / f"{i}.tif", image.astype(np.uint16))
+    canvas = gallery.sheet("beads", like=[tmp_path / "movie"], columns=3)
+    height = canvas.shape[0] // (len(SPLITS) + 1)
+    side = height - gallery.NAME_PX - 2 * gallery.GAP_PX
+    tiles = [
+        canvas[-height + gallery.NAME_PX + gallery.GAP_PX : -gallery.GAP_PX, x : x + side]
+        for x in (gallery.GAP_PX + i * (side + gallery.GAP_PX) for i in range(3))
+    ]
+    assert all((tile < 60).any() for tile in tiles)  # a dark place in each
+    assert not np.array_equal(tiles[0] < 60, tiles[1] < 60)  # not the same one
+    assert np.array_equal(tiles[0] < 60, tiles[2] < 60)
 
 
 def test_frames_with_other_bits_have_a_scale_of_their_own(project: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
 from skimage.segmentation import find_boundaries
 
 from brightfield import images, layout, overlays, params
@@ -28,6 +29,9 @@ SMALLEST_TILE_PX = 128  # on the sheet: smaller ones are enlarged by whole pixel
 GAP_PX = 4
 NAME_PX = 16  # height of a row's name
 FRAME_PX = 4
+LEAST_SPAN = 0.25  # of a common grey scale: an image that fills less of it is hardly seen
+SMOOTHING_PX = 2.0  # noise is no event
+EVENTFUL = 0.5  # of the largest spread of light: windows with more are worth a look
 RING_PX = 7.0  # radius around a true position
 REST = "simulated or imported"  # a row's name before the images are split
 
@@ -48,8 +52,8 @@ def sheet(
         task: an entry of ``tasks``.
         dataset: one of its datasets; the task's own when left out.
         like: frames of the lab, or folders of them, to be shown below. All images have one grey scale then, so that they can be
-            compared; without, each has its own, so that everything can be seen. Frames with another number of bits keep a
-            scale of their own, and their row says so.
+            compared, unless most of the simulated ones would be black under it; without, each has its own, so that everything
+            can be seen. Frames with another number of bits keep scales of their own, and their row says so.
         truth: outline cells, ring positions, frame crops green (positive) or red, and put clean images below the noisy.
         columns: images in a row.
 
@@ -68,9 +72,9 @@ def sheet(
     side = _side([record.image for _, chosen in rows for record in chosen] + frames)
     factor = max(1, -(-SMALLEST_TILE_PX // side))
     shown = [_middle(record.image, side) for _, chosen in rows for record in chosen]
-    lab = [_middle(frame, side) for frame in frames]
+    lab = [_eventful(frame, side, i) for i, frame in enumerate(frames)]
     alike = not lab or {frame.dtype for frame in lab} == {image.dtype for image in shown}
-    common = (_limits(shown + lab) if alike else _limits(shown)) if lab else None
+    common = _common(shown, lab if alike else []) if lab else None
     strips = []
     for title, chosen in rows:
         strips.append(_strip(title, [_tile(r, side, factor, common, truth) for r in chosen], columns))
@@ -78,8 +82,12 @@ def sheet(
             clean = [_tile(replace(r, image=r.fields["clean"]), side, factor, common, False) for r in chosen]
             strips.append(_strip(f"{title}: truth", clean, columns))
     if lab:
-        title = "the lab's own" + ("" if alike else " (another number of bits: a grey scale of its own)")
-        own = common if alike else _limits(lab)
+        own = common if alike else None
+        title = "the lab's own"
+        if not alike:
+            title += " (another number of bits: each frame has a grey scale of its own)"
+        elif own is None:
+            title += " (too bright for one grey scale: each image has its own)"
         strips.append(_strip(title, [_enlarged(overlays.stretch(frame, own), factor) for frame in lab], columns))
     return np.concatenate(strips, axis=0)
 
@@ -117,8 +125,30 @@ def _middle(image: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
     return image[y : y + side, x : x + side]
 
 
+def _eventful(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[Any]:
+    """A window of a larger frame with something in it; another ``number`` gives another one, as frames of a movie are alike."""
+    windows = [
+        image[y : y + side, x : x + side]
+        for y in range(_corner(image.shape, side)[0] % side, image.shape[0] - side + 1, side)
+        for x in range(_corner(image.shape, side)[1] % side, image.shape[1] - side + 1, side)
+    ]
+    spread = np.array(
+        [gaussian_filter(images.to_grey(window).astype(np.float32), SMOOTHING_PX).std() for window in windows]
+    )
+    chosen = np.argsort(-spread, kind="stable")[: max(1, int((spread > EVENTFUL * spread.max()).sum()))]
+    window: npt.NDArray[Any] = windows[chosen[number % len(chosen)]]
+    return window
+
+
 def _limits(shown: Sequence[npt.NDArray[Any]]) -> Limits:
     return overlays.limits_of(np.concatenate([np.asarray(image, np.float32).ravel() for image in shown]))
+
+
+def _common(shown: Sequence[npt.NDArray[Any]], lab: Sequence[npt.NDArray[Any]]) -> Limits | None:
+    """One grey scale for all, or None where most of the images shown would hardly be seen under it."""
+    low, high = limits = _limits([*shown, *lab])
+    seen = [np.subtract(*_limits([image])[::-1]) > LEAST_SPAN * (high - low) for image in shown]
+    return limits if np.mean(seen) > 0.5 else None
 
 
 def _enlarged(canvas: Canvas, factor: int) -> Canvas:

@@ -42,8 +42,8 @@ def build(network: params.Smp, shape: Shape) -> nn.Module:
     if network.weights != "none":
         _initialise(module.encoder, _weights(network), network)  # type: ignore[arg-type]
     if shape.bias:
-        last = [layer for layer in module.segmentation_head.modules() if isinstance(layer, nn.Conv2d)][-1]  # type: ignore[operator]
-        nn.init.constant_(last.bias, shape.bias)  # type: ignore[arg-type]
+        head = module.get_submodule("segmentation_head")
+        nn.init.constant_(next(p for name, p in head.named_parameters() if name.endswith("bias")), shape.bias)
     return module
 
 
