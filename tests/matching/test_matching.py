@@ -81,6 +81,34 @@ def test_stained_crops_give_light_stain_and_no_contour(project: Path, tmp_path: 
     assert found.after.total < found.before.total
 
 
+TRANSMITTED: dict[str, dict[str, Any]] = {
+    "beads": {
+        "few": {"movies": 12, "frames_per_movie": 1, "size_px": 96},
+        "own": {"radius_um": (0.5, 0.6), "contrast": (0.5, 0.8), "defocus_um": (1.0, 1.5)},
+    },
+    "bacteria": {
+        "few": {"images": 6, "size_px": 160, "phase_fraction": 1.0},
+        "own": {"myxococcus": (0.01, 0.02), "e_coli": (0.3, 0.4), "focus_um": (0.1, 0.2)},
+    },
+}
+
+
+@pytest.mark.parametrize("simulation", TRANSMITTED)
+def test_frames_in_transmitted_light_are_brought_nearer(simulation: str, project: Path, tmp_path: Path) -> None:
+    hidden = TRANSMITTED[simulation]
+    light = {"electrons": (2500.0, 2500.0), **{name: (value, value) for name, value in CAMERA.items()}}
+    content = {"simulator": simulation, "seed": 77, **hidden["few"], "appearance": {**light, **hidden["own"]}}
+    frames = write(tmp_path / "frames", params.load().simulations[simulation].model_validate(content))
+    found = matching.match(simulation, [frames], "lab", trials=10)
+    assert middle(found.content["appearance"]["electrons_per_count"]) == pytest.approx(
+        CAMERA["electrons_per_count"], rel=0.25
+    )
+    assert found.after.histogram < 0.5 * found.before.histogram
+    assert found.after.spectrum < found.before.spectrum
+    if simulation == "bacteria":
+        assert found.content["phase_fraction"] == 1.0
+
+
 def test_a_name_that_is_taken_and_frames_that_are_not_there(project: Path, tmp_path: Path) -> None:
     before = (project / "params.yaml").read_bytes()
     with pytest.raises(BrightfieldError, match="There is a dataset 'beads' already"):
@@ -100,7 +128,15 @@ def test_a_name_that_is_taken_and_frames_that_are_not_there(project: Path, tmp_p
 
 @pytest.mark.slow
 @pytest.mark.skipif(not REAL, reason="BRIGHTFIELD_REAL_DATA does not name a folder of real images")
-@pytest.mark.parametrize(("simulation", "frames"), [("denoise", "denoise/clean"), ("rbc", "rbc/good")])
+@pytest.mark.parametrize(
+    ("simulation", "frames"),
+    [
+        ("denoise", "denoise/clean"),
+        ("rbc", "rbc/good"),
+        ("beads", "beads/brightfield"),
+        ("bacteria", "bacteria/unlabelled/Exemple1_Phase_coli.tif"),
+    ],
+)
 def test_real_frames_are_brought_nearer(simulation: str, frames: str, project: Path) -> None:
     found = matching.match(simulation, [Path(str(REAL)) / frames], "lab", trials=30)
     assert found.after.histogram < 0.7 * found.before.histogram

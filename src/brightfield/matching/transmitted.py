@@ -12,7 +12,7 @@ from brightfield.matching.fitting import Knob, Values
 from brightfield.matching.reference import SURE, Reference, Section, around, between, camera_section, in_words
 from brightfield.params import BacteriaSimulation, BeadsSimulation
 
-PIXEL_FACTOR = 2.0  # how far from the simulation's own a pixel's size is searched for, either way
+PIXEL_FACTOR = 4.0  # how far from the simulation's own a pixel's size is searched for, either way
 
 
 class _Transmitted:
