@@ -19,6 +19,7 @@ from brightfield import bundle, tasks
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder
+from brightfield.predictor import Predictor
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -221,7 +222,7 @@ def ensemble(tmp_path: Path) -> Path:
         (write(tmp_path / name, name, seed), weight) for seed, (name, weight) in enumerate((("a", 0.75), ("b", 0.25)))
     ]
     with whole_folder(tmp_path / "both") as partial:
-        bundle.write_ensemble(partial, "both", "beads", members, {"method": "greedy"})
+        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], members, {"method": "greedy"})
     for source, _ in members:
         shutil.rmtree(source)  # an ensemble stands on its own
     return tmp_path / "both"
@@ -232,6 +233,19 @@ def test_an_ensemble_holds_its_members_and_their_weights(ensemble: Path) -> None
     assert [(m.bundle.name, m.weight, m.bundle.model.seed) for m in members] == [("a", 0.75, 0), ("b", 0.25, 1)]
     content = bundle.describe(ensemble)
     assert (content["name"], content["kind"], content["provenance"]) == ("both", "tracking", {"method": "greedy"})
+
+
+def test_an_ensemble_answers_by_its_own_settings(tmp_path: Path) -> None:
+    source = write(tmp_path / "a", "a", kind="classification")
+    own = tiny.SETTINGS["classification"].model_copy(update={"threshold": 0.25, "temperature": 1.5})
+    with whole_folder(tmp_path / "both") as partial:
+        bundle.write_ensemble(partial, "both", "rbc", own, [(source, 1.0)], {})
+    assert bundle.read_task(tmp_path / "both").settings == own
+    assert bundle.read_task(source).settings == tiny.SETTINGS["classification"]
+    assert Predictor.load(tmp_path / "both").task.settings == own
+    edit(tmp_path / "both", lambda content: content.pop("settings"))
+    with pytest.raises(BrightfieldError, match="'settings' is missing"):
+        bundle.read_task(tmp_path / "both")
 
 
 def test_a_single_model_is_an_ensemble_of_one(folder: Path) -> None:
@@ -255,7 +269,7 @@ def test_a_damaged_member_is_refused(ensemble: Path, harm: Callable[[Path], Any]
 def test_an_ensemble_is_not_made_of_what_is_not_whole(tmp_path: Path) -> None:
     damage_weights(write(tmp_path / "a", "a"))
     with pytest.raises(BrightfieldError, match="not what was written"), whole_folder(tmp_path / "both") as partial:
-        bundle.write_ensemble(partial, "both", "beads", [(tmp_path / "a", 1.0)], {})
+        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], [(tmp_path / "a", 1.0)], {})
     assert not (tmp_path / "both").exists()
 
 

@@ -23,7 +23,9 @@ def scored(seed: int, noise: float, images: int = 300) -> pd.DataFrame:
     truth = (np.arange(images) % 3 == 0).astype(float)
     logit = 2 * truth - 1 + np.random.default_rng(seed).normal(0, noise, images)
     ids = [f"image{i}" for i in range(images)]
-    return pd.DataFrame({"id": ids, "probability": 1 / (1 + np.exp(-logit)), "truth": truth})
+    return pd.DataFrame(
+        {"id": ids, "probability": 1 / (1 + np.exp(-logit)), "answered": 1.0 * (logit >= 0), "truth": truth}
+    )
 
 
 GROUPS = [f"smear{i % 30}" for i in range(300)]
@@ -94,13 +96,17 @@ def test_the_same_seed_gives_the_same_interval_however_the_rows_are_ordered() ->
 
 def test_every_metric_has_an_interval_around_it() -> None:
     found = intervals(scored(0, 1.0), GROUPS, classification.summarise, **HOW)
-    assert set(found) == set(classification.summarise({"probability": np.array([0.5]), "truth": np.array([1.0])}))
+    assert set(found) == set(
+        classification.summarise({name: np.array([1.0]) for name in ("probability", "answered", "truth")})
+    )
     assert all(each.low <= each.value <= each.high for each in found.values())
     assert found["auc"].as_dict() == {"value": found["auc"].value, "low": found["auc"].low, "high": found["auc"].high}
 
 
 def test_resamples_without_a_class_are_left_out() -> None:
-    table = pd.DataFrame({"probability": [0.9, 0.8, 0.3, 0.2], "truth": [1.0, 1.0, 0.0, 0.0]})
+    table = pd.DataFrame(
+        {"probability": [0.9, 0.8, 0.3, 0.2], "answered": [1.0, 1.0, 0.0, 0.0], "truth": [1.0, 1.0, 0.0, 0.0]}
+    )
     found = intervals(table, ["a", "a", "b", "b"], classification.summarise, **HOW)
     assert found["auc"] == Interval(1.0, 1.0, 1.0)
 

@@ -99,6 +99,24 @@ def test_metrics_have_a_value_inside_its_interval_and_the_pooled_value(
     assert objective["low"] < objective["high"]
 
 
+def test_of_each_kind_the_share_that_is_answered_right(prepared: Prepared) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    split = Split.load(task, prepared("classification"), TEST)
+    table = evaluation.score(task, split, noisy("classification", split)).table
+    assert "kinds" not in evaluation.summary(task, {TEST: table}, SETTINGS, None)  # the dataset tells none
+    told = table.assign(
+        truth=[1, 1, 0, 0, 0, 0], answered=[1, 0, 0, 0, 1, 0], kind=["good", "good", "sick", "sick", "blur", ""]
+    )
+    kinds = evaluation.summary(task, {TEST: told}, SETTINGS, None)["kinds"]
+    assert {kind: (found["images"], found["right"]["value"]) for kind, found in kinds.items()} == {
+        "good": (2, 0.5),
+        "sick": (2, 1.0),
+        "blur": (1, 0.0),
+    }
+    assert kinds["sick"]["right"]["low"] == kinds["sick"]["right"]["high"] == 1.0
+    assert kinds["blur"]["right"]["low"] is None  # one group has no interval
+
+
 def test_what_is_undefined_is_null(prepared: Prepared) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     split = Split.load(task, prepared("classification"), TEST)

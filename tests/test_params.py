@@ -88,7 +88,11 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("compute", "thread"), "Allowed: device, precision, threads.", "threads"),
     (("evaluation", "resamples"), "Allowed: bootstrap, confidence, promote, seed.", ""),
     (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
-    (("tasks", "rbc", "settings", "size"), "Allowed: channels, classes, pixel_size_um, size_px.", "size_px"),
+    (
+        ("tasks", "rbc", "settings", "size"),
+        "Allowed: channels, classes, keep, pixel_size_um, size_px, temperature, threshold.",
+        "size_px",
+    ),
     (("tasks", "denoise", "settings", "classes"), "Allowed: pixel_size_um.", ""),
     (("simulations", "rbc", "movies"), "crops_per_smear, good_fraction, pixel_size_um, seed, simulator, size_px", ""),
     (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),

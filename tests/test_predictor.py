@@ -100,7 +100,7 @@ def test_a_model_and_an_ensemble_are_loaded_alike(tmp_path: Path) -> None:
             bundle.write(folder, made.bundle.name, "denoise", settings, made.bundle.model, made.bundle.network, {})
         sources.append((tmp_path / made.bundle.name, 0.5))
     with whole_folder(tmp_path / "both") as folder:
-        bundle.write_ensemble(folder, "both", "denoise", sources, {})
+        bundle.write_ensemble(folder, "both", "denoise", tiny.SETTINGS["restoration"], sources, {})
     image = tiny.records("restoration", 1)[0].image
     answers = []
     for name in ("m0", "m1", "both"):

@@ -60,7 +60,7 @@ def report(name: str, columns: dict[str, list[float]]) -> None:
 
 
 def auc(*probabilities: float) -> dict[str, list[float]]:
-    return {"probability": list(probabilities), "truth": [0, 1, 0, 1]}
+    return {"probability": list(probabilities), "answered": [p >= 0.5 for p in probabilities], "truth": [0, 1, 0, 1]}
 
 
 def error(px: float) -> dict[str, list[float]]:
@@ -86,7 +86,7 @@ def test_the_highest_comes_first_where_more_is_better_and_undefined_last() -> No
     report("rbc-classic", auc(0.1, 0.2, 0.15, 0.3))  # 1
     report("rbc-a", auc(0.1, 0.2, 0.3, 0.4))  # 3 of 4 pairs
     report("rbc-b", auc(0.4, 0.3, 0.2, 0.1))  # 1 of 4
-    report("rbc-all", {"probability": [0.1, 0.2], "truth": [1, 1]})  # undefined
+    report("rbc-all", {"probability": [0.1, 0.2], "answered": [0, 0], "truth": [1, 1]})  # undefined
     found = promotion.candidates(settings(), "rbc")
     assert [c.name for c in found] == ["rbc-classic", "rbc-a", "rbc-b", "rbc-all"]
     assert [c.validation for c in found] == pytest.approx([1.0, 0.75, 0.25, np.nan], nan_ok=True)

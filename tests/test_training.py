@@ -12,7 +12,10 @@ from torch import Tensor, nn
 
 import tiny
 from brightfield import computing, inference, params, tasks, training
+from brightfield.bundle import Bundle, Member
 from brightfield.data.store import ImageSet
+from brightfield.predictor import Predictor
+from brightfield.results import Label
 from brightfield.training import Draws, Fitted, Watch
 
 BETTER = {"maximize": max, "minimize": min}
@@ -211,3 +214,24 @@ def test_an_image_set_on_disk_is_fitted_as_well(prepared: Any) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     fitted = training.fit(task, tiny.model("restoration", epochs=1), train, validation, tiny.COMPUTE)
     assert len(fitted.history) == 1
+
+
+@pytest.mark.parametrize("model", [tiny.model("classification"), tiny.baseline("classification")])
+def test_what_a_task_leaves_open_is_chosen_on_the_validation_split(model: params.Model) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    records: Any = tiny.records("classification", 12)
+    fitted = training.fit(task, model, records, records, tiny.COMPUTE)
+    settled = fitted.settings
+    assert isinstance(settled, params.ClassificationSettings)
+    assert settled.threshold is not None
+    assert settled.temperature is not None
+    predictor = Predictor(
+        [Member(Bundle("m", "rbc", tasks.build("classification", settled), model, fitted.network, {}), 1.0)]
+    )
+    kept = [answer.positive for answer in predictor.predict([r.image for r in records]) if isinstance(answer, Label)]
+    good = [bool(record.row["label"]) for record in records]
+    assert np.mean(np.array(kept)[good]) >= settled.keep
+
+
+def test_a_task_that_leaves_nothing_open_keeps_its_settings() -> None:
+    assert fit("tracking", tiny.model("tracking")).settings == tiny.SETTINGS["tracking"]

@@ -109,6 +109,41 @@ def recalls(
     return figure
 
 
+def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str]) -> go.Figure:
+    """The share of each kind of image that is answered right, with its interval: a group a kind, a bar a model.
+
+    Args:
+        table: columns model, kind, images, value, low, high.
+    """
+    names = {
+        kind: f"{kind.replace('_', ' ')} ({images})"
+        for kind, images in zip(table["kind"], table["images"], strict=True)
+    }
+    figure = go.Figure()
+    for model in models:
+        found = table[table["model"] == model].set_index("kind").reindex(list(names))
+        figure.add_bar(
+            x=list(names.values()),
+            y=found["value"],
+            name=model,
+            marker_color=colours.get(model, MUTED),
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": found["high"] - found["value"],
+                "arrayminus": found["value"] - found["low"],
+                "color": INK,
+                "thickness": 1,
+                "width": 3,
+            },
+            hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
+        )
+    calm(figure, 300, barmode="group", bargap=0.3, bargroupgap=0.08)
+    figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": "answered right", "font": {"color": MUTED}})
+    figure.update_xaxes(showgrid=False)
+    return figure
+
+
 def percent(share: float) -> str:
     """``93.1 %``; a dash for a class that does not occur."""
     return DASH if pd.isna(share) else f"{100 * share:.1f} %"

@@ -17,6 +17,7 @@ from brightfield.errors import BrightfieldError
 
 TTL_S = 10  # files change while a pipeline runs
 SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash")
+KINDS = ("model", "kind", "images", "value", "low", "high")
 CONFUSION = ("model", "truth", "answer", "count", "share")
 TEST = "test"
 
@@ -117,6 +118,18 @@ def confusions(task: str) -> pd.DataFrame:
             counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
             rows.append(_long(counts).assign(model=name))
     return pd.concat(rows, ignore_index=True)[list(CONFUSION)] if rows else pd.DataFrame(columns=list(CONFUSION))
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def kinds(task: str) -> pd.DataFrame:
+    """Of the test images of each kind, how many there are and which share is answered right: a row a model and kind."""
+    rows: list[dict[str, Any]] = []
+    known = models()
+    for name in known.loc[known["task"] == task, "name"]:
+        content = read_json(layout.report(name) / "metrics.json") or {}
+        for kind, found in content.get("kinds", {}).items():
+            rows.append({"model": name, "kind": kind, "images": found["images"], **found["right"]})
+    return pd.DataFrame(rows, columns=list(KINDS))
 
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:

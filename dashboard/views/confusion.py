@@ -55,10 +55,23 @@ def show(task: str) -> None:
     shown = [name for name in models if name in names]
     figure = matrices.recalls(table, shown, classes, style.colours(project.models()))
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="recalls")
+    by_kind(task, shown)
     with st.expander("Table"):
         share = st.column_config.NumberColumn(format="percent")
         columns = {"recall": share, "precision": share, "in truth": st.column_config.NumberColumn(format="localized")}
         st.dataframe(supports(table, shown, classes), hide_index=True, column_config=columns)
+
+
+def by_kind(task: str, models: list[str]) -> None:
+    """What is answered right of each kind of image, where the dataset tells kinds."""
+    table = project.kinds(task)
+    table = table[table["model"].isin(models)]
+    if table.empty:
+        return
+    st.subheader("Answered right, by kind", anchor=False)
+    figure = matrices.shares(table, models, style.colours(project.models()))
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
+    st.caption("Test split: good ones that are kept, bad ones that are discarded. Bars are intervals over groups.")
 
 
 parts.head("Confusion", "Which class is taken for which, and which model mixes them up least?")

@@ -77,9 +77,18 @@ def write(
 
 
 def write_ensemble(
-    folder: Path, name: str, task_name: str, members: Sequence[tuple[Path, float]], provenance: Mapping[str, Any]
+    folder: Path,
+    name: str,
+    task_name: str,
+    settings: params.TaskSettings,
+    members: Sequence[tuple[Path, float]],
+    provenance: Mapping[str, Any],
 ) -> None:
-    """Write an ensemble's bundle, with copies of its members' bundles, into ``folder``, which exists."""
+    """Write an ensemble's bundle, with copies of its members' bundles, into ``folder``, which exists.
+
+    Args:
+        settings: of the task as the ensemble answers it: those of its members were chosen for each of them.
+    """
     entries = []
     for source, weight in members:
         member = describe(source)
@@ -98,7 +107,7 @@ def write_ensemble(
             "name": name,
             "task": task_name,
             "kind": first["kind"],
-            "settings": first["settings"],
+            "settings": settings.model_dump(mode="json"),
             "members": entries,
             "provenance": dict(provenance),
             "sha256": checksums,
@@ -159,6 +168,17 @@ def read_members(folder: Path) -> list[Member]:
     if "members" not in content:
         return [Member(read(folder), 1.0)]
     return [Member(read(folder / entry["folder"]), float(entry["weight"])) for entry in content["members"]]
+
+
+def read_task(folder: Path) -> Task[Any, Any]:
+    """The task as this model or ensemble answers it."""
+    content = describe(folder)
+    source = str(folder / DESCRIPTION)
+    try:
+        kind, settings = content["kind"], content["settings"]
+    except KeyError as error:
+        raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
+    return tasks.build(kind, params.parse_settings(kind, settings, source))
 
 
 def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:

@@ -19,12 +19,14 @@ from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.files import write_json
+from brightfield.metrics import Columns
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
+KIND = "kind"  # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Scores:
     """Answers to one split, scored.
 
     Attributes:
-        table: a row an image: id, group, split, then the task's statistics.
+        table: a row an image: id, group, split, kind where the dataset tells it, then the task's statistics.
         answers: the decoded results, in the order of the table.
     """
 
@@ -70,33 +72,60 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     """Decode activated outputs and hold them against the truth."""
     answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
-    index = split.images.index[["id", "group", "split"]]
+    known = split.images.index
+    index = known[[name for name in ("id", "group", "split", KIND) if name in known]]
     return Scores(pd.concat([index, statistics], axis=1), answers)
 
 
 def summary(
     task: Task[Any, Any], tables: Mapping[str, pd.DataFrame], settings: params.Evaluation, data_hash: str | None
 ) -> dict[str, Any]:
-    """What ``metrics.json`` holds, from the tables of test and the suites: ``{"test": ..., "suites": {...}, "data_hash"}``.
+    """What ``metrics.json`` holds, from the tables of test and the suites.
 
-    Every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over groups; null is what is not defined.
+    Returns:
+        ``test`` and, by name, ``suites``: every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over
+        groups; null is what is not defined. ``kinds``, where answers are right or wrong and the dataset tells kinds of images:
+        of the test images of each, ``images`` (how many) and ``right`` (the share, with its interval). ``data_hash``.
     """
     scored = {
-        name: {
-            metric: {key: _plain(value) for key, value in interval.as_dict().items()}
-            for metric, interval in comparison.intervals(
-                table,
-                table["group"],
-                task.summarise,
-                resamples=settings.bootstrap,
-                confidence=settings.confidence,
-                seed=settings.seed,
-            ).items()
-        }
+        name: _intervals(table, task.summarise, settings)
         for name, table in tables.items()
         if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
     }
-    return {"test": scored.pop(TEST), "suites": scored, "data_hash": data_hash}
+    kinds = _kinds(task, tables[TEST], settings)
+    return {"test": scored.pop(TEST), "suites": scored, **({"kinds": kinds} if kinds else {}), "data_hash": data_hash}
+
+
+def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
+    """How many images of each kind there are, and which share of them is answered right."""
+    right = task.right(table)
+    if right is None or KIND not in table:
+        return {}
+    answered = table[["id", "group", KIND]].assign(right=right)
+    return {
+        str(kind): {"images": len(part), **_intervals(part, _share_right, settings)}
+        for kind, part in answered.groupby(KIND, sort=True)
+        if str(kind)
+    }
+
+
+def _share_right(columns: Columns) -> dict[str, float]:
+    return {"right": float(np.mean(columns["right"]))}
+
+
+def _intervals(
+    table: pd.DataFrame, summarise: comparison.Summarise, settings: params.Evaluation
+) -> dict[str, dict[str, float | None]]:
+    """``{metric: {"value", "low", "high"}}``."""
+    found = comparison.intervals(
+        table,
+        table["group"],
+        summarise,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    return {name: {key: _plain(value) for key, value in interval.as_dict().items()} for name, interval in found.items()}
 
 
 def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:

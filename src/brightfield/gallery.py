@@ -19,7 +19,6 @@ from brightfield import images, layout, overlays, params
 from brightfield.data import splitting, store
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.metrics.classification import THRESHOLD
 from brightfield.overlays import Canvas, Limits
 from brightfield.records import Record
 
@@ -171,7 +170,7 @@ def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: 
         radius = RING_PX * factor
         draw.ellipse((cx - radius, cy - radius, cx + radius, cy + radius), outline=overlays.TRUE, width=2)
     if "label" in record.row:
-        colour = overlays.GOOD if float(str(record.row["label"])) >= THRESHOLD else overlays.BAD
+        colour = overlays.GOOD if float(str(record.row["label"])) > 0.5 else overlays.BAD
         draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=colour, width=FRAME_PX)
     return np.array(picture)
 

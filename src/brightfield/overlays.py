@@ -14,7 +14,6 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.metrics.classification import THRESHOLD
 from brightfield.results import ClassMap, Label, Picture, Points, Result
 
 Canvas = npt.NDArray[np.uint8]  # (H, W, 3)
@@ -221,7 +220,7 @@ def _label(image: npt.NDArray[Any], result: Label, truth: Label | None, factor: 
 
 
 def _verdict(label: Label) -> Colour:
-    return GOOD if label.probability >= THRESHOLD else BAD
+    return GOOD if label.positive else BAD
 
 
 def _dashed_frame(canvas: Canvas, colour: Colour, thickness: int) -> None:

@@ -22,10 +22,13 @@ from brightfield.tasks import Encoded, Task
 class Predictor:
     """Averages what its members answer before it is decoded (probabilities, heat maps, intensities), never labels."""
 
-    def __init__(self, members: Sequence[Member], compute: params.Compute | None = None) -> None:
+    def __init__(
+        self, members: Sequence[Member], compute: params.Compute | None = None, task: Task[Any, Any] | None = None
+    ) -> None:
         if not members or sum(member.weight for member in members) <= 0:
             raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
         self.members = list(members)
+        self.task = task or members[0].bundle.task  # as all of them together answer it
         self.computer = computing.start(compute or params.Compute())
         for member in self.members:
             # the layout of training: another one would change the last digits
@@ -34,12 +37,7 @@ class Predictor:
     @classmethod
     def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
         """From the folder of a model or of an ensemble."""
-        return cls(bundle.read_members(folder), compute)
-
-    @property
-    def task(self) -> Task[Any, Any]:
-        """The task that all members share."""
-        return self.members[0].bundle.task
+        return cls(bundle.read_members(folder), compute, bundle.read_task(folder))
 
     @property
     def task_name(self) -> str:

@@ -18,12 +18,23 @@ def _expect(condition: bool, what: str, came: object) -> None:
 
 @dataclass(frozen=True)
 class Label:
-    """One image, one class: the probability of the positive class, in [0, 1] (exactly 0 or 1 for truth)."""
+    """One image, one class.
+
+    Attributes:
+        probability: of the positive class, in [0, 1]; exactly 0 or 1 for truth.
+        threshold: from this probability on the answer is the positive class.
+    """
 
     probability: float
+    threshold: float = 0.5
 
     def __post_init__(self) -> None:
         _expect(0.0 <= self.probability <= 1.0, "a probability lies in [0, 1]", self.probability)
+
+    @property
+    def positive(self) -> bool:
+        """The answer."""
+        return self.probability >= self.threshold
 
 
 @dataclass(frozen=True)

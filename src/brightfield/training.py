@@ -35,11 +35,13 @@ class Fitted:
         network: the module.
         history: one row an epoch: epoch, train_loss, learning_rate, validation_<metric>...; empty for a baseline.
         best_epoch: whose weights these are; None for a baseline.
+        settings: those of the task, with what they left open chosen on the validation split.
     """
 
     network: nn.Module
     history: pd.DataFrame
     best_epoch: int | None
+    settings: params.TaskSettings
 
 
 def fit(
@@ -63,7 +65,10 @@ def fit(
         assert isinstance(network, Classical)
         samples = task.dataset(progress.track(train, f"{description}: reading"))
         network.fit([e.tensor for e in samples.encoded], samples.targets)
-        return Fitted(network.eval(), pd.DataFrame({"epoch": []}), None)
+        settings = task.settings
+        if task.is_open:
+            settings = Watch(task, validation, computer, None).settled(network)
+        return Fitted(network.eval(), pd.DataFrame({"epoch": []}), None, settings)
     return _fit_network(task, network, model, train, validation, computer, on_epoch, description)
 
 
@@ -99,7 +104,8 @@ def _fit_network(
     with _interruptible():
         trainer.fit(module, loader)
     network.load_state_dict(watch.best_weights)
-    return Fitted(network.to("cpu").eval(), pd.DataFrame(watch.rows), watch.best_epoch)
+    settings = watch.settled(network) if task.is_open else task.settings
+    return Fitted(network.to("cpu").eval(), pd.DataFrame(watch.rows), watch.best_epoch, settings)
 
 
 class Watch:
@@ -130,6 +136,12 @@ class Watch:
             self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
         if self.on_epoch is not None:
             self.on_epoch(epoch, row)
+
+    def settled(self, network: nn.Module) -> params.TaskSettings:
+        """The task's settings, with what they leave open chosen by this network's answers."""
+        activated = inference.activations(self.task, network.to(self.computer.device), self.encoded, self.computer)
+        settings: params.TaskSettings = self.task.settle(activated, self.truth)
+        return settings
 
 
 class Draws(Sampler[int]):

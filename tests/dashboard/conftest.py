@@ -143,6 +143,12 @@ def _report(settings: params.Params, name: str, task: str) -> None:
     worse = {key: number + (-0.1 if name.startswith("rbc") else 0) for key, number in entry.items()}
     suites = {} if task == "beads" else {"focus": {metric: worse}, "camera": {metric: entry, "other": other}}
     content = {"test": {metric: entry, "other": other}, "suites": suites, "data_hash": DATA_HASH}
+    if name == "rbc-ensemble":
+        told = {"good": (120, 0.9), "sick": (60, 0.7), "out_of_focus": (20, 1.0)}
+        shares = {
+            kind: {"value": share, "low": share - 0.1, "high": min(share + 0.1, 1)} for kind, (_, share) in told.items()
+        }
+        content["kinds"] = {kind: {"images": n, "right": shares[kind]} for kind, (n, _) in told.items()}
     write_json(folder / "metrics.json", content)
     pd.DataFrame({"id": ["a"], "group": ["g"], "split": ["test"]}).to_csv(folder / "images.csv", index=False)
     if name in CONFUSIONS:

@@ -89,3 +89,52 @@ def test_answers_are_named_by_the_classes_of_the_task() -> None:
     named = task(classes=["sick", "fine"])
     table = named.combine({name: named.rows(Label(p)) for name, p in (("a", 0.5), ("b", 0.49))})
     assert table.to_dict("list") == {"image": ["a", "b"], "probability": [0.5, 0.49], "answer": ["fine", "sick"]}
+
+
+# --- what is chosen on validation -----------------------------------------------------------------------------------------
+
+
+def activated(*probabilities: float) -> list[np.ndarray]:
+    return [np.array([p], np.float32) for p in probabilities]
+
+
+def decoded(made: Classification, probability: float) -> Label:
+    encoded = made.encode(np.zeros((20, 20, 3), np.uint8))
+    return made.decode(activated(probability)[0], encoded)
+
+
+def test_what_is_open_is_chosen_on_validation_and_then_used() -> None:
+    made = task()
+    assert made.is_open
+    sure = activated(0.999, 0.99, 0.95, 0.999, 0.01, 0.001, 0.9, 0.002)  # two of them wrong
+    truth = [Label(float(label)) for label in (1, 1, 1, 0, 0, 0, 0, 1)]
+    settled = Classification(made.settle(sure, truth))
+    assert not settled.is_open
+    assert settled.settings.temperature is not None
+    assert settled.settings.temperature > 1.5  # it was too sure
+    assert 0.5 < decoded(settled, 0.99).probability < 0.9
+    between = [decoded(settled, p).probability for p in (0.001, 0.002)]
+    assert settled.settings.threshold == pytest.approx(np.mean(between))  # all positive ones: 3 of 4 are fewer than 95%
+    assert decoded(settled, 0.002).positive
+    assert not decoded(settled, 0.001).positive
+    order = [decoded(settled, p).probability for p in (0.001, 0.3, 0.5, 0.9, 0.999)]
+    assert order == sorted(order)
+
+
+def test_what_the_user_has_set_stays() -> None:
+    truth = [Label(1.0), Label(0.0), Label(1.0), Label(0.0)]
+    outputs = activated(0.9, 0.8, 0.3, 0.1)
+    fixed = task(threshold=0.4, temperature=1.0)
+    assert not fixed.is_open
+    assert fixed.settle(outputs, truth) == fixed.settings
+    half = task(threshold=0.4).settle(outputs, truth)
+    assert half.threshold == 0.4
+    assert half.temperature != 1.0
+    assert task(keep=0.5, temperature=1.0).settle(outputs, truth).threshold == pytest.approx(0.85)
+
+
+def test_without_either_a_probability_is_what_the_network_says() -> None:
+    assert decoded(task(), 0.3).probability == pytest.approx(0.3)
+    assert decoded(task(), 0.3).threshold == 0.5
+    for certain in (0.0, 1.0):
+        assert decoded(task(temperature=2.0), certain).probability == pytest.approx(certain, abs=1e-3)

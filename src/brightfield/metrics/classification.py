@@ -1,6 +1,6 @@
 """Two classes, one probability an image: how well the positive ones are told from the others.
 
-An image is answered positive when its probability is at least 0.5. Curves are walked over the *distinct*
+An image is answered positive when its probability reaches the threshold of its model. Curves are walked over the *distinct*
 probabilities, so that images with the same probability are taken or left together: the area under the curve is the
 Mann-Whitney statistic with ties counted half, and average precision is the sum of P_n (R_n - R_(n-1)) without
 interpolation (the definitions of scikit-learn).
@@ -12,46 +12,92 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.stats import rankdata
 
 from brightfield.metrics import Columns, column, mean, ratio
 from brightfield.results import Label
 
-THRESHOLD = 0.5
 KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
+TEMPERATURES = (0.05, 20.0)
+BINS = 10  # of the calibration error
 SMALLEST_PROBABILITY = 1e-7  # about the resolution of float32: a certain and wrong answer costs 16.1 nats, not infinity
 
 
 def statistics(predicted: Label, truth: Label) -> dict[str, float]:
-    """What one image contributes: ``probability`` of the positive class and ``truth``, 0 or 1.
+    """What one image contributes: ``probability`` of the positive class, ``answered`` and ``truth``, 0 or 1.
 
     Raises:
         ValueError: the truth is neither 0 nor 1.
     """
     if truth.probability not in (0.0, 1.0):
         raise ValueError(f"a true label has the probability 0 or 1, got {truth.probability}")
-    return {"probability": float(predicted.probability), "truth": float(truth.probability)}
+    return {
+        "probability": float(predicted.probability),
+        "answered": float(predicted.positive),
+        "truth": float(truth.probability),
+    }
 
 
 def summarise(columns: Columns) -> dict[str, float]:
     """The pooled metrics of a table with the columns of :func:`statistics`.
 
     Returns:
-        ``auc``, ``average_precision``, ``accuracy``, ``balanced_accuracy`` (mean recall of the two classes), ``brier``
-        (mean squared error of the probability), ``log_loss`` (nats, probabilities kept ``SMALLEST_PROBABILITY`` away
-        from 0 and 1) and ``precision_at_recall_95``: when the most probable images are kept until 95 % of the positive
-        ones are among them, the share of positive ones among the kept.
+        ``auc``, ``average_precision``, ``accuracy``, ``balanced_accuracy`` (mean recall of the two classes), ``recall``
+        and ``precision`` of the positive class, ``brier`` (mean squared error of the probability), ``log_loss`` (nats,
+        probabilities kept ``SMALLEST_PROBABILITY`` away from 0 and 1), ``calibration_error`` (mean absolute difference
+        between probability and share of positive images, over ``BINS`` bins with equally many images: the adaptive
+        calibration error of Nixon et al., CVPR workshops 2019) and ``precision_at_recall_95``: when the most probable
+        images are kept until 95 % of the positive ones are among them, the share of positive ones among the kept.
     """
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
-    right = (probability >= THRESHOLD) == positive
+    answered = column(columns, "answered") > 0.5
+    as_it_is = right(columns)
     bounded = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    recalls = 0.5 * (mean(1.0 * right[positive]) + mean(1.0 * right[~positive]))
+    recalls = 0.5 * (mean(as_it_is[positive]) + mean(as_it_is[~positive]))
     return {
         **_ranked(probability, positive),
-        "accuracy": mean(1.0 * right),
+        "accuracy": mean(as_it_is),
         "balanced_accuracy": recalls,
+        "recall": ratio(float((answered & positive).sum()), float(positive.sum())),
+        "precision": ratio(float((answered & positive).sum()), float(answered.sum())),
         "brier": mean((probability - positive) ** 2),
         "log_loss": mean(-np.log(np.where(positive, bounded, 1 - bounded))),
+        "calibration_error": _calibration_error(probability, positive),
     }
+
+
+def _calibration_error(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
+    n = len(probability)
+    if n == 0:
+        return float("nan")
+    place = ((rankdata(probability) - 0.5) / n * BINS).astype(int)  # the same for the same probability
+    gaps = np.bincount(place, weights=probability - positive, minlength=BINS)
+    return float(np.abs(gaps).sum()) / n
+
+
+def temperature(logits: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
+    """What to divide logits (N,) by so that the log loss is least (Guo et al., ICML 2017); 1 where a class is missing."""
+    if positive.all() or not positive.any():
+        return 1.0
+    signs = np.where(positive, -1.0, 1.0)
+
+    def log_loss(exponent: float) -> float:
+        return float(np.logaddexp(0, signs * logits / np.exp(exponent)).mean())
+
+    return float(np.exp(minimize_scalar(log_loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+
+
+def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], keep: float) -> float:
+    """From which probability on at least a share ``keep`` of the positive images are kept, and no more than need be.
+
+    Halfway to the next image below, so that the last digit of a probability decides nothing; 0.5 where nothing is positive.
+    """
+    if not positive.any():
+        return 0.5
+    ranked = np.sort(probability[positive])[::-1]
+    last = ranked[max(math.ceil(keep * len(ranked) - 1e-9), 1) - 1]
+    return float(last + probability[probability < last].max(initial=0.0)) / 2
 
 
 def _ranked(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> dict[str, float]:
@@ -77,8 +123,14 @@ def _ranked(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_
     }
 
 
+def right(columns: Columns) -> npt.NDArray[np.float64]:
+    """1 for each image whose answer is the truth, 0 for the others."""
+    answered, positive = (column(columns, name) > 0.5 for name in ("answered", "truth"))
+    return np.where(answered == positive, 1.0, 0.0)
+
+
 def confusion(columns: Columns) -> npt.NDArray[np.int64]:
     """Counts of images, (2, 2): rows the truth, columns the answer, both in the order negative, positive."""
     positive = column(columns, "truth") > 0.5
-    answered = column(columns, "probability") >= THRESHOLD
+    answered = column(columns, "answered") > 0.5
     return np.bincount(2 * positive + 1 * answered, minlength=4).reshape(2, 2).astype(np.int64)

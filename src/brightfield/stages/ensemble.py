@@ -36,7 +36,11 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         whole_folder(layout.report(name)) as report,
     ):
         validation = Split.load(task, data, VALIDATION)
-        choice = ensembles.choose(task, validation, outputs_of(entry.task, members, validation), entry)
+        of_members = outputs_of(entry.task, members, validation)
+        choice = ensembles.choose(task, validation, of_members, entry)
+        if task.is_open:
+            settled = task.settle(ensembles.mix(of_members, choice.weights), validation.truth)
+            task = tasks.build(entry.kind, settled)
         scores: dict[str, Scores] = {}
         for split_name in evaluation.splits_to_score(data):
             split = validation if split_name == VALIDATION else Split.load(task, data, split_name)
@@ -51,7 +55,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         write_json(report / "ensemble.json", described)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
-        bundle.write_ensemble(folder, name, entry.task, sources, provenance)
+        bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
         write_reference(started, folder)
         started.log_params({"method": choice.method, "weights": choice.weights})
         runs.log_evaluation(started, report)

@@ -42,6 +42,6 @@ def run(name: str) -> None:
             "trained_images": len(train),
         }
         covered = coverage.Coverage.fit(coverage.prepared(data, "train"))
-        bundle.write(folder, name, model.task, task.settings, model, fitted.network, provenance, covered)
+        bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
         write_reference(started, folder)

@@ -148,6 +148,16 @@ class Task(ABC, Generic[Settings, Answer]):
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
         """The answer for one image from its activated output (channels first)."""
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the settings leave something to be chosen on the validation split by :meth:`settle`."""
+        return False
+
+    def settle(self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer]) -> Settings:
+        """The settings with what they leave open chosen on the validation split; they travel with the model."""
+        del activated, truth
+        return self.settings
+
     @abstractmethod
     def rows(self, answer: Answer) -> pd.DataFrame:
         """What a table says of one image: a row, or a row an object; ``combine`` adds which image it is."""
@@ -170,6 +180,11 @@ class Task(ABC, Generic[Settings, Answer]):
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
         """Class names and counts (rows are truth), or None where there are no classes."""
+        del columns
+        return None
+
+    def right(self, columns: Columns) -> npt.NDArray[np.float64] | None:
+        """1 for each image that was answered right and 0 for the others; None where an answer is neither."""
         del columns
         return None
 

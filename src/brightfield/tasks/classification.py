@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from scipy.special import expit, logit
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -81,13 +83,34 @@ class Classification(Task[params.ClassificationSettings, Label]):
         return torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
-        """The probability, of shape (1,), as a label."""
+        """The probability, of shape (1,), as a label: at the model's temperature, answered by its threshold."""
         del encoded
-        return Label(float(np.clip(activated[0], 0, 1)))
+        temperature, threshold = self.settings.temperature or 1.0, self.settings.threshold
+        probability = expit(_logit(activated[0]) / temperature)
+        return Label(float(probability), 0.5 if threshold is None else threshold)
+
+    @property
+    def is_open(self) -> bool:
+        """Temperature and threshold may be left open."""
+        return self.settings.temperature is None or self.settings.threshold is None
+
+    def settle(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
+    ) -> params.ClassificationSettings:
+        """Temperature and threshold where the settings leave them open: the least log loss, then the share to keep."""
+        found, positive = self.settings, np.array([label.positive for label in truth])
+        logits = np.array([_logit(a[0]) for a in activated])
+        if found.temperature is None:
+            found = found.model_copy(update={"temperature": classification.temperature(logits, positive)})
+        if found.threshold is None:
+            probability = expit(logits / found.temperature)
+            chosen = classification.threshold(probability, positive, found.keep)
+            found = found.model_copy(update={"threshold": chosen})
+        return found
 
     def rows(self, answer: Label) -> pd.DataFrame:
         """One row: probability (of the second class) and answer (a class name)."""
-        named = self.settings.classes[int(answer.probability >= classification.THRESHOLD)]
+        named = self.settings.classes[int(answer.positive)]
         return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
@@ -98,6 +121,15 @@ class Classification(Task[params.ClassificationSettings, Label]):
         """AUC and the rest of :mod:`brightfield.metrics.classification`."""
         return classification.summarise(columns)
 
+    def right(self, columns: Columns) -> npt.NDArray[np.float64]:
+        """Whether the answer is the true class."""
+        return classification.right(columns)
+
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Images by class, at a probability of one half."""
+        """Images by class, as they were answered."""
         return self.settings.classes, classification.confusion(columns)
+
+
+def _logit(probability: float) -> float:
+    smallest = classification.SMALLEST_PROBABILITY
+    return float(logit(np.clip(np.float64(probability), smallest, 1 - smallest)))

@@ -51,6 +51,22 @@ def test_recalls() -> None:
     assert bars.marker.color == "#111111"
 
 
+def test_shares_of_kinds_with_their_intervals() -> None:
+    rows = [
+        ("net", "out_of_focus", 20, 0.9, 0.8, 0.95),
+        ("net", "good", 60, 0.7, 0.6, 0.8),
+        ("other", "good", 60, 0.5, 0.4, 0.6),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "kind", "images", "value", "low", "high"])
+    net, other = matrices.shares(table, ["net", "other"], {"net": "#111111"}).data
+    assert list(net.x) == ["out of focus (20)", "good (60)"]
+    assert list(net.y) == [0.9, 0.7]
+    assert list(net.error_y.array) == pytest.approx([0.05, 0.1])
+    assert list(net.error_y.arrayminus) == pytest.approx([0.1, 0.1])
+    assert np.isnan(other.y[0])
+    assert other.y[1] == 0.5
+
+
 def test_a_class_that_never_occurs_has_no_recall() -> None:
     table = TABLE.assign(share=TABLE["share"].where(TABLE["truth"] == "good"))
     (bars,) = matrices.recalls(table, ["net"], CLASSES, {}).data

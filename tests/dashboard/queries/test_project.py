@@ -72,6 +72,13 @@ def test_confusions(project: Path) -> None:
     assert queries.confusions("beads").empty
 
 
+def test_kinds(project: Path) -> None:
+    table = queries.kinds("rbc").set_index("kind")
+    assert set(table["model"]) == {"rbc-ensemble"}
+    assert table.loc["sick", ["images", "value", "low", "high"]].tolist() == pytest.approx([60, 0.7, 0.6, 0.8])
+    assert queries.kinds("beads").empty
+
+
 def test_a_class_that_never_occurs_has_no_share(project: Path) -> None:
     table = queries.confusions("bacteria")
     never = table[(table["model"] == "bacteria-watershed") & (table["truth"] == "contour")]
