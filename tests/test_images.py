@@ -473,27 +473,48 @@ def test_a_constant_image_normalises_to_zero(value: float) -> None:
 # --- tiles ----------------------------------------------------------------------------------------------------------
 
 
-@given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 64), st.data())
-@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 150), st.integers(1, 150), st.integers(1, 64), st.integers(1, 8), st.data())
+@settings(deadline=None, max_examples=100)
 def test_stitching_the_tiles_of_an_image_gives_the_image(
-    height: int, width: int, tile: int, data: st.DataObject
+    height: int, width: int, tile: int, multiple: int, data: st.DataObject
 ) -> None:
-    overlap = data.draw(st.integers(0, tile - 1))
-    if height * width / max(1, tile - overlap) ** 2 > 3000:
+    height, width, tile = height * multiple, width * multiple, (tile + 1) * multiple
+    overlap = data.draw(st.integers(1, tile - multiple))
+    margin = data.draw(st.integers(0, (overlap - 1) // 2))
+    if height * width / max(1, tile - overlap) ** 2 > 3000 or height * width > 10_000:
         return
     image = np.random.default_rng(height).normal(size=(2, height, width)).astype(np.float32)
-    stitcher = images.Stitcher((height, width), 2)
-    for where in images.tiles((height, width), tile, overlap):
-        part = image[(slice(None), *where)]
-        assert part.shape[1:] == (min(tile, height), min(tile, width))
+    stitcher = images.Stitcher((height, width), 2, margin)
+    for where in images.tiles((height, width), tile, overlap, multiple):
+        part = image[(slice(None), *where)].copy()
+        assert all(span.start % multiple == span.stop % multiple == 0 for span in where)
+        assert all(side <= min(tile, whole) for side, whole in zip(part.shape[1:], (height, width), strict=True))
+        for axis, (span, whole) in enumerate(zip(where, (height, width), strict=True), start=1):
+            inside = np.moveaxis(part, axis, 1)  # what lies in a margin must not count
+            if span.start > 0:
+                inside[:, :margin] = 1e9
+            if span.stop < whole:
+                inside[:, inside.shape[1] - margin :] = 1e9
         stitcher.add(where, part)
     np.testing.assert_allclose(stitcher.result(), image, rtol=1e-4, atol=1e-5)
 
 
-def test_neighbouring_tiles_share_the_overlap() -> None:
-    columns = sorted({where[1].start for where in images.tiles((64, 200), 64, 16)})
-    assert columns == [0, 45, 90, 136]
-    assert all(b - a <= 64 - 16 for a, b in itertools.pairwise(columns))
+def test_neighbouring_tiles_share_the_overlap_and_are_no_larger_than_need_be() -> None:
+    columns = sorted({(where[1].start, where[1].stop) for where in images.tiles((64, 200), 64, 16)})
+    assert columns == [(0, 62), (46, 108), (92, 154), (138, 200)]
+    assert sorted({where[1].start for where in images.tiles((64, 200), 72, 9, multiple=8)}) == [0, 40, 88, 136]
+    assert all(b[0] - a[0] <= 62 - 16 for a, b in itertools.pairwise(columns))
+
+
+@pytest.mark.parametrize(
+    ("shape", "tile", "overlap", "multiple", "message"),
+    [((64, 64), 32, 32, 1, "overlap 32"), ((60, 64), 48, 8, 8, "multiples of 8"), ((64, 64), 31, 8, 16, "units of 16")],
+)
+def test_tiles_that_cannot_be_laid_are_refused(
+    shape: tuple[int, int], tile: int, overlap: int, multiple: int, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        images.tiles(shape, tile, overlap, multiple)
 
 
 def test_blending_is_smooth_where_tiles_disagree() -> None:

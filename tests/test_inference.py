@@ -47,22 +47,65 @@ def test_a_tiled_image_answers_as_one_that_is_not(
     assert not np.array_equal(tiled, whole)  # it was tiled
 
 
-def test_tiles_are_bounded_and_padded_to_what_networks_take(
+@pytest.mark.parametrize("depth", [2, 3, 4])
+@pytest.mark.parametrize("size", [(331, 517), (512, 300), (97, 700)])
+def test_tiles_of_a_unet_leave_no_seam(
+    depth: int, size: tuple[int, int], computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everywhere, the borders of image and tiles included, for a network whose coarsest pixels and reach both matter."""
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    torch.manual_seed(0)
+    network = task.network(tiny.model("restoration", network={"depth": depth, "residual": False}))
+    for parameter in network.parameters():
+        parameter.data *= 1.5  # far pixels have a say
+    encoded = [task.encode(image(*size))]
+    calls: list[tuple[int, ...]] = []
+    network.register_forward_pre_hook(lambda _, inputs: calls.append(tuple(inputs[0].shape[-2:])))
+    monkeypatch.setattr(inference, "TILE_PX", 2048)
+    (whole,) = inference.activations(task, network, encoded, computer)
+    monkeypatch.setattr(inference, "TILE_PX", 160)
+    (tiled,) = inference.activations(task, network, encoded, computer)
+    assert len(calls) > 2
+    assert max(map(max, calls[1:])) < max(size)
+    assert whole.std() > 0.05
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+
+
+def test_tiles_of_a_network_that_sees_everything_blend_smoothly(
+    computer: Computer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Everything(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            return batch.mean(dim=(2, 3), keepdim=True).expand_as(batch)
+
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    ramp = np.linspace(0, 1000, 700, dtype=np.float32)[None].repeat(64, axis=0)
+    monkeypatch.setattr(inference, "TILE_PX", 256)
+    (answer,) = inference.activations(task, Everything(), [task.encode(ramp)], computer)
+    steps = np.abs(np.diff(answer[0, 32]))
+    assert np.ptp(answer[0, 32]) > 1  # tiles differ by units,
+    assert steps.max() < 0.05  # neighbouring pixels do not
+
+
+def test_tiles_are_bounded_and_begin_where_the_coarsest_pixels_of_the_network_do(
     computer: Computer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     seen: list[tuple[int, ...]] = []
 
     class Network(nn.Module):
+        multiple_px, reach_px = 64, 10
+
         def forward(self, batch: Tensor) -> Tensor:
             seen.append(tuple(batch.shape))
             return batch
 
-    monkeypatch.setattr(inference, "TILE_PX", 100)
-    monkeypatch.setattr(inference, "OVERLAP_PX", 20)
-    (answer,) = inference.activations(task, Network(), [task.encode(image(230, 90))], computer)
-    assert seen == [(1, 1, 128, 96)] * 3
-    assert answer.shape == (1, 230, 90)
+    monkeypatch.setattr(inference, "TILE_PX", 320)
+    (answer,) = inference.activations(task, Network(), [task.encode(image(700, 90))], computer)
+    assert (
+        seen == [(1, 1, 320, 128)] * 3
+    )  # 704 px padded: 320 + 2 * (320 - 128), the 2 * 10 + 64 px shared rounded up to 128
+    assert answer.shape == (1, 700, 90)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (5, 7), (32, 32), (33, 31), (64, 200)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,10 @@ from brightfield.tasks import Encoded, Task
 FloatArray = npt.NDArray[np.float32]
 MULTIPLE = 32  # what five levels of halving ask of height and width
 TILE_PX = 1024  # larger images are cut, so that memory stays bounded
-OVERLAP_PX = 128  # more than half the receptive field of the default networks on either side
+# A network that says how far it sees (``reach_px``) answers a tile as it answers the whole image, so far from the tile's border. Of
+# others it is not known, and many of them see everything (squeeze-and-excitation): there the borders count little, and tiles blend.
+REACH_PX = 32
+BLEND_PX = 64  # what neighbours share beyond the margins
 BATCH_PIXELS = 1024 * 1024
 
 
@@ -29,22 +33,31 @@ def activations(
     computer = computer.suited(network)
     if not task.tileable:
         return _crops(task, network, encoded, computer)
-    answers: list[FloatArray] = []
-    for image in encoded:
-        tensor = image.tensor.numpy()
-        stitched: images.Stitcher | None = None
-        for where in images.tiles(image.shape, TILE_PX, OVERLAP_PX):
-            padded, inside = images.pad_to_multiple(tensor[(slice(None), *where)], MULTIPLE)
-            output = _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
-            if output.shape[-2:] == image.shape:  # a single tile needs no blending
-                answers.append(output)
-                break
-            stitched = stitched or images.Stitcher(image.shape, len(output))
-            stitched.add(where, output)
-        else:
-            assert stitched is not None
-            answers.append(stitched.result())
-    return answers
+    return [_whole(task, network, image.tensor.numpy(), computer) for image in encoded]
+
+
+def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, computer: Computer) -> FloatArray:
+    """The answer to one image (C, H, W), by tiles if it is large.
+
+    The image is padded first and cut then, at multiples of the network's coarsest pixel, so that a tile holds the very pixels
+    that the network would see of the whole.
+    """
+    multiple = math.lcm(MULTIPLE, getattr(network, "multiple_px", 1))
+    reach = getattr(network, "reach_px", None)
+    margin, blend = (reach, multiple) if reach is not None else (REACH_PX, BLEND_PX)
+    padded, inside = images.pad_to_multiple(image, multiple)
+    overlap = 2 * margin + blend
+    tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
+    places = images.tiles(padded.shape[-2:], tile, overlap, multiple)
+    if len(places) == 1:
+        return _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
+    stitched: images.Stitcher | None = None
+    for where in places:
+        output = _run(task, network, padded[(None, slice(None), *where)], computer)[0]
+        stitched = stitched or images.Stitcher(padded.shape[-2:], len(output), margin)
+        stitched.add(where, output)
+    assert stitched is not None
+    return stitched.result()[(slice(None), *inside)]
 
 
 def _crops(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:

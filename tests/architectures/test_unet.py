@@ -56,6 +56,25 @@ def test_a_shift_by_the_coarsest_pixel_shifts_the_answer(depth: int) -> None:
             assert not torch.allclose(moved[..., inner, inner], answer[..., inner, inner], atol=1e-3)
 
 
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_a_pixel_sees_as_far_as_the_network_says_and_no_further(depth: int) -> None:
+    network = build(depth, filters=1, outputs=1).eval().double()
+    for parameter in network.parameters():
+        parameter.data = parameter.data.abs() + 0.1  # nothing cancels
+    reach, coarse = int(network.reach_px), int(network.multiple_px)  # type: ignore[arg-type]
+    side = 16 * coarse * (1 + reach // (8 * coarse))
+    farthest = 0
+    for place in range(side // 2, side // 2 + coarse):
+        for seed in range(6):  # pooling looks at the largest of four, another one each time
+            image = (
+                torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(seed)).double().requires_grad_()
+            )
+            (seen,) = torch.autograd.grad(network(image)[0, 0, place, place], image)
+            rows = seen[0, 0].any(dim=1).nonzero()
+            farthest = max(farthest, place - int(rows.min()), int(rows.max()) - place)
+    assert farthest == reach
+
+
 def test_the_last_layer_begins_with_the_bias_that_is_asked_for() -> None:
     settings = params.UNet(architecture="unet", filters=2, depth=2)
     answers = []

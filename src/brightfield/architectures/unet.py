@@ -11,12 +11,19 @@ from brightfield.architectures import Shape
 
 
 class UNet(nn.Module):
-    """Levels of two 3x3 convolutions; filters double where the resolution halves. Height and width are multiples of 2^(depth-1)."""
+    """Levels of two 3x3 convolutions; filters double where the resolution halves.
+
+    Attributes:
+        multiple_px: height and width are multiples of this, 2^(depth-1).
+        reach_px: half the receptive field, see :func:`reach_px`.
+    """
 
     def __init__(self, network: params.UNet, shape: Shape) -> None:
         super().__init__()
         widths = [network.filters * 2**level for level in range(network.depth)]
         self.residual = network.residual
+        self.multiple_px = 2 ** (network.depth - 1)
+        self.reach_px = reach_px(network.depth)
         self.down = nn.ModuleList(_block(a, b) for a, b in zip([shape.inputs, *widths], widths, strict=False))
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
         self.merge = nn.ModuleList(_block(2 * w, w) for w in reversed(widths[:-1]))
@@ -38,6 +45,16 @@ class UNet(nn.Module):
             x = merge(torch.cat([up(x), skips.pop()], dim=1))
         answer: Tensor = self.answer(x)
         return answer + batch[:, : answer.shape[1]] if self.residual else answer
+
+
+def reach_px(depth: int) -> int:
+    """How far from a pixel an input pixel may lie that has a say in its answer: half the receptive field.
+
+    Each level has two 3x3 convolutions on the way down and, but for the lowest, two on the way up: four pixels of 2^level px (two
+    in the lowest). Within the coarsest pixel that a pixel belongs to, it may lie at one end: 2^(depth-1) - 1 px more.
+    """
+    lowest = 2 ** (depth - 1)
+    return sum(4 * 2**level for level in range(depth - 1)) + 2 * lowest + lowest - 1
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

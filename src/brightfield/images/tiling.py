@@ -12,38 +12,62 @@ import numpy.typing as npt
 from brightfield.images.arrays import Image
 
 
-def tiles(shape: Sequence[int], tile: int, overlap: int) -> list[tuple[slice, slice]]:
-    """Squares of side ``tile`` that cover (H, W), evenly spread, neighbours sharing at least ``overlap`` pixels.
+def tiles(shape: Sequence[int], tile: int, overlap: int, multiple: int = 1) -> list[tuple[slice, slice]]:
+    """Squares of side ``tile`` at most that cover (H, W), evenly spread, neighbours sharing at least ``overlap`` pixels.
 
-    Along an axis shorter than ``tile`` the one tile is as long as the axis.
+    There are as few as ``tile`` allows, and they are as small as so few can be. Along an axis shorter than ``tile`` the one
+    tile is as long as the axis.
+
+    Args:
+        shape: (H, W), multiples of ``multiple``.
+        tile: the longest side, and at least ``overlap`` + ``multiple``.
+        overlap: in pixels; rounded up to a multiple.
+        multiple: every tile begins and ends at one. A network that halves the resolution sees the same coarse pixels in a tile
+            as in the whole image only where the tile begins at a multiple of its coarsest pixel.
     """
     if not 0 <= overlap < tile:
         raise ValueError(f"0 <= overlap < tile, got overlap {overlap}, tile {tile}")
-    rows, columns = (_spans(length, tile, overlap) for length in shape[:2])
+    if any(length % multiple for length in shape[:2]):
+        raise ValueError(f"height and width are multiples of {multiple}, got {tuple(shape[:2])}")
+    rows, columns = (_spans(length, tile, overlap, multiple) for length in shape[:2])
     return [(row, column) for row in rows for column in columns]
 
 
-def _spans(length: int, tile: int, overlap: int) -> list[slice]:
+def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[slice]:
     if length <= tile:
         return [slice(0, length)]
+    length, tile, overlap = length // multiple, tile // multiple, math.ceil(overlap / multiple)
+    if tile <= overlap:
+        raise ValueError(f"a tile is longer than its overlap in units of {multiple} px, got {tile} and {overlap}")
     count = math.ceil((length - overlap) / (tile - overlap))
+    tile = math.ceil((length + (count - 1) * overlap) / count)
     starts = [i * (length - tile) // (count - 1) for i in range(count)]
-    return [slice(start, start + tile) for start in starts]
+    return [slice(start * multiple, (start + tile) * multiple) for start in starts]
 
 
 class Stitcher:
-    """Blend overlapping tiles into one (C, H, W) array: weights fall smoothly to (nearly) nothing at a tile's border.
+    """Blend overlapping tiles into one (C, H, W) array: towards a tile's border its weight falls smoothly to (nearly) nothing.
 
-    Where tiles agree the answer is what they agree on.
+    Where tiles agree the answer is what they agree on. At the border of the whole array there is nothing to blend with, and
+    no pixel is left out.
+
+    Args:
+        shape: (H, W) of the whole.
+        channels: C.
+        margin: pixels along a tile's border, where another tile goes on, that do not count: the network saw them without
+            their surroundings. Neighbours overlap by more than twice as much.
     """
 
-    def __init__(self, shape: Sequence[int], channels: int) -> None:
+    def __init__(self, shape: Sequence[int], channels: int, margin: int = 0) -> None:
+        self._margin = margin
         self._sum = np.zeros((channels, *shape[:2]), dtype=np.float32)
         self._weight = np.zeros(tuple(shape[:2]), dtype=np.float32)
 
     def add(self, where: tuple[slice, slice], values: npt.NDArray[np.floating[Any]]) -> None:
         """Add one tile, (C, h, w), at the slices that :func:`tiles` gave."""
-        row, column = (np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in values.shape[1:])
+        row, column = (
+            _weights(span, length, self._margin) for span, length in zip(where, self._weight.shape, strict=True)
+        )
         weight = np.outer(row, column).astype(np.float32)
         self._sum[(slice(None), *where)] += weight * values
         self._weight[where] += weight
@@ -52,7 +76,17 @@ class Stitcher:
         """The blended (C, H, W); raises ValueError if a pixel was never covered."""
         if not (self._weight > 0).all():
             raise ValueError("some pixels are in no tile")
-        return self._sum / self._weight
+        self._sum /= self._weight
+        return self._sum
+
+
+def _weights(span: slice, length: int, margin: int) -> npt.NDArray[np.float64]:
+    """How much each pixel of a tile counts along one axis: nothing in the margins, most in the middle."""
+    begin = 0 if span.start == 0 else margin
+    end = span.stop - span.start - (0 if span.stop == length else margin)
+    weights = np.zeros(span.stop - span.start)
+    weights[begin:end] = np.sin(np.pi * (np.arange(end - begin) + 0.5) / max(end - begin, 1)) ** 2
+    return weights
 
 
 def pad_to_multiple(image: Image, multiple: int) -> tuple[Image, tuple[slice, slice]]:
