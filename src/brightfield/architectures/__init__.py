@@ -37,6 +37,8 @@ BUILDERS = {
     "correlation": "correlation:TemplateCorrelation",
     "watershed": "watershed:ThresholdWatershed",
     "nonlocal_means": "nonlocal_means:NonLocalMeans",
+    "wavelet": "wavelet:Wavelet",
+    "total_variation": "total_variation:TotalVariation",
 }
 
 

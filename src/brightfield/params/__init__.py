@@ -6,7 +6,18 @@ Every number a user may turn stands in ``params.yaml``; the defaults here are wh
 from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
 from brightfield.params.base import Kind
 from brightfield.params.models import Dataset, Ensemble, Model, Training
-from brightfield.params.networks import ConvNet, Correlation, Features, Network, NonLocalMeans, Smp, UNet, Watershed
+from brightfield.params.networks import (
+    ConvNet,
+    Correlation,
+    Features,
+    Network,
+    NonLocalMeans,
+    Smp,
+    TotalVariation,
+    UNet,
+    Watershed,
+    Wavelet,
+)
 from brightfield.params.reading import (
     PARAMS,
     entry,
@@ -68,10 +79,12 @@ __all__ = [
     "Space",
     "Suite",
     "TaskSettings",
+    "TotalVariation",
     "TrackingSettings",
     "Training",
     "UNet",
     "Watershed",
+    "Wavelet",
     "entry",
     "load",
     "parse",

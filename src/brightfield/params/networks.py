@@ -26,6 +26,7 @@ class UNet(Section):
     filters: Annotated[int, Field(ge=1)] = 16  # in the first level; doubled at each level below
     depth: Annotated[int, Field(ge=2, le=7)] = 4  # levels
     residual: bool = False  # the network answers what to add to its input
+    probabilistic: bool = False  # restoration: also answer how far off each pixel may be
 
 
 class Smp(Section):
@@ -62,13 +63,30 @@ class Watershed(Section):
 
 
 class NonLocalMeans(Section):
-    """Baseline: non-local means, its strength chosen on the training split."""
+    """Baseline: non-local means. Its strength, and whether the noise is stabilised, are chosen on the training split."""
 
     architecture: Literal["nonlocal_means"]
     patch_px: Annotated[int, Field(ge=3)] = 5
     distance_px: Annotated[int, Field(ge=1)] = 6
 
 
+class Wavelet(Section):
+    """Baseline: wavelet shrinkage. Its strength, and whether the noise is stabilised, are chosen on the training split."""
+
+    architecture: Literal["wavelet"]
+    wavelet: Literal["haar", "db2", "db4", "sym4", "sym8"] = "sym4"
+    levels: Annotated[int, Field(ge=1, le=8)] = 4
+    shifts_px: Annotated[int, Field(ge=0, le=16)] = 3  # the answer is the mean over so many shifts more along each axis
+
+
+class TotalVariation(Section):
+    """Baseline: least total variation. Its strength, and whether the noise is stabilised, are chosen on the training split."""
+
+    architecture: Literal["total_variation"]
+    iterations: Annotated[int, Field(ge=10)] = 200  # at most
+
+
 Network = Annotated[
-    ConvNet | UNet | Smp | Features | Correlation | Watershed | NonLocalMeans, Field(discriminator="architecture")
+    ConvNet | UNet | Smp | Features | Correlation | Watershed | NonLocalMeans | Wavelet | TotalVariation,
+    Field(discriminator="architecture"),
 ]

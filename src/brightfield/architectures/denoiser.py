@@ -1,0 +1,65 @@
+"""What the classical baselines for restoration share: how strong they are, and whether the noise is made even first."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from brightfield.architectures.classical import Classical, FloatArray
+from brightfield.architectures.stabilising import CameraNoise, noise_of
+
+MOST_IMAGES = 8
+
+
+class Denoiser(Classical):
+    """A filter for white noise with one strength.
+
+    Strength, and whether the noise of the camera is stabilised first, are what has the highest PSNR on training images; how much
+    noise there is, is estimated from each image.
+    """
+
+    strengths: ClassVar[tuple[float, ...]]  # in units of what :meth:`filter` makes of them
+    strength: Tensor
+    stabilised: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("strength", torch.tensor(self.strengths[len(self.strengths) // 2]))
+        self.register_buffer("stabilised", torch.tensor(False))
+
+    @abstractmethod
+    def filter(self, image: FloatArray, sigma: float, strength: float) -> FloatArray:
+        """An image (H, W) without white noise of standard deviation ``sigma``."""
+
+    def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+        """Choose the strength, and whether to stabilise; images and targets are (1, H, W)."""
+        chosen = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(int)
+        pairs = [(images[i][0].numpy(), targets[i][0].numpy()) for i in chosen]
+
+        def log_error(how: tuple[float, bool]) -> float:
+            """Mean logarithm of the squared error: PSNR but for its sign and what is the same for all."""
+            return float(np.mean([np.log(np.mean((self.denoise(x, *how) - y) ** 2) + 1e-12) for x, y in pairs]))
+
+        ways = [(strength, stabilised) for stabilised in (False, True) for strength in self.strengths]
+        strength, stabilised = min(ways, key=log_error)
+        self.strength.fill_(strength)
+        self.stabilised.fill_(stabilised)
+
+    def answer(self, image: FloatArray) -> FloatArray:
+        """The denoised image, (1, H, W)."""
+        return self.denoise(image[0], float(self.strength), bool(self.stabilised))[None]
+
+    def denoise(self, image: FloatArray, strength: float, stabilised: bool) -> FloatArray:
+        """One image (H, W)."""
+        sigma = noise_of(image)
+        if sigma == 0:
+            return image
+        if not stabilised:
+            return self.filter(image, sigma, strength)
+        camera = CameraNoise.of(image)
+        return camera.restore(self.filter(camera.stabilise(image), 1.0, strength))
