@@ -82,13 +82,24 @@ class ClassMap:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as an answer: (H, W) float32 in the intensity units of the input."""
+    """An image as an answer.
+
+    Attributes:
+        pixels: (H, W) float32 in the intensity units of the input.
+        deviation: (H, W) float32, how far off each pixel may be: the standard deviation of its error, in the same units; None
+            where the model does not say, and for truth.
+    """
 
     pixels: npt.NDArray[np.float32]
+    deviation: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         _expect(self.pixels.ndim == 2, "a picture is (H, W)", self.pixels.shape)
         _expect(self.pixels.dtype == np.float32, "a picture is float32", self.pixels.dtype)
+        if self.deviation is not None:
+            _expect(self.deviation.shape == self.pixels.shape, "one deviation a pixel", self.deviation.shape)
+            _expect(self.deviation.dtype == np.float32, "deviations are float32", self.deviation.dtype)
+            _expect(not (self.deviation < 0).any(), "deviations are not negative", self.deviation.min(initial=0))
 
 
 Result = Label | Points | ClassMap | Picture

@@ -35,6 +35,12 @@ def test_words(metric: str, text: str) -> None:
         ("nrmse", "minimize"),
         ("brier", "minimize"),
         ("failure_percent", "minimize"),
+        ("lost_area_percent", "minimize"),
+        ("invented_percent", "minimize"),
+        ("interval_error", "minimize"),
+        ("psnr_affine_db", "maximize"),
+        ("within_1_deviation", None),
+        ("squared_z", None),
         ("learning_rate", None),
     ],
 )

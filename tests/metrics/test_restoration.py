@@ -55,7 +55,11 @@ def test_units_do_not_matter() -> None:
 
 def test_the_truth_scores_perfectly() -> None:
     statistics = restoration.statistics(Picture(RAMP), Picture(RAMP))
-    assert statistics == pytest.approx({"psnr_db": restoration.HIGHEST_PSNR_DB, "ssim": 1.0, "nrmse": 0.0})
+    best = {"psnr_db": restoration.HIGHEST_PSNR_DB, "ssim": 1.0, "nrmse": 0.0}
+    assert {name: statistics[name] for name in best} == pytest.approx(best)
+    assert statistics["psnr_affine_db"] > 95
+    assert (statistics["lost"], statistics["invented"]) == (0, 0)
+    assert statistics["structures"] == 1
 
 
 def test_more_noise_is_worse_by_every_indicator() -> None:
@@ -96,11 +100,137 @@ def test_other_shapes_are_refused() -> None:
         restoration.statistics(Picture(RAMP.T.copy()), Picture(RAMP))
 
 
+SUMMED = {"structures": [3.0, 1.0], "lost": [1.0, 0.0], "invented": [0.0, 1.0]}
+SUMMED |= {"structures_px": [90.0, 10.0], "lost_px": [20.0, 0.0], "invented_px": [0.0, 12.0]}
+
+
 def test_summary_is_the_mean_and_hides_nothing() -> None:
-    table = pd.DataFrame({"psnr_db": [20.0, 30.0], "ssim": [0.5, 0.7], "nrmse": [0.2, 0.1]})
-    assert restoration.summarise(table) == pytest.approx({"psnr_db": 25, "ssim": 0.6, "nrmse": 0.15})
+    scores = {"psnr_db": [20.0, 30.0], "ssim": [0.5, 0.7], "nrmse": [0.2, 0.1]}
+    table = pd.DataFrame(
+        {**scores, **{f"{n.removesuffix('_db')}_affine{'_db' * n.endswith('_db')}": v for n, v in scores.items()}}
+    )
+    table = table.assign(**SUMMED)
+    means = {"psnr_db": 25, "ssim": 0.6, "nrmse": 0.15, "psnr_affine_db": 25, "ssim_affine": 0.6, "nrmse_affine": 0.15}
+    shares = {"lost_percent": 25, "invented_percent": 25, "lost_area_percent": 20, "invented_area_percent": 12}
+    assert restoration.summarise(table) == pytest.approx(means | shares)
     assert restoration.summarise(table.iloc[::-1]) == pytest.approx(restoration.summarise(table))
-    broken = restoration.summarise(table.assign(ssim=[0.5, np.nan]))
+    broken = restoration.summarise(table.assign(ssim=[0.5, np.nan], lost=[np.nan, 0]))
     assert math.isnan(broken["ssim"])
+    assert math.isnan(broken["lost_percent"])
     assert broken["psnr_db"] == 25
     assert all(math.isnan(value) for value in restoration.summarise(table.iloc[:0]).values())
+
+
+# --- after an affine fit ----------------------------------------------------------------------------------------------
+
+
+def test_gain_and_offset_do_not_count_after_the_fit() -> None:
+    noisy = RAMP + np.random.default_rng(0).normal(0, 30, RAMP.shape).astype(np.float32)
+    plain, turned = (restoration.statistics(Picture(p), Picture(RAMP)) for p in (noisy, -0.2 * noisy + 7000))
+    for name in restoration.AFFINE:
+        assert turned[name] == pytest.approx(plain[name], rel=1e-3)
+    assert turned["psnr_db"] < 0 < 20 < turned["psnr_affine_db"]
+    assert plain["psnr_affine_db"] >= plain["psnr_db"]
+
+
+def test_the_fit_by_hand() -> None:
+    """Answer 0, 1, 2 against 1, 3, 8: gain 7/2, offset 1/2; what is left is 1/2, -1, 1/2."""
+    answer, clean = np.array([[0.0, 1.0, 2.0]]), np.array([[1.0, 3.0, 8.0]])
+    np.testing.assert_allclose(restoration.affine_fit(answer, clean), [[0.5, 4.0, 7.5]])
+    np.testing.assert_allclose(restoration.affine_fit(np.full((1, 3), 5.0), clean), [[4.0, 4.0, 4.0]])
+
+
+# --- structures -------------------------------------------------------------------------------------------------------
+
+
+def boxes(**heights: float) -> np.ndarray:
+    """48x48, background 0, four boxes of 4x5 px (a to d) and a speck of 3x3 px (s); each as high as it is said to be."""
+    image = np.zeros((48, 48))
+    places = {"a": (4, 4), "b": (4, 30), "c": (30, 4), "d": (30, 30)}
+    for name, (y, x) in places.items():
+        image[y : y + 4, x : x + 5] = heights.get(name, 0)
+    image[20:23, 20:23] = heights.get("s", 0)
+    return image
+
+
+FULL = {"a": 100.0, "b": 100.0, "c": 100.0}
+
+
+@pytest.mark.parametrize(
+    ("answered", "lost", "invented"),
+    [
+        (FULL, 0, 0),
+        ({"a": 100.0, "b": 100.0}, 1, 0),
+        ({**FULL, "d": 100.0}, 0, 1),
+        ({"a": 100.0, "d": 100.0}, 2, 1),
+        ({**FULL, "s": 100.0}, 0, 0),  # nine pixels are no structure
+        ({**FULL, "c": 35.0}, 0, 0),  # dim, yet there: Otsu's level is near 50, the lower one near 25
+        ({**FULL, "c": 10.0}, 1, 0),
+        ({**FULL, "d": 35.0}, 0, 0),  # brighter than it should be, but no structure
+        ({}, 3, 0),
+    ],
+)
+def test_structures_by_hand(answered: dict[str, float], lost: int, invented: int) -> None:
+    found = restoration.structures(boxes(**answered), boxes(**FULL))
+    assert (found["structures"], found["lost"], found["invented"]) == (3, lost, invented)
+    assert (found["structures_px"], found["lost_px"], found["invented_px"]) == (60, 20 * lost, 20 * invented)
+
+
+def test_pieces_and_neighbours_grown_together_are_neither_lost_nor_invented() -> None:
+    clean = boxes(**FULL)
+    torn, joined = clean.copy(), clean.copy()
+    torn[5, 4:9] = 0  # a: one row of five, and two of five
+    joined[4:8, 4:35] = 100
+    assert restoration.structures(torn, clean)["lost"] == 0
+    found = restoration.structures(joined, clean)
+    assert found["lost"] == 0
+    assert found["invented"] == 1  # what joins them is larger than they are
+
+
+# --- deviations -------------------------------------------------------------------------------------------------------
+
+
+def normal_answer(told: float, made: float) -> tuple[Picture, Picture]:
+    """An answer with errors of deviation ``made`` that says ``told``, and the truth."""
+    truth = np.linspace(0, 1000, 200 * 200, dtype=np.float32).reshape(200, 200)
+    error = np.random.default_rng(0).normal(0, made, truth.shape).astype(np.float32)
+    return Picture(truth + error, np.full_like(truth, told)), Picture(truth)
+
+
+def test_deviations_as_large_as_the_errors_are_calibrated() -> None:
+    metrics = restoration.summarise(pd.DataFrame([restoration.statistics(*normal_answer(5, 5))]))
+    assert metrics["within_1_deviation"] == pytest.approx(0.683, abs=0.01)
+    assert metrics["within_2_deviations"] == pytest.approx(0.954, abs=0.01)
+    assert metrics["squared_z"] == pytest.approx(1, abs=0.03)
+    assert metrics["interval_error"] < 0.01
+
+
+@pytest.mark.parametrize(("told", "within"), [(10, 0.954), (2.5, 0.383)])
+def test_deviations_too_large_or_too_small_show(told: float, within: float) -> None:
+    metrics = restoration.summarise(pd.DataFrame([restoration.statistics(*normal_answer(told, 5))]))
+    assert metrics["within_1_deviation"] == pytest.approx(within, abs=0.01)
+    assert metrics["squared_z"] == pytest.approx((5 / told) ** 2, rel=0.03)
+    assert metrics["interval_error"] > 0.1
+
+
+def test_calibration_by_hand() -> None:
+    """z of 0, 1, 2, 4: half within 1, three quarters within 2, mean square 21/4."""
+    truth = np.zeros((1, 4), np.float32)
+    answer = Picture(np.array([[0, 1, -4, 8]], np.float32), np.array([[1, 1, 2, 2]], np.float32))
+    found = restoration.calibration(answer, Picture(truth))
+    assert (found["within_1_deviation"], found["within_2_deviations"]) == (0.5, 0.75)
+    assert found["squared_z"] == 5.25
+    assert (found["inside_10"], found["inside_90"]) == (0.25, 0.5)  # up to 0.126 and 1.645 deviations
+
+
+def test_the_scale_makes_deviations_as_large_as_errors() -> None:
+    assert restoration.deviation_scale([normal_answer(2, 6)]) == pytest.approx(3, rel=0.02)
+    answer, truth = normal_answer(2, 6)
+    assert restoration.deviation_scale([(Picture(answer.pixels * np.float32(np.nan), answer.deviation), truth)]) == 1.0
+
+
+def test_an_answer_without_deviations_tells_nothing_of_them() -> None:
+    statistics = restoration.statistics(Picture(RAMP + 3), Picture(RAMP))
+    assert not set(statistics) & set(restoration.CALIBRATION)
+    broken = Picture(RAMP * np.float32(np.nan), np.ones_like(RAMP))
+    assert set(restoration.CALIBRATION) <= set(restoration.statistics(broken, Picture(RAMP)))
