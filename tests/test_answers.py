@@ -170,6 +170,18 @@ def test_pictures(tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "images.csv")["image"].tolist() == list(results)
 
 
+def test_deviations_where_the_model_tells_them(tmp_path: Path) -> None:
+    pixels = IMAGES["eight"].astype(np.float32)
+    results = {"eight": Picture(pixels, pixels / 10), "sixteen": Picture(IMAGES["sixteen"].astype(np.float32))}
+    paths = write_answers(results, IMAGES, pd.DataFrame({"image": list(results)}), tmp_path, **FITS)
+    back = tifffile.imread(tmp_path / "eight_deviation.tif")
+    assert back.dtype == np.float32
+    assert (back == pixels / 10).all()
+    assert pixel_size_um(tmp_path / "eight_deviation.tif") == pytest.approx([PIXEL_UM] * 2)
+    assert tmp_path / "eight_deviation.tif" in paths
+    assert not (tmp_path / "sixteen_deviation.tif").exists()
+
+
 # --- what must not happen -------------------------------------------------------------------------------------------
 
 

@@ -206,6 +206,16 @@ def test_pictures_stand_side_by_side_in_order() -> None:
     assert (canvas[:, 44:step] == 255).all()
 
 
+def test_the_deviation_stands_last_on_a_scale_of_its_own() -> None:
+    rng = np.random.default_rng(0)
+    noisy, answer, truth, deviation = (rng.random(SHAPE).astype(np.float32) for _ in range(4))
+    canvas = overlay(noisy, Picture(answer, 1 + deviation), Picture(truth), scale=1)
+    assert canvas.shape == (30, 4 * 44 + 3 * overlays.GAP_PX, 3)
+    unsure = canvas[:, -44:]
+    assert (unsure == overlays.stretch(1 + deviation, (0.0, overlays.limits_of(1 + deviation)[1]))).all()
+    assert unsure.min() > 100  # from 0, so that what is equally sure looks so
+
+
 # --- edges ----------------------------------------------------------------------------------------------------------
 
 

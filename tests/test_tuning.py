@@ -86,7 +86,7 @@ def test_a_study_of_something_else_is_not_gone_on_with(tuned: Path) -> None:
     ("name", "message"),
     [
         ("denoise-nlm", "is a baseline"),
-        ("denoise-unet-deep", "nothing to try for 'denoise-unet-deep'"),
+        ("denoise-blind", "nothing to try for 'denoise-blind'"),
         ("denoise-unit", "Did you mean 'denoise-unet'"),
     ],
 )

@@ -6,7 +6,8 @@ For each image an overlay, ``<name>_overlay.png``, and by the type of the answer
 ``images.csv``
 - ``Points``: ``positions.csv`` with ``frame,x,y,quality`` and, when linked, ``particle``
 - ``Label``: ``labels.csv`` with ``image,probability,answer``
-- ``Picture``: ``<name>_denoised.tif`` in the intensities of the image; ``images.csv``
+- ``Picture``: ``<name>_denoised.tif`` in the intensities of the image, ``<name>_deviation.tif`` (how far off each pixel may be: a
+standard deviation in the same intensities) if the model says so; ``images.csv``
 
 A file gets its name when it is complete, and the tables come last: where there is a table, everything is there.
 """
@@ -40,7 +41,7 @@ class _Form:
 
     table: str  # file name
     columns: tuple[str, ...]  # of the table, in this order; others follow
-    arrays: Mapping[str, Callable[[Any], Array]]  # end of the file name -> what is in it
+    arrays: Mapping[str, Callable[[Any], Array | None]]  # end of the file name -> what is in it, None: no such file
 
 
 def _labels(result: ClassMap) -> Array:
@@ -53,7 +54,11 @@ _FORMS: dict[type, _Form] = {
     ClassMap: _Form("images.csv", ("image",), {"labels.tif": _labels, "classes.tif": lambda result: result.classes}),
     Points: _Form("positions.csv", ("frame", "x", "y", "quality"), {}),
     Label: _Form("labels.csv", ("image", "probability", "answer"), {}),
-    Picture: _Form("images.csv", ("image",), {"denoised.tif": lambda result: result.pixels}),
+    Picture: _Form(
+        "images.csv",
+        ("image",),
+        {"denoised.tif": lambda result: result.pixels, "deviation.tif": lambda result: result.deviation},
+    ),
 }
 
 
@@ -87,12 +92,13 @@ class Writer:
             self._begin(type(result))
         elif self._kind is not type(result):
             raise ValueError(f"answers of one type are written together, got {type(result)} after {self._kind}")
-        arrays = {self.folder / f"{name}_{end}": of for end, of in _FORMS[type(result)].arrays.items()}
+        found = {end: of(result) for end, of in _FORMS[type(result)].arrays.items()}
+        arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
         picture = self.folder / f"{name}_{OVERLAY}"
         self._refuse_to_replace([*arrays, picture])
         with _readable_errors(self.folder):
-            for path, of in arrays.items():
-                _write_tiff(path, of(result), self.pixel_size_um)
+            for path, array in arrays.items():
+                _write_tiff(path, array, self.pixel_size_um)
             with _whole(picture) as partial:
                 images.write_png(partial, overlay(image, result))
         self._files += [*arrays, picture]

@@ -50,7 +50,8 @@ def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, computer
     tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
     places = images.tiles(padded.shape[-2:], tile, overlap, multiple)
     if len(places) == 1:
-        return _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
+        whole: FloatArray = _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
+        return whole
     stitched: images.Stitcher | None = None
     for where in places:
         output = _run(task, network, padded[(None, slice(None), *where)], computer)[0]

@@ -40,7 +40,8 @@ def overlay(image: npt.NDArray[Any], result: Result, truth: Result | None = None
     - ``ClassMap``: classes as a tint, instances with an outline each; true ones dashed black and white.
     - ``Points``: a cross at each position, to a fraction of a pixel; true positions as circles.
     - ``Label``: a green (positive) or red frame and the probability; the true class as a dashed frame inside it.
-    - ``Picture``: the image and the answer side by side, and the truth as a third.
+    - ``Picture``: the image and the answer side by side, then the truth when it is known, then how far off each pixel may be when
+      the answer says it (bright is unsure, on a scale of its own from 0).
 
     Args:
         image: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), any integer or float type.
@@ -244,7 +245,10 @@ def _picture(image: npt.NDArray[Any], result: Picture, truth: Picture | None, fa
     _same_shape(image, *pictures)
     # answer and truth share their limits, so that equal intensities look equal; noise has wider ones of its own
     limits = limits_of(pictures[-1])
-    panels = [_enlarge(panel, factor) for panel in (stretch(image), *(stretch(each, limits) for each in pictures))]
+    panels = [stretch(image), *(stretch(each, limits) for each in pictures)]
+    if result.deviation is not None:
+        panels.append(stretch(result.deviation, (0.0, limits_of(result.deviation)[1])))
+    panels = [_enlarge(panel, factor) for panel in panels]
     gap = np.full((panels[0].shape[0], GAP_PX, 3), 255, dtype=np.uint8)
     return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
 

@@ -69,10 +69,15 @@ class Predictor:
 def weighted_mean(
     outputs: Sequence[Sequence[npt.NDArray[np.float32]]], weights: Sequence[float]
 ) -> list[npt.NDArray[np.float32]]:
-    """Image by image the mean of several models' outputs; ``outputs[model][image]``."""
+    """Image by image the mean of several models' outputs; ``outputs[model][image]``.
+
+    Where some models answer more channels than others (how far off a pixel may be), the mean is of those that all of them answer.
+    """
     total = float(sum(weights))
     shares = [np.float32(weight / total) for weight in weights]
-    return [
-        np.sum([share * image for share, image in zip(shares, of_image, strict=True)], axis=0, dtype=np.float32)
-        for of_image in zip(*outputs, strict=True)
-    ]
+    answered: list[npt.NDArray[np.float32]] = []
+    for of_image in zip(*outputs, strict=True):
+        common = min(map(len, of_image))
+        parts = [share * image[:common] for share, image in zip(shares, of_image, strict=True)]
+        answered.append(np.asarray(np.sum(parts, axis=0, dtype=np.float32)))
+    return answered

@@ -19,7 +19,11 @@ _PLAIN: dict[type, Callable[[Any], dict[str, Any]]] = {
     Label: lambda answer: {"kind": "classification", "probability": answer.probability},
     Points: lambda answer: {"kind": "tracking", "positions": answer.positions, "quality": answer.quality},
     ClassMap: lambda answer: {"kind": "segmentation", "classes": answer.classes, "instances": answer.instances},
-    Picture: lambda answer: {"kind": "restoration", "pixels": answer.pixels},
+    Picture: lambda answer: {
+        "kind": "restoration",
+        "pixels": answer.pixels,
+        **({} if answer.deviation is None else {"deviation": answer.deviation}),
+    },
 }
 
 

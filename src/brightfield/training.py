@@ -29,7 +29,7 @@ OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network in evaluation mode, with the weights of its best epoch.
+    """A trained network in evaluation mode, with the weights of its best epoch; of its last where it learned without the truth.
 
     Attributes:
         network: the module.
@@ -56,7 +56,7 @@ def fit(
     """Fit a model's network on one split, watched on another.
 
     Every epoch ends with the task's own metrics on the whole images of the validation split, and the weights of the epoch with the
-    best objective are the ones returned.
+    best objective are the ones returned; those of the last where a network learns without clean images (``blind_spots``).
     """
     computer = computing.start(compute, model.seed)
     network = task.network(model)
@@ -86,7 +86,8 @@ def _fit_network(
     assert training is not None
     samples = task.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
     task.observe(samples, training)
-    watch = Watch(task, validation, computer, on_epoch)
+    # to choose an epoch by its score would be to learn from clean images after all
+    watch = Watch(task, validation, computer, on_epoch, keep_last=training.blind_spots)
     loader = _loader(samples, training, model.seed)
     lightning = _quiet_lightning()
     module = _module(lightning)(task, network, training, watch, len(loader))
@@ -109,11 +110,17 @@ def _fit_network(
 
 
 class Watch:
-    """Scores the network after each epoch and remembers the best weights."""
+    """Scores the network after each epoch and remembers the best weights, or the last whatever they score."""
 
     def __init__(
-        self, task: Task[Any, Any], validation: ImageSet, computer: Computer, on_epoch: OnEpoch | None
+        self,
+        task: Task[Any, Any],
+        validation: ImageSet,
+        computer: Computer,
+        on_epoch: OnEpoch | None,
+        keep_last: bool = False,
     ) -> None:
+        self.keep_last = keep_last
         self.task, self.computer, self.on_epoch = task, computer, on_epoch
         records = list(validation)
         self.encoded = [task.encode(record.image) for record in records]
@@ -131,7 +138,7 @@ class Watch:
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})
         value = metrics[f"validation_{self.task.objective.metric}"]
-        if not self.best_weights or self.task.objective.better(value, self.best_value):
+        if self.keep_last or not self.best_weights or self.task.objective.better(value, self.best_value):
             self.best_epoch, self.best_value = epoch, value
             self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
         if self.on_epoch is not None:
@@ -140,7 +147,7 @@ class Watch:
     def settled(self, network: nn.Module) -> params.TaskSettings:
         """The task's settings, with what they leave open chosen by this network's answers."""
         activated = inference.activations(self.task, network.to(self.computer.device), self.encoded, self.computer)
-        settings: params.TaskSettings = self.task.settle(activated, self.truth)
+        settings: params.TaskSettings = self.task.settle(activated, self.truth, self.encoded)
         return settings
 
 

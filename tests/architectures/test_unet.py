@@ -91,6 +91,25 @@ def test_a_residual_network_begins_as_the_identity(training: bool) -> None:
     assert torch.equal(network(image), image)
 
 
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_probabilistic_network_answers_twice_as_many_channels_and_adds_its_input_to_the_first(residual: bool) -> None:
+    torch.manual_seed(0)
+    settings = params.UNet(architecture="unet", filters=2, depth=2, residual=residual, probabilistic=True)
+    network, image = architectures.build(settings, Shape(1, 1)).eval(), noise(2, 1, 32, 48)
+    answer = network(image)
+    assert answer.shape == (2, 2, 32, 48)
+    assert torch.equal(answer[:, :1], image) == residual
+    assert bool((answer[:, 1] == answer[0, 1, 0, 0]).all()) == residual  # begins as nothing at all
+
+
+def test_the_last_layer_is_not_rounded_to_bfloat16() -> None:
+    network, image = build(2, outputs=1).eval(), noise(1, 1, 64, 64)
+    with torch.autocast("cpu", torch.bfloat16):
+        answer = network(image)
+    assert answer.dtype == torch.float32
+    assert not torch.equal(answer, answer.bfloat16().float())
+
+
 def test_a_residual_network_learns_from_its_first_step() -> None:
     network = build(2, outputs=1, residual=True)
     network(noise(2, 1, 32, 32)).square().mean().backward()

@@ -27,14 +27,15 @@ class UNet(nn.Module):
         self.down = nn.ModuleList(_block(a, b) for a, b in zip([shape.inputs, *widths], widths, strict=False))
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
         self.merge = nn.ModuleList(_block(2 * w, w) for w in reversed(widths[:-1]))
-        self.answer = nn.Conv2d(widths[0], shape.outputs, 1)
+        self.outputs = shape.outputs
+        self.answer = nn.Conv2d(widths[0], shape.outputs * (2 if network.probabilistic else 1), 1)
         if self.residual:  # start from the identity
             nn.init.zeros_(self.answer.weight)
         if self.residual or shape.bias:
             nn.init.constant_(self.answer.bias, shape.bias)  # type: ignore[arg-type]
 
     def forward(self, batch: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W)."""
+        """(N, inputs, H, W) to (N, outputs, H, W); to twice as many outputs if probabilistic, those of the answer itself first."""
         skips: list[Tensor] = []
         x = batch
         for level, block in enumerate(self.down):
@@ -43,8 +44,12 @@ class UNet(nn.Module):
         skips.pop()
         for up, merge in zip(self.up, self.merge, strict=True):
             x = merge(torch.cat([up(x), skips.pop()], dim=1))
-        answer: Tensor = self.answer(x)
-        return answer + batch[:, : answer.shape[1]] if self.residual else answer
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has 256 steps an octave, which shows as bands
+            answer: Tensor = self.answer(x.to(self.answer.weight.dtype))
+        if not self.residual:
+            return answer
+        restored = answer[:, : self.outputs] + batch[:, : self.outputs]
+        return torch.cat([restored, answer[:, self.outputs :]], dim=1)
 
 
 def reach_px(depth: int) -> int:
@@ -53,8 +58,8 @@ def reach_px(depth: int) -> int:
     Each level has two 3x3 convolutions on the way down and, but for the lowest, two on the way up: four pixels of 2^level px (two
     in the lowest). Within the coarsest pixel that a pixel belongs to, it may lie at one end: 2^(depth-1) - 1 px more.
     """
-    lowest = 2 ** (depth - 1)
-    return sum(4 * 2**level for level in range(depth - 1)) + 2 * lowest + lowest - 1
+    lowest: int = 2 ** (depth - 1)
+    return 4 * (lowest - 1) + 2 * lowest + lowest - 1
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:

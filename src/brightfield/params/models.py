@@ -42,6 +42,7 @@ class Training(Section):
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     augment: list[Augmentation] = []
     balance_classes: bool = True  # weigh classes by the inverse of their share
+    blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
 
 
 class Model(Section):
@@ -65,6 +66,25 @@ class Model(Section):
         if trainable != (self.training is not None):
             verb = "needs" if trainable else "takes no"
             raise ValueError(f"architecture {self.network.architecture!r} {verb} section 'training'")
+        return self
+
+    @model_validator(mode="after")
+    def _restoration_only(self) -> Self:
+        blind = self.training is not None and self.training.blind_spots
+        probabilistic = isinstance(self.network, UNet) and self.network.probabilistic
+        for name, is_set in (("training.blind_spots", blind), ("network.probabilistic", probabilistic)):
+            if is_set and self.kind != "restoration":
+                raise ValueError(f"{name} is for models of kind 'restoration', got {self.kind!r}")
+        if blind and probabilistic:
+            raise ValueError(
+                "training.blind_spots sees no clean image, so nothing tells how far off an answer is; "
+                "leave network.probabilistic out"
+            )
+        if blind and isinstance(self.network, UNet) and self.network.residual:
+            raise ValueError(
+                "training.blind_spots asks for a pixel that is hidden from the network, and a residual one would add the noisy "
+                "pixel to its answer; leave network.residual out"
+            )
         return self
 
 

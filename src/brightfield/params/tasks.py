@@ -47,6 +47,9 @@ class SegmentationSettings(TaskSettings):
 class RestorationSettings(TaskSettings):
     """What would this image look like with more light?"""
 
+    # of the deviations that a probabilistic network answers; none: chosen on validation for each model
+    deviation_scale: Annotated[float, Field(gt=0)] | None = None
+
 
 class _Task(Section):
     dataset: Name  # candidates for champion are compared on the test split of this dataset

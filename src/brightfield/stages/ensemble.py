@@ -39,7 +39,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         of_members = outputs_of(entry.task, members, validation)
         choice = ensembles.choose(task, validation, of_members, entry)
         if task.is_open:
-            settled = task.settle(ensembles.mix(of_members, choice.weights), validation.truth)
+            settled = task.settle(ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded)
             task = tasks.build(entry.kind, settled)
         scores: dict[str, Scores] = {}
         for split_name in evaluation.splits_to_score(data):

@@ -153,9 +153,11 @@ class Task(ABC, Generic[Settings, Answer]):
         """Whether the settings leave something to be chosen on the validation split by :meth:`settle`."""
         return False
 
-    def settle(self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer]) -> Settings:
+    def settle(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer], encoded: Sequence[Encoded]
+    ) -> Settings:
         """The settings with what they leave open chosen on the validation split; they travel with the model."""
-        del activated, truth
+        del activated, truth, encoded
         return self.settings
 
     @abstractmethod
@@ -188,6 +190,11 @@ class Task(ABC, Generic[Settings, Answer]):
         del columns
         return None
 
+    def of_kind(self, columns: Columns) -> dict[str, float]:
+        """What is told of the images of one kind (a defect, a level of light): by default the share that is answered ``right``."""
+        right = self.right(columns)
+        return {} if right is None else {"right": float(np.mean(right))}
+
     def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
         """Pooled metrics over images."""
         table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
@@ -204,7 +211,7 @@ class EncodedImages(Dataset[Sample]):
         self.targets: list[Tensor] = []
         for record in records:
             self.encoded.append(task.encode(record.image))
-            self.targets.append(task.target(record, self.encoded[-1]))
+            self.targets.append(self._target(task, record, self.encoded[-1]))
         self.patch = training.patch_px if training else None
         self.augment = Augmenter(training.augment, task.augmentations, seed) if training and training.augment else None
         self.rng = np.random.default_rng(seed)
@@ -219,6 +226,9 @@ class EncodedImages(Dataset[Sample]):
         if self.augment is not None:
             image, target = self.augment(image, target)
         return {"image": image, "target": target}
+
+    def _target(self, task: Task[Any, Any], record: Record, encoded: Encoded) -> Tensor:
+        return task.target(record, encoded)
 
     def _cut(self, image: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """A random square of both; images smaller than that are mirrored outwards first."""

@@ -95,9 +95,10 @@ class Classification(Task[params.ClassificationSettings, Label]):
         return self.settings.temperature is None or self.settings.threshold is None
 
     def settle(
-        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label], encoded: Sequence[Encoded] = ()
     ) -> params.ClassificationSettings:
         """Temperature and threshold where the settings leave them open: the least log loss, then the share to keep."""
+        del encoded
         found, positive = self.settings, np.array([label.positive for label in truth])
         logits = np.array([_logit(a[0]) for a in activated])
         if found.temperature is None:

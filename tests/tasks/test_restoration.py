@@ -1,0 +1,181 @@
+"""Restoration: deviations and what several networks make of them, blind spots, what is told of levels of light."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import tiny
+from brightfield import params, tasks, training
+from brightfield.metrics import restoration
+from brightfield.predictor import weighted_mean
+from brightfield.records import Record
+from brightfield.results import Picture
+from brightfield.tasks import Encoded
+
+SETTINGS = params.RestorationSettings()
+TASK: Any = tasks.build("restoration", SETTINGS)
+BLIND = params.Training(epochs=1, patch_px=32, augment=["flip"], blind_spots=True)
+
+
+def output(mean: float, deviation: float) -> Tensor:
+    """What a probabilistic network puts out to be activated to this mean and deviation, (1, 2, 8, 8)."""
+    raw = float(np.log(np.expm1(deviation - 1e-3)))
+    return torch.tensor([mean, raw], dtype=torch.float32)[None, :, None, None].expand(1, 2, 8, 8)
+
+
+def encoded(mean: float = 100.0, std: float = 20.0) -> Encoded:
+    return Encoded(torch.zeros(1, 8, 8), mean, std, (8, 8))
+
+
+# --- deviations -------------------------------------------------------------------------------------------------------
+
+
+def test_mean_and_deviation_come_back_in_the_units_of_the_image() -> None:
+    answer = TASK.decode(TASK.activate(output(1.5, 0.25))[0].numpy(), encoded())
+    np.testing.assert_allclose(answer.pixels, 130, rtol=1e-5)
+    np.testing.assert_allclose(answer.deviation, 5, rtol=1e-3)
+
+
+def test_a_network_without_that_head_answers_no_deviation() -> None:
+    assert TASK.decode(np.ones((1, 8, 8), np.float32), encoded()).deviation is None
+
+
+def test_members_average_to_the_moments_of_their_mixture() -> None:
+    """Means 1 and 3, deviations 0.5 and 1, weights 3 and 1: mean 1.5, variance 0.75 (1 + 0.25) + 0.25 (9 + 1) - 2.25."""
+    members = [[TASK.activate(output(*moments))[0].numpy()] for moments in ((1.0, 0.5), (3.0, 1.0))]
+    (mixed,) = weighted_mean(members, [3, 1])
+    answer = TASK.decode(mixed, encoded(mean=0, std=1))
+    np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
+    np.testing.assert_allclose(answer.deviation, np.sqrt(0.9375 + 2.5 - 2.25), rtol=1e-4)
+
+
+def test_members_with_and_without_the_head_average_what_both_answer() -> None:
+    with_head, without = TASK.activate(output(1.0, 0.5))[0].numpy(), np.full((1, 8, 8), 2.0, np.float32)
+    (mixed,) = weighted_mean([[with_head], [without]], [1, 1])
+    answer = TASK.decode(mixed, encoded(mean=0, std=1))
+    np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
+    assert answer.deviation is None
+
+
+def test_the_likelihood_is_best_where_the_deviation_is_that_of_the_error() -> None:
+    target = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.3
+    raw = torch.zeros(1, 1, 64, 64, requires_grad=True)
+    for _ in range(300):
+        loss = TASK.loss(torch.cat([torch.zeros_like(target), raw.mean().expand_as(raw)], dim=1), target)
+        (slope,) = torch.autograd.grad(loss, raw)
+        raw = (raw - 2000 * slope).detach().requires_grad_()
+    activated = TASK.activate(torch.cat([torch.zeros_like(target), raw], dim=1))[0].detach().numpy()
+    assert TASK.decode(activated, encoded(0, 1)).deviation.mean() == pytest.approx(float(target.std()), rel=0.05)
+
+
+def test_the_scale_of_the_deviations_is_settled_and_used() -> None:
+    rng = np.random.default_rng(0)
+    truth = [Picture(rng.normal(100, 20, (64, 64)).astype(np.float32)) for _ in range(3)]
+    codes = [encoded() for _ in truth]
+    activated = []
+    for picture in truth:  # errors of deviation 0.3, said to be 0.1
+        mean = (picture.pixels - 100) / 20 + rng.normal(0, 0.3, (64, 64)).astype(np.float32)
+        activated.append(np.stack([mean, mean**2 + np.float32(0.01)]))
+    assert TASK.is_open
+    settled = TASK.settle(activated, truth, codes)
+    assert settled.deviation_scale == pytest.approx(3, rel=0.02)
+    task: Any = tasks.build("restoration", settled)
+    assert not task.is_open
+    assert task.decode(activated[0], codes[0]).deviation.mean() == pytest.approx(20 * 0.3, rel=0.02)
+    assert task.settle(activated, truth, codes) == settled  # what is set stays
+
+
+def test_without_deviations_there_is_nothing_to_settle() -> None:
+    truth = [Picture(np.ones((8, 8), np.float32))]
+    assert TASK.settle([np.zeros((1, 8, 8), np.float32)], truth, [encoded()]) == SETTINGS
+
+
+def test_a_probabilistic_network_learns_and_its_scale_travels_with_it() -> None:
+    records: Any = tiny.records("restoration", 6)
+    model = tiny.model("restoration", network={"probabilistic": True}, epochs=6, steps_per_epoch=10, learning_rate=0.03)
+    fitted = training.fit(TASK, model, records, records, tiny.COMPUTE)
+    assert isinstance(fitted.settings, params.RestorationSettings)
+    assert fitted.settings.deviation_scale is not None
+    assert fitted.history["validation_psnr_db"].iloc[-1] > fitted.history["validation_psnr_db"].iloc[0]
+    assert {f"validation_{name}" for name in ("within_1_deviation", "squared_z", "interval_error")} <= set(
+        fitted.history
+    )
+
+
+# --- blind spots ------------------------------------------------------------------------------------------------------
+
+
+def without_clean(records: list[Record]) -> Any:
+    return [Record(r.id, r.group, r.image, {}, r.row) for r in records]
+
+
+def test_blind_spots_ask_for_hidden_pixels_of_the_noisy_image_itself() -> None:
+    (record,) = tiny.records("restoration", 1)
+    samples = TASK.dataset(without_clean([record]), params.Training(epochs=1, blind_spots=True))
+    sample = samples[0]
+    noisy, hidden = sample["target"]
+    assert torch.equal(noisy, samples.encoded[0].tensor[0])
+    assert torch.equal(sample["image"][0][hidden == 0], noisy[hidden == 0])
+    assert not torch.isclose(sample["image"][0][hidden == 1], noisy[hidden == 1]).all()
+
+
+def test_patches_of_blind_spots_are_cut_and_flipped() -> None:
+    samples = TASK.dataset(without_clean(tiny.records("restoration", 2)), BLIND)
+    assert samples[1]["image"].shape == (1, 32, 32)
+    assert samples[1]["target"].shape == (2, 32, 32)
+
+
+def test_only_hidden_pixels_count() -> None:
+    noisy, hidden = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    answer = torch.tensor([[3.0, 9.0], [9.0, 5.0]])[None, None]
+    assert float(TASK.loss(answer, torch.stack([noisy, hidden])[None])) == pytest.approx((2**2 + 1) / 2)
+
+
+def test_training_with_blind_spots_never_looks_at_a_clean_image() -> None:
+    """Training images have none; those of the validation split are wrong on purpose, and change nothing but the scores."""
+    train = without_clean(tiny.records("restoration", 4, seed=1))
+    right: Any = tiny.records("restoration", 2, seed=2)
+    wrong: Any = [Record(r.id, r.group, r.image, {"clean": r.fields["clean"][::-1].copy() * 50}) for r in right]
+    model = tiny.model("restoration", network={"residual": False}, blind_spots=True, epochs=3)
+    first, second = (training.fit(TASK, model, train, validation, tiny.COMPUTE) for validation in (right, wrong))
+    assert first.best_epoch == second.best_epoch == 2
+    assert list(first.history["validation_psnr_db"]) != list(second.history["validation_psnr_db"])
+    state = second.network.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in first.network.state_dict().items())
+
+
+def test_noisy_images_alone_teach_to_denoise() -> None:
+    records = tiny.records("restoration", 8, seed=1)
+    model = tiny.model(
+        "restoration",
+        network={"residual": False, "filters": 8},
+        blind_spots=True,
+        epochs=4,
+        steps_per_epoch=25,
+        learning_rate=0.02,
+    )
+    unseen: Any = tiny.records("restoration", 4, seed=2)
+    fitted = training.fit(TASK, model, without_clean(records), unseen, tiny.COMPUTE)
+    noisy = [restoration.statistics(Picture(r.image), Picture(r.fields["clean"]))["psnr_db"] for r in unseen]
+    assert fitted.history["validation_psnr_db"].iloc[-1] > np.mean(noisy) + 3
+
+
+# --- levels of light --------------------------------------------------------------------------------------------------
+
+
+def test_of_a_kind_all_metrics_are_told() -> None:
+    truth = [TASK.truth(record) for record in tiny.records("restoration", 3)]
+    columns = {name: np.ones(3) for name in TASK.statistics(truth[0], truth[0])}
+    assert TASK.of_kind(columns) == pytest.approx(TASK.summarise(columns))
+    assert TASK.right(columns) is None
+
+
+def test_a_row_tells_the_mean_deviation_where_there_is_one() -> None:
+    pixels = np.array([[1.0, 3.0]], np.float32)
+    assert TASK.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
+    assert TASK.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]
