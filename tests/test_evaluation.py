@@ -117,6 +117,21 @@ def test_of_each_kind_the_share_that_is_answered_right(prepared: Prepared) -> No
     assert kinds["blur"]["right"]["low"] is None  # one group has no interval
 
 
+def test_of_each_level_of_light_all_metrics_in_natural_order(prepared: Prepared) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    split = Split.load(task, prepared("restoration"), TEST)
+    table = evaluation.score(task, split, noisy("restoration", split)).table
+    assert "kinds" not in evaluation.summary(task, {TEST: table}, SETTINGS, None)
+    told = table.assign(kind=["10 to 25 electrons", "4 to 10 electrons"] * 3)
+    kinds = evaluation.summary(task, {TEST: told}, SETTINGS, None)["kinds"]
+    assert list(kinds) == ["4 to 10 electrons", "10 to 25 electrons"]
+    for kind, found in kinds.items():
+        of_kind = told[told["kind"] == kind]
+        assert found["images"] == 3
+        assert found["psnr_db"]["value"] == pytest.approx(of_kind["psnr_db"].mean())
+        assert found.keys() - {"images"} == task.summarise(of_kind).keys()
+
+
 def test_what_is_undefined_is_null(prepared: Prepared) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     split = Split.load(task, prepared("classification"), TEST)

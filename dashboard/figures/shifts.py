@@ -16,13 +16,20 @@ SPREAD = 0.5  # of the space between two suites that their models take
 
 
 def lines(
-    table: pd.DataFrame, parts: Sequence[str], colours: Mapping[str, str], metric: str, direction: str
+    table: pd.DataFrame,
+    parts: Sequence[str],
+    colours: Mapping[str, str],
+    metric: str,
+    direction: str,
+    *,
+    first_apart: bool = True,
 ) -> go.Figure:
-    """A column a part (the test split first, then the suites), a mark a model with its interval.
+    """A column a part (the test split first, then the suites; or kinds of test images), a mark a model with its interval.
 
     Args:
         table: columns model, role, part, value, low, high.
         parts: in the order of the axis.
+        first_apart: whether a line parts the first from the others.
     """
     figure = go.Figure()
     models = list(dict.fromkeys(table["model"]))
@@ -53,7 +60,8 @@ def lines(
     lower = ", lower is better" if direction == "minimize" else ""
     figure.update_xaxes(tickvals=list(range(len(parts))), ticktext=list(parts), range=[-0.5, len(parts) - 0.5])
     figure.update_yaxes(title={"text": words(metric) + lower, "font": {"color": MUTED}})
-    figure.add_vline(x=0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
+    if first_apart:
+        figure.add_vline(x=0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
     return figure
 
 

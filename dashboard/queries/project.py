@@ -107,6 +107,15 @@ def on_suites(task: str) -> tuple[pd.DataFrame, list[str]]:
     return table, [TEST, *sorted(set(table["part"]) - {TEST})]
 
 
+def on_kinds(task: str) -> tuple[pd.DataFrame, list[str]]:
+    """The objective of each model on the test images of each kind (a level of light), and the kinds: as :func:`on_suites`."""
+    best = on_test(task)
+    metric, _ = objective(settings().tasks[task].kind)
+    table = best[["model", "role"]].merge(kinds(task, metric), on="model", how="inner")
+    table["part"] = [f"{kind} ({images})" for kind, images in zip(table["kind"], table["images"], strict=True)]
+    return table, list(dict.fromkeys(table["part"]))
+
+
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def confusions(task: str) -> pd.DataFrame:
     """Test images or pixels by true and answered class: model, truth, answer, count, share (of the true class)."""
@@ -121,14 +130,18 @@ def confusions(task: str) -> pd.DataFrame:
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
-def kinds(task: str) -> pd.DataFrame:
-    """Of the test images of each kind, how many there are and which share is answered right: a row a model and kind."""
+def kinds(task: str, metric: str = "right") -> pd.DataFrame:
+    """Of the test images of each kind, how many there are and a metric: a row a model and kind.
+
+    By default the share that is answered right; none where a task has no such metric by kind.
+    """
     rows: list[dict[str, Any]] = []
     known = models()
     for name in known.loc[known["task"] == task, "name"]:
         content = read_json(layout.report(name) / "metrics.json") or {}
         for kind, found in content.get("kinds", {}).items():
-            rows.append({"model": name, "kind": kind, "images": found["images"], **found["right"]})
+            if metric in found:
+                rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
     return pd.DataFrame(rows, columns=list(KINDS))
 
 

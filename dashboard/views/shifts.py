@@ -32,6 +32,19 @@ def show(task: str) -> None:
     formats = {names[0]: st.column_config.NumberColumn(format="%.3f")}
     formats |= {name: st.column_config.NumberColumn(format="%+.3f") for name in names[1:]}
     st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
+    by_kind(task, metric, direction)
+
+
+def by_kind(task: str, metric: str, direction: str) -> None:
+    """The objective on the test images of each kind (a level of light), where the dataset tells kinds."""
+    table, names = project.on_kinds(task)
+    if table.empty:
+        return
+    st.subheader("By kind of test image", anchor=False)
+    colours = style.colours(project.models())
+    figure = shifts.lines(table, names, colours, metric, direction, first_apart=False)
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
+    st.caption("Test split; in brackets how many images there are of each kind. Bars are intervals over groups.")
 
 
 parts.head("Shifts", "Which model still works when focus, density, light or camera are not what it was trained on?")

@@ -19,14 +19,14 @@ from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.files import write_json
-from brightfield.metrics import Columns
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
-KIND = "kind"  # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it
+# column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
+KIND = "kind"
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,9 @@ def summary(
 
     Returns:
         ``test`` and, by name, ``suites``: every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over
-        groups; null is what is not defined. ``kinds``, where answers are right or wrong and the dataset tells kinds of images:
-        of the test images of each, ``images`` (how many) and ``right`` (the share, with its interval). ``data_hash``.
+        groups; null is what is not defined. ``kinds``, where the dataset tells kinds of images (defects, levels of light): of the
+        test images of each, ``images`` (how many) and what the task tells of a kind (``right``, the share that is answered right;
+        PSNR and the rest), with intervals. ``data_hash``.
     """
     scored = {
         name: _intervals(table, task.summarise, settings)
@@ -97,20 +98,14 @@ def summary(
 
 
 def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
-    """How many images of each kind there are, and which share of them is answered right."""
-    right = task.right(table)
-    if right is None or KIND not in table:
+    """How many images of each kind there are, and what the task tells of them."""
+    if KIND not in table or not task.of_kind(table):
         return {}
-    answered = table[["id", "group", KIND]].assign(right=right)
+    by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
-        str(kind): {"images": len(part), **_intervals(part, _share_right, settings)}
-        for kind, part in answered.groupby(KIND, sort=True)
-        if str(kind)
+        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.of_kind, settings)}
+        for kind in sorted(by_kind, key=images.natural)
     }
-
-
-def _share_right(columns: Columns) -> dict[str, float]:
-    return {"right": float(np.mean(columns["right"]))}
 
 
 def _intervals(

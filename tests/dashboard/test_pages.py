@@ -340,3 +340,13 @@ def test_shifts_show_what_each_suite_costs() -> None:
     assert list(table["model"]) == ["rbc-ensemble", "rbc-compact", "rbc-convnet", "rbc-features"]
     assert table["focus"].tolist() == pytest.approx([-0.1] * 4)
     assert table["camera"].tolist() == pytest.approx([0.0] * 4)
+
+
+@pytest.mark.usefixtures("project", "no_studies")
+def test_shifts_show_the_objective_by_kind_where_one_is_told() -> None:
+    app = open_page("shifts")
+    assert "By kind of test image" not in [heading.value for heading in app.subheader]
+    app.segmented_control(key="shifts-task").set_value("bacteria").run()
+    assert not app.exception
+    assert charts(app) == 2
+    assert "By kind of test image" in [heading.value for heading in app.subheader]

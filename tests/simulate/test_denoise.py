@@ -11,7 +11,7 @@ from scipy import ndimage
 from brightfield.params import DenoiseSimulation
 from brightfield.records import Record
 from brightfield.simulate import simulate
-from brightfield.simulate.denoise import Acquisition, draw_scene
+from brightfield.simulate.denoise import Acquisition, draw_scene, level
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +25,8 @@ def test_types_and_row(records: list[Record]) -> None:
         assert record.image.dtype == np.uint16
         assert record.fields["clean"].dtype == np.float32
         assert record.fields["clean"].shape == record.image.shape == (96, 96)
-        assert set(record.row) == {"peak_electrons", "suite"}
+        assert set(record.row) == {"peak_electrons", "kind", "suite"}
+        assert record.row["kind"] == level(float(str(record.row["peak_electrons"])))
         assert 4.0 <= float(str(record.row["peak_electrons"])) <= 60.0
 
 
@@ -94,3 +95,18 @@ def test_suites_change_what_they_are_named_after() -> None:
     assert median("density", filled) > 1.3 * median("", filled)
     assert max(float(str(r.row["peak_electrons"])) for r in found["light"]) < params.peak_electrons[0]
     assert median("camera", noise_floor) > 1.5 * median("", noise_floor)
+
+
+@pytest.mark.parametrize(
+    ("peak", "kind"),
+    [
+        (1.5, "below 4 electrons"),
+        (4.0, "4 to 10 electrons"),
+        (9.99, "4 to 10 electrons"),
+        (10.0, "10 to 25 electrons"),
+        (59.9, "25 to 60 electrons"),
+        (60.0, "60 electrons and more"),
+    ],
+)
+def test_levels_of_light(peak: float, kind: str) -> None:
+    assert level(peak) == kind

@@ -37,6 +37,14 @@ def test_a_mark_a_model_and_part() -> None:
     assert figure.layout.yaxis.title.text == "AUC"
 
 
+def test_only_the_test_split_is_parted_from_the_others() -> None:
+    colours = {"net": "#111111", "base": "#222222"}
+    suites, kinds = (
+        shifts.lines(TABLE, PARTS, colours, "auc", "maximize", first_apart=apart) for apart in (True, False)
+    )
+    assert (len(suites.layout.shapes), len(kinds.layout.shapes)) == (1, 0)
+
+
 def test_gaps_are_differences_to_the_test_split() -> None:
     wide = shifts.gaps(TABLE, PARTS)
     assert list(wide.columns) == ["model", *PARTS]

@@ -77,6 +77,16 @@ def test_kinds(project: Path) -> None:
     assert set(table["model"]) == {"rbc-ensemble"}
     assert table.loc["sick", ["images", "value", "low", "high"]].tolist() == pytest.approx([60, 0.7, 0.6, 0.8])
     assert queries.kinds("beads").empty
+    assert queries.kinds("bacteria").empty  # has kinds, but nothing that is right or wrong
+
+
+def test_the_objective_by_kind(project: Path) -> None:
+    table, names = queries.on_kinds("bacteria")
+    assert names == ["little light (7)", "plenty (7)"]
+    assert table["model"].tolist() == ["bacteria-unet"] * 2
+    value = queries.on_test("bacteria").set_index("model").loc["bacteria-unet", "value"]
+    assert table["value"].tolist() == [value] * 2
+    assert queries.on_kinds("rbc")[0].empty
 
 
 def test_a_class_that_never_occurs_has_no_share(project: Path) -> None:

@@ -50,6 +50,12 @@ READ_NOISE = (1.0, 2.2)  # electrons, of an sCMOS or a good CCD
 ROW_NOISE = 0.1  # electrons
 ELECTRONS_PER_COUNT = (0.2, 0.5)
 OFFSET = (90.0, 130.0)  # counts
+LEVELS = (
+    4,
+    10,
+    25,
+    60,
+)  # peak electrons between which images count as one kind: by each, noise falls by a factor of about 1.6
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,8 @@ def simulate_group(
 
     Yields:
         A record with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the
-        same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene).
+        same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene) and kind (the level of
+        light: see :func:`level`).
     """
     shape = (params.size_px, params.size_px)
     usual = usual_acquisition(params)
@@ -128,7 +135,17 @@ def simulate_group(
     image = camera.expose(electrons, rng, pixel_response(shape, rng, how.response))
     clean = camera.expected_counts(electrons).astype(np.float32)
     name = f"field{number:04d}"
-    yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak})
+    yield Record(name, name, image, {"clean": clean}, {"peak_electrons": peak, "kind": level(peak)})
+
+
+def level(peak_electrons: float) -> str:
+    """The kind of an image by its light: ``4 to 10 electrons`` and so on, ``below 4`` and ``60 and more``."""
+    place = sum(peak_electrons >= edge for edge in LEVELS)
+    if place == 0:
+        return f"below {LEVELS[0]} electrons"
+    if place == len(LEVELS):
+        return f"{LEVELS[-1]} electrons and more"
+    return f"{LEVELS[place - 1]} to {LEVELS[place]} electrons"
 
 
 def usual_acquisition(params: DenoiseSimulation) -> Acquisition:
