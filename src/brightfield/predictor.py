@@ -61,7 +61,10 @@ class Predictor:
     def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
         """The weighted mean of the members' activated outputs, channels first, for each image."""
         return weighted_mean(
-            [inference.activations(self.task, m.bundle.network, encoded, self.computer) for m in self.members],
+            [
+                inference.activations(self.task, m.bundle.network, encoded, self.computer, m.bundle.model.views)
+                for m in self.members
+            ],
             [member.weight for member in self.members],
         )
 

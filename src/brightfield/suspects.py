@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightfield import images, layout, overlays, params, progress, tasks
-from brightfield.architectures import Shape, smp
+from brightfield.architectures import Shape, pretrained, smp
 from brightfield.architectures.features import features
 from brightfield.data import label_errors
 from brightfield.data.store import ImageSet
@@ -99,7 +99,7 @@ def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
     import torch
     from torch.nn import functional as F
 
-    network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=smp.SHIPPED)
+    network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=pretrained.SHIPPED)
     encoder: Any = smp.build(network, Shape(task.shape().inputs, 1)).encoder
     encoder.eval()
     rows: list[FloatArray] = []

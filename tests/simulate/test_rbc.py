@@ -30,7 +30,7 @@ def crops() -> list[Crop]:
 
 
 def test_labels_follow_their_probability(crops: list[Crop]) -> None:
-    p, label = (np.array([getattr(crop, name) for crop in crops]) for name in ("p_good", "label"))
+    p, label = (np.array([getattr(crop, name) for crop in crops]) for name in ("p_positive", "label"))
     for low, high in [(0, 0.02), (0.02, 0.3), (0.3, 0.7), (0.7, 0.98), (0.98, 1)]:
         here = (p >= low) & (p <= high)
         assert here.sum() > 100
@@ -39,7 +39,7 @@ def test_labels_follow_their_probability(crops: list[Crop]) -> None:
 
 
 def test_the_best_possible_accuracy_is_known_and_hard_enough(crops: list[Crop]) -> None:
-    p = np.array([crop.p_good for crop in crops])
+    p = np.array([crop.p_positive for crop in crops])
     assert 0.93 < np.maximum(p, 1 - p).mean() < 0.97
     assert 0.32 < p.mean() < 0.46
 
@@ -54,7 +54,9 @@ def test_every_defect_occurs_and_is_mostly_bad(crops: list[Crop]) -> None:
 
 @pytest.mark.parametrize(("kind", "at_threshold"), [("elliptocyte", 0.30), ("target", 0.30), ("failed_contour", 0.42)])
 def test_half_the_experts_say_bad_at_the_threshold(kind: str, at_threshold: float, crops: list[Crop]) -> None:
-    near = [c.p_good for c in crops if c.kind == kind and abs(c.severity - at_threshold) < 0.02 and abs(c.z_um) < 0.8]
+    near = [
+        c.p_positive for c in crops if c.kind == kind and abs(c.severity - at_threshold) < 0.02 and abs(c.z_um) < 0.8
+    ]
     assert near
     assert np.median(near) == pytest.approx(0.5, abs=0.12)
 
@@ -63,7 +65,7 @@ def test_record_has_a_red_contour_and_its_row() -> None:
     record = next(simulate(RbcSimulation(simulator="rbc", smears=3, crops_per_smear=1)))
     assert record.image.shape == (85, 85, 3)
     assert record.image.dtype == np.uint8
-    assert set(record.row) == {"label", "p_good", "kind", "smear", "suite"}
+    assert set(record.row) == {"label", "p_positive", "kind", "smear", "suite"}
     assert (record.image == (255, 0, 0)).all(axis=-1).sum() > 60
 
 

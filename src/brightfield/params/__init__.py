@@ -6,7 +6,18 @@ Every number a user may turn stands in ``params.yaml``; the defaults here are wh
 from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
 from brightfield.params.base import Kind
 from brightfield.params.models import Dataset, Ensemble, Model, Training
-from brightfield.params.networks import ConvNet, Correlation, Features, Network, NonLocalMeans, Smp, UNet, Watershed
+from brightfield.params.networks import (
+    TRAINABLE,
+    ConvNet,
+    Correlation,
+    Features,
+    Network,
+    NonLocalMeans,
+    Smp,
+    Transfer,
+    UNet,
+    Watershed,
+)
 from brightfield.params.reading import (
     PARAMS,
     entry,
@@ -39,6 +50,7 @@ from brightfield.params.whole import Compute, Evaluation, Params
 __all__ = [
     "PARAMS",
     "SETTINGS",
+    "TRAINABLE",
     "BacteriaAppearance",
     "BacteriaSimulation",
     "BeadsAppearance",
@@ -70,6 +82,7 @@ __all__ = [
     "TaskSettings",
     "TrackingSettings",
     "Training",
+    "Transfer",
     "UNet",
     "Watershed",
     "entry",
