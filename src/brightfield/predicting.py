@@ -38,6 +38,20 @@ def bundle_folder(task: str, reference: str) -> Path:
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
 
 
+def load(task: str, reference: str) -> Predictor:
+    """The predictor that a reference names (see :func:`bundle_folder`), computing as params.yaml says.
+
+    Raises:
+        BrightfieldError: for an unknown task or model, or a model of another task.
+    """
+    settings = params.load()
+    params.entry(settings.tasks, task, "task")
+    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
+    if predictor.task_name != task:
+        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
+    return predictor
+
+
 @dataclass(frozen=True)
 class Answered:
     """What came of several images.
@@ -116,12 +130,7 @@ def predict(
     Raises:
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
-    settings = params.load()
-    params.entry(settings.tasks, task, "task")
-    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
-    if predictor.task_name != task:
-        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
-    answering = Answering(predictor, out, pixel_size_um=pixel_size_um, overwrite=overwrite)
+    answering = Answering(load(task, reference), out, pixel_size_um=pixel_size_um, overwrite=overwrite)
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
         answering.add(name, image)
     if not len(answering):
