@@ -261,6 +261,10 @@ def predict(
         str,
         typer.Option(help="champion, another alias or version of the registry, a model's name, or a bundle's folder."),
     ] = "champion",
+    recalibrate: Annotated[
+        Path | None,
+        typer.Option(help="For classification: a few labelled images of the same acquisition, in class folders."),
+    ] = None,
     pixel_size_um: Annotated[float | None, typer.Option(min=0, help="If it is not the task's own.")] = None,
     overwrite: Annotated[
         bool,
@@ -275,6 +279,9 @@ def predict(
     labels; 0 sorts every image by its answer alone. OUT/sorted.csv lists them, the least certain first, and
     OUT/least-certain.png shows those. Move what is in OUT/unsure to where it belongs, and `brightfield import rbc OUT --name
     NAME` takes the folder as it is; what is left in OUT/unsure is left out.
+
+    Under another stain, lamp or camera probabilities are off. With --recalibrate FOLDER (rbc: FOLDER/good, FOLDER/bad, about 15
+    labelled images each, of the images to be answered or of their like) they are shifted to what is right there.
     """
     if (out is None) == (sort is None):
         raise typer.BadParameter("Give one of --out and --sort: a folder for answers, or one for sorted copies.")
@@ -283,7 +290,7 @@ def predict(
             raise typer.BadParameter("--pixel-size-um belongs to --out: nothing is measured in images that are sorted.")
         from brightfield import sorting
 
-        given = _given(sure=sure)
+        given = _given(sure=sure, recalibrate=recalibrate)
         print(sorting.sort(task, paths, sort, reference=model, overwrite=overwrite, **given))
         return
     if sure is not None:
@@ -291,7 +298,15 @@ def predict(
     assert out is not None
     from brightfield import predicting
 
-    written = predicting.predict(task, paths, out, reference=model, overwrite=overwrite, pixel_size_um=pixel_size_um)
+    written = predicting.predict(
+        task,
+        paths,
+        out,
+        reference=model,
+        overwrite=overwrite,
+        pixel_size_um=pixel_size_um,
+        recalibrate=recalibrate,
+    )
     print(
         f"{len(written)} files in {out}: " + ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
     )

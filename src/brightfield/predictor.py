@@ -29,7 +29,8 @@ class Predictor:
             raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
         self.members = list(members)
         self.task = task or members[0].bundle.task  # as all of them together answer it
-        self.computer = computing.start(compute or params.Compute())
+        self.compute = compute or params.Compute()
+        self.computer = computing.start(self.compute)
         for member in self.members:
             # the layout of training: another one would change the last digits
             member.bundle.network.to(self.computer.device).to(memory_format=torch.channels_last)

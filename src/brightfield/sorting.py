@@ -87,6 +87,7 @@ def sort(
     reference: str = "champion",
     sure: float = SURE,
     overwrite: bool = False,
+    recalibrate: Path | None = None,
 ) -> Sorted:
     """Answer images and copy each, byte for byte and with its times, to where its answer belongs.
 
@@ -100,6 +101,7 @@ def sort(
         sure: an answer whose chance of being right is less is unsure, and so is one to an image outside what the model was
             trained on; 0: no answer is unsure.
         overwrite: replace a folder that was sorted before; nothing is replaced that is not a copy.
+        recalibrate: labelled images of the same acquisition, in a folder for each class.
 
     Raises:
         BrightfieldError: another kind of task, an unknown model, an image that cannot be read or answered, or a folder that
@@ -116,7 +118,7 @@ def sort(
     named = copy_names(images.files(paths))
     folder = out.resolve()
     _check_place(folder, named, overwrite)
-    predictor = predicting.load(task, reference)
+    predictor = predicting.load(task, reference, recalibrate)
     folders = _folders(predictor.task.class_names)
     with whole_folder(folder) as partial:
         for name in folders:

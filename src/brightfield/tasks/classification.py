@@ -117,6 +117,18 @@ class Classification(Task[params.ClassificationSettings, Label]):
             found = found.model_copy(update={"threshold": chosen})
         return found
 
+    def adapted(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
+    ) -> params.ClassificationSettings:
+        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays."""
+        positive = np.array([label.positive for label in truth])
+        temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
+        logits = classification.logit([a[0] for a in activated]) / temperature + bias
+        more, shift = classification.calibration(logits, positive)
+        return self.settings.model_copy(
+            update={"temperature": temperature * more, "bias": bias / more + shift, "threshold": self._threshold}
+        )
+
     def recalibrated(self, columns: Columns) -> Columns:
         """As after recalibration on a few labelled images of the same acquisition."""
         return classification.recalibrated(columns, self._threshold)
