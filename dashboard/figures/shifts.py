@@ -12,19 +12,38 @@ from figures.style import MUTED, calm, reach
 from wording import interval, number, words
 
 HEIGHT_PX = 420
+CEILING = "best possible"
 SPREAD = 0.5  # of the space between two suites that their models take
 
 
 def lines(
-    table: pd.DataFrame, parts: Sequence[str], colours: Mapping[str, str], metric: str, direction: str
+    table: pd.DataFrame,
+    parts: Sequence[str],
+    colours: Mapping[str, str],
+    metric: str,
+    direction: str,
+    ceilings: Mapping[str, float] | None = None,
 ) -> go.Figure:
     """A column a part (the test split first, then the suites), a mark a model with its interval.
 
     Args:
         table: columns model, role, part, value, low, high.
         parts: in the order of the axis.
+        ceilings: by part, the best that any model could reach.
     """
     figure = go.Figure()
+    known = [(place, (ceilings or {})[part]) for place, part in enumerate(parts) if part in (ceilings or {})]
+    for i, (place, value) in enumerate(known):
+        figure.add_scatter(
+            x=[place - 0.45, place + 0.45],
+            y=[value, value],
+            name=CEILING,
+            legendgroup=CEILING,
+            showlegend=i == 0,
+            mode="lines",
+            line={"color": MUTED, "width": 2, "dash": "dash"},
+            hovertemplate=f"no model can be better on {parts[place]}: {number(value)}<extra></extra>",
+        )
     models = list(dict.fromkeys(table["model"]))
     for i, model in enumerate(models):
         offset = SPREAD * ((i + 0.5) / len(models) - 0.5)

@@ -149,6 +149,11 @@ def _report(settings: params.Params, name: str, task: str) -> None:
             kind: {"value": share, "low": share - 0.1, "high": min(share + 0.1, 1)} for kind, (_, share) in told.items()
         }
         content["kinds"] = {kind: {"images": n, "right": shares[kind]} for kind, (n, _) in told.items()}
+    if name in ("rbc-compact", "rbc-convnet"):
+        mended = {metric: entry, "other": {"value": 0.7, "low": 0.6, "high": 0.8}}
+        content["recalibrated"] = {"test": mended, "focus": mended, "camera": mended}
+        best = {metric: {"value": 0.97, "low": 0.96, "high": 0.98}}
+        content["ceiling"] = {"test": best, "focus": best, "camera": best}
     write_json(folder / "metrics.json", content)
     pd.DataFrame({"id": ["a"], "group": ["g"], "split": ["test"]}).to_csv(folder / "images.csv", index=False)
     if name in CONFUSIONS:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_fill_holes
 
+import tiny
+from brightfield import params
+from brightfield.data import splitting
 from brightfield.params import RbcSimulation, Suite
 from brightfield.simulate import simulate
 from brightfield.simulate.rbc import CAUSES, Crop, Smear, _toned, draw_crop, draw_smear, render
@@ -42,6 +45,19 @@ def test_the_best_possible_accuracy_is_known_and_hard_enough(crops: list[Crop]) 
     p = np.array([crop.p_positive for crop in crops])
     assert 0.93 < np.maximum(p, 1 - p).mean() < 0.97
     assert 0.32 < p.mean() < 0.46
+
+
+def test_the_default_dataset_has_good_and_bad_crops_in_the_proportions_of_a_lab() -> None:
+    """956 good and 2,000 bad to train, 319 and 667 each to validate and to test: 60, 20 and 20%, 32.3% of each good."""
+    simulation = params.load(tiny.REPOSITORY / params.PARAMS).simulations["rbc"]
+    assert isinstance(simulation, RbcSimulation)
+    small = simulation.model_copy(update={"size_px": 32, "suites": ()})  # labels do not depend on the size of a crop
+    crops = [(record.group, record.row["label"]) for record in simulate(small)]
+    groups, labels = [group for group, _ in crops], np.array([label for _, label in crops], dtype=float)
+    splits = np.array(splitting.split_groups(groups, validation=0.2, test=0.2, seed=0, strata=list(labels)))
+    for split, share in (("train", 2956), ("validation", 986), ("test", 986)):
+        assert np.mean(splits == split) == pytest.approx(share / 4928, abs=0.01)
+        assert labels[splits == split].mean() == pytest.approx(956 / 2956, abs=0.01)
 
 
 def test_every_defect_occurs_and_is_mostly_bad(crops: list[Crop]) -> None:
