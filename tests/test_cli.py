@@ -189,6 +189,39 @@ def test_a_stage_that_fails_keeps_what_was_there(project: Path, monkeypatch: pyt
     assert {path.name: path.read_bytes() for path in (project / "data/raw/denoise").iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ((), "Give one of --out and --sort"),
+        (("-o", "a", "--sort", "b"), "Give one of --out and --sort"),
+        (("-o", "a", "--sure", "0.8"), "--sure belongs to --sort"),
+        (("--sort", "a", "--sure", "1.5"), "less than or equal to 1"),
+        (("--sort", "a", "--pixel-size-um", "0.1"), "--pixel-size-um belongs to --out"),
+    ],
+)
+def test_predict_takes_a_folder_for_answers_or_one_for_sorted_copies(
+    project: Path, call: Call, options: tuple[str, ...], message: str
+) -> None:
+    code, _, err = call("predict", "rbc", "crops", *options)
+    assert code == 2
+    assert message in err
+    assert sorted(path.name for path in project.iterdir()) == ["params.yaml"]
+
+
+def test_predict_hands_over_what_sorts(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
+    from brightfield import sorting
+
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(sorting, "sort", lambda *given, **options: asked.append((*given, options)) or "sorted")
+    given = {"reference": "champion", "overwrite": False}
+    assert call("predict", "rbc", "a", "b", "--sort", "out") == (0, "sorted\n", "")
+    assert call("predict", "rbc", "a", "--sort", "out", "--sure", "0.8", "--overwrite")[0] == 0
+    assert asked == [
+        ("rbc", [Path("a"), Path("b")], Path("out"), given),
+        ("rbc", [Path("a")], Path("out"), {**given, "overwrite": True, "sure": 0.8}),
+    ]
+
+
 def test_the_console_script_starts_without_waiting_for_torch() -> None:
     heavy = ["torch", "mlflow", "lightning", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
     code = f"import sys, brightfield.cli; print([m for m in {heavy} if m in sys.modules])"

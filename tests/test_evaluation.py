@@ -86,7 +86,8 @@ def test_metrics_have_a_value_inside_its_interval_and_the_pooled_value(
     task = tasks.build(kind, tiny.SETTINGS[kind])
     tables = {name: s.table for name, s in scores.items()}
     metrics = evaluation.summary(task, {**tables, "suite-dim": tables[TEST]}, SETTINGS, "abc.dir")
-    assert set(metrics) == {"test", "suites", "data_hash"}
+    judged_again = {"recalibrated"} if kind == "classification" else set()
+    assert set(metrics) == {"test", "suites", "data_hash"} | judged_again
     assert metrics["data_hash"] == "abc.dir"
     assert metrics["suites"] == {"suite-dim": metrics["test"]}  # validation chose the checkpoint: no interval of it
     assert metrics["test"].keys() == task.score(scores[TEST].answers, split.truth).keys()
@@ -130,6 +131,33 @@ def test_of_each_level_of_light_all_metrics_in_natural_order(prepared: Prepared)
         assert found["images"] == 3
         assert found["psnr_db"]["value"] == pytest.approx(of_kind["psnr_db"].mean())
         assert found.keys() - {"images"} == task.summarise(of_kind).keys()
+
+
+def test_answers_that_are_probabilities_are_also_judged_recalibrated_and_against_the_ceiling(
+    prepared: Prepared,
+) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    rng = np.random.default_rng(0)
+    chance = rng.beta(0.5, 0.5, 400)
+    truth = (rng.random(400) < chance).astype(float)
+    table = pd.DataFrame({"group": np.arange(400) % 20, "probability": chance**3, "truth": truth})  # sure of bad
+    table["answered"] = (table["probability"] >= 0.5).astype(float)
+    tables = {name: table.assign(p_positive=chance) for name in (VALIDATION, TEST, "light")}
+    metrics = evaluation.summary(task, tables, SETTINGS, None)
+    for part, plain in ((TEST, metrics["test"]), ("light", metrics["suites"]["light"])):
+        log_loss = [
+            found["log_loss"]["value"] for found in (metrics["ceiling"][part], metrics["recalibrated"][part], plain)
+        ]
+        assert log_loss == sorted(log_loss)
+        assert log_loss[1] < 0.8 * log_loss[2]
+        interval = metrics["ceiling"][part]["auc"]
+        assert interval["low"] < interval["value"] < interval["high"]
+    assert VALIDATION not in metrics["ceiling"]
+    assert "ceiling" not in evaluation.summary(task, {TEST: table}, SETTINGS, None)  # no simulator, no chances
+    other = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    split = Split.load(other, prepared("restoration"), TEST)
+    scored = evaluation.score(other, split, noisy("restoration", split)).table
+    assert evaluation.summary(other, {TEST: scored}, SETTINGS, None).keys() == {"test", "suites", "data_hash"}
 
 
 def test_what_is_undefined_is_null(prepared: Prepared) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from brightfield import images
 from brightfield.errors import BrightfieldError
-from brightfield.images import opening
+from brightfield.images import opening, symmetry
 
 
 @pytest.fixture
@@ -567,3 +567,16 @@ def test_all_real_images_can_be_read() -> None:
             values, _, std = images.normalise(image)
             assert std > 0
             assert np.isfinite(values).all()
+
+
+# --- the eight views ----------------------------------------------------------------------------------------------------
+
+
+def test_the_views_are_all_different_and_each_is_undone() -> None:
+    image = np.arange(2 * 3 * 5).reshape(2, 3, 5)
+    views = [symmetry.turned(image, view) for view in range(symmetry.VIEWS)]
+    assert {view.shape for view in views} == {(2, 3, 5), (2, 5, 3)}
+    assert len({(view.shape, view.tobytes()) for view in views}) == 8
+    assert np.array_equal(views[0], image)
+    for number, view in enumerate(views):
+        assert np.array_equal(symmetry.turned_back(view, number), image)

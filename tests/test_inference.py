@@ -146,3 +146,41 @@ def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(computer: Computer
     first, second = (inference.activations(task, network, encoded, computer) for _ in range(2))
     np.testing.assert_array_equal(first, second)  # no dropout
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())  # no statistics
+
+
+# --- views ------------------------------------------------------------------------------------------------------------
+
+
+class Leftwards(nn.Module):
+    """Answers each pixel with its left neighbour: it knows left from right."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return torch.roll(batch[:, :1], 1, dims=-1)
+
+
+def test_the_mean_of_all_views_of_a_map_treats_all_directions_alike(computer: Computer) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    pixels = np.zeros((64, 96), np.float32)
+    pixels[20, 50] = 1
+    encoded = [task.encode(pixels)]
+    (once,) = inference.activations(task, Leftwards(), encoded, computer)
+    (all_views,) = inference.activations(task, Leftwards(), encoded, computer, views=8)
+    background = float(encoded[0].tensor.min())
+    assert {tuple(i) for i in np.argwhere(once[0] > background + 0.1)} == {(20, 51)}
+    bright = all_views[0] - background > 0.1
+    assert {tuple(i) for i in np.argwhere(bright)} == {(20, 51), (20, 49), (19, 50), (21, 50)}
+    np.testing.assert_allclose(all_views[0][bright], all_views[0][bright].mean(), rtol=1e-5)
+
+
+def test_the_probability_of_a_crop_is_the_mean_over_its_views(computer: Computer) -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+
+    class UpperLeft(nn.Module):
+        def forward(self, batch: Tensor) -> Tensor:
+            return 5 * batch[:, 0, :1, 0]
+
+    encoded = [task.encode(record.image) for record in tiny.records("classification", 3, seed=0)]
+    found = inference.activations(task, UpperLeft(), encoded, computer, views=8)
+    for image, probability in zip(encoded, found, strict=True):
+        corners = image.tensor[0, [0, 0, -1, -1], [0, -1, 0, -1]]
+        assert float(probability[0]) == pytest.approx(float(torch.sigmoid(5 * corners).mean()), abs=1e-5)

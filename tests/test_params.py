@@ -90,13 +90,13 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
     (
         ("tasks", "rbc", "settings", "size"),
-        "Allowed: channels, classes, keep, pixel_size_um, size_px, temperature, threshold.",
+        "Allowed: bias, channels, classes, keep, pixel_size_um, size_px, temperature, threshold.",
         "size_px",
     ),
     (("tasks", "denoise", "settings", "classes"), "Allowed: deviation_scale, pixel_size_um.", ""),
     (("simulations", "rbc", "movies"), "crops_per_smear, good_fraction, pixel_size_um, seed, simulator, size_px", ""),
     (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),
-    (("models", "rbc-convnet", "epochs"), "Allowed: dataset, kind, network, seed, task, training.", ""),
+    (("models", "rbc-convnet", "epochs"), "Allowed: dataset, kind, network, seed, task, training, views.", ""),
     (
         ("models", "rbc-convnet", "network", "filter"),
         "Allowed: architecture, batch_norm, dense, dropout, filters.",
@@ -110,8 +110,8 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
-        "Allowed: augment, balance_classes, batch_size, blind_spots, epochs, learning_rate, optimizer, patch_px, schedule, "
-        "steps_per_epoch, weight_decay.",
+        "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, ema, epochs, learning_rate, optimizer, patch_px, "
+        "patience, schedule, steps_per_epoch, weight_decay.",
         "learning_rate",
     ),
     (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),

@@ -14,6 +14,7 @@ import tiny
 from brightfield import computing, inference, params, tasks, training
 from brightfield.bundle import Bundle, Member
 from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
 from brightfield.results import Label
 from brightfield.training import Draws, Fitted, Watch
@@ -164,6 +165,69 @@ def test_draws_go_through_all_images_before_any_comes_again() -> None:
     assert len(set(drawn[10:])) == 2
 
 
+def test_classes_take_turns_so_that_every_batch_has_as_many_of_each() -> None:
+    strata = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
+    drawn = list(Draws(10, None, seed=0, strata=strata))
+    assert len(drawn) == 10
+    assert [strata[i] for i in drawn] == [0, 1] * 5
+    rare = [i for i in drawn if strata[i] == 1]
+    assert sorted(rare[:3]) == [7, 8, 9]  # all of the rare ones before any comes again
+    assert len({i for i in drawn if strata[i] == 0}) == 5
+
+
+def test_balanced_batches_are_for_images_of_one_class_each() -> None:
+    with pytest.raises(
+        BrightfieldError, match="training.balance 'batches' is for tasks whose images have one class each"
+    ):
+        fit("restoration", tiny.model("restoration", balance="batches"))
+    fitted = fit("classification", tiny.model("classification", balance="batches"))
+    assert len(fitted.history) == 2
+
+
+def test_training_stops_when_the_objective_gets_no_better() -> None:
+    patient = fit("classification", tiny.model("classification", epochs=40, patience=2, learning_rate=1e-12))
+    assert patient.best_epoch is not None
+    assert len(patient.history) == patient.best_epoch + 3 < 40  # the best, and two that were no better
+
+
+def test_the_mean_of_weights_is_scored_and_kept() -> None:
+    """By hand: a weight w of loss w steps from 1 by -0.1; its mean with decay 0 follows, with (1 + n) / (10 + n) at first lags."""
+    network = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(network.weight, 1.0)
+    mean = training._moving_average(network, decay=0.5)
+    seen = []
+    for step in range(3):
+        nn.init.constant_(network.weight, 1.0 - 0.1 * (step + 1))
+        mean.update_parameters(network)
+        seen.append(mean.module.weight.item())
+    # the first update takes the weights as they are; then shares 2 / 11 and 3 / 12 of the mean are kept
+    second = 2 / 11 * 0.9 + 9 / 11 * 0.8
+    assert seen == pytest.approx([0.9, second, 3 / 12 * second + 9 / 12 * 0.7])
+
+
+def test_a_fit_with_a_moving_average_returns_it() -> None:
+    with_mean = tiny.model("classification", ema=0.99, epochs=1, steps_per_epoch=8)
+    averaged, plain = (
+        fit("classification", with_mean),
+        fit("classification", tiny.model("classification", epochs=1, steps_per_epoch=8)),
+    )
+    assert weights(averaged).keys() == weights(plain).keys()
+    assert any(not torch.equal(value, weights(plain)[name]) for name, value in weights(averaged).items())
+    assert averaged.history["train_loss"].equals(plain.history["train_loss"])  # what is trained is the same
+
+
+def test_a_pretrained_backbone_learns_at_a_share_of_the_rate() -> None:
+    network = nn.ModuleDict({"backbone": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
+    network["backbone"].bias.requires_grad_(False)
+    entry = params.Training(epochs=1, learning_rate=0.1, backbone_rate=0.25)
+    new, slow = training._optimizer(network, entry).param_groups
+    assert (new["lr"], slow["lr"]) == (0.1, 0.025)
+    assert [tuple(p.shape) for p in new["params"]] == [(1, 2), (1,)]
+    assert [tuple(p.shape) for p in slow["params"]] == [(2, 2)]
+    (one,) = training._optimizer(nn.Linear(2, 1), entry).param_groups
+    assert one["lr"] == 0.1
+
+
 def test_draws_are_a_function_of_the_seed_and_differ_from_epoch_to_epoch() -> None:
     first, same, other = Draws(50, None, seed=3), Draws(50, None, seed=3), Draws(50, None, seed=4)
     epochs = [list(first), list(first)]
@@ -177,7 +241,7 @@ def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take
     for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
         entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
         assert entry is not None
-        loader = training._loader(task.dataset(tiny.records("classification", images), entry), entry, seed=0)
+        loader = training._loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
         assert [len(batch["image"]) for batch in loader] == expected
         assert len(loader) == len(expected)
 

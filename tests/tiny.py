@@ -38,6 +38,7 @@ MOST: dict[str, int] = {
     "filters": 4,
     "dense": 8,
     "depth": 2,
+    "input_px": 32,
     "max_members": 4,
 }
 SIZES: dict[str, int] = {"bacteria": 128, "denoise": 64}  # size_px of the simulators whose size is free

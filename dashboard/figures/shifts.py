@@ -12,6 +12,7 @@ from figures.style import MUTED, calm, reach
 from wording import interval, number, words
 
 HEIGHT_PX = 420
+CEILING = "best possible"
 SPREAD = 0.5  # of the space between two suites that their models take
 
 
@@ -21,6 +22,7 @@ def lines(
     colours: Mapping[str, str],
     metric: str,
     direction: str,
+    ceilings: Mapping[str, float] | None = None,
     *,
     first_apart: bool = True,
 ) -> go.Figure:
@@ -29,9 +31,22 @@ def lines(
     Args:
         table: columns model, role, part, value, low, high.
         parts: in the order of the axis.
+        ceilings: by part, the best that any model could reach.
         first_apart: whether a line parts the first from the others.
     """
     figure = go.Figure()
+    known = [(place, (ceilings or {})[part]) for place, part in enumerate(parts) if part in (ceilings or {})]
+    for i, (place, value) in enumerate(known):
+        figure.add_scatter(
+            x=[place - 0.45, place + 0.45],
+            y=[value, value],
+            name=CEILING,
+            legendgroup=CEILING,
+            showlegend=i == 0,
+            mode="lines",
+            line={"color": MUTED, "width": 2, "dash": "dash"},
+            hovertemplate=f"no model can be better on {parts[place]}: {number(value)}<extra></extra>",
+        )
     models = list(dict.fromkeys(table["model"]))
     for i, model in enumerate(models):
         offset = SPREAD * ((i + 0.5) / len(models) - 0.5)

@@ -16,7 +16,8 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 
 TTL_S = 10  # files change while a pipeline runs
-SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash")
+SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash", "answers")
+AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
 KINDS = ("model", "kind", "images", "value", "low", "high")
 CONFUSION = ("model", "truth", "answer", "count", "share")
 TEST = "test"
@@ -68,17 +69,28 @@ def folder(task: str, name: str, role: str) -> Path:
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def scores() -> pd.DataFrame:
-    """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan."""
+    """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan.
+
+    The same once more where they are judged after recalibration: column ``answers`` is ``AS_THEY_ARE`` or ``RECALIBRATED``, or
+    ``CEILING`` for the best that any model could reach on the model's data.
+    """
     rows: list[dict[str, Any]] = []
     for model in models().to_dict("records"):
         content = read_json(layout.report(model["name"]) / "metrics.json")
         if content is None:
             continue
         about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
-        for part, metrics in [(TEST, content.get("test", {})), *content.get("suites", {}).items()]:
-            for metric, found in metrics.items():
-                bounds = {key: found.get(key) for key in ("value", "low", "high")}
-                rows.append({**about, "part": part, "metric": metric, **bounds, "data_hash": content.get("data_hash")})
+        judged = {
+            AS_THEY_ARE: {TEST: content.get("test", {}), **content.get("suites", {})},
+            RECALIBRATED: content.get("recalibrated", {}),
+            CEILING: content.get("ceiling", {}),
+        }
+        for answers, parts in judged.items():
+            for part, metrics in parts.items():
+                for metric, found in metrics.items():
+                    bounds = {key: found.get(key) for key in ("value", "low", "high")}
+                    row = {**about, "part": part, "metric": metric, **bounds, "answers": answers}
+                    rows.append({**row, "data_hash": content.get("data_hash")})
     table = pd.DataFrame(rows, columns=list(SCORES))
     return table.astype({"value": float, "low": float, "high": float})
 
@@ -88,29 +100,47 @@ def on_test(task: str) -> pd.DataFrame:
     entry = settings().tasks[task]
     metric, direction = objective(entry.kind)
     table = scores()
-    wanted = {"task": task, "dataset": entry.dataset, "part": TEST, "metric": metric}
+    wanted = {"task": task, "dataset": entry.dataset, "part": TEST, "metric": metric, "answers": AS_THEY_ARE}
     table = table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
     return table.sort_values("value", ascending=direction == "minimize").reset_index(drop=True)
 
 
-def on_suites(task: str) -> tuple[pd.DataFrame, list[str]]:
-    """The objective of each model on every part of the task's dataset, and the parts: the test split, then the suites.
+def on_suites(task: str, metric: str | None = None, answers: str = AS_THEY_ARE) -> tuple[pd.DataFrame, list[str]]:
+    """A metric of each model on every part of the task's dataset, and the parts: the test split, then the suites.
 
     Models come in the order of :func:`on_test`.
+
+    Args:
+        metric: the objective if it is left out.
+        answers: ``AS_THEY_ARE``, ``RECALIBRATED`` or ``CEILING``.
     """
     best = on_test(task)
-    metric, _ = objective(settings().tasks[task].kind)
+    metric = metric or objective(settings().tasks[task].kind)[0]
     table = scores()
-    table = table[table["model"].isin(best["model"]) & (table["metric"] == metric)]
+    wanted = table["model"].isin(best["model"]) & (table["metric"] == metric) & (table["answers"] == answers)
     order = {name: place for place, name in enumerate(best["model"])}
-    table = table.sort_values("model", key=lambda names: names.map(order), kind="stable").reset_index(drop=True)
-    return table, [TEST, *sorted(set(table["part"]) - {TEST})]
+    table = table[wanted].sort_values("model", key=lambda names: names.map(order), kind="stable")
+    return table.reset_index(drop=True), [TEST, *sorted(set(table["part"]) - {TEST})]
 
 
-def on_kinds(task: str) -> tuple[pd.DataFrame, list[str]]:
-    """The objective of each model on the test images of each kind (a level of light), and the kinds: as :func:`on_suites`."""
+def ceilings(task: str, metric: str) -> dict[str, float]:
+    """The best that any model could reach, by part of the task's dataset; empty where nobody knows it."""
+    table, _ = on_suites(task, metric, CEILING)
+    return dict(zip(table["part"], table["value"], strict=True))  # the same for all models of one dataset
+
+
+def metrics(task: str) -> list[str]:
+    """The metrics of the task's models, the objective first."""
+    first, _ = objective(settings().tasks[task].kind)
+    table = scores()
+    found = table.loc[(table["task"] == task) & (table["answers"] == AS_THEY_ARE), "metric"]
+    return [first, *(name for name in dict.fromkeys(found) if name != first)]
+
+
+def on_kinds(task: str, metric: str | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """A metric of each model on the test images of each kind (a level of light), and the kinds: as :func:`on_suites`."""
     best = on_test(task)
-    metric, _ = objective(settings().tasks[task].kind)
+    metric = metric or objective(settings().tasks[task].kind)[0]
     table = best[["model", "role"]].merge(kinds(task, metric), on="model", how="inner")
     table["part"] = [f"{kind} ({images})" for kind, images in zip(table["kind"], table["images"], strict=True)]
     return table, list(dict.fromkeys(table["part"]))

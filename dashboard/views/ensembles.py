@@ -57,7 +57,9 @@ def show(name: str) -> None:
         parts.nothing_yet(f"{name} has not been made yet.", f"dvc repro ensemble@{name}")
         return
     colours = style.colours(project.models())
-    test = project.scores().query("model == @name and part == 'test' and metric == @report.metric")
+    test = project.scores().query(
+        "model == @name and part == 'test' and metric == @report.metric and answers == @project.AS_THEY_ARE"
+    )
     if len(test):
         row = test.iloc[0]
         st.markdown(

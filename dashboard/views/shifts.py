@@ -7,7 +7,7 @@ import streamlit as st
 import parts
 from figures import shifts, style
 from queries import project
-from wording import words
+from wording import direction, words
 
 MEANING = {
     "focus": "another focus than training",
@@ -17,14 +17,30 @@ MEANING = {
 }
 
 
+RECALIBRATED_HELP = (
+    "Temperature and bias of the probabilities are chosen again on 32 labelled images of each, as `brightfield predict "
+    "--recalibrate` does; images are judged by a model that was recalibrated on others."
+)
+
+
 def show(task: str) -> None:
     """All models of one task."""
-    metric, direction = project.objective(project.settings().tasks[task].kind)
-    table, names = project.on_suites(task)
-    figure = shifts.lines(table, names, style.colours(project.models()), metric, direction)
+    left, right = st.columns([2, 3], vertical_alignment="bottom")
+    metric = left.selectbox("Metric", project.metrics(task), format_func=words, key=f"shifts-metric-{task}")
+    recalibrated = not project.on_suites(task, metric, project.RECALIBRATED)[0].empty and right.toggle(
+        "Recalibrated on a few images", help=RECALIBRATED_HELP, key=f"shifts-recalibrated-{task}"
+    )
+    table, names = project.on_suites(task, metric, project.RECALIBRATED if recalibrated else project.AS_THEY_ARE)
+    towards = direction(metric) or "maximize"
+    ceilings = project.ceilings(task, metric)
+    colours = style.colours(project.models())
+    figure = shifts.lines(table, names, colours, metric, towards, ceilings)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="shifts")
     meant = "; ".join(f"**{parts.plain(name)}**: {MEANING[name]}" for name in names if name in MEANING)
-    st.caption(f"Bars are intervals over groups. Left of the line the test split, which is like training. {meant}.")
+    limit = " Dashes: the best that any model could reach, because labels are drawn by chance." if ceilings else ""
+    st.caption(
+        f"Bars are intervals over groups. Left of the line the test split, which is like training. {meant}.{limit}"
+    )
     st.subheader("What each shift costs", anchor=False)
     st.caption(
         f"{words(metric)} on the test split, then the difference to it; zero would be a model that does not mind."
@@ -32,17 +48,17 @@ def show(task: str) -> None:
     formats = {names[0]: st.column_config.NumberColumn(format="%.3f")}
     formats |= {name: st.column_config.NumberColumn(format="%+.3f") for name in names[1:]}
     st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
-    by_kind(task, metric, direction)
+    by_kind(task, metric, towards)
 
 
-def by_kind(task: str, metric: str, direction: str) -> None:
-    """The objective on the test images of each kind (a level of light), where the dataset tells kinds."""
-    table, names = project.on_kinds(task)
+def by_kind(task: str, metric: str, towards: str) -> None:
+    """A metric on the test images of each kind (a level of light), where the dataset tells kinds."""
+    table, names = project.on_kinds(task, metric)
     if table.empty:
         return
     st.subheader("By kind of test image", anchor=False)
     colours = style.colours(project.models())
-    figure = shifts.lines(table, names, colours, metric, direction, first_apart=False)
+    figure = shifts.lines(table, names, colours, metric, towards, first_apart=False)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
     st.caption("Test split; in brackets how many images there are of each kind. Bars are intervals over groups.")
 

@@ -191,7 +191,7 @@ def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:
 
 
 def _without_weights(model: params.Model) -> params.Model:
-    if isinstance(model.network, params.Smp):
+    if isinstance(model.network, params.Smp | params.Transfer):
         return model.model_copy(update={"network": model.network.model_copy(update={"weights": "none"})})
     return model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.files import write_json
+from brightfield.metrics import Columns
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
 
@@ -27,6 +28,7 @@ VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
 # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
 KIND = "kind"
+CHANCE = "p_positive"  # column of the index: the probability from which a simulator drew the label
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Scores:
     """Answers to one split, scored.
 
     Attributes:
-        table: a row an image: id, group, split, kind where the dataset tells it, then the task's statistics.
+        table: a row an image: id, group, split, kind and p_positive where the dataset tells them, then the task's statistics.
         answers: the decoded results, in the order of the table.
     """
 
@@ -73,7 +75,7 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
-    index = known[[name for name in ("id", "group", "split", KIND) if name in known]]
+    index = known[[name for name in ("id", "group", "split", KIND, CHANCE) if name in known]]
     return Scores(pd.concat([index, statistics], axis=1), answers)
 
 
@@ -86,15 +88,38 @@ def summary(
         ``test`` and, by name, ``suites``: every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over
         groups; null is what is not defined. ``kinds``, where the dataset tells kinds of images (defects, levels of light): of the
         test images of each, ``images`` (how many) and what the task tells of a kind (``right``, the share that is answered right;
-        PSNR and the rest), with intervals. ``data_hash``.
+        PSNR and the rest), with intervals. ``recalibrated``, by name of test and the suites, where answers are probabilities: the
+        same after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the best that
+        any model could reach. ``data_hash``.
     """
     scored = {
         name: _intervals(table, task.summarise, settings)
         for name, table in tables.items()
         if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
     }
-    kinds = _kinds(task, tables[TEST], settings)
-    return {"test": scored.pop(TEST), "suites": scored, **({"kinds": kinds} if kinds else {}), "data_hash": data_hash}
+    besides = {
+        "kinds": _kinds(task, tables[TEST], settings),
+        "recalibrated": _instead(task, tables, task.recalibrated, settings),
+        "ceiling": _instead(task, tables, task.ceiling, settings),
+    }
+    told = {name: found for name, found in besides.items() if found}
+    return {"test": scored.pop(TEST), "suites": scored, **told, "data_hash": data_hash}
+
+
+def _instead(
+    task: Task[Any, Any],
+    tables: Mapping[str, pd.DataFrame],
+    other: Callable[[Columns], Columns | None],
+    settings: params.Evaluation,
+) -> dict[str, Any]:
+    """The metrics of test and the suites with other answers; empty where there are none."""
+    scored: dict[str, Any] = {}
+    for name, table in tables.items():
+        columns = other(table) if name != VALIDATION else None
+        if columns is not None:
+            answered = pd.DataFrame({**columns, "group": table["group"].to_numpy()})
+            scored[name] = _intervals(answered, task.summarise, settings)
+    return scored
 
 
 def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 from brightfield import images
 from brightfield.computing import Computer
+from brightfield.images import symmetry
 from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
@@ -26,11 +28,29 @@ BATCH_PIXELS = 1024 * 1024
 
 @torch.inference_mode()
 def activations(
-    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer
+    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer, views: int = 1
 ) -> list[FloatArray]:
-    """Activated output for each image, channels first; images of one size go through the network together."""
+    """Activated output for each image, channels first; crops go through the network together.
+
+    Args:
+        views: how many of the eight flips and quarter turns of an image are answered; the answer is their mean, turned back.
+    """
     network.eval()
     computer = computer.suited(network)
+    total = _one_view(task, network, encoded, computer)
+    for view in range(1, views):
+        seen = [_turned(image, view) for image in encoded]
+        for whole, output in zip(total, _one_view(task, network, seen, computer), strict=True):
+            whole += symmetry.turned_back(output, view) if task.tileable else output
+    return total if views == 1 else [whole / np.float32(views) for whole in total]
+
+
+def _turned(image: Encoded, view: int) -> Encoded:
+    tensor = torch.from_numpy(np.ascontiguousarray(symmetry.turned(image.tensor.numpy(), view)))
+    return replace(image, tensor=tensor, shape=image.shape if view % 2 == 0 else image.shape[::-1])
+
+
+def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:
     if not task.tileable:
         return _crops(task, network, encoded, computer)
     return [_whole(task, network, image.tensor.numpy(), computer) for image in encoded]

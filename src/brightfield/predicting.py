@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brightfield import answers, images, layout, params, progress, registry
+from brightfield import answers, images, layout, params, progress, recalibrating, registry
 from brightfield.bundle import DESCRIPTION
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
@@ -36,6 +36,28 @@ def bundle_folder(task: str, reference: str) -> Path:
     except BrightfieldError as error:
         here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{DESCRIPTION}"))
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
+
+
+def load(task: str, reference: str, recalibrate: Path | None = None) -> Predictor:
+    """The predictor that a reference names (see :func:`bundle_folder`), computing as params.yaml says.
+
+    Args:
+        task: its name in params.yaml.
+        reference: what :func:`bundle_folder` takes.
+        recalibrate: labelled images of the acquisition that it is to answer (see :mod:`brightfield.recalibrating`).
+
+    Raises:
+        BrightfieldError: for an unknown task or model, a model of another task, or labelled images that do not serve.
+    """
+    settings = params.load()
+    params.entry(settings.tasks, task, "task")
+    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
+    if predictor.task_name != task:
+        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
+    if recalibrate is not None:
+        predictor, told = recalibrating.recalibrated(predictor, recalibrate)
+        print(told)
+    return predictor
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,7 @@ def predict(
     reference: str = "champion",
     overwrite: bool = False,
     pixel_size_um: float | None = None,
+    recalibrate: Path | None = None,
 ) -> list[Path]:
     """Answer every image below the paths and write the answers into ``out``.
 
@@ -116,12 +139,7 @@ def predict(
     Raises:
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
-    settings = params.load()
-    params.entry(settings.tasks, task, "task")
-    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
-    if predictor.task_name != task:
-        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
-    answering = Answering(predictor, out, pixel_size_um=pixel_size_um, overwrite=overwrite)
+    answering = Answering(load(task, reference, recalibrate), out, pixel_size_um=pixel_size_um, overwrite=overwrite)
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
         answering.add(name, image)
     if not len(answering):

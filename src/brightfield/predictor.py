@@ -29,7 +29,8 @@ class Predictor:
             raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
         self.members = list(members)
         self.task = task or members[0].bundle.task  # as all of them together answer it
-        self.computer = computing.start(compute or params.Compute())
+        self.compute = compute or params.Compute()
+        self.computer = computing.start(self.compute)
         for member in self.members:
             # the layout of training: another one would change the last digits
             member.bundle.network.to(self.computer.device).to(memory_format=torch.channels_last)
@@ -61,7 +62,10 @@ class Predictor:
     def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
         """The weighted mean of the members' activated outputs, channels first, for each image."""
         return weighted_mean(
-            [inference.activations(self.task, m.bundle.network, encoded, self.computer) for m in self.members],
+            [
+                inference.activations(self.task, m.bundle.network, encoded, self.computer, m.bundle.model.views)
+                for m in self.members
+            ],
             [member.weight for member in self.members],
         )
 

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import images, layout, overlays, params, progress, tasks
-from brightfield.architectures import Shape, smp
+from brightfield import images, layout, params, progress, sheets, tasks
+from brightfield.architectures import Shape, pretrained, smp
 from brightfield.architectures.features import features
 from brightfield.data import label_errors
 from brightfield.data.store import ImageSet
@@ -32,7 +32,6 @@ FIRST_STAGE = 2  # the encoder's features from a quarter of the size on
 REGULARISATION = 0.003  # C of scikit-learn: there are about a thousand features, and many labels are wrong
 BATCH = 32
 COLUMNS = ("rank", "id", "group", "split", "label", "probability_of_label", "margin", "suspected")
-A_ROW, TILE_PX, TEXT_PX, GAP_PX = 10, 128, 13, 8  # of the contact sheet
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -89,8 +88,12 @@ def write(name: str, folds: int = 4, top: int = 50) -> Suspects:
     with whole_folder(layout.report(f"labels-{name}")) as folder:
         table.to_csv(folder / "suspects.csv", index=False, float_format="%.6g", lineterminator="\n")
         first = judged.order[:top]
-        crops = [sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])] for i in first]
-        images.write_png(folder / "suspects.png", contact_sheet(crops, table.head(top)))
+        crops = [(sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])]).image for i in first]
+        told = [
+            (f"{row['rank']}  {row['label']}: {row['probability_of_label']:.3f}", str(row["id"]))
+            for row in table.head(top).to_dict("records")
+        ]
+        images.write_png(folder / "suspects.png", sheets.contact_sheet(crops, told))
     return Suspects(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
 
 
@@ -99,7 +102,7 @@ def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
     import torch
     from torch.nn import functional as F
 
-    network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=smp.SHIPPED)
+    network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=pretrained.SHIPPED)
     encoder: Any = smp.build(network, Shape(task.shape().inputs, 1)).encoder
     encoder.eval()
     rows: list[FloatArray] = []
@@ -165,21 +168,3 @@ def ranked(index: pd.DataFrame, judged: label_errors.Judgement, classes: list[st
     )
     table = table.iloc[judged.order].reset_index(drop=True)
     return table.assign(rank=table.index + 1)[list(COLUMNS)]
-
-
-def contact_sheet(crops: list[Record], table: pd.DataFrame) -> npt.NDArray[np.uint8]:
-    """(H, W, 3): the crops in rows of ten; under each its rank, given label and the probability of that, and its id."""
-    from PIL import Image, ImageDraw, ImageFont
-
-    step, height = TILE_PX + GAP_PX, TILE_PX + 2 * TEXT_PX + 2 * GAP_PX
-    lines = -(-len(crops) // A_ROW)
-    sheet = Image.new("RGB", (A_ROW * step + GAP_PX, lines * height + GAP_PX), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT_PX - 2)
-    for place, (crop, row) in enumerate(zip(crops, table.to_dict("records"), strict=True)):
-        x, y = GAP_PX + place % A_ROW * step, GAP_PX + place // A_ROW * height
-        tile = Image.fromarray(overlays.stretch(crop.image))
-        sheet.paste(tile.resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC), (x, y))
-        told = f"{row['rank']}  {row['label']}: {row['probability_of_label']:.3f}"
-        draw.text((x, y + TILE_PX + 1), told, fill="black", font=font)
-        draw.text((x, y + TILE_PX + 1 + TEXT_PX), str(row["id"])[-20:], fill="gray", font=font)
-    return np.asarray(sheet)

@@ -6,23 +6,26 @@ import logging
 import math
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader, Sampler
 
-from brightfield import computing, inference, params, progress
+from brightfield import computing, frozen, inference, params, progress
 from brightfield.architectures.classical import Classical
+from brightfield.architectures.transfer import Transfer
 from brightfield.computing import Computer
 from brightfield.data.store import ImageSet
 from brightfield.tasks import Sample, Task
-from brightfield.tasks.base import EncodedImages
+from brightfield.tasks.base import Samples
 
 OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may raise to stop the fit
 
@@ -61,15 +64,19 @@ def fit(
     computer = computing.start(compute, model.seed)
     network = task.network(model)
     computer = computer.suited(network)
+    # to choose an epoch by its score would be to learn from clean images after all
+    blind = model.training is not None and model.training.blind_spots
+    watch = Watch(task, validation, computer, on_epoch, keep_last=blind)
+    history, best_epoch = pd.DataFrame({"epoch": []}), None
     if model.training is None:
         assert isinstance(network, Classical)
         samples = task.dataset(progress.track(train, f"{description}: reading"))
         network.fit([e.tensor for e in samples.encoded], samples.targets)
-        settings = task.settings
-        if task.is_open:
-            settings = Watch(task, validation, computer, None).settled(network)
-        return Fitted(network.eval(), pd.DataFrame({"epoch": []}), None, settings)
-    return _fit_network(task, network, model, train, validation, computer, on_epoch, description)
+    else:
+        _fit_network(task, network, model, train, watch, computer, description)
+        history, best_epoch = pd.DataFrame(watch.rows), watch.best_epoch
+    settings = watch.settled(network, model.views) if task.is_open else task.settings
+    return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
 
 
 def _fit_network(
@@ -77,20 +84,23 @@ def _fit_network(
     network: nn.Module,
     model: params.Model,
     train: ImageSet,
-    validation: ImageSet,
+    watch: Watch,
     computer: Computer,
-    on_epoch: OnEpoch | None,
     description: str,
-) -> Fitted:
+) -> None:
+    """Train a network in place; the watch tells how it went."""
     training = model.training
     assert training is not None
-    samples = task.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
-    task.observe(samples, training)
-    # to choose an epoch by its score would be to learn from clean images after all
-    watch = Watch(task, validation, computer, on_epoch, keep_last=training.blind_spots)
-    loader = _loader(samples, training, model.seed)
+    images = task.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
+    task.observe(images, training)
+    fitted: nn.Module = network
+    samples: Samples = images
+    if isinstance(network, Transfer) and network.is_frozen:
+        fitted, samples = network.head, frozen.features_of(network, images, computer, model.seed, description)
+        watch.encoded_for_epochs = frozen.as_encoded(network, watch.encoded, computer, description)
+    loader = _loader(task, samples, training, model.seed)
     lightning = _quiet_lightning()
-    module = _module(lightning)(task, network, training, watch, len(loader))
+    module = _module(lightning)(task, fitted, training, watch, len(loader))
     trainer = lightning.Trainer(
         accelerator="gpu" if computer.device.type == "cuda" else computer.device.type,
         devices=1,
@@ -104,9 +114,7 @@ def _fit_network(
     )
     with _interruptible():
         trainer.fit(module, loader)
-    network.load_state_dict(watch.best_weights)
-    settings = watch.settled(network) if task.is_open else task.settings
-    return Fitted(network.to("cpu").eval(), pd.DataFrame(watch.rows), watch.best_epoch, settings)
+    fitted.load_state_dict(watch.best_weights)
 
 
 class Watch:
@@ -124,6 +132,7 @@ class Watch:
         self.task, self.computer, self.on_epoch = task, computer, on_epoch
         records = list(validation)
         self.encoded = [task.encode(record.image) for record in records]
+        self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
         self.truth = [task.truth(record) for record in records]
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
@@ -132,7 +141,7 @@ class Watch:
 
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
         """Score, compare with the best so far, tell whoever listens."""
-        activated = inference.activations(self.task, network, self.encoded, self.computer)
+        activated = inference.activations(self.task, network, self.encoded_for_epochs, self.computer)
         answers = [self.task.decode(a, e) for a, e in zip(activated, self.encoded, strict=True)]
         metrics = {f"validation_{name}": value for name, value in self.task.score(answers, self.truth).items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
@@ -144,34 +153,44 @@ class Watch:
         if self.on_epoch is not None:
             self.on_epoch(epoch, row)
 
-    def settled(self, network: nn.Module) -> params.TaskSettings:
-        """The task's settings, with what they leave open chosen by this network's answers."""
-        activated = inference.activations(self.task, network.to(self.computer.device), self.encoded, self.computer)
+    def settled(self, network: nn.Module, views: int) -> params.TaskSettings:
+        """The task's settings, with what they leave open chosen by this network's answers, from as many views as it will answer."""
+        network = network.to(self.computer.device)
+        activated = inference.activations(self.task, network, self.encoded, self.computer, views)
         settings: params.TaskSettings = self.task.settle(activated, self.truth, self.encoded)
         return settings
 
 
 class Draws(Sampler[int]):
-    """Indices for one epoch: all images once, or as many random draws as ``steps`` batches take; a function of the seed."""
+    """Indices for one epoch: all images once, or as many random draws as ``steps`` batches take; a function of the seed.
 
-    def __init__(self, size: int, count: int | None, seed: int) -> None:
-        self.size, self.count = size, count
+    Args:
+        strata: the class of each image: they take turns, so that every batch holds as many of each.
+    """
+
+    def __init__(self, size: int, count: int | None, seed: int, strata: Sequence[int] | None = None) -> None:
+        self.count = count or size
+        classes = np.zeros(size) if strata is None else np.asarray(strata)
+        self.members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
         self.rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
-        return self.count or self.size
+        return self.count
 
     def __iter__(self) -> Iterator[int]:
-        drawn = 0
-        while drawn < len(self):
-            for i in self.rng.permutation(self.size)[: len(self) - drawn]:
-                drawn += 1
-                yield int(i)
+        turns = [self._endless(members) for members in self.members]
+        for drawn in range(self.count):
+            yield next(turns[drawn % len(turns)])
+
+    def _endless(self, members: npt.NDArray[np.intp]) -> Iterator[int]:
+        while True:
+            yield from (int(i) for i in self.rng.permutation(members))
 
 
-def _loader(samples: EncodedImages, training: params.Training, seed: int) -> DataLoader[Sample]:
+def _loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
     count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
-    draws = Draws(len(samples), count, seed)
+    strata = task.strata(samples) if training.balance == "batches" else None
+    draws = Draws(len(samples), count, seed, strata)
     # a last batch of one would stop batch normalisation
     drop = len(draws) % training.batch_size == 1 and len(draws) > 1
     return DataLoader(samples, training.batch_size, sampler=draws, drop_last=drop)
@@ -211,6 +230,7 @@ def _module(lightning: Any) -> type[Any]:
             self.task, self.training_settings, self.watch, self.steps = task, training, watch, steps
             self.losses: list[Tensor] = []
             self.rate = training.learning_rate
+            self.mean = None if training.ema is None else _moving_average(self.network, training.ema)
 
         def training_step(self, batch: Sample, _: int) -> Tensor:
             self.rate = float(self.optimizers().param_groups[0]["lr"])  # the schedule moves on before the epoch ends
@@ -219,11 +239,20 @@ def _module(lightning: Any) -> type[Any]:
             self.losses.append(loss.detach())
             return loss
 
+        def on_train_batch_end(self, outputs: Any, batch: Sample, batch_idx: int) -> None:
+            del outputs, batch, batch_idx
+            if self.mean is not None:
+                self.mean.update_parameters(self.network)
+
         def on_train_epoch_end(self) -> None:
             loss = float(torch.stack(self.losses).mean())
             self.losses.clear()
-            self.watch.epoch(self.network, self.current_epoch, loss, self.rate)
+            scored = self.network if self.mean is None else self.mean.module
+            self.watch.epoch(scored, self.current_epoch, loss, self.rate)
             self.network.train()
+            patience = self.training_settings.patience
+            if patience is not None and self.current_epoch - self.watch.best_epoch >= patience:
+                self.trainer.should_stop = True
 
         def configure_optimizers(self) -> Any:
             optimizer = _optimizer(self.network, self.training_settings)
@@ -231,7 +260,7 @@ def _module(lightning: Any) -> type[Any]:
                 return optimizer
             schedule = torch.optim.lr_scheduler.OneCycleLR(
                 optimizer,
-                self.training_settings.learning_rate,
+                [group["lr"] for group in optimizer.param_groups],
                 total_steps=self.training_settings.epochs * self.steps,
                 pct_start=0.15,
             )
@@ -241,11 +270,37 @@ def _module(lightning: Any) -> type[Any]:
 
 
 def _optimizer(network: nn.Module, training: params.Training) -> torch.optim.Optimizer:
+    groups = _rates(network, training)
     if training.optimizer == "rmsprop":  # alpha and eps as in Keras, where the ConvNet was first trained
         return torch.optim.RMSprop(
-            network.parameters(), training.learning_rate, alpha=0.9, eps=1e-7, weight_decay=training.weight_decay
+            groups, training.learning_rate, alpha=0.9, eps=1e-7, weight_decay=training.weight_decay
         )
-    return torch.optim.AdamW(network.parameters(), training.learning_rate, weight_decay=training.weight_decay)
+    return torch.optim.AdamW(groups, training.learning_rate, weight_decay=training.weight_decay)
+
+
+def _rates(network: nn.Module, training: params.Training) -> list[dict[str, Any]]:
+    """What is trained, new layers first: they learn at the full rate, a pretrained backbone at a share of it."""
+    pretrained = getattr(network, "backbone", getattr(network, "encoder", None))
+    learned = {p for p in network.parameters() if p.requires_grad}
+    of_backbone = {p for p in pretrained.parameters() if p.requires_grad} if pretrained is not None else set()
+    new = [p for p in network.parameters() if p in learned - of_backbone]
+    if not of_backbone or training.backbone_rate == 1:
+        return [{"params": [p for p in network.parameters() if p in learned]}]
+    slow = [p for p in network.parameters() if p in of_backbone]
+    return [{"params": new}, {"params": slow, "lr": training.learning_rate * training.backbone_rate}]
+
+
+def _moving_average(network: nn.Module, decay: float) -> AveragedModel:
+    """The exponential moving average of weights and of what batch normalisation observed.
+
+    It forgets faster in the first steps, so that the random start is gone soon.
+    """
+
+    def step(mean: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
+        kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        return mean + (1 - kept) * (current - mean)
+
+    return AveragedModel(network, avg_fn=step, use_buffers=True)
 
 
 def _progress(lightning: Any) -> type[Any]:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from brightfield import architectures, params
-from brightfield.architectures import Shape
+from brightfield.architectures import Shape, pretrained
 from brightfield.errors import BrightfieldError
 
 SHIPPED = "efficientnet-lite0"
@@ -49,14 +49,12 @@ def test_the_last_layer_begins_with_the_bias_that_is_asked_for() -> None:
 
 
 def test_the_shipped_weights_are_those_of_the_file() -> None:
-    from brightfield.architectures.smp import _shipped
-
-    shipped = list(_shipped().values())
-    loaded = list(encoder_of(build(inputs=3, weights=SHIPPED)).values())
-    assert len(loaded) <= len(shipped)  # all but the classifier
-    assert all(torch.equal(mine, theirs) for mine, theirs in zip(loaded, shipped, strict=False))
-    random = list(encoder_of(build(inputs=3)).values())
-    assert not torch.equal(random[0], loaded[0])
+    loaded = encoder_of(build(inputs=3, weights=SHIPPED))
+    shipped = pretrained.shipped(loaded)
+    assert loaded.keys() == shipped.keys()  # the classifier, which is last, is left out
+    assert all(torch.equal(tensor, shipped[name]) for name, tensor in loaded.items())
+    first = next(iter(loaded))
+    assert not torch.equal(encoder_of(build(inputs=3))[first], loaded[first])
 
 
 def test_for_grey_images_the_first_layer_sums_the_three_channels() -> None:

@@ -20,24 +20,24 @@ BASELINE, BASELINE_REGULARISATION = 84, 1.0  # the first features are those of t
 
 
 def precisions(
-    described: npt.NDArray[np.float64], known: pd.DataFrame, p_good: npt.NDArray[np.float64] | None, seed: int
+    described: npt.NDArray[np.float64], known: pd.DataFrame, p_positive: npt.NDArray[np.float64] | None, seed: int
 ) -> tuple[float, float]:
     """Among the most suspect labels: the share that was flipped, and that was flipped or is less likely than the other.
 
-    Judged by ``p_good`` where it is given: what the best model there can be would find.
+    Judged by ``p_positive`` where it is given: what the best model there can be would find.
     """
     rng, labels = np.random.default_rng(seed), known["label"].to_numpy(dtype=np.int64)
     flipped = np.zeros(len(labels), dtype=bool)
     flipped[rng.choice(len(labels), round(SHARE * len(labels)), replace=False)] = True
     given = np.where(flipped, 1 - labels, labels)
-    if p_good is None:
+    if p_positive is None:
         regularisation = BASELINE_REGULARISATION if described.shape[1] == BASELINE else suspects.REGULARISATION
         groups = known["group"].to_numpy(dtype=str)
         probabilities = suspects.out_of_fold(described, given, groups, FOLDS, regularisation)
     else:
-        probabilities = np.column_stack([1 - p_good, p_good])
+        probabilities = np.column_stack([1 - p_positive, p_positive])
     first = judge(given, probabilities).order[: flipped.sum()]
-    unlikely = np.where(given == 1, known["p_good"], 1 - known["p_good"]) < 0.5
+    unlikely = np.where(given == 1, known["p_positive"], 1 - known["p_positive"]) < 0.5
     return float(flipped[first].mean()), float((flipped | unlikely)[first].mean())
 
 
@@ -51,15 +51,15 @@ def rows() -> list[tuple[str, str, str]]:
     described = suspects.describe(tasks.build(entry.kind, entry.settings), crops)
     suspects.out_of_fold(described, known["label"].to_numpy(dtype=np.int64), known["group"].to_numpy(dtype=str), FOLDS)
     duration = time.perf_counter() - start
-    ceiling = known["p_good"].to_numpy()
+    ceiling = known["p_positive"].to_numpy()
     ways = {
         "features and encoder": (described, None, "0.7"),
         "features of the baseline alone": (described[:, :BASELINE], None, ""),
         "the simulator's own probabilities, the limit": (described, ceiling, ""),
     }
     found: list[tuple[str, str, str]] = []
-    for way, (table, p_good, aim) in ways.items():
-        drawn = np.array([precisions(table, known, p_good, seed) for seed in range(DRAWS)])
+    for way, (table, p_positive, aim) in ways.items():
+        drawn = np.array([precisions(table, known, p_positive, seed) for seed in range(DRAWS)])
         for what, column in (("flipped", drawn[:, 0]), ("flipped or unlikely", drawn[:, 1])):
             measured = f"{column.mean():.2f} ({column.min():.2f} to {column.max():.2f})"
             found.append((f"precision at {SHARE:.0%}, {what}: {way}", measured, aim))

@@ -11,10 +11,11 @@ from torch import Tensor
 
 import tiny
 from brightfield import tasks
-from brightfield.data.augmenting import INTENSITIES, Augmenter
+from brightfield.data import augmenting
+from brightfield.data.augmenting import INTENSITIES, OPTICS, Augmenter
 from brightfield.errors import BrightfieldError
 
-ALL = ["flip", "rotate", "brightness", "colour", "noise", "blur"]
+ALL = ["flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"]
 TRACKING = tasks.build("tracking", tiny.SETTINGS["tracking"])
 
 
@@ -164,6 +165,84 @@ def test_blur_only_smooths() -> None:
 
 
 # --- seeds and names --------------------------------------------------------------------------------------------------
+
+
+# --- the physics of a stained slide -------------------------------------------------------------------------------------
+
+BACKGROUND, CELL = np.array([0.9, 0.8, 0.85]), np.array([0.7, 0.4, 0.3])  # transmitted light in red, green and blue
+
+
+def slide() -> tuple[Tensor, float]:
+    """A cell in the middle of an empty slide, normalised, and what black is in its units."""
+    light = np.broadcast_to(BACKGROUND, (24, 24, 3)).copy()
+    light[8:16, 8:16] = CELL
+    normalised = (light - light.mean()) / light.std()
+    return torch.from_numpy(normalised.transpose(2, 0, 1)).float(), -float(light.mean() / light.std())
+
+
+def absorbances(image: Tensor, black: float) -> np.ndarray:
+    light = image.numpy() - black
+    return np.asarray(np.log(light[:, 0, 0] / light[:, 12, 12]))
+
+
+@pytest.mark.parametrize("name", OPTICS)
+def test_what_another_acquisition_shows_is_normalised_again(name: str) -> None:
+    image_, black = slide()
+    change = augmenter(name)
+    for _ in range(10):
+        changed, target = change(image_, torch.ones(1), black=black)
+        assert changed.shape == image_.shape
+        assert changed.dtype == torch.float32
+        assert float(changed.mean()) == pytest.approx(0, abs=1e-4)
+        assert float(changed.std()) == pytest.approx(1, abs=1e-2)
+        assert target.tolist() == [1.0]
+
+
+def test_more_dye_absorbs_more_in_proportion_and_leaves_the_empty_slide() -> None:
+    """Beer-Lambert: absorbance is proportional to the dye, so its logarithm spreads by the two spreads together."""
+    image_, black = slide()
+    expected = absorbances(image_, black)
+    np.testing.assert_allclose(expected, np.log(BACKGROUND / CELL), rtol=1e-4)
+    rng = np.random.default_rng(0)
+    light = image_.numpy().transpose(1, 2, 0) - np.float32(black)
+    ratios = []
+    for _ in range(400):
+        stained = OPTICS["stain"](light, rng)
+        np.testing.assert_allclose(stained[0, 0], light[0, 0], rtol=1e-5)
+        ratios.append(np.log(np.log(stained[0, 0] / stained[12, 12]) / expected))
+    together = np.hypot(augmenting.STAIN_SPREAD, augmenting.DYE_SPREAD)
+    assert np.std(ratios) == pytest.approx(together, rel=0.1)
+    assert np.mean(ratios) == pytest.approx(0, abs=0.05)
+
+
+def test_another_lamp_changes_colours_and_shading_but_no_absorbance() -> None:
+    image_, black = slide()
+    light = image_.numpy().transpose(1, 2, 0) - np.float32(black)
+    rng = np.random.default_rng(0)
+    lit = [OPTICS["light"](light, rng) for _ in range(200)]
+    gains = np.log([np.mean(image / light, axis=(0, 1)) for image in lit])
+    assert np.std(gains) == pytest.approx(augmenting.WHITE_SPREAD, rel=0.15)
+    for image in lit[:20]:
+        ratio = image / light
+        np.testing.assert_allclose(
+            ratio / ratio.mean(axis=(0, 1)), (ratio / ratio.mean(axis=(0, 1)))[..., :1] * np.ones(3), rtol=1e-4
+        )
+        slope = ratio[..., 0] / ratio[..., 0].mean()
+        assert np.abs(np.diff(slope, 2, axis=0)).max() < 1e-4  # a plane
+
+
+def test_focus_makes_sharper_or_softer_by_a_little_and_half_of_the_time_nothing() -> None:
+    image_, black = slide()
+    light = image_.numpy().transpose(1, 2, 0) - np.float32(black)
+    rng = np.random.default_rng(0)
+
+    def contrast(image: np.ndarray) -> float:
+        return float(np.abs(np.diff(image[12, :, 1])).max())
+
+    ratios = np.array([contrast(OPTICS["focus"](light, rng)) / contrast(light) for _ in range(300)])
+    assert 0.4 < np.mean(ratios == 1) < 0.6
+    assert 0.5 < ratios.min() < 0.9
+    assert 1.1 < ratios.max() < 1.6
 
 
 def test_the_same_seed_gives_the_same_draws() -> None:

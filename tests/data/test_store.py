@@ -82,13 +82,13 @@ def test_a_frame_may_have_no_beads(count: int, tmp_path: Path) -> None:
 def test_rows_come_back_as_they_were(tmp_path: Path) -> None:
     """Words stay words, also those that look like numbers or like nothing; numbers keep every digit."""
     records = [
-        record("001", group="007", kind="NA", p_good=0.1 + 0.2, label=1),
-        record("002", group="nan", kind="sickle", p_good=1e-17, label=0),
+        record("001", group="007", kind="NA", p_positive=0.1 + 0.2, label=1),
+        record("002", group="nan", kind="sickle", p_positive=1e-17, label=0),
     ]
     read = list(raw(tmp_path, *records))
     assert [(r.id, r.group) for r in read] == [("001", "007"), ("002", "nan")]
     assert [r.row["kind"] for r in read] == ["NA", "sickle"]
-    assert [r.row["p_good"] for r in read] == [0.1 + 0.2, 1e-17]
+    assert [r.row["p_positive"] for r in read] == [0.1 + 0.2, 1e-17]
     assert [r.row["label"] for r in read] == [1, 0]
 
 

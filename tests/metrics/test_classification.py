@@ -135,30 +135,87 @@ def test_what_one_class_leaves_undefined_is_nan(truth: list[float], undefined: s
 # --- what is chosen on validation -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 3.0])
-def test_the_temperature_is_that_by_which_logits_were_too_sure(true_temperature: float) -> None:
+@pytest.mark.parametrize(("true_temperature", "true_bias"), [(0.5, 0.0), (1.0, 0.0), (3.0, 1.5), (1.0, -2.0)])
+def test_calibration_finds_by_how_much_logits_were_too_sure_and_of_which_class(
+    true_temperature: float, true_bias: float
+) -> None:
     rng = np.random.default_rng(0)
-    logits = rng.normal(0, 2, 20_000)
-    positive = rng.uniform(size=logits.size) < 1 / (1 + np.exp(-logits))
-    assert classification.temperature(true_temperature * logits, positive) == pytest.approx(true_temperature, rel=0.05)
+    honest = rng.normal(0, 2, 20_000)
+    positive = rng.random(20_000) < 1 / (1 + np.exp(-honest))
+    found = classification.calibration(true_temperature * (honest - true_bias), positive)
+    assert found == pytest.approx((true_temperature, true_bias), rel=0.08, abs=0.06)
 
 
-def test_at_the_temperature_the_log_loss_is_least_and_the_calibration_better() -> None:
+def test_what_is_given_to_the_calibration_stays() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 2000)
+    positive = rng.random(2000) < 1 / (1 + np.exp(-(logits - 1)))
+    assert classification.calibration(logits, positive, temperature=2.0)[0] == 2.0
+    assert classification.calibration(logits, positive, bias=0.25)[1] == 0.25
+    assert classification.calibration(logits, positive, 2.0, 0.25) == (2.0, 0.25)
+
+
+def test_calibrated_probabilities_are_better_by_every_proper_score() -> None:
     rng = np.random.default_rng(1)
-    positive = rng.uniform(size=400) < 0.3
-    logits = 6 * (positive - 0.5) + rng.normal(0, 6, 400)
-    found = classification.temperature(logits, positive)
+    logits = 4 * rng.normal(0.5, 1, 3000)
+    positive = rng.random(3000) < 1 / (1 + np.exp(-logits / 4 + 1))
+    temperature, bias = classification.calibration(logits, positive)
 
-    def summary(temperature: float) -> dict[str, float]:
-        return classification.summarise(answers(1 / (1 + np.exp(-logits / temperature)), positive))
+    def summary(temperature: float, bias: float) -> dict[str, float]:
+        return classification.summarise(answers(1 / (1 + np.exp(-logits / temperature - bias)), positive))
 
-    assert summary(found)["log_loss"] <= min(summary(found * f)["log_loss"] for f in (0.8, 0.95, 1.05, 1.25))
-    assert summary(found)["calibration_error"] < summary(1.0)["calibration_error"]
-    assert summary(found)["auc"] == summary(1.0)["auc"]
+    after = summary(temperature, bias)
+    for other in ((1.0, 0.0), (temperature * 1.2, bias), (temperature / 1.2, bias), (temperature, bias + 0.3)):
+        assert after["log_loss"] < summary(*other)["log_loss"]
+    before = summary(1.0, 0.0)
+    for metric in ("calibration_error", "brier"):
+        assert after[metric] < before[metric]
+    assert after["calibration_error"] < 0.05
 
 
-def test_a_single_class_tells_no_temperature() -> None:
-    assert classification.temperature(np.array([1.0, -2.0]), np.array([True, True])) == 1.0
+def test_few_images_move_a_calibration_little_and_none_not_at_all() -> None:
+    none = np.zeros(0)
+    assert classification.calibration(none, none > 0) == pytest.approx((1.0, 0.0), abs=1e-6)
+    one = classification.calibration(np.array([-1.0]), np.array([True]))
+    assert 0 < one[1] < 2
+    assert 0.5 < one[0] < 2
+    temperature, bias = classification.calibration(np.array([1.0, -2.0]), np.array([True, True]))
+    assert np.isfinite(temperature)
+    assert 0 < bias < 5  # one class only, and yet no certainty
+
+
+def test_recalibration_mends_probabilities_of_another_acquisition_and_leaves_the_rest() -> None:
+    """Logits of the new acquisition are shifted by -2 and twice as sure as they should be."""
+    rng = np.random.default_rng(2)
+    honest = rng.normal(0, 2, 600)
+    positive = rng.random(600) < 1 / (1 + np.exp(-honest))
+    shifted = answers(1 / (1 + np.exp(-2 * honest + 2)), positive)
+    before = classification.summarise(shifted)
+    after = classification.summarise(classification.recalibrated(shifted, 0.5))
+    for metric in ("brier", "log_loss", "calibration_error"):
+        assert after[metric] < before[metric]
+    assert after["balanced_accuracy"] > before["balanced_accuracy"] + 0.02
+    assert after["auc"] == pytest.approx(before["auc"], abs=0.02)  # parts are recalibrated each on other images
+    again = classification.recalibrated(shifted, 0.5)
+    assert np.array_equal(again["probability"], classification.recalibrated(shifted, 0.5)["probability"])
+
+
+def test_the_threshold_stays_when_a_model_is_recalibrated() -> None:
+    table = classification.recalibrated(answers([0.2, 0.9, 0.6, 0.4], [0, 1, 1, 0]), 0.7)
+    assert table["answered"].tolist() == (table["probability"] >= 0.7).tolist()
+
+
+def test_no_model_betters_the_ceiling_and_its_accuracy_is_the_mean_of_the_likelier_class() -> None:
+    rng = np.random.default_rng(3)
+    chance = rng.beta(0.4, 0.8, 50_000)
+    columns = {"p_positive": chance, "truth": (rng.random(50_000) < chance).astype(float)}
+    best = classification.summarise(classification.ceiling(columns))
+    assert best["accuracy"] == pytest.approx(np.maximum(chance, 1 - chance).mean(), abs=0.005)
+    for noise in (0.3, 1.0):
+        logits = classification.logit(chance) + rng.normal(0, noise, len(chance))
+        worse = classification.summarise(answers(1 / (1 + np.exp(-logits)), columns["truth"]))
+        assert all(worse[name] < best[name] for name in ("auc", "average_precision", "accuracy"))
+        assert all(worse[name] > best[name] for name in ("brier", "log_loss"))
 
 
 def test_the_threshold_keeps_the_share_of_positive_images() -> None:

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_fill_holes
 
+import tiny
+from brightfield import params
+from brightfield.data import splitting
 from brightfield.params import RbcSimulation, Suite
 from brightfield.simulate import simulate
 from brightfield.simulate.rbc import CAUSES, Crop, Smear, _toned, draw_crop, draw_smear, render
@@ -30,7 +33,7 @@ def crops() -> list[Crop]:
 
 
 def test_labels_follow_their_probability(crops: list[Crop]) -> None:
-    p, label = (np.array([getattr(crop, name) for crop in crops]) for name in ("p_good", "label"))
+    p, label = (np.array([getattr(crop, name) for crop in crops]) for name in ("p_positive", "label"))
     for low, high in [(0, 0.02), (0.02, 0.3), (0.3, 0.7), (0.7, 0.98), (0.98, 1)]:
         here = (p >= low) & (p <= high)
         assert here.sum() > 100
@@ -39,9 +42,22 @@ def test_labels_follow_their_probability(crops: list[Crop]) -> None:
 
 
 def test_the_best_possible_accuracy_is_known_and_hard_enough(crops: list[Crop]) -> None:
-    p = np.array([crop.p_good for crop in crops])
+    p = np.array([crop.p_positive for crop in crops])
     assert 0.93 < np.maximum(p, 1 - p).mean() < 0.97
     assert 0.32 < p.mean() < 0.46
+
+
+def test_the_default_dataset_has_good_and_bad_crops_in_the_proportions_of_a_lab() -> None:
+    """956 good and 2,000 bad to train, 319 and 667 each to validate and to test: 60, 20 and 20%, 32.3% of each good."""
+    simulation = params.load(tiny.REPOSITORY / params.PARAMS).simulations["rbc"]
+    assert isinstance(simulation, RbcSimulation)
+    small = simulation.model_copy(update={"size_px": 32, "suites": ()})  # labels do not depend on the size of a crop
+    crops = [(record.group, record.row["label"]) for record in simulate(small)]
+    groups, labels = [group for group, _ in crops], np.array([label for _, label in crops], dtype=float)
+    splits = np.array(splitting.split_groups(groups, validation=0.2, test=0.2, seed=0, strata=list(labels)))
+    for split, share in (("train", 2956), ("validation", 986), ("test", 986)):
+        assert np.mean(splits == split) == pytest.approx(share / 4928, abs=0.01)
+        assert labels[splits == split].mean() == pytest.approx(956 / 2956, abs=0.01)
 
 
 def test_every_defect_occurs_and_is_mostly_bad(crops: list[Crop]) -> None:
@@ -54,7 +70,9 @@ def test_every_defect_occurs_and_is_mostly_bad(crops: list[Crop]) -> None:
 
 @pytest.mark.parametrize(("kind", "at_threshold"), [("elliptocyte", 0.30), ("target", 0.30), ("failed_contour", 0.42)])
 def test_half_the_experts_say_bad_at_the_threshold(kind: str, at_threshold: float, crops: list[Crop]) -> None:
-    near = [c.p_good for c in crops if c.kind == kind and abs(c.severity - at_threshold) < 0.02 and abs(c.z_um) < 0.8]
+    near = [
+        c.p_positive for c in crops if c.kind == kind and abs(c.severity - at_threshold) < 0.02 and abs(c.z_um) < 0.8
+    ]
     assert near
     assert np.median(near) == pytest.approx(0.5, abs=0.12)
 
@@ -63,7 +81,7 @@ def test_record_has_a_red_contour_and_its_row() -> None:
     record = next(simulate(RbcSimulation(simulator="rbc", smears=3, crops_per_smear=1)))
     assert record.image.shape == (85, 85, 3)
     assert record.image.dtype == np.uint8
-    assert set(record.row) == {"label", "p_good", "kind", "smear", "suite"}
+    assert set(record.row) == {"label", "p_positive", "kind", "smear", "suite"}
     assert (record.image == (255, 0, 0)).all(axis=-1).sum() > 60
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,8 @@ from brightfield.errors import BrightfieldError
 from brightfield.records import Record
 from brightfield.results import Label
 from brightfield.tasks.classification import Classification
+
+Balance = Literal["loss", "batches", "none"]
 
 
 def task(**settings: object) -> Classification:
@@ -28,17 +32,20 @@ def labelled(*labels: int) -> list[Record]:
 @pytest.mark.parametrize(
     ("labels", "balance", "weight"),
     [
-        ([1, 0, 0, 0], True, 3.0),
-        ([1, 1, 1, 0], True, 1 / 3),
-        ([0, 1], True, 1.0),
-        ([1, 0, 0, 0], False, 1.0),
-        ([1, 1], True, 1.0),
-        ([0, 0], True, 1.0),
+        ([1, 0, 0, 0], "loss", 3.0),
+        ([1, 1, 1, 0], "loss", 1 / 3),
+        ([0, 1], "loss", 1.0),
+        ([1, 0, 0, 0], "none", 1.0),
+        ([1, 0, 0, 0], "batches", 1.0),  # drawn as often already
+        ([1, 1], "loss", 1.0),
+        ([0, 0], "loss", 1.0),
     ],
 )
-def test_both_classes_count_the_same_where_they_are_balanced(labels: list[int], balance: bool, weight: float) -> None:
+def test_both_classes_count_the_same_where_they_are_balanced(
+    labels: list[int], balance: Balance, weight: float
+) -> None:
     made = task()
-    training = params.Training(epochs=1, balance_classes=balance)
+    training = params.Training(epochs=1, balance=balance)
     made.observe(made.dataset(labelled(*labels), training), training)
     assert float(made.positive_weight) == pytest.approx(weight)
 
@@ -124,13 +131,14 @@ def test_what_is_open_is_chosen_on_validation_and_then_used() -> None:
 def test_what_the_user_has_set_stays() -> None:
     truth = [Label(1.0), Label(0.0), Label(1.0), Label(0.0)]
     outputs = activated(0.9, 0.8, 0.3, 0.1)
-    fixed = task(threshold=0.4, temperature=1.0)
+    fixed = task(threshold=0.4, temperature=1.0, bias=0.5)
     assert not fixed.is_open
     assert fixed.settle(outputs, truth) == fixed.settings
     half = task(threshold=0.4).settle(outputs, truth)
     assert half.threshold == 0.4
     assert half.temperature != 1.0
-    assert task(keep=0.5, temperature=1.0).settle(outputs, truth).threshold == pytest.approx(0.85)
+    assert half.bias is not None
+    assert task(keep=0.5, temperature=1.0, bias=0.0).settle(outputs, truth).threshold == pytest.approx(0.85)
 
 
 def test_without_either_a_probability_is_what_the_network_says() -> None:
@@ -138,3 +146,18 @@ def test_without_either_a_probability_is_what_the_network_says() -> None:
     assert decoded(task(), 0.3).threshold == 0.5
     for certain in (0.0, 1.0):
         assert decoded(task(temperature=2.0), certain).probability == pytest.approx(certain, abs=1e-3)
+
+
+def test_the_bias_takes_up_another_share_of_positive_images() -> None:
+    made = task()
+    truth = [Label(float(i % 10 == 0)) for i in range(200)]  # one in ten is good,
+    settled = made.settle(activated(*[0.5] * 200), truth)  # and the network was trained on as many of each
+    assert decoded(Classification(settled), 0.5).probability == pytest.approx(0.1, abs=0.01)
+
+
+def test_the_ceiling_is_known_only_where_chances_are() -> None:
+    columns = {"truth": np.array([0.0, 1.0]), "probability": np.array([0.4, 0.6]), "answered": np.array([0.0, 1.0])}
+    assert task().ceiling(columns) is None
+    best = task().ceiling({**columns, "p_positive": np.array([0.2, 0.9])})
+    assert best is not None
+    assert list(best["probability"]) == [0.2, 0.9]

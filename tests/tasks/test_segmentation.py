@@ -157,7 +157,7 @@ def test_a_doubtful_contour_belongs_to_the_cell_only_where_it_is_likelier_than_b
 
 
 def training_of(balance: bool) -> params.Training:
-    return params.Training(epochs=1, balance_classes=balance)
+    return params.Training(epochs=1, balance="loss" if balance else "none")
 
 
 def test_classes_are_weighed_by_the_inverse_square_root_of_their_share() -> None:

@@ -33,6 +33,7 @@ BUILDERS = {
     "convnet": "convnet:ConvNet",
     "unet": "unet:UNet",
     "smp": "smp:build",
+    "transfer": "transfer:Transfer",
     "features": "features:FeaturesLogistic",
     "correlation": "correlation:TemplateCorrelation",
     "watershed": "watershed:ThresholdWatershed",

@@ -3,6 +3,9 @@
 Geometry moves image and target together and exactly (whole-pixel flips and quarter turns), except ``rotate``, which resamples the
 image and is only for tasks whose target does not move. Intensities are changed in units of the image's own standard deviation,
 because images are normalised by then; albumentations' own transforms of that kind take floats for [0, 1] and would clip them.
+
+``stain``, ``light`` and ``focus`` follow the physics of a stained slide in transmitted light: they change the light that reached
+the camera, which is counted from black, and normalise again, as another acquisition would have been normalised.
 """
 
 from __future__ import annotations
@@ -27,6 +30,13 @@ OFFSET_SPREAD = 0.2
 COLOUR_SPREAD = 0.1  # of each channel's gain and offset
 MOST_NOISE = 0.3
 MOST_BLUR_PX = 1.2
+STAIN_SPREAD = 0.25  # of the logarithm of absorption, common to all colours
+DYE_SPREAD = 0.2  # and of each colour by itself
+BACKGROUND_QUANTILE = 0.95  # of an image's pixels: what of it is empty slide
+WHITE_SPREAD = 0.15  # of the logarithm of the lamp's light in each colour
+SHADE_SPREAD = 0.08  # of the light's slope, from the middle of the image to its edge
+FOCUS_PX = 0.6  # most blur; more would make a good cell a bad one
+SHARPENING = 0.5  # most of what the blur takes, added instead
 
 
 class Augmenter:
@@ -43,15 +53,24 @@ class Augmenter:
 
         self.geometry = albumentations.Compose([t for name in names for t in _geometry(name)], seed=seed)
         self.rng = np.random.default_rng(seed)
+        self.optics = [OPTICS[name] for name in names if name in OPTICS]
         self.intensities = [INTENSITIES[name] for name in names if name in INTENSITIES]
 
-    def __call__(self, image: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """An augmented image (C, H, W) and its target; a target without height and width stays as it is."""
+    def __call__(self, image: Tensor, target: Tensor, black: float = 0.0) -> tuple[Tensor, Tensor]:
+        """An augmented image (C, H, W) and its target; a target without height and width stays as it is.
+
+        Args:
+            black: what a pixel without any light has in the image's units.
+        """
         is_map = target.ndim >= 2
         channels_last = image.numpy().transpose(1, 2, 0)
         mask = target.numpy().reshape(-1, *target.shape[-2:]).transpose(1, 2, 0) if is_map else channels_last
         moved = self.geometry(image=channels_last, mask=mask)
         pixels = moved["image"]
+        for change in self.optics:
+            pixels = change(pixels - np.float32(black), self.rng)
+            black = -float(pixels.mean()) / float(pixels.std())
+            pixels = (pixels - pixels.mean()) / pixels.std()
         for change in self.intensities:
             pixels = change(pixels, self.rng)
         augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
@@ -97,6 +116,40 @@ def _blur(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(gaussian_filter(image, (sigma, sigma, 0)))
 
 
+def _stain(light: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """More or less dye: absorbance, log(background / light), is proportional to it (Beer-Lambert)."""
+    channels = light.shape[2]
+    dye = rng.lognormal(0, STAIN_SPREAD) * rng.lognormal(0, DYE_SPREAD, channels)
+    white = np.maximum(np.quantile(light, BACKGROUND_QUANTILE, axis=(0, 1)), 1e-6)
+    return np.asarray(white * (np.maximum(light, 0) / white) ** dye, dtype=np.float32)
+
+
+def _light(light: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A lamp of another colour, brighter on one side."""
+    height, width, channels = light.shape
+    slope_y, slope_x = rng.normal(0, SHADE_SPREAD, 2)
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
+    shade = np.maximum(1 + slope_y * y + slope_x * x, 0.1)[..., None]
+    return np.asarray(light * shade * rng.lognormal(0, WHITE_SPREAD, channels), dtype=np.float32)
+
+
+def _focus(light: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A little more or less sharp, half of the time."""
+    if rng.random() < 0.5:
+        return light
+    from scipy.ndimage import gaussian_filter
+
+    amount = rng.uniform(-SHARPENING, 1)
+    if amount > 0:
+        return np.asarray(gaussian_filter(light, (amount * FOCUS_PX, amount * FOCUS_PX, 0), truncate=3))
+    return np.asarray(light - amount * (light - gaussian_filter(light, (1, 1, 0), truncate=3)))
+
+
+OPTICS: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] = {
+    "stain": _stain,
+    "light": _light,
+    "focus": _focus,
+}
 INTENSITIES: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] = {
     "brightness": _brightness,
     "colour": _colour,

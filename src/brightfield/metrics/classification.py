@@ -12,7 +12,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize
+from scipy.special import expit
 from scipy.stats import rankdata
 
 from brightfield.metrics import Columns, column, mean, ratio
@@ -20,6 +21,10 @@ from brightfield.results import Label
 
 KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
 TEMPERATURES = (0.05, 20.0)
+LOG_TEMPERATURE_SPREAD = 0.5
+BIAS_SPREAD = 2.0
+FEW = 32  # labelled images of a new acquisition that a model is recalibrated on
+FOLDS = 5
 BINS = 10  # of the calibration error
 SMALLEST_PROBABILITY = 1e-7  # about the resolution of float32: a certain and wrong answer costs 16.1 nats, not infinity
 
@@ -76,16 +81,36 @@ def _calibration_error(probability: npt.NDArray[np.float64], positive: npt.NDArr
     return float(np.abs(gaps).sum()) / n
 
 
-def temperature(logits: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
-    """What to divide logits (N,) by so that the log loss is least (Guo et al., ICML 2017); 1 where a class is missing."""
-    if positive.all() or not positive.any():
-        return 1.0
+def calibration(
+    logits: npt.NDArray[np.float64],
+    positive: npt.NDArray[np.bool_],
+    temperature: float | None = None,
+    bias: float | None = None,
+) -> tuple[float, float]:
+    """Temperature and bias for which sigmoid(logit / temperature + bias) has the least log loss.
+
+    Temperature scaling (Guo et al., ICML 2017) with the bias of Platt (1999), which takes up that another share of images is
+    positive than the network was made to expect. Both are drawn towards 1 and 0 as far as few images leave them open: normal
+    priors of the deviations ``LOG_TEMPERATURE_SPREAD`` of log temperature and ``BIAS_SPREAD`` of the bias.
+
+    Args:
+        logits, positive: (N,) each.
+        temperature, bias: as they are to stay; None where they are to be found.
+    """
     signs = np.where(positive, -1.0, 1.0)
 
-    def log_loss(exponent: float) -> float:
-        return float(np.logaddexp(0, signs * logits / np.exp(exponent)).mean())
+    def values(found: npt.NDArray[np.float64]) -> tuple[float, float]:
+        return (
+            float(np.exp(found[0])) if temperature is None else temperature,
+            float(found[1]) if bias is None else bias,
+        )
 
-    return float(np.exp(minimize_scalar(log_loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+    def cost(found: npt.NDArray[np.float64]) -> float:
+        t, b = values(found)
+        log_loss = float(np.logaddexp(0, signs * (logits / t + b)).sum())
+        return log_loss + 0.5 * float(found[0] / LOG_TEMPERATURE_SPREAD) ** 2 + 0.5 * float(found[1] / BIAS_SPREAD) ** 2
+
+    return values(minimize(cost, np.zeros(2), method="L-BFGS-B", bounds=(np.log(TEMPERATURES), (-20, 20))).x)
 
 
 def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], keep: float) -> float:
@@ -98,6 +123,44 @@ def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.boo
     ranked = np.sort(probability[positive])[::-1]
     last = ranked[max(math.ceil(keep * len(ranked) - 1e-9), 1) - 1]
     return float(last + probability[probability < last].max(initial=0.0)) / 2
+
+
+def logit(probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """log(p / (1 - p)), with probabilities kept ``SMALLEST_PROBABILITY`` away from 0 and 1."""
+    bounded = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
+    return np.asarray(np.log(bounded / (1 - bounded)))
+
+
+def recalibrated(columns: Columns, threshold: float, seed: int = 0) -> dict[str, npt.NDArray[np.float64]]:
+    """The same answers, recalibrated on ``FEW`` labelled images of the same acquisition.
+
+    Cross-fitted: each of ``FOLDS`` parts is recalibrated on images drawn from the others, so no image is judged by itself, and
+    all are judged. The threshold, a probability, stays: with so few images a new one would be chance.
+
+    Args:
+        columns: those of :func:`statistics`.
+        threshold: of the probability.
+    """
+    probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
+    logits, rng = logit(probability), np.random.default_rng(seed)
+    part = rng.permutation(len(logits)) % FOLDS
+    new = probability.copy()
+    for fold in range(FOLDS):
+        others, judged = np.flatnonzero(part != fold), part == fold
+        few = rng.choice(others, min(FEW, len(others)), replace=False)
+        temperature, bias = calibration(logits[few], positive[few])
+        new[judged] = expit(logits[judged] / temperature + bias)
+    return {"probability": new, "answered": (new >= threshold).astype(float), "truth": positive.astype(float)}
+
+
+def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
+    """The answers that no model can better on average: the probability from which each label was drawn, ``p_positive``."""
+    probability = column(columns, "p_positive")
+    return {
+        "probability": probability,
+        "answered": (probability >= 0.5).astype(float),
+        "truth": column(columns, "truth"),
+    }
 
 
 def _ranked(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> dict[str, float]:

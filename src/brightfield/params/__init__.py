@@ -7,6 +7,7 @@ from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, D
 from brightfield.params.base import Kind
 from brightfield.params.models import Dataset, Ensemble, Model, Training
 from brightfield.params.networks import (
+    TRAINABLE,
     ConvNet,
     Correlation,
     Features,
@@ -14,6 +15,7 @@ from brightfield.params.networks import (
     NonLocalMeans,
     Smp,
     TotalVariation,
+    Transfer,
     UNet,
     Watershed,
     Wavelet,
@@ -50,6 +52,7 @@ from brightfield.params.whole import Compute, Evaluation, Params
 __all__ = [
     "PARAMS",
     "SETTINGS",
+    "TRAINABLE",
     "BacteriaAppearance",
     "BacteriaSimulation",
     "BeadsAppearance",
@@ -82,6 +85,7 @@ __all__ = [
     "TotalVariation",
     "TrackingSettings",
     "Training",
+    "Transfer",
     "UNet",
     "Watershed",
     "Wavelet",

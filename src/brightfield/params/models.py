@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from brightfield.params.base import Kind, Name, Section
-from brightfield.params.networks import ConvNet, Network, Smp, UNet
+from brightfield.params.networks import TRAINABLE, Network, UNet
 
 
 class Dataset(Section):
@@ -26,7 +26,7 @@ class Dataset(Section):
         return self
 
 
-Augmentation = Literal["flip", "rotate", "brightness", "noise", "blur", "colour"]
+Augmentation = Literal["flip", "rotate", "brightness", "noise", "blur", "colour", "stain", "light", "focus"]
 
 
 class Training(Section):
@@ -40,8 +40,14 @@ class Training(Section):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
+    backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # of a pretrained backbone, as a share of learning_rate
     augment: list[Augmentation] = []
-    balance_classes: bool = True  # weigh classes by the inverse of their share
+    # what makes a rare class count as much as the others: its weight in the loss, or that as many of it are drawn
+    balance: Literal["loss", "batches", "none"] = "loss"
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = (
+        None  # decay a step of the mean of weights that is scored and kept
+    )
+    patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
 
 
@@ -54,6 +60,7 @@ class Model(Section):
     seed: int = 0
     network: Network
     training: Training | None = None
+    views: Literal[1, 8] = 1  # 8: the mean of the answers to all flips and quarter turns
 
     @property
     def is_baseline(self) -> bool:
@@ -62,7 +69,7 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _trained_or_classical(self) -> Self:
-        trainable = isinstance(self.network, ConvNet | UNet | Smp)
+        trainable = isinstance(self.network, TRAINABLE)
         if trainable != (self.training is not None):
             verb = "needs" if trainable else "takes no"
             raise ValueError(f"architecture {self.network.architecture!r} {verb} section 'training'")

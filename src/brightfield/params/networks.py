@@ -40,6 +40,20 @@ class Smp(Section):
     )
 
 
+class Transfer(Section):
+    """A backbone trained on millions of photographs, its dense classifier replaced by a new head."""
+
+    architecture: Literal["transfer"]
+    backbone: Literal["tf_efficientnet_lite0", "vgg16"] = "tf_efficientnet_lite0"
+    weights: str = (
+        "imagenet"  # imagenet (shipped for tf_efficientnet_lite0, downloaded for vgg16), none, or a .safetensors file
+    )
+    unfreeze: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # blocks of the backbone that are trained, from the top
+    input_px: Annotated[int, Field(ge=32)] = 112  # crops are resized to this for the backbone
+    dense: list[int] = []  # layers between the backbone's features and the logit
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+
 class Features(Section):
     """Baseline: colour and texture features with logistic regression."""
 
@@ -87,6 +101,7 @@ class TotalVariation(Section):
 
 
 Network = Annotated[
-    ConvNet | UNet | Smp | Features | Correlation | Watershed | NonLocalMeans | Wavelet | TotalVariation,
+    ConvNet | UNet | Smp | Transfer | Features | Correlation | Watershed | NonLocalMeans | Wavelet | TotalVariation,
     Field(discriminator="architecture"),
 ]
+TRAINABLE = (ConvNet, UNet, Smp, Transfer)  # fitted by gradients; the others are baselines

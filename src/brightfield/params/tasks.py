@@ -23,7 +23,9 @@ class ClassificationSettings(TaskSettings):
     classes: Annotated[list[str], Field(min_length=2, max_length=2)] = ["bad", "good"]  # the second is the positive one
     keep: Fraction = 0.95  # share of the validation split's positive images above the threshold that this chooses
     threshold: Fraction | None = None  # of the probability; none: set by `keep` for each model
-    temperature: Annotated[float, Field(gt=0)] | None = None  # of the logits; none: chosen on validation for each model
+    # The probability answered is that of logit / temperature + bias; none: chosen on validation for each model
+    temperature: Annotated[float, Field(gt=0)] | None = None
+    bias: float | None = None
 
 
 class TrackingSettings(TaskSettings):

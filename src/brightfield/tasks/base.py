@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 
 from brightfield import architectures, images, params
 from brightfield.data.augmenting import Augmenter
+from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns
 from brightfield.records import Record
 from brightfield.results import Result
@@ -130,9 +131,20 @@ class Task(ABC, Generic[Settings, Answer]):
         """
         return EncodedImages(self, records, training, seed)
 
-    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+    def observe(self, samples: Samples, training: params.Training) -> None:
         """Learn from the training samples what the loss needs (the share of classes); by default nothing."""
         del samples, training
+
+    def strata(self, samples: Samples) -> Sequence[int]:
+        """The class of each training image, for batches with as many of each.
+
+        Raises:
+            BrightfieldError: where an image has no single class.
+        """
+        del samples
+        raise BrightfieldError(
+            "training.balance 'batches' is for tasks whose images have one class each; use 'loss' or 'none'."
+        )
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -195,24 +207,45 @@ class Task(ABC, Generic[Settings, Answer]):
         right = self.right(columns)
         return {} if right is None else {"right": float(np.mean(right))}
 
+    def recalibrated(self, columns: Columns) -> Columns | None:
+        """The statistics of answers recalibrated on a few images of the same acquisition; None where nothing is calibrated."""
+        del columns
+        return None
+
+    def ceiling(self, columns: Columns) -> Columns | None:
+        """The statistics of the best answers that there can be, where the truth is a matter of chance and a simulator knows it."""
+        del columns
+        return None
+
     def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
         """Pooled metrics over images."""
         table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
         return self.summarise(table)
 
 
-class EncodedImages(Dataset[Sample]):
+class Samples(Dataset[Sample]):
+    """What training draws from; ``targets`` has one entry an image."""
+
+    targets: list[Tensor]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many images."""
+
+
+class EncodedImages(Samples):
     """Records encoded once and kept in memory; training draws patches and augments them anew each time."""
 
     def __init__(
         self, task: Task[Any, Any], records: Iterable[Record], training: params.Training | None, seed: int
     ) -> None:
         self.encoded: list[Encoded] = []
-        self.targets: list[Tensor] = []
+        self.targets = []
         for record in records:
             self.encoded.append(task.encode(record.image))
             self.targets.append(self._target(task, record, self.encoded[-1]))
         self.patch = training.patch_px if training else None
+        self.augmentations = training.augment if training else []
         self.augment = Augmenter(training.augment, task.augmentations, seed) if training and training.augment else None
         self.rng = np.random.default_rng(seed)
 
@@ -220,11 +253,12 @@ class EncodedImages(Dataset[Sample]):
         return len(self.encoded)
 
     def __getitem__(self, i: int) -> Sample:
-        image, target = self.encoded[i].tensor, self.targets[i]
+        encoded, target = self.encoded[i], self.targets[i]
+        image = encoded.tensor
         if self.patch is not None:
             image, target = self._cut(image, target, self.patch)
         if self.augment is not None:
-            image, target = self.augment(image, target)
+            image, target = self.augment(image, target, black=-encoded.mean / encoded.std)
         return {"image": image, "target": target}
 
     def _target(self, task: Task[Any, Any], record: Record, encoded: Encoded) -> Tensor:

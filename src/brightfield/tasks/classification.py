@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from scipy.special import expit, logit
+from scipy.special import expit
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,14 +18,16 @@ from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, classification
 from brightfield.records import Record
 from brightfield.results import Label
-from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
+from brightfield.tasks.base import Encoded, Objective, Samples, Task
 
 
 class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
     objective = Objective("auc", "maximize")
-    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "rotate", "brightness", "colour", "noise", "blur"})
+    augmentations: ClassVar[frozenset[str]] = frozenset(
+        {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
+    )
     tileable = False
 
     def __init__(self, settings: params.ClassificationSettings) -> None:
@@ -67,11 +69,15 @@ class Classification(Task[params.ClassificationSettings, Label]):
         """One logit."""
         return architectures.Shape(self.settings.channels, 1, self.settings.size_px)
 
-    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+    def observe(self, samples: Samples, training: params.Training) -> None:
         """Weigh the positive class so that both count the same."""
         positive = float(torch.stack(samples.targets).mean())
-        if training.balance_classes and 0 < positive < 1:
+        if training.balance == "loss" and 0 < positive < 1:
             self.positive_weight = torch.tensor((1 - positive) / positive)
+
+    def strata(self, samples: Samples) -> list[int]:
+        """Labels."""
+        return [int(target.item()) for target in samples.targets]
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Binary cross-entropy."""
@@ -83,31 +89,54 @@ class Classification(Task[params.ClassificationSettings, Label]):
         return torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
-        """The probability, of shape (1,), as a label: at the model's temperature, answered by its threshold."""
+        """The probability, of shape (1,), as a label: calibrated, and answered by the model's threshold."""
         del encoded
-        temperature, threshold = self.settings.temperature or 1.0, self.settings.threshold
-        probability = expit(_logit(activated[0]) / temperature)
-        return Label(float(probability), 0.5 if threshold is None else threshold)
+        temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
+        probability = expit(classification.logit(activated[0]) / temperature + bias)
+        return Label(float(probability), self._threshold)
+
+    @property
+    def _threshold(self) -> float:
+        return 0.5 if self.settings.threshold is None else self.settings.threshold
 
     @property
     def is_open(self) -> bool:
-        """Temperature and threshold may be left open."""
-        return self.settings.temperature is None or self.settings.threshold is None
+        """Temperature, bias and threshold may be left open."""
+        return None in (self.settings.temperature, self.settings.bias, self.settings.threshold)
 
     def settle(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label], encoded: Sequence[Encoded] = ()
     ) -> params.ClassificationSettings:
-        """Temperature and threshold where the settings leave them open: the least log loss, then the share to keep."""
+        """What the settings leave open: temperature and bias of the least log loss, then the threshold by the share to keep."""
         del encoded
         found, positive = self.settings, np.array([label.positive for label in truth])
-        logits = np.array([_logit(a[0]) for a in activated])
-        if found.temperature is None:
-            found = found.model_copy(update={"temperature": classification.temperature(logits, positive)})
+        logits = classification.logit([a[0] for a in activated])
+        temperature, bias = classification.calibration(logits, positive, found.temperature, found.bias)
+        found = found.model_copy(update={"temperature": temperature, "bias": bias})
         if found.threshold is None:
-            probability = expit(logits / found.temperature)
-            chosen = classification.threshold(probability, positive, found.keep)
+            chosen = classification.threshold(expit(logits / temperature + bias), positive, found.keep)
             found = found.model_copy(update={"threshold": chosen})
         return found
+
+    def adapted(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
+    ) -> params.ClassificationSettings:
+        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays."""
+        positive = np.array([label.positive for label in truth])
+        temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
+        logits = classification.logit([a[0] for a in activated]) / temperature + bias
+        more, shift = classification.calibration(logits, positive)
+        return self.settings.model_copy(
+            update={"temperature": temperature * more, "bias": bias / more + shift, "threshold": self._threshold}
+        )
+
+    def recalibrated(self, columns: Columns) -> Columns:
+        """As after recalibration on a few labelled images of the same acquisition."""
+        return classification.recalibrated(columns, self._threshold)
+
+    def ceiling(self, columns: Columns) -> Columns | None:
+        """The exact probabilities, where a simulator wrote them."""
+        return classification.ceiling(columns) if "p_positive" in columns else None
 
     def rows(self, answer: Label) -> pd.DataFrame:
         """One row: probability (of the second class) and answer (a class name)."""
@@ -129,8 +158,3 @@ class Classification(Task[params.ClassificationSettings, Label]):
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Images by class, as they were answered."""
         return self.settings.classes, classification.confusion(columns)
-
-
-def _logit(probability: float) -> float:
-    smallest = classification.SMALLEST_PROBABILITY
-    return float(logit(np.clip(np.float64(probability), smallest, 1 - smallest)))

@@ -18,7 +18,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
 from brightfield.records import Record
 from brightfield.results import ClassMap
-from brightfield.tasks.base import Encoded, EncodedImages, Objective, Task
+from brightfield.tasks.base import Encoded, Objective, Samples, Task
 
 FOREGROUND = 0.5  # probability of not being background
 MIN_SEED_PX = 8  # smaller specks of certainty are noise
@@ -55,9 +55,9 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         """One grey channel in, a logit for each class out."""
         return architectures.Shape(1, len(self.settings.classes))
 
-    def observe(self, samples: EncodedImages, training: params.Training) -> None:
+    def observe(self, samples: Samples, training: params.Training) -> None:
         """Weigh classes by the inverse square root of their share: contours count more, yet stay thin."""
-        if not training.balance_classes:
+        if training.balance != "loss":
             return
         counts = sum(torch.bincount(t.ravel(), minlength=len(self.settings.classes)) for t in samples.targets)
         share = torch.as_tensor(counts).double() / torch.as_tensor(counts).sum()

@@ -45,6 +45,18 @@ def test_only_the_test_split_is_parted_from_the_others() -> None:
     assert (len(suites.layout.shapes), len(kinds.layout.shapes)) == (1, 0)
 
 
+def test_ceilings_are_dashes_with_one_entry_in_the_legend() -> None:
+    figure = shifts.lines(
+        TABLE, PARTS, {"net": "#111111", "base": "#222222"}, "auc", "maximize", {"test": 0.97, "focus": 0.96}
+    )
+    dashes = [mark for mark in figure.data if mark.name == shifts.CEILING]
+    assert [(mark.x[0], mark.x[1], mark.y) for mark in dashes] == [
+        (-0.45, 0.45, (0.97, 0.97)),
+        (1.55, 2.45, (0.96, 0.96)),
+    ]
+    assert [mark.showlegend for mark in dashes] == [True, False]
+
+
 def test_gaps_are_differences_to_the_test_split() -> None:
     wide = shifts.gaps(TABLE, PARTS)
     assert list(wide.columns) == ["model", *PARTS]

@@ -63,6 +63,22 @@ def test_parts_of_a_dataset(project: Path) -> None:
     assert queries.on_suites("beads")[1] == ["test"]
 
 
+def test_answers_are_also_judged_recalibrated_and_against_the_best_possible(project: Path) -> None:
+    table, parts = queries.on_suites("rbc", "other", queries.RECALIBRATED)
+    assert parts == ["test", "camera", "focus"]
+    assert set(table["model"]) == {"rbc-compact", "rbc-convnet"}
+    assert set(table["value"]) == {0.7}
+    assert queries.on_suites("bacteria", None, queries.RECALIBRATED)[0].empty
+    assert queries.ceilings("rbc", "auc") == {"test": 0.97, "camera": 0.97, "focus": 0.97}
+    assert queries.ceilings("rbc", "other") == {}
+    assert set(queries.on_test("rbc")["answers"]) == {queries.AS_THEY_ARE}
+
+
+def test_metrics_begin_with_the_objective(project: Path) -> None:
+    assert queries.metrics("rbc") == ["auc", "other"]
+    assert queries.metrics("denoise") == ["psnr_db"]
+
+
 def test_confusions(project: Path) -> None:
     table = queries.confusions("rbc")
     assert list(table["model"].unique()) == ["rbc-features", "rbc-convnet", "rbc-ensemble"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -66,6 +67,54 @@ def test_folders_must_be_the_classes(source: Path, destination: Path, put: Put, 
     ):
         import_dataset("classification", source, destination, settings=ClassificationSettings())
     assert not destination.exists()
+
+
+@pytest.fixture
+def sorted_crops(source: Path, put: Put) -> Path:
+    """What `predict --sort` leaves, with three images nobody has decided on."""
+    for i, name in enumerate(["good/001_1", "bad/002_1", "unsure/003_1", "unsure/003_2", "unsure/blurred/004_1"]):
+        put(f"{name}.png", i, COLOUR)
+    put("least-certain.png", 9, COLOUR)
+    (source / "sorted.csv").write_text("image,sorted_into\n")
+    return source
+
+
+def test_what_is_left_unsure_is_left_out_and_counted(sorted_crops: Path, destination: Path) -> None:
+    report = import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
+    assert report.counts == {"bad": 1, "good": 1}
+    assert len(report.warnings) == 3  # and too few groups
+    assert "a model's answers (sorted.csv)" in report.warnings[0]
+    assert "3 images in unsure/ have no label yet and were left out" in report.warnings[1]
+    assert "move each into bad/ or good/" in report.warnings[1]
+
+
+@pytest.mark.parametrize("gone", ["folder", "images"])
+def test_a_sorted_folder_in_which_all_is_decided_is_one_of_crops(
+    sorted_crops: Path, destination: Path, put: Put, gone: str
+) -> None:
+    shutil.rmtree(sorted_crops / "unsure")
+    if gone == "images":
+        (sorted_crops / "unsure").mkdir()
+        (sorted_crops / "unsure" / ".DS_Store").write_bytes(b"of a file browser")
+    put("good/003_1.png", 20, COLOUR)
+    report = import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
+    assert report.images == 3
+    assert len(report.warnings) == 1
+    assert "unsure" not in report.warnings[0]
+
+
+def test_unsure_beside_the_classes_is_foreign_where_nothing_was_sorted(sorted_crops: Path, destination: Path) -> None:
+    (sorted_crops / "sorted.csv").unlink()
+    with pytest.raises(BrightfieldError, match="has the folders bad, good, unsure and 1 images beside them"):
+        import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
+
+
+def test_a_sorted_folder_must_have_the_classes_of_the_task(sorted_crops: Path, destination: Path) -> None:
+    settings = ClassificationSettings(classes=["reject", "accept"])
+    with pytest.raises(
+        BrightfieldError, match="has the folders bad, good, expected one for each class: reject, accept"
+    ):
+        import_dataset("classification", sorted_crops, destination, settings=settings)
 
 
 def test_an_empty_class_is_a_problem(source: Path, destination: Path, put: Put) -> None:

@@ -1,4 +1,7 @@
-"""Class folders of crops: ``good/x.png``, ``bad/y.png``; folders further down say which kind of good or bad."""
+"""Class folders of crops: ``good/x.png``, ``bad/y.png``; folders further down say which kind of good or bad.
+
+A folder that ``brightfield predict --sort`` made is one of these, with a table, a contact sheet and ``unsure/`` beside the classes.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,15 @@ from brightfield.records import Record
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
+UNSURE, SORTED, SHEET = "unsure", "sorted.csv", "least-certain.png"  # what a sorted folder has beside its classes
 
 
 def parts(request: Request) -> list[Part]:
     """One part for each crop. The folders must be the classes of the task; raises BrightfieldError if they are not."""
     settings = cast(ClassificationSettings, request.settings)
-    folders, loose = request.children(request.source)
+    folders, loose = request.children(request.source, also=lambda path: path.name == SORTED)
+    if (request.source / SORTED).is_file():
+        folders, loose = _decided(request, settings, folders), [path for path in loose if path.name != SHEET]
     found = [folder.name for folder in folders]
     if set(found) != set(settings.classes):
         hint = f" and {len(loose)} images beside them" if loose else ""
@@ -36,6 +42,19 @@ def parts(request: Request) -> list[Part]:
         if not any(folder == where for where, _ in crops):
             request.findings.problem(f"{folder.name} has no images, expected crops of the class {folder.name}")
     return made
+
+
+def _decided(request: Request, settings: ClassificationSettings, folders: list[Path]) -> list[Path]:
+    """The folders of a sorted folder without ``unsure/``; notes what its labels are, and how many images that leaves out."""
+    request.findings.note(f"the labels are a model's answers ({SORTED}), right as far as somebody has looked at them")
+    left_out = sum(1 for folder in folders if folder.name == UNSURE for _ in _below(request, folder))
+    if left_out:
+        request.findings.note(
+            f"{left_out} images in {UNSURE}/ have no label yet and were left out: move each into "
+            f"{'/ or '.join(settings.classes)}/, delete what shows nothing, and import again; they are the hardest, and scores "
+            "without them are too good"
+        )
+    return [folder for folder in folders if folder.name != UNSURE]
 
 
 def _below(request: Request, folder: Path) -> Iterator[Path]:

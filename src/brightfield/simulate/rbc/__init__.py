@@ -82,7 +82,7 @@ class Crop:
     severity: float  # of the cause, 0 to 1
     z_um: float  # out of focus by
     contour_error: float  # as a severity
-    p_good: float
+    p_positive: float
     label: int  # 1 good, 0 bad
 
 
@@ -103,13 +103,13 @@ def simulate_group(
 
     Yields:
         Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
-        a row of label (1 good, 0 bad), p_good (the probability from which the label was drawn), kind and smear.
+        a row of label (1 good, 0 bad), p_positive (the probability from which the label was drawn), kind and smear.
     """
     smear, name = draw_smear(rng, suite, params.appearance), f"smear{number:03d}"
     for i, crop_rng in enumerate(rng.spawn(params.crops_per_smear)):
         crop = draw_crop(params.good_fraction, smear, crop_rng)
         image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
-        row = {"label": crop.label, "p_good": crop.p_good, "kind": crop.kind, "smear": name}
+        row = {"label": crop.label, "p_positive": crop.p_positive, "kind": crop.kind, "smear": name}
         yield Record(f"{name}_{i:03d}", name, image, row=row)
 
 
@@ -182,8 +182,8 @@ def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> C
     severities = {"out_of_focus": (abs(z_um) - FOCUS_UM[0]) / FOCUS_UM[1], "failed_contour": contour_error}
     if cause in ("sick", "overlapping"):
         severities[cause] = severity
-    p_good = float(np.prod([expit((THRESHOLDS[name] - s) / TAU) for name, s in severities.items()]))
-    return Crop(kind, severity, z_um, contour_error, p_good, label=int(rng.uniform() < p_good))
+    p_positive = float(np.prod([expit((THRESHOLDS[name] - s) / TAU) for name, s in severities.items()]))
+    return Crop(kind, severity, z_um, contour_error, p_positive, label=int(rng.uniform() < p_positive))
 
 
 def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
