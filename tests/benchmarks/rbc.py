@@ -31,11 +31,15 @@ from brightfield.metrics import classification
 FOLDS = 3
 VALIDATION = 6  # one part in so many of the smears that are not tested
 GROUPS = r"^([^_]+)_"  # files are named <smear>_<x>_<y>.png
+PLAIN = (
+    "rbc-convnet, plain"  # neither flips nor classes weighed: what comes behind a comma is no part of an entry's name
+)
 # The best first. Entries of params.yaml are sized for a quarter of an hour in all; here they get what they need.
 LONGER: dict[str, dict[str, Any]] = {
     "rbc-finetuned": {"training.epochs": 16, "training.ema": 0.99, "network.input_px": 112, "views": 8},
     "rbc-frozen": {"training.augment": ["flip"], "network.input_px": 112, "views": 8},
     "rbc-convnet": {"training.epochs": 25},
+    PLAIN: {"training.epochs": 25, "training.augment": [], "training.balance": "none"},
     "rbc-features": {},
 }
 METRICS = ("auc", "average_precision", "precision_at_recall_95", "balanced_accuracy", "brier", "calibration_error")
@@ -55,13 +59,11 @@ def rows() -> Iterator[tuple[str, str, str]]:
     for name, table in found.items():
         yield from told(name, table)
     best = max(found, key=lambda name: found[name]["auc"].mean())
-    gain = found[best]["auc"] - found["rbc-convnet"]["auc"]
     yield (f"{best}, the best single network: AUC", f"{found[best]['auc'].mean():.3f}", f">= {AIM_AUC}")
-    yield (
-        f"{best} minus rbc-convnet: AUC",
-        f"{gain.mean():.3f} ({gain.min():.3f} to {gain.max():.3f})",
-        f">= {AIM_GAIN}",
-    )
+    for other in (PLAIN, "rbc-convnet"):
+        gain = found[best]["auc"] - found[other]["auc"]
+        told_gain = f"{gain.mean():.3f} ({gain.min():.3f} to {gain.max():.3f})"
+        yield (f"{best} minus {other}: AUC", told_gain, f">= {AIM_GAIN}")
 
 
 def in_a_process(folder: Path, name: str, fold: int) -> dict[str, float]:
@@ -113,7 +115,7 @@ def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> d
     """Train one model of params.yaml and score it on the test split."""
     settings = params.load()
     compute = settings.compute.model_copy(update={"threads": 1})
-    entry = params.entry(settings.models, name, "model").model_dump(mode="json")
+    entry = params.entry(settings.models, name.partition(",")[0], "model").model_dump(mode="json")
     for path, value in LONGER[name].items():
         *parents, last = path.split(".")
         section = entry
