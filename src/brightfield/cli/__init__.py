@@ -1,0 +1,28 @@
+"""The command line: ``brightfield --help``. Rooms are imported when a command needs them: help must not wait for torch."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+
+from brightfield.cli import answers, data, registry, stages, tune
+from brightfield.cli.base import app
+from brightfield.errors import BrightfieldError
+
+__all__ = ["answers", "app", "data", "main", "registry", "stages", "tune"]
+
+
+def main() -> None:
+    """Run a command; an error that the user can mend is one message, never a traceback (unless ``--debug``)."""
+    debug = "--debug" in sys.argv
+    try:
+        app()
+    except BrightfieldError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""``brightfield predict``: ask a model about images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brightfield.cli.base import ANSWERS, TASK, app, given
+
+
+@app.command(rich_help_panel=ANSWERS)
+def predict(
+    task: TASK,
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, stacks or folders of them.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the answers.")] = None,
+    sort: Annotated[
+        Path | None,
+        typer.Option(
+            "--sort", help="Instead of --out, for classification: a new folder for copies, sorted; see below."
+        ),
+    ] = None,
+    sure: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="With --sort: the chance of being right that an answer must have [0.9]."),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(help="champion, another alias or version of the registry, a model's name, or a bundle's folder."),
+    ] = "champion",
+    recalibrate: Annotated[
+        Path | None,
+        typer.Option(help="For classification: a few labelled images of the same acquisition, in class folders."),
+    ] = None,
+    pixel_size_um: Annotated[float | None, typer.Option(min=0, help="If it is not the task's own.")] = None,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace answers that are there; with --sort, all that was sorted there."),
+    ] = False,
+) -> None:
+    """Answer images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each.
+
+    With --sort OUT the images of a classification are copied instead, byte for byte and under their names: into a folder for
+    each class (rbc: OUT/good, OUT/bad), and into OUT/unsure where the calibrated chance that the answer is right is less than
+    --sure, or where an image lies outside what the model was trained on. A lower --sure leaves fewer to look at and more wrong
+    labels; 0 sorts every image by its answer alone. OUT/sorted.csv lists them, the least certain first, and
+    OUT/least-certain.png shows those. Move what is in OUT/unsure to where it belongs, and `brightfield import rbc OUT --name
+    NAME` takes the folder as it is; what is left in OUT/unsure is left out.
+
+    Under another stain, lamp or camera probabilities are off. With --recalibrate FOLDER (rbc: FOLDER/good, FOLDER/bad, about 15
+    labelled images each, of the images to be answered or of their like) they are shifted to what is right there.
+    """
+    _check_together(out=out, sort=sort, sure=sure, pixel_size_um=pixel_size_um)
+    if sort is not None:
+        from brightfield import sorting
+
+        chosen = given(sure=sure, recalibrate=recalibrate)
+        print(sorting.sort(task, paths, sort, reference=model, overwrite=overwrite, **chosen))
+    if out is not None:
+        from brightfield import predicting
+
+        written = predicting.predict(
+            task, paths, out, reference=model, overwrite=overwrite, pixel_size_um=pixel_size_um, recalibrate=recalibrate
+        )
+        tables = ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
+        print(f"{len(written)} files in {out}: {tables}")
+
+
+def _check_together(*, out: Path | None, sort: Path | None, sure: float | None, pixel_size_um: float | None) -> None:
+    """Raise typer.BadParameter for options that do not go together."""
+    if (out is None) == (sort is None):
+        raise typer.BadParameter("Give one of --out and --sort: a folder for answers, or one for sorted copies.")
+    if sort is not None and pixel_size_um is not None:
+        raise typer.BadParameter("--pixel-size-um belongs to --out: nothing is measured in images that are sorted.")
+    if sort is None and sure is not None:
+        raise typer.BadParameter("--sure belongs to --sort.")

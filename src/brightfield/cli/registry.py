@@ -1,0 +1,34 @@
+"""``brightfield champions``, ``rollback``, ``sync``."""
+
+from __future__ import annotations
+
+from brightfield.cli.base import REGISTRY, TASK, app
+
+
+@app.command(rich_help_panel=REGISTRY)
+def champions() -> None:
+    """The champion of every task, and how it became one."""
+    from brightfield import champions as table
+
+    print(table.as_text())
+
+
+@app.command(rich_help_panel=REGISTRY)
+def rollback(task: TASK) -> None:
+    """Make the previous champion of a task champion again; a second time undoes it."""
+    from brightfield import registry
+
+    version = registry.roll_back(task)
+    print(f"{task}: champion is {version.model} (version {version.number}) again")
+
+
+@app.command(rich_help_panel=REGISTRY)
+def sync() -> None:
+    """Bring to MLflow what it lacks of models, reports and champions (after `dvc pull`, or when its database was lost)."""
+    from brightfield import champions as table
+    from brightfield import params
+    from brightfield.stages import register as stage
+
+    for task in params.load().tasks:
+        stage.run(task)
+    print(table.as_text())

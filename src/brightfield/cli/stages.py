@@ -1,0 +1,68 @@
+"""``brightfield simulate`` to ``register``: what dvc.yaml calls."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from brightfield.cli.base import STAGES, app, given
+
+NAME = Annotated[str, typer.Argument(metavar="NAME", help="An entry of params.yaml.")]
+BOOTSTRAP = Annotated[int | None, typer.Option(help="Instead of evaluation.bootstrap.")]
+CONFIDENCE = Annotated[float | None, typer.Option(help="Instead of evaluation.confidence.")]
+SEED = Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")]
+
+
+@app.command(rich_help_panel=STAGES)
+def simulate(name: NAME) -> None:
+    """Simulate an entry of `simulations` into data/raw/NAME."""
+    from brightfield.stages import simulate as stage
+
+    stage.run(name)
+
+
+@app.command(rich_help_panel=STAGES)
+def prepare(name: NAME) -> None:
+    """Audit and split an entry of `datasets` into data/prepared/NAME."""
+    from brightfield.stages import prepare as stage
+
+    stage.run(name)
+
+
+@app.command(rich_help_panel=STAGES)
+def train(name: NAME) -> None:
+    """Train an entry of `models` into models/TASK/NAME."""
+    from brightfield.stages import train as stage
+
+    stage.run(name)
+
+
+@app.command(rich_help_panel=STAGES)
+def evaluate(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = None, seed: SEED = None) -> None:
+    """Score an entry of `models` into predictions/TASK/NAME and reports/NAME."""
+    from brightfield.stages import evaluate as stage
+
+    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))
+
+
+@app.command(rich_help_panel=STAGES)
+def ensemble(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = None, seed: SEED = None) -> None:
+    """Build an entry of `ensembles` into ensembles/TASK/NAME and reports/NAME."""
+    from brightfield.stages import ensemble as stage
+
+    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))
+
+
+@app.command(rich_help_panel=STAGES)
+def register(
+    name: NAME,
+    bootstrap: BOOTSTRAP = None,
+    confidence: CONFIDENCE = None,
+    seed: SEED = None,
+    promote: Annotated[str | None, typer.Option(help="Instead of evaluation.promote.")] = None,
+) -> None:
+    """Publish the models of an entry of `tasks`, and move its alias `champion` to what is better."""
+    from brightfield.stages import register as stage
+
+    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed, promote=promote))

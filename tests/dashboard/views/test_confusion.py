@@ -1,0 +1,25 @@
+"""Confusion matrices."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages import charts, open_page, text
+
+
+@pytest.mark.usefixtures("project")
+def test_confusion_of_another_task_and_other_models() -> None:
+    app = open_page("confusion")
+    assert app.multiselect(key="confusion-rbc").value == ["rbc-features", "rbc-convnet", "rbc-ensemble"]
+    assert charts(app) == 3  # matrices, recalls, and the kinds that one of them tells
+    table = app.dataframe[0].value.set_index(["class", "model"])
+    assert table.loc[("bad", "rbc-features"), "recall"] == pytest.approx(0.70)
+    assert table.loc[("bad", "rbc-features"), "precision"] == pytest.approx(70 / 90)
+    assert table.loc[("good", "rbc-features"), "in truth"] == 200
+    app.segmented_control(key="confusion-unit").set_value("Counts").run()
+    app.segmented_control(key="confusion-task").set_value("bacteria").run()
+    assert not app.exception
+    assert charts(app) == 2
+    assert app.multiselect(key="confusion-bacteria").value == ["bacteria-watershed", "bacteria-unet"]
+    app.multiselect(key="confusion-bacteria").set_value([]).run()
+    assert "Choose a model." in text(app)

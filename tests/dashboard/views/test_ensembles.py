@@ -1,0 +1,22 @@
+"""Ensembles."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages import charts, open_page, text
+
+
+@pytest.mark.usefixtures("project")
+def test_an_ensemble_and_its_gain() -> None:
+    app = open_page("ensembles")
+    app.segmented_control(key="ensemble").set_value("beads-ensemble").run()
+    assert not app.exception
+    assert charts(app) == 2
+    assert [(m.label, m.value) for m in app.metric] == [("soft vote", "0.190"), ("greedy", "0.200")]
+    table = app.dataframe[0].value.set_index("name")
+    assert table.loc["beads-correlation", "gain"] == pytest.approx(0.35)  # an error that is smaller is a gain
+    assert table.loc["beads-correlation", "gain, low"] == pytest.approx(0.32)
+    assert "greedy selection" in text(app)
+    app.segmented_control(key="ensemble").set_value("denoise-ensemble").run()
+    assert any("dvc repro ensemble@denoise-ensemble" in block.value for block in app.code)

@@ -1,0 +1,27 @@
+"""Champions."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages import charts, open_page, text
+
+
+@pytest.mark.usefixtures("project")
+def test_overview_shows_champions_beside_baselines() -> None:
+    app = open_page("overview")
+    assert charts(app) == 3  # nothing of denoise was evaluated
+    shown = [(metric.label, metric.value) for metric in app.metric]
+    assert shown[3:6] == [("Champion", "0.220"), ("Best single model", "0.220"), ("Baseline", "0.550")]
+    assert shown[0] == ("Champion", "\u2013")
+    written = text(app)
+    assert r"**beads\-unet\-wide**" in written
+    assert "version 1 · since" in written
+    assert "95 % interval 0.200 to 0.240" in written
+    assert "commit `c0ffee0` with uncommitted changes" in written
+    assert "test data `0123456`" in written
+    assert "Nothing has been trained" in written
+
+    assert len(app.get("image")) == 3
+    assert app.selectbox(key="example").value == "beads-unet-wide"  # a champion
+    assert "denoise-unet" not in app.selectbox(key="example").options

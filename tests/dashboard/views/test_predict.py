@@ -1,0 +1,52 @@
+"""Images that a user uploads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from pages import open_page, text
+
+
+@pytest.mark.usefixtures("project")
+def test_predict(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = image[50:70, 60:80] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    model = app.selectbox(key="predict-model-bacteria")
+    assert model.options[0] == "champion: bacteria-watershed, version 1"
+    content = (tmp_path / "cells.tif").read_bytes()
+    app.file_uploader(key="upload-bacteria").set_value(
+        [("cells.tif", content, "image/tiff"), ("bad.png", b"no", "image/png")]
+    ).run()
+    assert not app.exception, app.exception[0].message
+    assert len(app.error) == 1
+    assert r"bad\.png cannot be read" in app.error[0].value
+    tables = [frame.value for frame in app.dataframe]
+    assert len(tables[0]) == 2  # regions
+    assert tables[1]["cells"].tolist() == [2]
+    assert "**cells** · 100 x 80 px · uint16" in text(app)
+    labels = [button.label for button in app.download_button]
+    assert labels == [
+        "regions.csv",
+        "images.csv",
+        "Everything (zip)",
+        "labels (TIFF)",
+        "classes (TIFF)",
+        "overlay (PNG)",
+    ]
+
+
+@pytest.mark.usefixtures("project")
+def test_predict_without_a_usable_bundle() -> None:
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("beads").run()
+    app.selectbox(key="predict-model-beads").set_value("beads-unet").run()
+    app.file_uploader(key="upload-beads").set_value([("a.png", b"x", "image/png")]).run()
+    assert not app.exception
+    assert len(app.error) == 1
