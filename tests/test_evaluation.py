@@ -150,8 +150,11 @@ def test_answers_that_are_probabilities_are_also_judged_recalibrated_and_against
         ]
         assert log_loss == sorted(log_loss)
         assert log_loss[1] < 0.8 * log_loss[2]
-        interval = metrics["ceiling"][part]["auc"]
+        interval = metrics["recalibrated"][part]["auc"]
         assert interval["low"] < interval["value"] < interval["high"]
+        limit = metrics["ceiling"][part]["auc"]
+        assert limit["value"] > plain["auc"]["low"]
+        assert (limit["low"], limit["high"]) == (None, None)  # of the images, whatever a model answers
     assert VALIDATION not in metrics["ceiling"]
     assert "ceiling" not in evaluation.summary(task, {TEST: table}, SETTINGS, None)  # no simulator, no chances
     other = tasks.build("restoration", tiny.SETTINGS["restoration"])

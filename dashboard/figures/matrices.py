@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from figures.style import INK, MUTED, SHARES, calm
+from figures.style import INK, MUTED, SHARES, calm, reach
 from wording import DASH
 
 SIDE_PX = 330
@@ -103,10 +103,7 @@ def recalls(
             cliponaxis=False,
             hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
         )
-    calm(figure, 300, barmode="group", bargap=0.3, bargroupgap=0.08)
-    figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": "recall", "font": {"color": MUTED}})
-    figure.update_xaxes(showgrid=False)
-    return figure
+    return _in_groups(figure, "recall")
 
 
 def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str]) -> go.Figure:
@@ -127,19 +124,16 @@ def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str
             y=found["value"],
             name=model,
             marker_color=colours.get(model, MUTED),
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": found["high"] - found["value"],
-                "arrayminus": found["value"] - found["low"],
-                "color": INK,
-                "thickness": 1,
-                "width": 3,
-            },
+            error_y={**reach(found["value"], found["low"], found["high"]), "color": INK},
             hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
         )
+    return _in_groups(figure, "answered right")
+
+
+def _in_groups(figure: go.Figure, title: str) -> go.Figure:
+    """Bars of shares, side by side."""
     calm(figure, 300, barmode="group", bargap=0.3, bargroupgap=0.08)
-    figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": "answered right", "font": {"color": MUTED}})
+    figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": title, "font": {"color": MUTED}})
     figure.update_xaxes(showgrid=False)
     return figure
 

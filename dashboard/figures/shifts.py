@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -35,42 +36,13 @@ def lines(
         first_apart: whether a line parts the first from the others.
     """
     figure = go.Figure()
-    known = [(place, (ceilings or {})[part]) for place, part in enumerate(parts) if part in (ceilings or {})]
-    for i, (place, value) in enumerate(known):
-        figure.add_scatter(
-            x=[place - 0.45, place + 0.45],
-            y=[value, value],
-            name=CEILING,
-            legendgroup=CEILING,
-            showlegend=i == 0,
-            mode="lines",
-            line={"color": MUTED, "width": 2, "dash": "dash"},
-            hovertemplate=f"no model can be better on {parts[place]}: {number(value)}<extra></extra>",
-        )
+    _add_ceilings(figure, parts, ceilings or {})
     models = list(dict.fromkeys(table["model"]))
-    for i, model in enumerate(models):
-        offset = SPREAD * ((i + 0.5) / len(models) - 0.5)
-        first = True
-        for place, part in enumerate(parts):
-            for row in table[(table["model"] == model) & (table["part"] == part)].to_dict("records"):
-                bounds = interval(row["low"], row["high"])
-                figure.add_scatter(
-                    x=[place + offset],
-                    y=[row["value"]],
-                    name=model,
-                    legendgroup=model,
-                    showlegend=first,
-                    mode="markers",
-                    marker={
-                        "size": 10,
-                        "symbol": ROLES[row["role"]],
-                        "color": colours[model],
-                        "line": {"width": 2, "color": colours[model]},
-                    },
-                    error_y={**reach(row["value"], row["low"], row["high"]), "color": colours[model]},
-                    hovertemplate=f"<b>{model}</b> on {part}<br>{number(row['value'])} ({bounds})<extra></extra>",
-                )
-                first = False
+    known = table[table["part"].isin(parts)]
+    for row in known.to_dict("records"):
+        offset = SPREAD * ((models.index(row["model"]) + 0.5) / len(models) - 0.5)
+        _add_mark(figure, row, list(parts).index(row["part"]) + offset, colours[row["model"]])
+    _name_once(figure)
     calm(figure, HEIGHT_PX)
     lower = ", lower is better" if direction == "minimize" else ""
     figure.update_xaxes(tickvals=list(range(len(parts))), ticktext=list(parts), range=[-0.5, len(parts) - 0.5])
@@ -78,6 +50,42 @@ def lines(
     if first_apart:
         figure.add_vline(x=0.5, line={"color": MUTED, "width": 1, "dash": "dot"})
     return figure
+
+
+def _add_ceilings(figure: go.Figure, parts: Sequence[str], ceilings: Mapping[str, float]) -> None:
+    """A dashed line across each part whose ceiling is known."""
+    for place, part in enumerate(parts):
+        if part in ceilings:
+            figure.add_scatter(
+                x=[place - 0.45, place + 0.45],
+                y=[ceilings[part]] * 2,
+                name=CEILING,
+                mode="lines",
+                line={"color": MUTED, "width": 2, "dash": "dash"},
+                hovertemplate=f"no model can be better on {part}: {number(ceilings[part])}<extra></extra>",
+            )
+
+
+def _add_mark(figure: go.Figure, row: Mapping[str, Any], x: float, colour: str) -> None:
+    """One model on one part, with its interval."""
+    value, low, high = (row[name] for name in ("value", "low", "high"))
+    figure.add_scatter(
+        x=[x],
+        y=[value],
+        name=row["model"],
+        mode="markers",
+        marker={"size": 10, "symbol": ROLES[row["role"]], "color": colour, "line": {"width": 2, "color": colour}},
+        error_y={**reach(value, low, high), "color": colour},
+        hovertemplate=f"<b>{row['model']}</b> on {row['part']}<br>{number(value)} ({interval(low, high)})<extra></extra>",
+    )
+
+
+def _name_once(figure: go.Figure) -> None:
+    """One line in the legend for all traces of a name, which it shows and hides together."""
+    met: set[str] = set()
+    for trace in figure.data:
+        trace.update(legendgroup=trace.name, showlegend=trace.name not in met)
+        met.add(trace.name)
 
 
 def gaps(table: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -61,13 +62,14 @@ def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
     return figure
 
 
-def reach(value: float, low: float, high: float) -> dict[str, object]:
-    """An error bar from a value to its bounds; none to a bound that is nan."""
+def reach(value: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> dict[str, object]:
+    """Error bars from values to their bounds; none to a bound that is nan."""
+    values, lows, highs = (np.atleast_1d(np.asarray(given, dtype=float)) for given in (value, low, high))
     return {
         "type": "data",
         "symmetric": False,
-        "array": [0.0 if math.isnan(high) else max(0.0, high - value)],
-        "arrayminus": [0.0 if math.isnan(low) else max(0.0, value - low)],
+        "array": np.fmax(highs - values, 0.0).tolist(),
+        "arrayminus": np.fmax(values - lows, 0.0).tolist(),
         "thickness": 1.6,
         "width": 0,
     }

@@ -28,7 +28,6 @@ VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
 # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
 KIND = "kind"
-CHANCE = "p_positive"  # column of the index: the probability from which a simulator drew the label
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,8 @@ class Scores:
     """Answers to one split, scored.
 
     Attributes:
-        table: a row an image: id, group, split, kind and p_positive where the dataset tells them, then the task's statistics.
+        table: a row an image: id, group, split, and where the dataset tells them kind and what the task carries; then the task's
+            statistics.
         answers: the decoded results, in the order of the table.
     """
 
@@ -75,7 +75,7 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
-    index = known[[name for name in ("id", "group", "split", KIND, CHANCE) if name in known]]
+    index = known[[name for name in ("id", "group", "split", KIND, *task.carried) if name in known]]
     return Scores(pd.concat([index, statistics], axis=1), answers)
 
 
@@ -90,7 +90,7 @@ def summary(
         test images of each, ``images`` (how many) and what the task tells of a kind (``right``, the share that is answered right;
         PSNR and the rest), with intervals. ``recalibrated``, by name of test and the suites, where answers are probabilities: the
         same after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the best that
-        any model could reach. ``data_hash``.
+        any model could reach, without intervals, because it is a property of the images. ``data_hash``.
     """
     scored = {
         name: _intervals(table, task.summarise, settings)
@@ -100,7 +100,7 @@ def summary(
     besides = {
         "kinds": _kinds(task, tables[TEST], settings),
         "recalibrated": _instead(task, tables, task.recalibrated, settings),
-        "ceiling": _instead(task, tables, task.ceiling, settings),
+        "ceiling": _instead(task, tables, task.ceiling, settings, resamples=0),
     }
     told = {name: found for name, found in besides.items() if found}
     return {"test": scored.pop(TEST), "suites": scored, **told, "data_hash": data_hash}
@@ -111,6 +111,7 @@ def _instead(
     tables: Mapping[str, pd.DataFrame],
     other: Callable[[Columns], Columns | None],
     settings: params.Evaluation,
+    resamples: int | None = None,
 ) -> dict[str, Any]:
     """The metrics of test and the suites with other answers; empty where there are none."""
     scored: dict[str, Any] = {}
@@ -118,7 +119,7 @@ def _instead(
         columns = other(table) if name != VALIDATION else None
         if columns is not None:
             answered = pd.DataFrame({**columns, "group": table["group"].to_numpy()})
-            scored[name] = _intervals(answered, task.summarise, settings)
+            scored[name] = _intervals(answered, task.summarise, settings, resamples)
     return scored
 
 
@@ -134,14 +135,14 @@ def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluatio
 
 
 def _intervals(
-    table: pd.DataFrame, summarise: comparison.Summarise, settings: params.Evaluation
+    table: pd.DataFrame, summarise: comparison.Summarise, settings: params.Evaluation, resamples: int | None = None
 ) -> dict[str, dict[str, float | None]]:
-    """``{metric: {"value", "low", "high"}}``."""
+    """``{metric: {"value", "low", "high"}}``, from ``settings.bootstrap`` resamples or as many as are asked for."""
     found = comparison.intervals(
         table,
         table["group"],
         summarise,
-        resamples=settings.bootstrap,
+        resamples=settings.bootstrap if resamples is None else resamples,
         confidence=settings.confidence,
         seed=settings.seed,
     )

@@ -6,7 +6,6 @@ one parent run with one child run a trial.
 
 from __future__ import annotations
 
-import copy
 import json
 import warnings
 from collections.abc import Mapping
@@ -132,18 +131,10 @@ class _Trials:
         )
 
 
-def draw(trial: optuna.Trial | optuna.trial.FrozenTrial, model: params.Model, space: params.Space) -> params.Model:
+def draw(trial: optuna.Trial, model: params.Model, space: params.Space) -> params.Model:
     """The model's entry with a value drawn for every dotted path of the space."""
-    content = model.model_dump(mode="json")
-    for path, search in space.items():
-        *parents, last = path.split(".")
-        here: Any = content
-        for key in parents:
-            here = here.get(key) if isinstance(here, dict) else None
-        if not isinstance(here, dict) or last not in here:
-            raise BrightfieldError(f"spaces: a model's entry has no {path!r}, expected e.g. training.learning_rate.")
-        here[last] = _suggest(trial, path, search)
-    return params.parse_model(content, f"trial {trial.number}")
+    values = {path: _suggest(trial, path, search) for path, search in space.items()}
+    return params.with_values(model, values, f"spaces, trial {trial.number}")
 
 
 def _suggest(trial: Any, path: str, search: params.Search) -> Any:
@@ -161,20 +152,13 @@ def adopt(name: str) -> str:
     settings = params.load()
     model = params.entry(settings.models, name, "model")
     study = _existing(name)
-    space = {path: params.Search(**search) for path, search in study.user_attrs["identity"]["space"].items()}
-    tuned = draw(study.best_trial, model, space)
-    entry = copy.deepcopy(params.read_yaml(params.PARAMS)["models"][name])
-    for path in space:
-        _set(entry, path, tuned.model_dump(mode="json"))
+    values = study.best_params
+    params.with_values(model, values, f"the best trial of {name}")
+    entry = params.read_yaml(params.PARAMS)["models"][name]
+    for path, value in values.items():
+        params.put(entry, path, value)
     editing.add_entry("models", f"{name}-tuned", entry)
     return f"{name}-tuned"
-
-
-def _set(entry: dict[str, Any], path: str, values: Any) -> None:
-    *parents, last = path.split(".")
-    for key in parents:
-        entry, values = entry.setdefault(key, {}), values[key]
-    entry[last] = values[last]
 
 
 # --- what the dashboard asks ----------------------------------------------------------------------------------------

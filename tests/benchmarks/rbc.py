@@ -115,14 +115,8 @@ def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> d
     """Train one model of params.yaml and score it on the test split."""
     settings = params.load()
     compute = settings.compute.model_copy(update={"threads": 1})
-    entry = params.entry(settings.models, name.partition(",")[0], "model").model_dump(mode="json")
-    for path, value in LONGER[name].items():
-        *parents, last = path.split(".")
-        section = entry
-        for parent in parents:
-            section = section[parent]
-        section[last] = value
-    model = params.parse_model(entry, "LONGER")
+    entry = params.entry(settings.models, name.partition(",")[0], "model")
+    model = params.with_values(entry, LONGER[name], "LONGER")
     task = tasks.build("classification", settings.tasks["rbc"].settings)
     fitted = training.fit(task, model, train, validation, compute, description=name)
     task = tasks.build("classification", fitted.settings)

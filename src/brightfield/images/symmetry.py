@@ -14,8 +14,7 @@ Array = TypeVar("Array", bound=npt.NDArray[Any])
 def turned(array: Array, view: int) -> Array:
     """An array (..., H, W) under one of the eight views, 0 as it is: ``view % 4`` quarter turns, then from 4 on mirrored."""
     quarter: Array = np.rot90(array, view % 4, axes=(-2, -1))
-    mirrored: Array = np.flip(quarter, axis=-1)
-    return quarter if view < 4 else mirrored
+    return quarter if view < 4 else np.flip(quarter, axis=-1)
 
 
 def turned_back(array: Array, view: int) -> Array:

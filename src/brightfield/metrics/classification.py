@@ -19,6 +19,7 @@ from scipy.stats import rankdata
 from brightfield.metrics import Columns, column, mean, ratio
 from brightfield.results import Label
 
+CHANCE = "p_positive"  # column of a simulated dataset: the probability from which the label was drawn
 KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
 TEMPERATURES = (0.05, 20.0)
 LOG_TEMPERATURE_SPREAD = 0.5
@@ -154,8 +155,8 @@ def recalibrated(columns: Columns, threshold: float, seed: int = 0) -> dict[str,
 
 
 def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
-    """The answers that no model can better on average: the probability from which each label was drawn, ``p_positive``."""
-    probability = column(columns, "p_positive")
+    """The answers that no model can better on average: the probability from which each label was drawn, ``CHANCE``."""
+    probability = column(columns, CHANCE)
     return {
         "probability": probability,
         "answered": (probability >= 0.5).astype(float),

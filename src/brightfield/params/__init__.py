@@ -29,6 +29,7 @@ from brightfield.params.reading import (
     parse_settings,
     read_yaml,
     with_evaluation,
+    with_values,
 )
 from brightfield.params.simulations import (
     BacteriaSimulation,
@@ -38,7 +39,7 @@ from brightfield.params.simulations import (
     Simulation,
     Suite,
 )
-from brightfield.params.spaces import Search, Space
+from brightfield.params.spaces import Search, Space, put
 from brightfield.params.tasks import (
     SETTINGS,
     ClassificationSettings,
@@ -94,6 +95,8 @@ __all__ = [
     "parse",
     "parse_model",
     "parse_settings",
+    "put",
     "read_yaml",
     "with_evaluation",
+    "with_values",
 ]

@@ -14,6 +14,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.params.base import unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
+from brightfield.params.spaces import has, put
 from brightfield.params.tasks import SETTINGS, TaskSettings
 from brightfield.params.whole import Evaluation, Params
 
@@ -60,6 +61,20 @@ def parse_evaluation(content: Mapping[str, Any]) -> Evaluation:
 def parse_model(content: Mapping[str, Any], source: str) -> Model:
     """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle remembers)."""
     return _validated(TypeAdapter(Model), content, source)
+
+
+def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
+    """A model's entry with other values at dotted paths, such as ``training.learning_rate``.
+
+    Raises:
+        BrightfieldError: the entry has no such path, or does not take the value.
+    """
+    content = model.model_dump(mode="json")
+    for path, value in values.items():
+        if not has(content, path):
+            raise BrightfieldError(f"{source}: a model's entry has no {path!r}, expected e.g. training.learning_rate.")
+        put(content, path, value)
+    return parse_model(content, source)
 
 
 def parse_settings(kind: str, content: Mapping[str, Any], source: str) -> TaskSettings:

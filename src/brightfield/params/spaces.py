@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
@@ -31,3 +32,21 @@ class Search(Section):
 
 
 Space = dict[str, Search]  # dotted path inside a model's entry -> what to try
+
+
+def has(content: Mapping[str, Any], path: str) -> bool:
+    """Whether the content of an entry has what a dotted path such as ``training.learning_rate`` names."""
+    here: Any = content
+    for key in path.split("."):
+        if not isinstance(here, Mapping) or key not in here:
+            return False
+        here = here[key]
+    return True
+
+
+def put(content: dict[str, Any], path: str, value: Any) -> None:
+    """Set what a dotted path names; sections on the way that the content leaves out are begun."""
+    *sections, last = path.split(".")
+    for key in sections:
+        content = content.setdefault(key, {})
+    content[last] = value

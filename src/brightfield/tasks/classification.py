@@ -29,6 +29,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
         {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
     )
     tileable = False
+    carried = (classification.CHANCE,)
 
     def __init__(self, settings: params.ClassificationSettings) -> None:
         super().__init__(settings)
@@ -136,7 +137,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
 
     def ceiling(self, columns: Columns) -> Columns | None:
         """The exact probabilities, where a simulator wrote them."""
-        return classification.ceiling(columns) if "p_positive" in columns else None
+        return classification.ceiling(columns) if classification.CHANCE in columns else None
 
     def rows(self, answer: Label) -> pd.DataFrame:
         """One row: probability (of the second class) and answer (a class name)."""
