@@ -15,7 +15,7 @@ import pytest
 
 import tiny
 from brightfield import params, runs
-from brightfield.data import store
+from brightfield.data import coverage, store
 
 SPLITS = {"train": 8, "validation": 4, "test": 6}  # images
 
@@ -42,7 +42,9 @@ def write_prepared(folder: Path, kind: str) -> None:
         splits += [split] * count
     store.write_raw(folder, records, {"origin": "test"})
     raw = store.ImageSet.raw(folder)
-    store.write_prepared(folder, raw, raw.index.assign(split=splits))
+    index = raw.index.assign(split=splits)
+    store.write_prepared(folder, raw, index)
+    coverage.write(folder, raw, index)
 
 
 @pytest.fixture

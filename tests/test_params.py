@@ -129,6 +129,36 @@ def test_an_unknown_key_is_refused_with_its_dotted_path_and_the_names_allowed(
     assert (f"Did you mean {meant!r}?" in message) == bool(meant)
 
 
+def test_an_unknown_key_of_a_part_alone_is_refused_as_well() -> None:
+    """What a bundle remembers of its model and its task is read without the rest of a params.yaml."""
+    model = params.load(tiny.REPOSITORY / params.PARAMS).models["rbc-convnet"].model_dump(mode="json")
+    model["training"]["epoch"] = 3
+    with pytest.raises(BrightfieldError, match=r"bundle is not valid:\n  training\.epoch: unknown key\. .*'epochs'"):
+        params.parse_model(model, "bundle")
+    with pytest.raises(BrightfieldError, match=r"size: unknown key\. .*'size_px'\? Allowed: bias, channels"):
+        params.parse_settings("classification", {"size": 3}, "bundle")
+
+
+def test_other_values_at_dotted_paths_are_validated() -> None:
+    model = params.load(tiny.REPOSITORY / params.PARAMS).models["rbc-convnet"]
+    other = params.with_values(model, {"training.epochs": 3, "seed": 4, "training.patience": 2}, "spaces")
+    assert other.training is not None
+    assert (other.training.epochs, other.training.patience, other.seed) == (3, 2, 4)
+    assert model.training is not None
+    assert (model.training.epochs, model.seed) != (3, 4)  # the entry itself stays
+    with pytest.raises(BrightfieldError, match=r"spaces: a model's entry has no 'training\.lr'"):
+        params.with_values(model, {"training.lr": 3}, "spaces")
+    with pytest.raises(BrightfieldError, match=r"spaces is not valid:\n  training\.epochs: .* got 0"):
+        params.with_values(model, {"training.epochs": 0}, "spaces")
+
+
+def test_a_path_is_put_where_sections_are_left_out() -> None:
+    content = {"task": "rbc", "training": {"epochs": 1}}
+    params.put(content, "training.epochs", 2)
+    params.put(content, "network.dropout", 0.1)
+    assert content == {"task": "rbc", "training": {"epochs": 2}, "network": {"dropout": 0.1}}
+
+
 # --- wrong types and values -------------------------------------------------------------------------------------------
 
 WRONG: list[tuple[Path_, Any, list[str]]] = [

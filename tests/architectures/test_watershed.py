@@ -10,8 +10,8 @@ import torch
 from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.watershed import ThresholdWatershed
-from brightfield.data.masks import class_map
 from brightfield.tasks.segmentation import instances_of
+from brightfield.tasks.segmentation.masks import class_map
 
 
 def discs(*centres: tuple[int, int], radius: float = 9.0, size: int = 64) -> npt.NDArray[np.int32]:

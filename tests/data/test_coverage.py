@@ -113,16 +113,18 @@ def test_a_prepared_dataset_has_a_row_an_image(tmp_path: Path) -> None:
     raw = store.ImageSet.raw(tmp_path)
     index = raw.index.assign(split=["train", "test"] * 3)
     store.write_prepared(tmp_path, raw, index)
-    measured = coverage.prepared(tmp_path, "train")  # before there is a table
     coverage.write(tmp_path, raw, index)
     table = coverage.read(tmp_path)
     assert list(table.columns) == ["id", "group", "split", *NUMBERS, *COLOURS]
     assert list(table["id"]) == [record.id for record in records]
-    kept = coverage.prepared(tmp_path, "train")
-    assert list(kept["id"]) == list(measured["id"]) == ["image0", "image2", "image4"]
-    np.testing.assert_allclose(kept[list(NUMBERS)], measured[list(NUMBERS)], rtol=1e-5)
+    measured = coverage.table(records[::2])
+    np.testing.assert_allclose(table.loc[[0, 2, 4], list(NUMBERS)], measured[list(NUMBERS)], rtol=1e-5)
+    of_training, alone = coverage.of_training(tmp_path), Coverage.fit(measured)
+    assert of_training.as_dict() == alone.as_dict()  # the test split has no say
 
 
 def test_a_dataset_that_was_not_measured_is_said(tmp_path: Path) -> None:
     with pytest.raises(BrightfieldError, match=r"coverage.csv is missing.*dvc repro"):
         coverage.read(tmp_path)
+    with pytest.raises(BrightfieldError, match=r"coverage.json is missing.*dvc repro"):
+        coverage.of_training(tmp_path)

@@ -31,11 +31,16 @@ def prepare(name: NAME) -> None:
 
 
 @app.command(rich_help_panel=STAGES)
-def train(name: NAME) -> None:
+def train(
+    name: NAME,
+    device: Annotated[str | None, typer.Option(help="Instead of compute.device.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Instead of compute.threads.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Instead of compute.precision.")] = None,
+) -> None:
     """Train an entry of `models` into models/TASK/NAME."""
     from brightfield.stages import train as stage
 
-    stage.run(name)
+    stage.run(name, given(device=device, threads=threads, precision=precision))
 
 
 @app.command(rich_help_panel=STAGES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,13 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from brightfield.data.measuring import COLOURS, NUMBERS, measure
-from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
+from brightfield.files import write_json
 from brightfield.records import Record
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-TABLE = "coverage.csv"
+TABLE, FITTED = "coverage.csv", "coverage.json"
 SHARES = ("focus", "density")  # between 0 and 1; the others are above 0
 KEPT = 0.99  # of the images of the training split lie inside
 FOLDS = 5
@@ -42,10 +43,11 @@ def table(records: Iterable[Record]) -> pd.DataFrame:
 
 
 def write(folder: Path, records: Iterable[Record], index: pd.DataFrame) -> None:
-    """Write ``coverage.csv``: a row an image of the index: id, group, split, then its numbers."""
+    """Write ``coverage.csv``, a row an image of the index (id, group, split, its numbers), and what the training split covers."""
     rows = table(records).merge(index[["id", "split"]], on="id", validate="one_to_one")
     rows.insert(2, "split", rows.pop("split"))
     rows.to_csv(folder / TABLE, index=False, float_format="%.6g", lineterminator="\n")
+    write_json(folder / FITTED, Coverage.fit(rows[rows["split"] == "train"]).as_dict())
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -60,12 +62,16 @@ def read(folder: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"id": str, "group": str, "split": str}, keep_default_na=False, na_values=[""])
 
 
-def prepared(folder: Path, split: str) -> pd.DataFrame:
-    """The rows of one split of ``data/prepared/<dataset>``; measured now if they were not before."""
-    if not (folder / TABLE).is_file():
-        return table(ImageSet.prepared(folder, split))
-    rows = read(folder)
-    return rows[rows["split"] == split].reset_index(drop=True)
+def of_training(folder: Path) -> Coverage:
+    """What the training split of ``data/prepared/<dataset>`` covers, as :func:`write` found it.
+
+    Raises:
+        BrightfieldError: if the dataset was prepared before it was measured.
+    """
+    path = folder / FITTED
+    if not path.is_file():
+        raise BrightfieldError(f"{path} is missing: the images were not measured yet. Run `dvc repro`.")
+    return Coverage.from_dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 # --- what a training split covered --------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from brightfield.params.reading import (
     parse_model,
     parse_settings,
     read_yaml,
-    with_evaluation,
+    with_chosen,
     with_values,
 )
 from brightfield.params.simulations import (
@@ -97,6 +97,6 @@ __all__ = [
     "parse_settings",
     "put",
     "read_yaml",
-    "with_evaluation",
+    "with_chosen",
     "with_values",
 ]

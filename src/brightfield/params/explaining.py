@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from brightfield.params.base import Section
-from brightfield.params.whole import Params
 
 
-def explain(problem: dict[str, Any], content: Mapping[str, Any]) -> list[str]:
-    """One problem that pydantic found in ``content``, as lines of 'dotted.path: what came, what was expected'."""
+def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[Section]) -> list[str]:
+    """One problem that pydantic found in the ``content`` of a section, as lines of 'dotted.path: what came, what was expected'."""
     path = _dotted(problem["loc"], content)
     kind, came = problem["type"], problem["input"]
     if kind == "extra_forbidden":
-        allowed = _allowed(problem["loc"])
+        allowed = _allowed(problem["loc"], section)
         near = difflib.get_close_matches(path.rsplit(".", 1)[-1], allowed, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return [f"{path}: unknown key.{hint} Allowed: {', '.join(allowed)}."]
@@ -45,9 +44,9 @@ def _dotted(loc: tuple[int | str, ...], content: Any) -> str:
     return ".".join(keys)
 
 
-def _allowed(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the section that refused one: found by following the models along the location."""
-    model: Any = Params
+def _allowed(loc: tuple[int | str, ...], section: type[Section]) -> list[str]:
+    """The keys of the section that refused one: found by following the models along the location, from the outermost one."""
+    model: Any = section
     for key in loc[:-1]:
         model = _inside(model, key)
     return sorted(model.model_fields)

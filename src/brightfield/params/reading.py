@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from brightfield.errors import BrightfieldError
-from brightfield.params.base import unknown
+from brightfield.params.base import Section, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
 from brightfield.params.spaces import has, put
 from brightfield.params.tasks import SETTINGS, TaskSettings
-from brightfield.params.whole import Evaluation, Params
+from brightfield.params.whole import Params
 
 PARAMS = Path("params.yaml")
 Entry = TypeVar("Entry")
+Validated = TypeVar("Validated", bound=Section)
 
 
 def load(path: Path = PARAMS) -> Params:
@@ -27,10 +28,13 @@ def load(path: Path = PARAMS) -> Params:
     return parse(read_yaml(path), str(path))
 
 
-def with_evaluation(settings: Params, chosen: Mapping[str, Any] | None) -> Params:
-    """The same with other values in section ``evaluation``, such as a command line gives."""
-    section = {**settings.evaluation.model_dump(), **(chosen or {})}
-    return settings.model_copy(update={"evaluation": parse_evaluation(section)})
+def with_chosen(
+    settings: Params, section: Literal["compute", "evaluation"], chosen: Mapping[str, Any] | None
+) -> Params:
+    """The same with other values in one section, such as a command line gives."""
+    known = getattr(settings, section)
+    content = {**known.model_dump(), **(chosen or {})}
+    return settings.model_copy(update={section: _validated(type(known), content, section)})
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -50,17 +54,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 def parse(content: Mapping[str, Any], source: str = "params.yaml") -> Params:
     """Validate the contents of a ``params.yaml``."""
-    return _validated(TypeAdapter(Params), content, source)
-
-
-def parse_evaluation(content: Mapping[str, Any]) -> Evaluation:
-    """Validate a section ``evaluation``."""
-    return _validated(TypeAdapter(Evaluation), content, "evaluation")
+    return _validated(Params, content, source)
 
 
 def parse_model(content: Mapping[str, Any], source: str) -> Model:
     """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle remembers)."""
-    return _validated(TypeAdapter(Model), content, source)
+    return _validated(Model, content, source)
 
 
 def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
@@ -79,14 +78,14 @@ def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
 
 def parse_settings(kind: str, content: Mapping[str, Any], source: str) -> TaskSettings:
     """Validate the ``settings`` of a task of this kind (what a bundle remembers)."""
-    return _validated(TypeAdapter(entry(SETTINGS, kind, "kind of task")), content, source)
+    return _validated(entry(SETTINGS, kind, "kind of task"), content, source)
 
 
-def _validated(adapter: TypeAdapter[Entry], content: Mapping[str, Any], source: str) -> Entry:
+def _validated(section: type[Validated], content: Mapping[str, Any], source: str) -> Validated:
     try:
-        return adapter.validate_python(content)
+        return section.model_validate(content)
     except ValidationError as error:
-        lines = [line for problem in error.errors() for line in explain(dict(problem), content)]
+        lines = [line for problem in error.errors() for line in explain(dict(problem), content, section)]
         raise BrightfieldError(f"{source} is not valid:\n  " + "\n  ".join(lines)) from error
 
 

@@ -15,7 +15,7 @@ from brightfield.runs.syncing import write_reference
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Build one entry of ``ensembles``; ``chosen`` replaces values of the section ``evaluation``."""
-    settings = params.with_evaluation(params.load(), chosen)
+    settings = params.with_chosen(params.load(), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
     data = layout.prepared(entry.dataset)

@@ -21,7 +21,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
 
     Nothing is told to MLflow here: ``register`` brings it the scores of all models of a task in one process.
     """
-    settings = params.with_evaluation(params.load(), chosen)
+    settings = params.with_chosen(params.load(), "evaluation", chosen)
     model = params.entry(settings.models, name, "model")
     folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
     predictor = Predictor.load(folder, settings.compute)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from brightfield import bundle, layout, lineage, params, runs, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
@@ -9,9 +12,9 @@ from brightfield.files import whole_folder
 from brightfield.runs.syncing import write_reference
 
 
-def run(name: str) -> None:
-    """Train one entry of ``models``."""
-    settings = params.load()
+def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
+    """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``."""
+    settings = params.with_chosen(params.load(), "compute", chosen)
     model = params.entry(settings.models, name, "model")
     task = tasks.build(model.kind, settings.tasks[model.task].settings)
     data = layout.prepared(model.dataset)
@@ -41,7 +44,7 @@ def run(name: str) -> None:
             "best_epoch": fitted.best_epoch,
             "trained_images": len(train),
         }
-        covered = coverage.Coverage.fit(coverage.prepared(data, "train"))
+        covered = coverage.of_training(data)
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
         write_reference(started, folder)

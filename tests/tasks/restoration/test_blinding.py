@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brightfield.data.blinding import SPACING_PX, hide
+from brightfield.tasks.restoration.blinding import SPACING_PX, hide
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (17, 40), (3, 3), (1, 9), (1, 1)])

@@ -18,7 +18,9 @@ from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
 from brightfield.results import Label
-from brightfield.training import Draws, Fitted, Watch
+from brightfield.training import Fitted, drawing, loop
+from brightfield.training.drawing import Draws
+from brightfield.training.watching import Watch
 
 BETTER = {"maximize": max, "minimize": min}
 
@@ -204,7 +206,7 @@ def test_the_mean_of_weights_is_scored_and_kept() -> None:
     """By hand: a weight w of loss w steps from 1 by -0.1; its mean with decay 0 follows, with (1 + n) / (10 + n) at first lags."""
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 1.0)
-    mean = training._moving_average(network, decay=0.5)
+    mean = loop.moving_average(network, decay=0.5)
     seen = []
     for step in range(3):
         nn.init.constant_(network.weight, 1.0 - 0.1 * (step + 1))
@@ -230,11 +232,11 @@ def test_a_pretrained_backbone_learns_at_a_share_of_the_rate() -> None:
     network = nn.ModuleDict({"backbone": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
     network["backbone"].bias.requires_grad_(False)
     entry = params.Training(epochs=1, learning_rate=0.1, backbone_rate=0.25)
-    new, slow = training._optimizer(network, entry).param_groups
+    new, slow = loop.optimizer(network, entry).param_groups
     assert (new["lr"], slow["lr"]) == (0.1, 0.025)
     assert [tuple(p.shape) for p in new["params"]] == [(1, 2), (1,)]
     assert [tuple(p.shape) for p in slow["params"]] == [(2, 2)]
-    (one,) = training._optimizer(nn.Linear(2, 1), entry).param_groups
+    (one,) = loop.optimizer(nn.Linear(2, 1), entry).param_groups
     assert one["lr"] == 0.1
 
 
@@ -251,7 +253,7 @@ def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take
     for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
         entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
         assert entry is not None
-        loader = training._loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
+        loader = drawing.loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
         assert [len(batch["image"]) for batch in loader] == expected
         assert len(loader) == len(expected)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from brightfield.data.masks import class_map
+from brightfield.tasks.segmentation.masks import class_map
 
 
 def drawn(text: str) -> npt.NDArray[np.int32]:

@@ -10,11 +10,12 @@ import pytest
 import torch
 
 import tiny
-from brightfield import computing, frozen, params, tasks, training
+from brightfield import computing, params, tasks, training
 from brightfield.architectures.transfer import Transfer
 from brightfield.computing import Computer
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
+from brightfield.training import frozen
 
 TASK = tasks.build("classification", tiny.SETTINGS["classification"])
 

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, params
-from brightfield.data.masks import BODY, class_map
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
 from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
+from brightfield.tasks.segmentation.masks import BODY, class_map
 
 FOREGROUND = 0.5  # probability of not being background
 MIN_SEED_PX = 8  # smaller specks of certainty are noise

@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, params
-from brightfield.data import blinding
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, restoration
 from brightfield.records import Record
 from brightfield.results import Picture
 from brightfield.tasks.base import Encoded, EncodedImages, Objective, Sample, Task
+from brightfield.tasks.restoration import blinding
 
 BETA = 0.5  # 0: the plain likelihood; 1: the image learns as from the squared error
 SMALLEST_DEVIATION = (

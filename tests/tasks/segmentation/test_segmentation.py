@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from brightfield import params
-from brightfield.data.masks import class_map
 from brightfield.results import ClassMap
 from brightfield.tasks.segmentation import Segmentation, instances_of
+from brightfield.tasks.segmentation.masks import class_map
 
 Labels = npt.NDArray[np.int32]
 

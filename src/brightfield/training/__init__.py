@@ -1,0 +1,94 @@
+"""Fit one model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from torch import nn
+
+from brightfield import computing, params, progress
+from brightfield.architectures.classical import Classical
+from brightfield.architectures.transfer import Transfer
+from brightfield.computing import Computer
+from brightfield.data.store import ImageSet
+from brightfield.tasks import Task
+from brightfield.tasks.base import Samples
+from brightfield.training import drawing, frozen
+from brightfield.training.watching import OnEpoch, Watch
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A trained network in evaluation mode, with the weights of its best epoch; of its last where it learned without the truth.
+
+    Attributes:
+        network: the module.
+        history: one row an epoch: epoch, train_loss, learning_rate, validation_<metric>...; empty for a baseline.
+        best_epoch: whose weights these are; None for a baseline.
+        settings: those of the task, with what they left open chosen on the validation split.
+    """
+
+    network: nn.Module
+    history: pd.DataFrame
+    best_epoch: int | None
+    settings: params.TaskSettings
+
+
+def fit(
+    task: Task[Any, Any],
+    model: params.Model,
+    train: ImageSet,
+    validation: ImageSet,
+    compute: params.Compute,
+    on_epoch: OnEpoch | None = None,
+    description: str = "training",
+) -> Fitted:
+    """Fit a model's network on one split, watched on another.
+
+    Every epoch ends with the task's own metrics on the whole images of the validation split, and the weights of the epoch with the
+    best objective are the ones returned; those of the last where a network learns without clean images (``blind_spots``).
+    """
+    computer = computing.start(compute, model.seed)
+    network = task.network(model)
+    computer = computer.suited(network)
+    # to choose an epoch by its score would be to learn from clean images after all
+    blind = model.training is not None and model.training.blind_spots
+    watch = Watch(task, validation, computer, on_epoch, keep_last=blind)
+    history, best_epoch = pd.DataFrame({"epoch": []}), None
+    if model.training is None:
+        assert isinstance(network, Classical)
+        samples = task.dataset(progress.track(train, f"{description}: reading"))
+        network.fit([e.tensor for e in samples.encoded], samples.targets)
+    else:
+        _fit_network(task, network, model, train, watch, computer, description)
+        history, best_epoch = pd.DataFrame(watch.rows), watch.best_epoch
+    settings = watch.settled(network, model.views) if task.is_open else task.settings
+    return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
+
+
+def _fit_network(
+    task: Task[Any, Any],
+    network: nn.Module,
+    model: params.Model,
+    train: ImageSet,
+    watch: Watch,
+    computer: Computer,
+    description: str,
+) -> None:
+    """Train a network in place; the watch tells how it went."""
+    training = model.training
+    assert training is not None
+    images = task.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
+    task.observe(images, training)
+    fitted: nn.Module = network
+    samples: Samples = images
+    if isinstance(network, Transfer) and network.is_frozen:
+        fitted, samples = network.head, frozen.features_of(network, images, computer, model.seed, description)
+        watch.encoded_for_epochs = frozen.as_encoded(network, watch.encoded, computer, description)
+    from brightfield.training import loop  # Lightning takes seconds to import, so only when something is trained
+
+    loader = drawing.loader(task, samples, training, model.seed)
+    loop.run(task, fitted, training, loader, watch, computer, description)
+    fitted.load_state_dict(watch.best_weights)

@@ -1,0 +1,49 @@
+"""Which images make a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch.utils.data import DataLoader, Sampler
+
+from brightfield import params
+from brightfield.tasks import Sample, Task
+from brightfield.tasks.base import Samples
+
+
+class Draws(Sampler[int]):
+    """Indices for one epoch: all images once, or as many random draws as ``steps`` batches take; a function of the seed.
+
+    Args:
+        strata: the class of each image: they take turns, so that every batch holds as many of each.
+    """
+
+    def __init__(self, size: int, count: int | None, seed: int, strata: Sequence[int] | None = None) -> None:
+        self.count = count or size
+        classes = np.zeros(size) if strata is None else np.asarray(strata)
+        self.members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[int]:
+        turns = [self._endless(members) for members in self.members]
+        for drawn in range(self.count):
+            yield next(turns[drawn % len(turns)])
+
+    def _endless(self, members: npt.NDArray[np.intp]) -> Iterator[int]:
+        while True:
+            yield from (int(i) for i in self.rng.permutation(members))
+
+
+def loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
+    count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
+    strata = task.strata(samples) if training.balance == "batches" else None
+    draws = Draws(len(samples), count, seed, strata)
+    # a last batch of one would stop batch normalisation
+    drop = len(draws) % training.batch_size == 1 and len(draws) > 1
+    return DataLoader(samples, training.batch_size, sampler=draws, drop_last=drop)
