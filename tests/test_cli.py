@@ -168,7 +168,7 @@ def test_simulate_and_prepare_fill_their_folders(project: Path, call: Call) -> N
     assert names == {
         "params.yaml",
         *(f"{raw}/{name}" for name in ("images.h5", "index.csv", "about.json")),
-        *(f"{prepared}/{name}" for name in (*splits, "index.csv", "audit.json", "coverage.csv")),
+        *(f"{prepared}/{name}" for name in (*splits, "index.csv", "audit.json", "coverage.csv", "coverage.json")),
     }
     index = store.read_index(layout.prepared("denoise"))
     assert (index.loc[index["suite"].notna(), "suite"] == index.loc[index["suite"].notna(), "split"]).all()

@@ -115,7 +115,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
         "learning_rate",
     ),
     (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),
-    (("spaces", "beads-unet", "network.filters", "lo"), "Allowed: choices, high, log, low.", "low"),
+    (("spaces", "rbc-finetuned", "network.unfreeze", "lo"), "Allowed: choices, high, log, low.", "low"),
 ]
 
 
@@ -150,6 +150,23 @@ def test_other_values_at_dotted_paths_are_validated() -> None:
         params.with_values(model, {"training.lr": 3}, "spaces")
     with pytest.raises(BrightfieldError, match=r"spaces is not valid:\n  training\.epochs: .* got 0"):
         params.with_values(model, {"training.epochs": 0}, "spaces")
+
+
+def test_what_is_tried_of_a_model_that_spaces_does_not_name() -> None:
+    own = params.load(tiny.REPOSITORY / params.PARAMS)
+    assert own.space("rbc-finetuned") == own.spaces["rbc-finetuned"]
+    assert own.space("rbc-features") == {}
+    for name, model in own.models.items():
+        for path, search in own.space(name).items():
+            ends = search.choices or [search.low, search.high]
+            for value in ends:  # the entry takes all that may be drawn
+                params.with_values(model, {path: value}, name)
+    space = own.space("beads-unet")
+    rate, filters = space["training.learning_rate"], space["network.filters"]
+    assert (rate.low, rate.high, rate.log) == (0.0008, 0.02, True)  # of 0.004
+    assert (filters.low, filters.high) == (8, 24)  # of 16
+    assert space.keys() == {"training.learning_rate", "network.filters"}
+    assert "network.dropout" in own.space("rbc-compact")
 
 
 def test_a_path_is_put_where_sections_are_left_out() -> None:
@@ -205,12 +222,12 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("datasets", "rbc", "test"), 1.2, ["datasets.rbc.test: input should be less than 1, got 1.2"]),
     (("ensembles", "rbc-ensemble", "method"), "stack", ["ensembles.rbc-ensemble.method: ", "'greedy'"]),
     (("ensembles", "rbc-ensemble", "members"), "some", ["ensembles.rbc-ensemble.members"]),
-    (("spaces", "beads-unet", "network.filters"), {"low": 6, "high": 6}, [
-        "spaces.beads-unet.network.filters: low must be less than high",
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 6, "high": 6}, [
+        "spaces.rbc-finetuned.network.unfreeze: low must be less than high",
     ]),
-    (("spaces", "beads-unet", "network.filters"), {"low": 0, "high": 6, "log": True}, ["above 0 with log"]),
-    (("spaces", "beads-unet", "network.filters"), {"choices": [1], "low": 0, "high": 6}, ["either choices, or low"]),
-    (("spaces", "beads-unet", "network.filters"), {"low": 1}, ["either choices, or low and high"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 0, "high": 6, "log": True}, ["above 0 with log"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1], "low": 0, "high": 6}, ["either choices, or low"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1}, ["either choices, or low and high"]),
 ]  # fmt: skip
 
 

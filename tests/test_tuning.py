@@ -86,7 +86,6 @@ def test_a_study_of_something_else_is_not_gone_on_with(tuned: Path) -> None:
     ("name", "message"),
     [
         ("denoise-nlm", "is a baseline"),
-        ("denoise-blind", "nothing to try for 'denoise-blind'"),
         ("denoise-unit", "Did you mean 'denoise-unet'"),
     ],
 )
@@ -97,7 +96,7 @@ def test_what_cannot_be_tuned_is_said(project: Path, name: str, message: str) ->
 
 def test_a_path_that_the_model_does_not_have_is_said(tunable: Path) -> None:
     path = Path("params.yaml")
-    path.write_text(path.read_text().replace("training.learning_rate:", "training.learning_rat:"))
+    path.write_text(path.read_text() + f"  {MODEL}:\n    training.learning_rat: {{low: 0.1, high: 0.2}}\n")
     with pytest.raises(BrightfieldError, match=r"no 'training\.learning_rat'"):
         tuning.tune(MODEL, 1)
 

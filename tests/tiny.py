@@ -42,7 +42,6 @@ MOST: dict[str, int] = {
     "max_members": 4,
 }
 SIZES: dict[str, int] = {"bacteria": 128, "denoise": 64}  # size_px of the simulators whose size is free
-SPACES: dict[str, tuple[int, int]] = {"network.filters": (2, 4), "network.depth": (2, 3)}
 
 
 # --- params.yaml ------------------------------------------------------------------------------------------------------
@@ -57,11 +56,8 @@ def tiny_params(source: Path = REPOSITORY / "params.yaml") -> Any:
         if simulation["simulator"] in SIZES:
             simulation["size_px"] = SIZES[simulation["simulator"]]
     for space in (content.get("spaces") or {}).values():
-        for path, search in space.items():
-            if path in SPACES:
-                search["low"], search["high"] = SPACES[path]
-            elif path == "training.batch_size":
-                search["choices"][:] = [2, 4]
+        if "training.batch_size" in space:
+            space["training.batch_size"]["choices"][:] = [2, 4]
     return content
 
 

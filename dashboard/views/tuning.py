@@ -36,7 +36,7 @@ def summary(trials: pd.DataFrame, metric: str, direction: str) -> None:
 
 def logarithmic(model: str) -> set[str]:
     """Parameters that are drawn on a logarithmic scale."""
-    return {path for path, search in project.settings().spaces.get(model, {}).items() if search.log}
+    return {path for path, search in project.settings().space(model).items() if search.log}
 
 
 def show(model: str) -> None:
@@ -78,11 +78,9 @@ def command(model: str, finished: int = 0) -> str:
 
 parts.head("Tuning", "Which parameters were tried, which of them matter, and how far has the search come?")
 known = [name for name in queries.tuned() if name in project.settings().models]
-spaces = list(project.settings().spaces)
+trained = [name for name, model in project.settings().models.items() if not model.is_baseline]
 if known:
     chosen = st.segmented_control("Model", known, default=known[0], required=True, key="study")
     show(chosen or known[0])
-elif spaces:
-    parts.nothing_yet("No model has been tuned yet.", "\n".join(map(command, spaces)), "Each of these starts a study:")
 else:
-    st.markdown("`params.yaml` has no section `spaces`: it names what to try for which model.")
+    parts.nothing_yet("No model has been tuned yet.", "\n".join(map(command, trained)), "Each of these starts a study:")

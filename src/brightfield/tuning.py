@@ -34,8 +34,6 @@ def tune(name: str, trials: int) -> None:
     model = params.entry(settings.models, name, "model")
     if model.training is None:
         raise BrightfieldError(f"{name!r} is a baseline; only models with a section 'training' are tuned.")
-    if name not in settings.spaces:
-        raise BrightfieldError(f"There is nothing to try for {name!r}: add spaces.{name} to params.yaml.")
     trial_runner = _Trials(settings, name)
     study = _open(name, trial_runner.identity(), tasks.KINDS[model.kind].objective.direction)
     left = trials - finished(study)
@@ -56,7 +54,7 @@ class _Trials:
 
     def __init__(self, settings: params.Params, name: str) -> None:
         self.settings, self.name = settings, name
-        self.model, self.space = settings.models[name], settings.spaces[name]
+        self.model, self.space = settings.models[name], settings.space(name)
         self.task = tasks.build(self.model.kind, settings.tasks[self.model.task].settings)
         self.objective = self.task.objective
         data = layout.prepared(self.model.dataset)

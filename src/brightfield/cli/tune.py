@@ -14,10 +14,16 @@ app.add_typer(tune_app, name="tune")
 
 @tune_app.command("run")
 def tune_run(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="An entry of `models` that has one in `spaces`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="An entry of `models`, no baseline; `spaces` may say what to try.")
+    ],
     trials: Annotated[int, typer.Option(min=1, help="Finished trials to reach, those of earlier calls included.")] = 20,
 ) -> None:
-    """Run or go on with a study (TPE, pruned each epoch); Ctrl+C stops it, the same command goes on."""
+    """Run or go on with a study (TPE, pruned each epoch); Ctrl+C stops it, the same command goes on.
+
+    What is tried stands in section `spaces` of params.yaml; of a model that it does not name, the learning rate and what its
+    architecture has of dropout, filters and the rate of its backbone, around the entry's own values.
+    """
     from brightfield import tuning
 
     tuning.tune(model, trials)

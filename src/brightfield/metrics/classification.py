@@ -14,12 +14,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
-from scipy.stats import rankdata
 
 from brightfield.metrics import Columns, column, mean, ratio
 from brightfield.results import Label
 
+Real = npt.NDArray[np.float64]
+
 CHANCE = "p_positive"  # column of a simulated dataset: the probability from which the label was drawn
+RANKED = ("auc", "average_precision", "precision_at_recall_95")
 KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
 TEMPERATURES = (0.05, 20.0)
 LOG_TEMPERATURE_SPREAD = 0.5
@@ -59,27 +61,42 @@ def summarise(columns: Columns) -> dict[str, float]:
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     answered = column(columns, "answered") > 0.5
     as_it_is = right(columns)
+    if len(probability):
+        value, size, gained = _ties(probability, positive)
+        ranked, calibration_error = _ranked(size, gained), _calibration_error(value, size, gained)
+    else:
+        ranked, calibration_error = dict.fromkeys(RANKED, float("nan")), float("nan")
     bounded = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     recalls = 0.5 * (mean(as_it_is[positive]) + mean(as_it_is[~positive]))
     return {
-        **_ranked(probability, positive),
+        **ranked,
         "accuracy": mean(as_it_is),
         "balanced_accuracy": recalls,
         "recall": ratio(float((answered & positive).sum()), float(positive.sum())),
         "precision": ratio(float((answered & positive).sum()), float(answered.sum())),
         "brier": mean((probability - positive) ** 2),
         "log_loss": mean(-np.log(np.where(positive, bounded, 1 - bounded))),
-        "calibration_error": _calibration_error(probability, positive),
+        "calibration_error": calibration_error,
     }
 
 
-def _calibration_error(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> float:
-    n = len(probability)
-    if n == 0:
-        return float("nan")
-    place = ((rankdata(probability) - 0.5) / n * BINS).astype(int)  # the same for the same probability
-    gaps = np.bincount(place, weights=probability - positive, minlength=BINS)
-    return float(np.abs(gaps).sum()) / n
+def _ties(probability: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Real, Real]:
+    """The distinct probabilities from the highest down; of each, how many images have it, and how many of those are positive."""
+    order = np.argsort(-probability)
+    ranked = probability[order]
+    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
+    return ranked[last], np.diff(last, prepend=-1.0), np.diff(np.cumsum(1.0 * positive[order])[last], prepend=0.0)
+
+
+def _calibration_error(value: Real, size: Real, gained: Real) -> float:
+    """From what :func:`_ties` gives."""
+    n = size.sum()
+    rank = (
+        n - np.cumsum(size) + 0.5 * (size + 1)
+    )  # from the lowest up, its mean over a tie: the same for the same probability
+    place = ((rank - 0.5) / n * BINS).astype(int)
+    gaps = np.bincount(place, weights=value * size - gained, minlength=BINS)
+    return float(np.abs(gaps).sum() / n)
 
 
 def calibration(
@@ -164,25 +181,20 @@ def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def _ranked(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_]) -> dict[str, float]:
-    """The metrics that depend on the order of the probabilities only."""
-    positives, negatives = float(positive.sum()), float((~positive).sum())
+def _ranked(size: Real, gained: Real) -> dict[str, float]:
+    """The metrics that depend on the order of the probabilities only, from what :func:`_ties` gives."""
+    positives, negatives = gained.sum(), (size - gained).sum()
     if not positives:
-        return dict.fromkeys(("auc", "average_precision", "precision_at_recall_95"), float("nan"))
-    order = np.argsort(-probability)
-    ranked = probability[order]
+        return dict.fromkeys(RANKED, float("nan"))
     # at each distinct probability, from the highest down: how many images are kept, and how many of them are positive
-    last_of_tie = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    kept = last_of_tie + 1.0
-    true_kept = np.cumsum(1.0 * positive[order])[last_of_tie]
-    gained = np.diff(true_kept, prepend=0.0)
+    kept, true_kept = np.cumsum(size), np.cumsum(gained)
     false_kept = kept - true_kept
     # each newly taken positive beats every negative not yet taken, and half of those that come in its own tie
-    beaten = gained * (negatives - 0.5 * (false_kept + np.append(0.0, false_kept[:-1])))
+    beaten = gained * (negatives - false_kept + 0.5 * (size - gained))
     enough = int(np.argmax(true_kept >= math.ceil(KEPT_SHARE * positives - 1e-9)))
     return {
-        "auc": ratio(float(beaten.sum()), positives * negatives),
-        "average_precision": float((gained * true_kept / kept).sum()) / positives,
+        "auc": ratio(float(beaten.sum()), float(positives * negatives)),
+        "average_precision": float((gained * true_kept / kept).sum() / positives),
         "precision_at_recall_95": float(true_kept[enough] / kept[enough]),
     }
 

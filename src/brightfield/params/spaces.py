@@ -8,6 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from brightfield.params.base import Section
+from brightfield.params.models import Model
+from brightfield.params.networks import ConvNet, Transfer, UNet
 
 
 class Search(Section):
@@ -32,6 +34,29 @@ class Search(Section):
 
 
 Space = dict[str, Search]  # dotted path inside a model's entry -> what to try
+RATES = 5.0  # as many times less and more than the entry's learning rate
+MOST_DROPOUT = 0.6
+
+
+def usual(model: Model) -> Space:
+    """What is tried of a model for which ``params.yaml`` names nothing: what most often matters, around what its entry has."""
+    if model.training is None:
+        return {}
+    rate = model.training.learning_rate
+    space = {"training.learning_rate": Search(low=_short(rate / RATES), high=_short(rate * RATES), log=True)}
+    network = model.network
+    if isinstance(network, Transfer) and network.unfreeze != 0:
+        space["training.backbone_rate"] = Search(low=0.03, high=1.0, log=True)
+    if isinstance(network, ConvNet | Transfer):
+        space["network.dropout"] = Search(low=0.0, high=MOST_DROPOUT)
+    if isinstance(network, UNet):
+        space["network.filters"] = Search(low=max(1, network.filters // 2), high=max(2, network.filters * 3 // 2))
+    return space
+
+
+def _short(value: float) -> float:
+    """Three digits, which is how people write a rate."""
+    return float(f"{value:.3g}")
 
 
 def has(content: Mapping[str, Any], path: str) -> bool:

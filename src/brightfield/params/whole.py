@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from brightfield.params.base import Name, Section, unknown
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
-from brightfield.params.spaces import Space
+from brightfield.params.spaces import Space, usual
 from brightfield.params.tasks import Task
 
 
@@ -41,6 +41,10 @@ class Params(Section):
     models: dict[Name, Model]
     ensembles: dict[Name, Ensemble] = {}
     spaces: dict[Name, Space] = {}
+
+    def space(self, model: str) -> Space:
+        """What tuning tries of a model: its entry of ``spaces``, or what is usual."""
+        return self.spaces.get(model) or usual(self.models[model])
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:

@@ -1,0 +1,5 @@
+"""``python -m brightfield.cli``."""
+
+from brightfield.cli import main
+
+main()
