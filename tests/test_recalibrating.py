@@ -20,6 +20,7 @@ from brightfield.recalibrating import recalibrated
 from brightfield.tasks import Encoded
 
 DARKENED = -1.5  # what another lamp takes from every logit
+LABELLED = 100  # labelled images
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +44,7 @@ def crops(project: Path) -> Path:
         network = tasks.build("classification", settings).network(model)
         bundle.write(folder, "mine", "rbc", settings, model, network, {})
     rng = np.random.default_rng(0)
-    for i in range(60):
+    for i in range(LABELLED):
         honest = rng.normal(0, 2)
         good = rng.random() < 1 / (1 + np.exp(-honest))
         probability = 1 / (1 + np.exp(-2.0 * (honest - 0.5 + DARKENED)))  # by temperature and bias: honest + DARKENED
@@ -61,7 +62,7 @@ def test_a_shift_of_all_probabilities_is_undone_and_the_threshold_stays(crops: P
     assert settings.bias == pytest.approx(0.5 - DARKENED, abs=0.6)
     assert settings.temperature == pytest.approx(2.0, rel=0.4)
     assert settings.threshold == 0.4
-    assert told.startswith("Recalibrated on 60 images of few: temperature 2.00 -> ")
+    assert told.startswith(f"Recalibrated on {LABELLED} images of few: temperature 2.00 -> ")
     assert "bias +0.50 -> +" in told
 
 
@@ -73,10 +74,10 @@ def test_answers_are_those_of_the_recalibrated_model(crops: Path) -> None:
 
     assert "Recalibrated" not in predict("-o", "plain")
     for where in (("-o", "mended"), ("--sort", "sorted")):
-        assert f"Recalibrated on 60 images of {crops}" in predict(*where, "--recalibrate", "few")
+        assert f"Recalibrated on {LABELLED} images of {crops}" in predict(*where, "--recalibrate", "few")
     plain, mended = (pd.read_csv(f"{name}/labels.csv").set_index("image") for name in ("plain", "mended"))
     by_sorting = pd.read_csv("sorted/sorted.csv")
-    share_good = len(list(Path("few/good").iterdir())) / 60
+    share_good = len(list(Path("few/good").iterdir())) / LABELLED
     assert abs(mended["probability"].mean() - share_good) < 0.03 < abs(plain["probability"].mean() - share_good)
     assert (mended["probability"] > plain["probability"]).all()
     names = by_sorting["image"].str.removesuffix(".png").astype(int)

@@ -126,7 +126,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
         positive = np.array([label.positive for label in truth])
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
         logits = classification.logit([a[0] for a in activated]) / temperature + bias
-        more, shift = classification.calibration(logits, positive)
+        more, shift = classification.calibration(logits, positive, spreads=classification.NARROW)
         return self.settings.model_copy(
             update={"temperature": temperature * more, "bias": bias / more + shift, "threshold": self._threshold}
         )
