@@ -15,7 +15,7 @@ _WORDS = {
     "brier": "Brier score",
 }
 _UNITS = {"px": "px", "db": "dB", "percent": "%", "s": "s"}
-_LOWER_IS_BETTER = re.compile(r"loss|lost|invented|error|n?rmse|brier|failure|duration")
+_LOWER_IS_BETTER = re.compile(r"loss|lost|invented|merges|splits|error|n?rmse|brier|failure|duration")
 _NEITHER = re.compile(r"learning_rate|epoch|deviation|squared_z")
 DASH = "\u2013"  # for what is not there
 SHORT = 7  # characters of a hash that tell it from others

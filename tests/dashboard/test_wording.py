@@ -37,6 +37,7 @@ def test_words(metric: str, text: str) -> None:
         ("failure_percent", "minimize"),
         ("lost_area_percent", "minimize"),
         ("invented_percent", "minimize"),
+        ("merges_percent", "minimize"),
         ("interval_error", "minimize"),
         ("psnr_affine_db", "maximize"),
         ("within_1_deviation", None),

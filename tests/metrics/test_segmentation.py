@@ -64,7 +64,7 @@ def test_pooled_and_per_image_mean_differ_as_computed_by_hand() -> None:
             {"confusion_0_0": 6, "confusion_0_1": 0, "confusion_1_0": 0, "confusion_1_1": 4},
             {"confusion_0_0": 6, "confusion_0_1": 2, "confusion_1_0": 2, "confusion_1_1": 0},
         ]
-    ).assign(tp_50=0, fp_50=0, fn_50=0, tp_75=0, fp_75=0, fn_75=0, iou_sum_50=0)
+    ).assign(**dict.fromkeys((*segmentation.CELLS, *segmentation.EDGES), 0))
     metrics = segmentation.summarise(table, ["background", "body"])
     assert metrics["mean_iou"] == pytest.approx((12 / 16 + 4 / 8) / 2)
     assert metrics["mean_iou_per_image"] == pytest.approx((1.0 + (6 / 10 + 0) / 2) / 2)
@@ -94,11 +94,13 @@ def test_hand_counted_cells() -> None:
     # 16 of 16 + 4 px: IoU 0.8; 8 of 16 + 4 px: 0.4; the third missed; one invented
     found = cells((0, 5, 0, 4), (2, 5, 6, 10), (6, 8, 12, 16))
     statistics = segmentation.statistics(found, truth, 3)
-    expected = {"tp_50": 1, "fp_50": 2, "fn_50": 2, "tp_75": 1, "fp_75": 2, "fn_75": 2, "iou_sum_50": 0.8}
+    expected = {"cells": 3, "found": 3, "tp_50": 1, "tp_75": 1, "tp_80": 1, "tp_85": 0, "iou_sum_50": 0.8}
     assert {name: statistics[name] for name in expected} == pytest.approx(expected)
     metrics = segmentation.summarise(pd.DataFrame([statistics]), CLASSES)
     assert metrics["ap50"] == pytest.approx(1 / 5)
     assert metrics["ap75"] == pytest.approx(1 / 5)
+    assert metrics["ap50_95"] == pytest.approx(7 / 10 / 5)  # seven of ten thresholds, 0.5 to 0.8
+    assert metrics["cell_precision"] == metrics["cell_recall"] == pytest.approx(1 / 3)
     assert metrics["pq"] == pytest.approx(0.8 / (1 + 1 + 1))
 
 
@@ -113,8 +115,40 @@ def test_a_cell_cut_into_equal_halves_is_matched_once() -> None:
     whole, halves = cells((0, 4, 0, 4)), cells((0, 2, 0, 4), (2, 4, 0, 4))
     split = segmentation.statistics(halves, whole, 3)
     merged = segmentation.statistics(whole, halves, 3)
-    assert (split["tp_50"], split["fp_50"], split["fn_50"], split["iou_sum_50"]) == (1, 1, 0, 0.5)
-    assert (merged["tp_50"], merged["fp_50"], merged["fn_50"], merged["iou_sum_50"]) == (1, 0, 1, 0.5)
+    assert (split["tp_50"], split["found"], split["cells"], split["iou_sum_50"]) == (1, 2, 1, 0.5)
+    assert (merged["tp_50"], merged["found"], merged["cells"], merged["iou_sum_50"]) == (1, 1, 2, 0.5)
+
+
+def test_merges_and_splits_are_counted_by_the_cell_that_holds_most_of_several() -> None:
+    three = cells((0, 4, 0, 4), (0, 4, 5, 9), (0, 4, 10, 14))
+    one = cells((0, 4, 0, 14))
+    merged, split = segmentation.statistics(one, three, 3), segmentation.statistics(three, one, 3)
+    assert (merged["merges"], merged["splits"]) == (1, 0)
+    assert (split["merges"], split["splits"]) == (0, 1)
+    # half of a neighbour is not most of it
+    wide = segmentation.statistics(cells((0, 4, 0, 7)), cells((0, 4, 0, 4), (0, 4, 5, 9)), 3)
+    assert (wide["merges"], wide["splits"]) == (0, 0)
+    metrics = segmentation.summarise(pd.DataFrame([merged, split]), CLASSES)
+    assert metrics["merges_percent"] == metrics["splits_percent"] == pytest.approx(100 / 4)
+
+
+def test_edges_by_hand() -> None:
+    """A 6x6 cell has 20 pixels at its edge; those of one that is 3 px further right lie up to 3 px away."""
+    truth, found = cells((2, 8, 2, 8)), cells((2, 8, 5, 11))
+    statistics = segmentation.statistics(found, truth, 3)
+    assert (statistics["edge_px"], statistics["found_edge_px"]) == (20, 20)
+    # of the left side (column 2) all 6 are 3 px from the other's left side, its corners' rows as well; (2, 3), (7, 3) are 2 px away
+    assert statistics["edge_hit_px"] == statistics["found_edge_hit_px"] == 14
+    assert segmentation.summarise(pd.DataFrame([statistics]), CLASSES)["boundary_f1"] == pytest.approx(14 / 20)
+
+
+def test_touching_cells_have_an_edge_and_the_image_has_none() -> None:
+    whole, halves = cells((0, 10, 0, 16)), cells((0, 10, 0, 8), (0, 10, 8, 16))
+    assert segmentation.statistics(whole, whole, 3)["edge_px"] == 0
+    assert segmentation.statistics(halves, whole, 3)["found_edge_px"] == 20
+    score = segmentation.summarise(row(whole, halves), CLASSES)["boundary_f1"]
+    assert score == 0  # there are edges, and none was answered
+    assert math.isnan(segmentation.summarise(row(whole, whole), CLASSES)["boundary_f1"])
 
 
 def brute_force(predicted: ClassMap, truth: ClassMap, threshold: float) -> tuple[int, int, int]:
@@ -138,8 +172,10 @@ def test_matching_agrees_with_brute_force(seed: int, other: int) -> None:
     predicted = ClassMap(found.classes, mixed.astype(np.int32))
     statistics = segmentation.statistics(predicted, truth, 3)
     for name, threshold in (("50", 0.5), ("75", 0.75)):
-        counted = tuple(statistics[f"{count}_{name}"] for count in ("tp", "fp", "fn"))
-        assert counted == brute_force(predicted, truth, threshold)
+        hits = statistics[f"tp_{name}"]
+        assert (hits, statistics["found"] - hits, statistics["cells"] - hits) == brute_force(
+            predicted, truth, threshold
+        )
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
@@ -158,7 +194,7 @@ def test_wild_numbers_that_fill_the_image() -> None:
     tidy = np.array([[2, 2], [1, 1]], np.int32)
     classes = np.ones((2, 2), np.uint8)
     statistics = segmentation.statistics(ClassMap(classes, full), ClassMap(classes, tidy), 3)
-    assert (statistics["tp_75"], statistics["fp_75"], statistics["fn_75"]) == (2, 0, 0)
+    assert (statistics["tp_75"], statistics["found"], statistics["cells"]) == (2, 2, 2)
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -166,7 +202,9 @@ def test_wild_numbers_that_fill_the_image() -> None:
 def test_the_truth_scores_perfectly(seed: int) -> None:
     truth = random_map(seed)
     metrics = segmentation.summarise(row(truth, truth), CLASSES)
-    assert all(value == 1.0 for value in metrics.values() if not math.isnan(value))
+    wrong = {name for name in metrics if name.endswith("_percent")}
+    assert all(metrics[name] == 0 or math.isnan(metrics[name]) for name in wrong)
+    assert all(value == 1.0 for name, value in metrics.items() if name not in wrong and not math.isnan(value))
     assert metrics["mean_iou"] == 1.0
 
 

@@ -3,32 +3,40 @@
 Per class c, IoU_c = TP / (TP + FP + FN) of the confusion matrix pooled over all images. For cells, AP_t = TP / (TP +
 FP + FN) with one-to-one matching at IoU >= t (the convention of cell segmentation, not the ranked average precision of
 COCO), and panoptic quality PQ = sum of IoU over the matches / (TP + FP / 2 + FN / 2) at IoU >= 0.5 (Kirillov et al.,
-CVPR 2019).
+CVPR 2019). Edges of cells are as in boundary F1 (Csurka et al., BMVC 2013): a pixel of an edge is right if the other map has an
+edge within ``TOLERANCE_PX``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import ndimage, sparse
 
 from brightfield.metrics import Columns, column, mean, ratio, totals
 from brightfield.results import ClassMap
 
-THRESHOLDS = {"50": 0.5, "75": 0.75}  # below 0.5 a cell could match two others, and the matching here would be wrong
-_CELLS = (*(f"{count}_{name}" for name in THRESHOLDS for count in ("tp", "fp", "fn")), "iou_sum_50")
+# below 0.5 a cell could match two others, and the matching here would be wrong
+THRESHOLDS = {f"{percent}": percent / 100 for percent in range(50, 100, 5)}
+MOSTLY = 0.5  # more than this share of a cell's pixels
+TOLERANCE_PX = 2
+MATCHES = tuple(f"tp_{name}" for name in THRESHOLDS)
+CELLS = ("cells", "found", *MATCHES, "iou_sum_50", "merges", "splits")
+EDGES = ("edge_px", "edge_hit_px", "found_edge_px", "found_edge_hit_px")
 
 
 def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int) -> dict[str, float]:
     """What one image contributes.
 
     Returns:
-        ``confusion_{t}_{p}``, pixels of true class t answered as class p; ``tp_50``, ``fp_50``, ``fn_50``, ``tp_75``,
-        ``fp_75`` and ``fn_75``, cells matched, invented and missed; ``iou_sum_50``, the sum of IoU over the matches at
-        0.5. Instances of 0 or less are background.
+        ``confusion_{t}_{p}``, pixels of true class t answered as class p; ``cells`` and ``found``, how many there are and how
+        many were answered; ``tp_50``, ``tp_55`` ... ``tp_95``, cells matched; ``iou_sum_50``, the sum of IoU over the matches
+        at 0.5; ``merges``, answered cells that hold most of several true ones; ``splits``, true cells that hold most of several
+        answered ones; ``edge_px`` and ``found_edge_px``, pixels of the edges of cells, and with ``_hit`` those that the other
+        map has, too. Instances of 0 or less are background.
 
     Raises:
         ValueError: the maps differ in size, or hold a class that is not in ``range(n_classes)``.
@@ -38,6 +46,7 @@ def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int) -> dict[str
     return {
         **_pixels(predicted.classes, truth.classes, n_classes),
         **_cells(predicted.instances, truth.instances),
+        **_edges(predicted.instances, truth.instances),
     }
 
 
@@ -54,21 +63,48 @@ def _pixels(predicted: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], n: i
 def _cells(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> dict[str, float]:
     found, n_found = _numbered(predicted)
     true, n_true = _numbered(truth)
-    rows, cols, iou = _overlaps(true, found, n_true, n_found)
-    result: dict[str, float] = {}
+    rows, cols, shared = _shared(true, found, n_true, n_found)
+    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    iou = shared / (size + found_size - shared)
+    result = {"cells": float(n_true), "found": float(n_found)}
     for name, threshold in THRESHOLDS.items():
         hits = np.flatnonzero(iou >= threshold)
         # IoU of exactly 0.5 allows one tie: a cell cut into equal halves. One half is the match, the other is invented.
         hits = hits[np.unique(rows[hits], return_index=True)[1]]
         hits = hits[np.unique(cols[hits], return_index=True)[1]]
-        result |= {
-            f"tp_{name}": float(len(hits)),
-            f"fp_{name}": float(n_found - len(hits)),
-            f"fn_{name}": float(n_true - len(hits)),
-        }
+        result[f"tp_{name}"] = float(len(hits))
         if name == "50":
             result["iou_sum_50"] = float(iou[hits].sum())
+    result["merges"] = _holders(cols[shared > MOSTLY * size])
+    result["splits"] = _holders(rows[shared > MOSTLY * found_size])
     return result
+
+
+def _holders(cells: npt.NDArray[np.intp]) -> float:
+    """How many cells are named more than once."""
+    return float((np.bincount(cells, minlength=1) > 1).sum())
+
+
+def _edges(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> dict[str, float]:
+    found, true = _edge(predicted), _edge(truth)
+    near = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), TOLERANCE_PX)
+    return {
+        "edge_px": float(true.sum()),
+        "edge_hit_px": float((true & ndimage.binary_dilation(found, near)).sum()),
+        "found_edge_px": float(found.sum()),
+        "found_edge_hit_px": float((found & ndimage.binary_dilation(true, near)).sum()),
+    }
+
+
+def _edge(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """The outermost pixels of cells: beside one of another cell or of the background. The image's border is no edge."""
+    edge = np.zeros(instances.shape, bool)
+    down, right = instances[1:] != instances[:-1], instances[:, 1:] != instances[:, :-1]
+    edge[1:] |= down
+    edge[:-1] |= down
+    edge[:, 1:] |= right
+    edge[:, :-1] |= right
+    return edge & (instances > 0)
 
 
 def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], int]:
@@ -82,18 +118,14 @@ def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], i
     return numbers[flat], int(present.sum())
 
 
-def _overlaps(
+def _shared(
     true: npt.NDArray[np.intp], found: npt.NDArray[np.intp], n_true: int, n_found: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    """Pairs of a true and a found cell that share a pixel, and their intersection over union."""
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
+    """Pairs of a true and a found cell that share pixels, and how many."""
     both = (true > 0) & (found > 0)
     ones = np.ones(int(both.sum()), dtype=np.int64)
     shared = sparse.coo_array((ones, (true[both], found[both])), shape=(n_true + 1, n_found + 1)).tocsr().tocoo()
-    rows, cols = shared.coords
-    union = (
-        np.bincount(true, minlength=n_true + 1)[rows] + np.bincount(found, minlength=n_found + 1)[cols] - shared.data
-    )
-    return rows, cols, shared.data / union
+    return (*shared.coords, shared.data)
 
 
 def _confusions(columns: Columns, n: int) -> npt.NDArray[np.float64]:
@@ -129,17 +161,17 @@ def summarise(columns: Columns, classes: Sequence[str]) -> dict[str, float]:
 
     Returns:
         ``mean_iou`` (over the classes that occur), ``iou_<class>``, ``mean_accuracy`` (mean recall of the classes that
-        are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``ap50``, ``ap75`` and
-        ``pq``.
+        are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``ap50``, ``ap75``, ``ap50_95``
+        (the mean over the thresholds 0.5, 0.55 ... 0.95), ``cell_precision`` and ``cell_recall`` at IoU 0.5, ``pq``,
+        ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``.
     """
     per_image = _confusions(columns, len(classes))
     pooled = per_image.sum(axis=2)
     iou = _iou(pooled)
     recall = _divide(np.diagonal(pooled), pooled.sum(axis=1))
-    cells = totals(columns, _CELLS)
-    ap = {
-        name: ratio(cells[f"tp_{name}"], sum(cells[f"{c}_{name}"] for c in ("tp", "fp", "fn"))) for name in THRESHOLDS
-    }
+    cells, edges = totals(columns, CELLS), totals(columns, EDGES)
+    both = cells["cells"] + cells["found"]
+    ap = {name: ratio(cells[match], both - cells[match]) for name, match in zip(THRESHOLDS, MATCHES, strict=True)}
     return {
         "mean_iou": float(_mean_defined(iou)),
         **{f"iou_{name}": float(value) for name, value in zip(classes, iou, strict=True)},
@@ -147,8 +179,24 @@ def summarise(columns: Columns, classes: Sequence[str]) -> dict[str, float]:
         "mean_iou_per_image": mean(_mean_defined(_iou(per_image))),
         "ap50": ap["50"],
         "ap75": ap["75"],
-        "pq": ratio(cells["iou_sum_50"], cells["tp_50"] + 0.5 * (cells["fp_50"] + cells["fn_50"])),
+        "ap50_95": float(np.mean(list(ap.values()))),
+        "cell_precision": ratio(cells["tp_50"], cells["found"]),
+        "cell_recall": ratio(cells["tp_50"], cells["cells"]),
+        "pq": ratio(2 * cells["iou_sum_50"], both),
+        "merges_percent": 100 * ratio(cells["merges"], cells["cells"]),
+        "splits_percent": 100 * ratio(cells["splits"], cells["cells"]),
+        "boundary_f1": _boundary_f1(edges),
     }
+
+
+def _boundary_f1(edges: Mapping[str, float]) -> float:
+    """The harmonic mean of the shares of answered and of true edge pixels that are right; nan where there are no edges at all."""
+    answered, true = edges["found_edge_px"], edges["edge_px"]
+    if not answered and not true:
+        return float("nan")
+    precision = edges["found_edge_hit_px"] / max(answered, 1.0)
+    recall = edges["edge_hit_px"] / max(true, 1.0)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def confusion(columns: Columns, n_classes: int) -> npt.NDArray[np.int64]:
