@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small trainings lose time to a second thread
 sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
 
+import numpy as np
 import pytest
 
 import tiny
 from brightfield import params, runs
 from brightfield.data import coverage, store
+from brightfield.predictor import Predictor
+from brightfield.tasks import Encoded
 
 SPLITS = {"train": 8, "validation": 4, "test": 6}  # images
 
@@ -72,3 +75,14 @@ def tracked_project(project: Path, _empty_database: Path) -> Path:
     """``project`` with an MLflow database."""
     shutil.copy(_empty_database, project / "mlflow.db")
     return project
+
+
+@pytest.fixture
+def brightness_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network that is told what to answer: the mean of a crop is its probability of being good, in 255ths."""
+
+    def activations(self: Predictor, encoded: Sequence[Encoded]) -> list[np.ndarray]:
+        del self
+        return [np.array([each.mean / 255], np.float32) for each in encoded]
+
+    monkeypatch.setattr(Predictor, "activations", activations)

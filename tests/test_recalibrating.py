@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,28 +14,16 @@ from brightfield import bundle, images, layout, params, predicting, tasks
 from brightfield.cli import app
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder
-from brightfield.predictor import Predictor
 from brightfield.recalibrating import recalibrated
-from brightfield.tasks import Encoded
 
+pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 DARKENED = -1.5  # what another lamp takes from every logit
 LABELLED = 100  # labelled images
 
 
-@pytest.fixture(autouse=True)
-def brightness_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that is told what to answer: the mean of a crop is its probability of being good, in 255ths."""
-
-    def activations(self: Predictor, encoded: Sequence[Encoded]) -> list[np.ndarray]:
-        del self
-        return [np.array([each.mean / 255], np.float32) for each in encoded]
-
-    monkeypatch.setattr(Predictor, "activations", activations)
-
-
 @pytest.fixture
 def crops(project: Path) -> Path:
-    """60 labelled crops whose probabilities the new lamp has shifted, and a model that knows nothing of it."""
+    """Labelled crops whose probabilities the new lamp has shifted, and a model that knows nothing of it."""
     chosen = {"size_px": 32, "threshold": 0.4, "temperature": 2.0, "bias": 0.5}
     settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
     model = tiny.model("classification").model_copy(update={"task": "rbc"})

@@ -21,11 +21,10 @@ from brightfield.data.importing import import_dataset
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.files import whole_folder
-from brightfield.predictor import Predictor
 from brightfield.results import Label
 from brightfield.sorting import Sorted
-from brightfield.tasks import Encoded
 
+pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 OUT = Path("out")
 THRESHOLD = 0.2
 PROBABILITIES = {  # of good, by the name of the crop
@@ -35,17 +34,6 @@ PROBABILITIES = {  # of good, by the name of the crop
     "002_9_9": 0.22,  # just above the threshold: called good, and probably is not
     "003_4_4": 0.17,  # just below: called bad, and probably is
 }
-
-
-@pytest.fixture(autouse=True)
-def brightness_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that is told what to answer: the mean of a crop is its probability of being good, in 255ths."""
-
-    def activations(self: Predictor, encoded: Sequence[Encoded]) -> list[np.ndarray]:
-        del self
-        return [np.array([each.mean / 255], np.float32) for each in encoded]
-
-    monkeypatch.setattr(Predictor, "activations", activations)
 
 
 def put(path: Path, probability: float, pattern: int = 0) -> None:
