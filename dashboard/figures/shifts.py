@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -66,7 +66,7 @@ def _add_ceilings(figure: go.Figure, parts: Sequence[str], ceilings: Mapping[str
             )
 
 
-def _add_mark(figure: go.Figure, row: Mapping[str, Any], x: float, colour: str) -> None:
+def _add_mark(figure: go.Figure, row: Mapping[Hashable, Any], x: float, colour: str) -> None:
     """One model on one part, with its interval."""
     value, low, high = (row[name] for name in ("value", "low", "high"))
     figure.add_scatter(
