@@ -81,7 +81,7 @@ def test_the_last_layer_begins_with_the_bias_that_is_asked_for() -> None:
     for bias in (0.0, -4.0):
         torch.manual_seed(0)
         answers.append(architectures.build(settings, Shape(1, 1, bias=bias)).eval()(noise(1, 1, 32, 32)))
-    assert float((answers[0] - answers[1]).mean()) == pytest.approx(4, abs=0.6)  # its own was drawn at random
+    assert (answers[0] - answers[1]).mean().item() == pytest.approx(4, abs=0.6)  # its own was drawn at random
 
 
 @pytest.mark.parametrize("training", [True, False])
