@@ -90,7 +90,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
     (
         ("tasks", "rbc", "settings", "size"),
-        "Allowed: bias, channels, classes, keep, pixel_size_um, size_px, temperature, threshold.",
+        "Allowed: bias, channels, classes, keep, pixel_size_um, share, size_px, temperature, threshold.",
         "size_px",
     ),
     (("tasks", "denoise", "settings", "classes"), "Allowed: deviation_scale, pixel_size_um.", ""),

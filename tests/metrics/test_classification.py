@@ -218,6 +218,23 @@ def test_no_model_betters_the_ceiling_and_its_accuracy_is_the_mean_of_the_likeli
         assert all(worse[name] > best[name] for name in ("brier", "log_loss"))
 
 
+def test_as_many_of_each_class_calibrate_as_a_random_draw_would() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-3, 2, 40_000)
+    positive = rng.random(40_000) < 1 / (1 + np.exp(-(logits / 1.5 + 0.5)))
+    share = float(positive.mean())
+    assert 0.15 < share < 0.3
+    fewer = min(positive.sum(), (~positive).sum())
+    even = np.concatenate([np.flatnonzero(positive)[:fewer], np.flatnonzero(~positive)[:fewer]])
+    truth = (1.5, 0.5)
+    assert classification.calibration(logits[even], positive[even], share=share) == pytest.approx(truth, abs=0.06)
+    wrong = classification.calibration(logits[even], positive[even])
+    assert wrong[1] > 1.2  # half of them are positive, so it believes that half of all are
+    assert classification.calibration(logits, positive, share=share) == classification.calibration(logits, positive)
+    one_class = classification.calibration(logits[:9], np.zeros(9, bool), share=0.3)
+    assert one_class == classification.calibration(logits[:9], np.zeros(9, bool))
+
+
 def test_the_threshold_keeps_the_share_of_positive_images() -> None:
     probability = np.array([0.9, 0.8, 0.7, 0.6, 0.95, 0.1])
     positive = np.array([True, True, True, True, False, False])

@@ -49,7 +49,9 @@ def predict(
     NAME` takes the folder as it is; what is left in OUT/unsure is left out.
 
     Under another stain, lamp or camera probabilities are off. With --recalibrate FOLDER (rbc: FOLDER/good, FOLDER/bad, about 15
-    labelled images each, of the images to be answered or of their like) they are shifted to what is right there.
+    labelled images each, of the images to be answered or of their like) they are shifted to what is right there. Take them as they
+    come, not the clearest; how many of each there are does not matter, the share of good ones is held to be that of the model's
+    validation split.
     """
     _check_together(out=out, sort=sort, sure=sure, pixel_size_um=pixel_size_um)
     if sort is not None:

@@ -106,6 +106,7 @@ def calibration(
     temperature: float | None = None,
     bias: float | None = None,
     spreads: tuple[float, float] = WIDE,
+    share: float | None = None,
 ) -> tuple[float, float]:
     """Temperature and bias for which sigmoid(logit / temperature + bias) has the least log loss.
 
@@ -116,8 +117,9 @@ def calibration(
         logits, positive: (N,) each.
         temperature, bias: as they are to stay; None where they are to be found.
         spreads: deviations of the normal priors of log temperature and bias.
+        share: of the images that would be positive if they were drawn at random; images count accordingly. None: as they come.
     """
-    signs = np.where(positive, -1.0, 1.0)
+    signs, weights = np.where(positive, -1.0, 1.0), _weights(positive, share)
 
     def values(found: npt.NDArray[np.float64]) -> tuple[float, float]:
         return (
@@ -127,10 +129,18 @@ def calibration(
 
     def cost(found: npt.NDArray[np.float64]) -> float:
         t, b = values(found)
-        log_loss = float(np.logaddexp(0, signs * (logits / t + b)).sum())
+        log_loss = float(weights @ np.logaddexp(0, signs * (logits / t + b)))
         return log_loss + 0.5 * float(np.square(found / spreads).sum())
 
     return values(minimize(cost, np.zeros(2), method="L-BFGS-B", bounds=(np.log(TEMPERATURES), (-20, 20))).x)
+
+
+def _weights(positive: npt.NDArray[np.bool_], share: float | None) -> Real:
+    """What each image counts, 1 on average, for positive ones to be ``share`` of the whole; all 1 where a class is missing."""
+    own = float(positive.mean()) if len(positive) else 0.0
+    if share is None or own in (0.0, 1.0):
+        return np.ones(len(positive))
+    return np.where(positive, share / own, (1 - share) / (1 - own))
 
 
 def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], keep: float) -> float:
@@ -151,8 +161,8 @@ def logit(probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
     return np.asarray(np.log(bounded / (1 - bounded)))
 
 
-def recalibrated(columns: Columns, threshold: float, seed: int = 0) -> dict[str, npt.NDArray[np.float64]]:
-    """The same answers, recalibrated on ``FEW`` labelled images of the same acquisition.
+def recalibrated(columns: Columns, threshold: float, share: float | None = None, seed: int = 0) -> dict[str, Real]:
+    """The same answers, recalibrated on ``FEW`` labelled images of the same acquisition, as many of each class.
 
     Cross-fitted: each of ``FOLDS`` parts is recalibrated on images drawn from the others, so no image is judged by itself, and
     all are judged. The threshold, a probability, stays: with so few images a new one would be chance.
@@ -160,6 +170,7 @@ def recalibrated(columns: Columns, threshold: float, seed: int = 0) -> dict[str,
     Args:
         columns: those of :func:`statistics`.
         threshold: of the probability.
+        share: of positive images, as :func:`calibration` takes it.
     """
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     logits, rng = logit(probability), np.random.default_rng(seed)
@@ -167,8 +178,9 @@ def recalibrated(columns: Columns, threshold: float, seed: int = 0) -> dict[str,
     new = probability.copy()
     for fold in range(FOLDS):
         others, judged = np.flatnonzero(part != fold), part == fold
-        few = rng.choice(others, min(FEW, len(others)), replace=False)
-        temperature, bias = calibration(logits[few], positive[few], spreads=NARROW)
+        of_classes = [others[positive[others] == value] for value in (False, True)]
+        few = np.concatenate([rng.choice(each, min(FEW // 2, len(each)), replace=False) for each in of_classes])
+        temperature, bias = calibration(logits[few], positive[few], spreads=NARROW, share=share)
         new[judged] = expit(logits[judged] / temperature + bias)
     return {"probability": new, "answered": (new >= threshold).astype(float), "truth": positive.astype(float)}
 

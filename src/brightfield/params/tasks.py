@@ -26,6 +26,8 @@ class ClassificationSettings(TaskSettings):
     # The probability answered is that of logit / temperature + bias; none: chosen on validation for each model
     temperature: Annotated[float, Field(gt=0)] | None = None
     bias: float | None = None
+    # Of images that are positive, as recalibration takes it to be; none: that of the validation split
+    share: Annotated[float, Field(gt=0, lt=1)] | None = None
 
 
 class TrackingSettings(TaskSettings):

@@ -128,6 +128,19 @@ def test_what_is_open_is_chosen_on_validation_and_then_used() -> None:
     assert order == sorted(order)
 
 
+def test_the_labelled_few_may_be_as_many_of_each_class() -> None:
+    rng = np.random.default_rng(0)
+    logits = rng.normal(-1.5, 2, 4000)
+    labels = rng.random(4000) < 1 / (1 + np.exp(-logits))
+    outputs = activated(*(1 / (1 + np.exp(-logits))))
+    made = Classification(task().settle(outputs, [Label(float(label)) for label in labels]))
+    assert made.settings.share == pytest.approx(labels.mean())
+    few = [*np.flatnonzero(labels)[:200], *np.flatnonzero(~labels)[:200]]
+    adapted = Classification(made.adapted([outputs[i] for i in few], [Label(float(labels[i])) for i in few]))
+    means = [np.mean([decoded(one, float(o[0])).probability for o in outputs]) for one in (made, adapted)]
+    assert means == pytest.approx([labels.mean()] * 2, abs=0.02)  # nothing was wrong, and nothing is made wrong
+
+
 def test_what_the_user_has_set_stays() -> None:
     truth = [Label(1.0), Label(0.0), Label(1.0), Label(0.0)]
     outputs = activated(0.9, 0.8, 0.3, 0.1)

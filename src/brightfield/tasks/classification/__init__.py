@@ -114,6 +114,8 @@ class Classification(Task[params.ClassificationSettings, Label]):
         logits = classification.logit([a[0] for a in activated])
         temperature, bias = classification.calibration(logits, positive, found.temperature, found.bias)
         found = found.model_copy(update={"temperature": temperature, "bias": bias})
+        if self.is_open and found.share is None and 0 < positive.mean() < 1:
+            found = found.model_copy(update={"share": float(positive.mean())})
         if found.threshold is None:
             chosen = classification.threshold(expit(logits / temperature + bias), positive, found.keep)
             found = found.model_copy(update={"threshold": chosen})
@@ -122,18 +124,23 @@ class Classification(Task[params.ClassificationSettings, Label]):
     def adapted(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
     ) -> params.ClassificationSettings:
-        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays."""
+        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays.
+
+        How many of each class there are among the few tells nothing: people collect as many of each.
+        """
         positive = np.array([label.positive for label in truth])
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
         logits = classification.logit([a[0] for a in activated]) / temperature + bias
-        more, shift = classification.calibration(logits, positive, spreads=classification.NARROW)
+        more, shift = classification.calibration(
+            logits, positive, spreads=classification.NARROW, share=self.settings.share
+        )
         return self.settings.model_copy(
             update={"temperature": temperature * more, "bias": bias / more + shift, "threshold": self._threshold}
         )
 
     def recalibrated(self, columns: Columns) -> Columns:
         """As after recalibration on a few labelled images of the same acquisition."""
-        return classification.recalibrated(columns, self._threshold)
+        return classification.recalibrated(columns, self._threshold, self.settings.share)
 
     def ceiling(self, columns: Columns) -> Columns | None:
         """The exact probabilities, where a simulator wrote them."""
