@@ -1,8 +1,8 @@
 """``brightfield predict TASK ... --recalibrate LABELLED``: probabilities for a new acquisition, from a few labelled images of it.
 
 Another stain, lamp or camera leaves the order of a model's probabilities nearly as it was and shifts them all, so that they are too
-sure and the threshold keeps too many or too few. A temperature and a bias of their own mend that; nothing is trained. What share of images is
-positive cannot be learnt from images that somebody collected by class: it is held to be that of the validation split.
+sure and the threshold keeps too many or too few. A temperature and a bias of their own mend that; nothing is trained. What share of
+images is positive cannot be learnt from images that somebody collected by class: it is held to be that of the validation split.
 """
 
 from __future__ import annotations
