@@ -18,7 +18,7 @@ from brightfield.recalibrating import recalibrated
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 DARKENED = -1.5  # what another lamp takes from every logit
-LABELLED = 100  # labelled images
+LABELLED = 60  # labelled images
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
 TEMPERATURES = (0.05, 20.0)
 # Normal priors of log temperature and bias: their deviations. Narrow ones are for a few images of another acquisition: on the
 # simulated suites, 32 images at a time, they lost least where nothing was to be mended and nearly as much was gained where it was.
-WIDE, NARROW = (0.5, 2.0), (0.2, 0.7)
+WIDE, NARROW = (0.5, 2.0), (0.2, 1.0)
 FEW = 32  # labelled images of a new acquisition that a model is recalibrated on
 FOLDS = 5
 BINS = 10  # of the calibration error
@@ -92,9 +92,8 @@ def _ties(probability: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Rea
 def _calibration_error(value: Real, size: Real, gained: Real) -> float:
     """From what :func:`_ties` gives."""
     n = size.sum()
-    rank = (
-        n - np.cumsum(size) + 0.5 * (size + 1)
-    )  # from the lowest up, its mean over a tie: the same for the same probability
+    # from the lowest probability up, and its mean over a tie: the same for the same probability
+    rank = n - np.cumsum(size) + 0.5 * (size + 1)
     place = ((rank - 0.5) / n * BINS).astype(int)
     gaps = np.bincount(place, weights=value * size - gained, minlength=BINS)
     return float(np.abs(gaps).sum() / n)

@@ -74,9 +74,8 @@ class Task(ABC, Generic[Settings, Answer]):
     objective: ClassVar[Objective]
     augmentations: ClassVar[frozenset[str]]  # those that leave the truth true
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
-    carried: ClassVar[
-        tuple[str, ...]
-    ] = ()  # columns of a dataset's index to stand beside the statistics, if it has them
+    # columns of a dataset's index that stand beside the statistics, where it has them
+    carried: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
