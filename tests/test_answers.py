@@ -100,6 +100,7 @@ def test_regions_in_the_table(tmp_path: Path) -> None:
     assert table["area_px"].tolist() == [144, 140]
     assert table["area_um2"].tolist() == pytest.approx([144 * PIXEL_UM**2, 140 * PIXEL_UM**2])
     assert table["class"].tolist() == ["body", "body"]
+    assert table["x_um"].tolist() == pytest.approx([17.5 * PIXEL_UM, 56.5 * PIXEL_UM])
     assert table["body_px"].tolist() == [138, 130]
     assert table["contour_px"].tolist() == [6, 10]
     assert table["at_border"].tolist() == [False, True]

@@ -96,7 +96,11 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("tasks", "denoise", "settings", "classes"), "Allowed: deviation_scale, pixel_size_um.", ""),
     (("simulations", "rbc", "movies"), "crops_per_smear, good_fraction, pixel_size_um, seed, simulator, size_px", ""),
     (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),
-    (("models", "rbc-convnet", "epochs"), "Allowed: dataset, kind, network, seed, task, training, views.", ""),
+    (
+        ("models", "rbc-convnet", "epochs"),
+        "Allowed: dataset, kind, network, seed, settings, task, training, views.",
+        "",
+    ),
     (
         ("models", "rbc-convnet", "network", "filter"),
         "Allowed: architecture, batch_norm, dense, dropout, filters.",
@@ -110,8 +114,8 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
-        "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, ema, epochs, learning_rate, optimizer, patch_px, "
-        "patience, schedule, steps_per_epoch, weight_decay.",
+        "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, centred, dice, ema, epochs, learning_rate, "
+        "optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
         "learning_rate",
     ),
     (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),
@@ -150,6 +154,42 @@ def test_other_values_at_dotted_paths_are_validated() -> None:
         params.with_values(model, {"training.lr": 3}, "spaces")
     with pytest.raises(BrightfieldError, match=r"spaces is not valid:\n  training\.epochs: .* got 0"):
         params.with_values(model, {"training.epochs": 0}, "spaces")
+
+
+def test_a_models_own_settings_stand_over_those_of_its_task() -> None:
+    own = params.parse(changed(("models", "bacteria-unet", "settings"), {"scheme": "species", "contour_um": 0.2}))
+    settings = own.settings_of(own.models["bacteria-unet"])
+    assert isinstance(settings, params.SegmentationSettings)
+    assert (settings.scheme, settings.contour_um, settings.species) == ("species", 0.2, ["Myxococcus", "E. coli"])
+    assert own.settings_of(own.models["bacteria-lite"]) == own.tasks["bacteria"].settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"contour": 1}, "models.bacteria-unet.settings.contour: unknown key. Did you mean 'contour_um'?"),
+        ({"contour_um": -1}, "models.bacteria-unet.settings.contour_um: input should be greater than 0, got -1"),
+        ({"scheme": "species", "species": []}, "models.bacteria-unet.settings.scheme 'species' tells species apart"),
+        ({"species": ["a", "a"]}, "each has a name of its own, got a, a"),
+    ],
+)
+def test_own_settings_that_the_task_does_not_take_are_refused(settings: dict[str, Any], said: str) -> None:
+    assert said in complaint(("models", "bacteria-unet", "settings"), settings)
+
+
+def test_a_model_with_settings_of_its_own_is_no_member() -> None:
+    content = changed(("models", "bacteria-unet", "settings"), {"fluorescence": True})
+    content["ensembles"]["bacteria-ensemble"]["members"] = ["bacteria-unet", "bacteria-lite"]
+    with pytest.raises(
+        BrightfieldError, match="ensembles.bacteria-ensemble.members: 'bacteria-unet' has settings of its own"
+    ):
+        params.parse(content)
+
+
+@pytest.mark.parametrize("name", ["dice", "centred"])
+def test_what_only_segmentation_takes_is_refused_elsewhere(name: str) -> None:
+    told = complaint(("models", "rbc-compact", "training", name), 0.5)
+    assert f"training.{name} is for models of kind 'segmentation', got 'classification'" in told
 
 
 def test_what_is_tried_of_a_model_that_spaces_does_not_name() -> None:

@@ -149,3 +149,59 @@ def test_a_folder_without_images_is_said(project: Path) -> None:
     Path("empty").mkdir()
     with pytest.raises(BrightfieldError, match="no images in the folder empty"):
         predicting.predict("denoise", [Path("empty")], Path("out"), reference="mine")
+
+
+# --- fluorescence -------------------------------------------------------------------------------------------------------
+
+
+def species_model(name: str) -> None:
+    """An untrained network that sees fluorescence and answers species."""
+    torch.manual_seed(0)
+    own = {"scheme": "species", "fluorescence": True, "min_area_px": 1}
+    model = tiny.model("segmentation").model_copy(update={"task": "bacteria", "settings": own})
+    settings = params.load().settings_of(model)
+    network = tasks.build("segmentation", settings).network(model)
+    with whole_folder(layout.model("bacteria", name)) as folder:
+        bundle.write(folder, name, "bacteria", settings, model, network, {}, None)
+
+
+@pytest.fixture
+def glowing(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("glow"), np.random.default_rng(1)
+    images.write_png(folder / "eight.png", rng.integers(0, 255, (91, 117), dtype=np.uint8))
+    images.write_png(folder / "sixteen.png", rng.integers(0, 255, (150, 77), dtype=np.uint8))
+    return folder
+
+
+def test_a_model_sees_fluorescence_and_every_cell_is_measured_in_it(
+    project: Path, pictures: Path, glowing: Path
+) -> None:
+    species_model("glow")
+    predicting.predict("bacteria", [pictures], Path("out"), reference="glow", fluorescence=glowing)
+    table = pd.read_csv("out/regions.csv")
+    assert set(table["species"]) <= {"Myxococcus", "E. coli"}
+    assert len(table)
+    assert table["species_probability"].between(0.5, 1).all()
+    light = images.read(glowing / "eight.png")
+    labels = tifffile.imread("out/eight_labels.tif")
+    first = table[table["image"] == "eight"].iloc[0]
+    assert first["fluorescence_mean"] == pytest.approx(light[labels == first["label"]].mean())
+    assert {"Myxococcus", "E. coli"} <= set(pd.read_csv("out/images.csv").columns)
+
+
+def test_a_model_without_is_measured_in_it_all_the_same(project: Path, pictures: Path, glowing: Path) -> None:
+    trained("segmentation")
+    predicting.predict("bacteria", [pictures], Path("out"), reference="mine", fluorescence=glowing)
+    assert "fluorescence_mean" in pd.read_csv("out/regions.csv")
+
+
+def test_fluorescence_that_is_not_of_the_same_images_is_refused(project: Path, pictures: Path, glowing: Path) -> None:
+    species_model("glow")
+    with pytest.raises(BrightfieldError, match="Image eight has no fluorescence, .*--fluorescence"):
+        predicting.predict("bacteria", [pictures], Path("out"), reference="glow")
+    (glowing / "sixteen.png").rename(glowing / "other.png")
+    with pytest.raises(BrightfieldError, match="--fluorescence has other where sixteen is expected"):
+        predicting.predict("bacteria", [pictures], Path("out2"), reference="glow", fluorescence=glowing)
+    images.write_png(glowing / "eight.png", np.zeros((90, 117), np.uint8))
+    with pytest.raises(BrightfieldError, match=r"fluorescence of eight has shape \(90, 117\), its image \(91, 117\)"):
+        predicting.predict("bacteria", [pictures], Path("out3"), reference="glow", fluorescence=glowing)

@@ -69,18 +69,33 @@ class Writer:
         folder: where to; made if need be.
         classes: class names in the order of their index.
         pixel_size_um: side of a pixel, in micrometres.
+        species: names of the species of cells, by their number from 1.
         overwrite: replace files of the same name.
     """
 
-    def __init__(self, folder: Path, *, classes: Sequence[str], pixel_size_um: float, overwrite: bool = False) -> None:
-        self.folder, self.classes = folder, classes
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        classes: Sequence[str],
+        pixel_size_um: float,
+        species: Sequence[str] = (),
+        overwrite: bool = False,
+    ) -> None:
+        self.folder, self.classes, self.species = folder, classes, species
         self.pixel_size_um, self.overwrite = pixel_size_um, overwrite
         self._kind: type[Result] | None = None
         self._files: list[Path] = []
         self._regions: list[pd.DataFrame] = []
 
-    def add(self, name: str, image: Array, result: Result) -> None:
+    def add(self, name: str, image: Array, result: Result, fluorescence: Array | None = None) -> None:
         """Write the files of one image, (H, W) or (H, W, 3); its name becomes the beginning of theirs.
+
+        Args:
+            name: of the image.
+            image: what the answer is drawn into.
+            result: the answer.
+            fluorescence: (H, W), measured in every cell.
 
         Raises:
             BrightfieldError: answers are there already, or the disk is full or not writable.
@@ -103,7 +118,7 @@ class Writer:
                 images.write_png(partial, overlay(image, result))
         self._files += [*arrays, picture]
         if isinstance(result, ClassMap):
-            self._regions.append(regions(result, self.classes, self.pixel_size_um))
+            self._regions.append(regions(result, self.classes, self.pixel_size_um, self.species, fluorescence))
             self._regions[-1].insert(0, "image", name)
 
     def finish(self, table: pd.DataFrame) -> list[Path]:

@@ -45,7 +45,7 @@ class Split:
         records = ImageSet.prepared(folder, name)
         encoded, truth = [], []
         for record in progress.track(records, f"reading {name}"):
-            encoded.append(task.encode(record.image))
+            encoded.append(task.encode(task.pixels(record)))
             truth.append(task.truth(record))
         return cls(name, records, encoded, truth)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from brightfield import answers, images, layout, params, progress, recalibrating
 from brightfield.bundle import DESCRIPTION
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
+from brightfield.records import Record
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
 
@@ -92,6 +93,7 @@ class Answering:
             out,
             classes=predictor.task.class_names,
             pixel_size_um=pixel_size_um or predictor.task.settings.pixel_size_um,
+            species=getattr(predictor.task.settings, "species", ()),
             overwrite=overwrite,
         )
         self._rows: dict[str, pd.DataFrame] = {}
@@ -101,14 +103,24 @@ class Answering:
         """How many images were answered."""
         return len(self._rows)
 
-    def add(self, name: str, image: images.Image) -> None:
+    def add(self, name: str, image: images.Image, fluorescence: images.Image | None = None) -> None:
         """Answer one image, (H, W) or (H, W, 3), and write its files.
+
+        Args:
+            name: of the image.
+            image: in transmitted light, or whatever the task is about.
+            fluorescence: (H, W) of the same place: seen by a model that takes it, and measured in each cell.
 
         Raises:
             BrightfieldError: the task cannot take the image, or its answer cannot be written.
         """
-        result = self.predictor.predict([image])[0]
-        self._writer.add(name, image, result)
+        if fluorescence is not None and fluorescence.shape != image.shape[:2]:
+            raise BrightfieldError(
+                f"The fluorescence of {name} has shape {fluorescence.shape}, its image {image.shape[:2]}: expected the same."
+            )
+        fields = {} if fluorescence is None else {"fluorescence": fluorescence}
+        result = self.predictor.predict([self.predictor.task.pixels(Record(name, name, image, fields))])[0]
+        self._writer.add(name, image, result, fluorescence)
         self._rows[name] = self.predictor.task.rows(result)
         if (compared := self.predictor.compare([image])) is not None:
             self._compared.append(compared.assign(image=name))
@@ -131,23 +143,50 @@ def predict(
     overwrite: bool = False,
     pixel_size_um: float | None = None,
     recalibrate: Path | None = None,
+    fluorescence: Path | None = None,
 ) -> list[Path]:
     """Answer every image below the paths and write the answers into ``out``.
 
     Prints a warning if images lie outside what the model was trained on; the columns ``outside`` and ``distance`` say which.
 
+    Args:
+        task: its name in params.yaml.
+        paths: images, stacks, or folders of them.
+        out: the folder.
+        reference: the model (see :func:`bundle_folder`).
+        overwrite: replace answers that are there.
+        pixel_size_um: side of a pixel; none: that of the task.
+        recalibrate: labelled images of the same acquisition.
+        fluorescence: a folder (or one file) with an image of the same name for each.
+
     Raises:
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
     answering = Answering(load(task, reference, recalibrate), out, pixel_size_um=pixel_size_um, overwrite=overwrite)
+    glowing = None if fluorescence is None else images.frames([fluorescence])
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
-        answering.add(name, image)
+        answering.add(name, image, None if glowing is None else _same_name(name, glowing))
     if not len(answering):
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}.")
     answered = answering.finish()
     if message := warning(answered.compared):
         print(f"warning: {message}")
     return answered.files
+
+
+def _same_name(name: str, glowing: Iterator[tuple[str, images.Image]]) -> images.Image:
+    """The next fluorescence image, in one channel.
+
+    Raises:
+        BrightfieldError: it has another name, or there is none.
+    """
+    other, light = next(glowing, ("", None))
+    if other != name or light is None:
+        raise BrightfieldError(
+            f"--fluorescence has {other or 'no image'} where {name} is expected: it takes an image of the same name for each "
+            "image, and no others."
+        )
+    return images.to_grey(light)
 
 
 def warning(compared: pd.DataFrame) -> str | None:

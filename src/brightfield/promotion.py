@@ -11,8 +11,9 @@ import pandas as pd
 
 from brightfield import evaluation, layout, params, registry, tasks
 from brightfield.comparison import Difference
+from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import TEST, VALIDATION, Split
+from brightfield.evaluation import TEST, VALIDATION
 from brightfield.predictor import Predictor
 from brightfield.registry import Version
 from brightfield.runs import Role
@@ -79,12 +80,13 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
     """The objective of the candidate minus that of the champion, on the test split of the task's dataset today."""
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
-    test = Split.load(task, layout.prepared(entry.dataset), TEST)
+    test = ImageSet.prepared(layout.prepared(entry.dataset), TEST)
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
-        answers = [predictor.predict([record.image])[0] for record in test.images]
-    rows = [task.statistics(answer, truth) for answer, truth in zip(answers, test.truth, strict=True)]
-    theirs = pd.concat([test.images.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
+        asked = predictor.task  # it may see other channels of an image, or answer other classes
+        answers = [predictor.predict([asked.pixels(record)])[0] for record in test]
+    rows = [asked.statistics(answer, asked.truth(record)) for answer, record in zip(answers, test, strict=True)]
+    theirs = pd.concat([test.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
     ours = best.table[best.table["split"] == TEST].reset_index(drop=True)
     return evaluation.difference(task, theirs, ours, settings.evaluation)
 

@@ -68,16 +68,25 @@ class ClassMap:
     Attributes:
         classes: (H, W) uint8, index into the task's class names; 0 is background.
         instances: (H, W) int32, 0 is background, 1... number the cells.
+        species: (N + 1,) uint8, the species of each instance from 1, by its number; entry 0 is unused. None where it is not asked
+            for, or not known.
+        certainty: (N + 1,) float32, how probable that species is; None for truth.
     """
 
     classes: npt.NDArray[np.uint8]
     instances: npt.NDArray[np.int32]
+    species: npt.NDArray[np.uint8] | None = None
+    certainty: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         _expect(self.classes.ndim == 2, "a class map is (H, W)", self.classes.shape)
         _expect(self.classes.shape == self.instances.shape, "classes and instances share a shape", self.instances.shape)
         _expect(self.classes.dtype == np.uint8, "classes are uint8", self.classes.dtype)
         _expect(self.instances.dtype == np.int32, "instances are int32", self.instances.dtype)
+        for name, values in (("species", self.species), ("certainty", self.certainty)):
+            if values is not None:
+                enough = values.ndim == 1 and len(values) > self.instances.max(initial=0)
+                _expect(enough, f"{name} has an entry for 0 and for each instance", values.shape)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,12 @@ from brightfield.results import ClassMap, Label, Picture, Points
 _PLAIN: dict[type, Callable[[Any], dict[str, Any]]] = {
     Label: lambda answer: {"kind": "classification", "probability": answer.probability},
     Points: lambda answer: {"kind": "tracking", "positions": answer.positions, "quality": answer.quality},
-    ClassMap: lambda answer: {"kind": "segmentation", "classes": answer.classes, "instances": answer.instances},
+    ClassMap: lambda answer: {
+        "kind": "segmentation",
+        "classes": answer.classes,
+        "instances": answer.instances,
+        **({} if answer.species is None else {"species": answer.species, "species_probability": answer.certainty}),
+    },
     Picture: lambda answer: {
         "kind": "restoration",
         "pixels": answer.pixels,
@@ -43,14 +48,15 @@ class Served(PythonModel):
 
         Args:
             context: not needed.
-            model_input: (N, H, W) or (N, H, W, C), or a list of (H, W) and (H, W, C) arrays, which may differ in size;
+            model_input: (N, H, W) or (N, H, W, C) (two channels for a model that takes fluorescence), or a list of (H, W) and (H, W, C) arrays, which may differ in size;
                 uint8, uint16 or float32. Numbers that came as JSON are taken as uint16 if they fit, else as float32.
             params: not needed.
 
         Returns:
             One dict an image. ``kind`` is ``classification`` (with ``probability``), ``tracking`` (``positions``
             (N, 2) x and y in px, ``quality`` (N,)), ``segmentation`` (``classes`` (H, W) uint8, ``instances`` (H, W)
-            int32) or ``restoration`` (``pixels`` (H, W) float32).
+            int32; of a model that tells species also ``species`` and ``species_probability`` by number of instance, entry
+            0 unused) or ``restoration`` (``pixels`` (H, W) float32).
         """
         return [_PLAIN[type(answer)](answer) for answer in self._predictor.predict(_images(model_input))]
 

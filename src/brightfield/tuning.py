@@ -55,7 +55,7 @@ class _Trials:
     def __init__(self, settings: params.Params, name: str) -> None:
         self.settings, self.name = settings, name
         self.model, self.space = settings.models[name], settings.space(name)
-        self.task = tasks.build(self.model.kind, settings.tasks[self.model.task].settings)
+        self.task = tasks.build(self.model.kind, settings.settings_of(self.model))
         self.objective = self.task.objective
         data = layout.prepared(self.model.dataset)
         self.train, self.validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))

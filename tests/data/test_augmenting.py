@@ -12,10 +12,22 @@ from torch import Tensor
 import tiny
 from brightfield import tasks
 from brightfield.data import augmenting
-from brightfield.data.augmenting import INTENSITIES, OPTICS, Augmenter
+from brightfield.data.augmenting import INTENSITIES, NOISE_WINDOW_PX, OPTICS, Augmenter, noise_windows
 from brightfield.errors import BrightfieldError
 
-ALL = ["flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"]
+ALL = [
+    "flip",
+    "rotate",
+    "brightness",
+    "colour",
+    "noise",
+    "recorded_noise",
+    "blur",
+    "defocus",
+    "stain",
+    "light",
+    "focus",
+]
 TRACKING = tasks.build("tracking", tiny.SETTINGS["tracking"])
 
 
@@ -275,3 +287,59 @@ def test_what_would_make_the_truth_untrue_is_refused_with_what_is_allowed() -> N
         BrightfieldError, match=r"Augmentation blur, noise would make .* untrue. Allowed: brightness, flip."
     ):
         Augmenter(["flip", "blur", "noise"], {"flip", "brightness"}, 0)
+
+
+# --- maps of classes under rotation, recorded noise, defocus ------------------------------------------------------------
+
+
+def test_classes_are_rotated_with_the_image_and_stay_classes() -> None:
+    """The image is its own class map, so after any rotation the two still agree but where the image was resampled."""
+    classes = torch.zeros(64, 64, dtype=torch.int64)
+    classes[16:48, 24:40], classes[28:36, 30:60] = 1, 2
+    change = augmenter("rotate")
+    turned = [change(classes[None].float(), classes) for _ in range(20)]
+    assert any(not torch.equal(target, classes) for _, target in turned)
+    for moved, target in turned:
+        assert target.dtype == torch.int64
+        assert set(target.unique().tolist()) <= {0, 1, 2}
+        assert float(((moved[0].round() - target).abs() < 0.5).double().mean()) > 0.9
+
+
+def test_noise_is_recorded_where_nothing_is_near_and_its_light_is_left_out() -> None:
+    rng = np.random.default_rng(0)
+    pattern = rng.normal(0, 0.1, (160, 200)).astype(np.float32)
+    light = np.linspace(0, 3, 200, dtype=np.float32)
+    quiet = np.ones((160, 200), bool)
+    quiet[:, 100:] = False
+    windows = noise_windows(pattern + light + 5.0 * ~quiet, quiet)
+    assert 1 <= len(windows) <= 8
+    for window in windows:
+        assert window.shape == (NOISE_WINDOW_PX, NOISE_WINDOW_PX)
+        assert abs(window.mean()) < 0.05  # neither the light nor what is not quiet
+        assert window.std() == pytest.approx(0.1, rel=0.15)
+    assert noise_windows(pattern, np.zeros_like(quiet)) == []
+
+
+def test_recorded_noise_is_added_in_half_of_the_draws_and_fills_the_image() -> None:
+    window = np.random.default_rng(0).normal(0, 1, (NOISE_WINDOW_PX, NOISE_WINDOW_PX)).astype(np.float32)
+    change = Augmenter(["recorded_noise"], ALL, 0, [window])
+    blank = torch.zeros(1, 100, 70)
+    drawn = [change(blank, torch.zeros(1))[0] for _ in range(200)]
+    noisy = [moved for moved in drawn if moved.any()]
+    assert 70 <= len(noisy) <= 130
+    assert all(float((moved == 0).double().mean()) < 0.01 for moved in noisy)
+    assert max(float(moved.std()) for moved in noisy) > 1.5
+    nothing_recorded = Augmenter(["recorded_noise"], ALL, 0, [])
+    assert torch.equal(nothing_recorded(image(), torch.zeros(1))[0], image())
+
+
+def test_defocus_gives_a_dark_line_a_bright_or_a_dark_halo_and_keeps_the_light() -> None:
+    line = torch.zeros(1, 41, 41)
+    line[0, 19:22] = -1
+    change = augmenter("defocus")
+    drawn = torch.stack([change(line, torch.zeros(1))[0] for _ in range(100)])
+    beside = drawn[:, 0, 17, 20]
+    assert float(beside.max()) > 0.1
+    assert float(beside.min()) < -0.1
+    assert 25 <= int((drawn != line).flatten(1).any(dim=1).sum()) <= 75
+    torch.testing.assert_close(drawn.mean(dim=(1, 2, 3)), line.mean().expand(100), atol=2e-3, rtol=0)

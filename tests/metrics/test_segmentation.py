@@ -252,3 +252,40 @@ def test_a_large_dense_field_takes_well_under_seconds() -> None:
     statistics = segmentation.statistics(moved, truth, 3)
     assert time.perf_counter() - start < 5  # a tenth of that on an idle machine
     assert statistics["tp_75"] == 2048  # 29 of 35 columns shared
+
+
+# --- species ----------------------------------------------------------------------------------------------------------
+
+
+def test_species_of_matched_cells_counted_by_hand() -> None:
+    """Four true cells: one right, one wrong, one not found; the fourth is right under another number."""
+    truth = cells((0, 3, 0, 3), (0, 3, 4, 7), (5, 8, 0, 3), (5, 8, 5, 8))
+    found = cells((5, 8, 5, 8), (0, 3, 0, 3), (0, 3, 4, 7))
+    truth = ClassMap(truth.classes, truth.instances, np.array([0, 1, 1, 2, 2], np.uint8))
+    found = ClassMap(found.classes, found.instances, np.array([0, 2, 1, 2], np.uint8))
+    statistics = segmentation.statistics(found, truth, 3, n_species=2)
+    told = {name: value for name, value in statistics.items() if name.startswith("species")}
+    assert told == {"species_0_0": 1, "species_0_1": 1, "species_1_0": 0, "species_1_1": 1}
+    summary = segmentation.summarise(pd.DataFrame([statistics]), CLASSES, ["a", "b"])
+    assert summary["species_accuracy"] == pytest.approx(2 / 3)
+    assert summary["species_mean_accuracy"] == pytest.approx((1 / 2 + 1) / 2)
+
+
+def test_where_the_truth_knows_no_species_none_is_counted() -> None:
+    truth = cells((0, 3, 0, 3))
+    found = ClassMap(truth.classes, truth.instances, np.array([0, 2], np.uint8))
+    statistics = segmentation.statistics(found, truth, 3, n_species=2)
+    assert sum(value for name, value in statistics.items() if name.startswith("species")) == 0
+    assert math.isnan(segmentation.summarise(pd.DataFrame([statistics]), CLASSES, ["a", "b"])["species_accuracy"])
+    assert "species_accuracy" not in segmentation.summarise(row(truth, truth), CLASSES, ["a", "b"])
+
+
+def test_species_are_found_under_wild_numbers() -> None:
+    instances = np.zeros((4, 6), np.int32)
+    instances[:, :3], instances[:, 3:] = 7, 3
+    truth = ClassMap((instances > 0).astype(np.uint8), instances, np.array([0, 1, 1, 2, 1, 1, 1, 1], np.uint8))
+    answer = ClassMap(
+        truth.classes, np.where(instances == 7, 5, 2).astype(np.int32), np.array([0, 1, 2, 1, 1, 1], np.uint8)
+    )
+    statistics = segmentation.statistics(answer, truth, 3, n_species=2)
+    assert (statistics["species_0_0"], statistics["species_1_1"]) == (1, 1)

@@ -70,7 +70,7 @@ CONTRACTS = {
         0.85,
         6,
         same_map,
-        "rotate",
+        "stain",
     ),
     "restoration": Contract(lambda t: t, {"psnr_db": 100, "ssim": 1, "nrmse": 0}, 24.0, 6, same_picture, "noise"),
 }

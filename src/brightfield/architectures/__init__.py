@@ -32,6 +32,7 @@ class Shape:
 BUILDERS = {
     "convnet": "convnet:ConvNet",
     "unet": "unet:UNet",
+    "unet_pair": "unet_pair:UNetPair",
     "smp": "smp:build",
     "transfer": "transfer:Transfer",
     "features": "features:FeaturesLogistic",

@@ -33,6 +33,10 @@ def predict(
         Path | None,
         typer.Option(help="For classification: a few labelled images of the same acquisition, in class folders."),
     ] = None,
+    fluorescence: Annotated[
+        Path | None,
+        typer.Option(help="For segmentation: an image of the same name for each, to be measured in every cell."),
+    ] = None,
     pixel_size_um: Annotated[float | None, typer.Option(min=0, help="If it is not the task's own.")] = None,
     overwrite: Annotated[
         bool,
@@ -53,7 +57,7 @@ def predict(
     come, not the clearest; how many of each there are does not matter, the share of good ones is held to be that of the model's
     validation split.
     """
-    _check_together(out=out, sort=sort, sure=sure, pixel_size_um=pixel_size_um)
+    _check_together(out=out, sort=sort, sure=sure, pixel_size_um=pixel_size_um, fluorescence=fluorescence)
     if sort is not None:
         from brightfield import sorting
 
@@ -62,18 +66,20 @@ def predict(
     if out is not None:
         from brightfield import predicting
 
-        written = predicting.predict(
-            task, paths, out, reference=model, overwrite=overwrite, pixel_size_um=pixel_size_um, recalibrate=recalibrate
-        )
+        chosen = given(pixel_size_um=pixel_size_um, recalibrate=recalibrate, fluorescence=fluorescence)
+        written = predicting.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         tables = ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
         print(f"{len(written)} files in {out}: {tables}")
 
 
-def _check_together(*, out: Path | None, sort: Path | None, sure: float | None, pixel_size_um: float | None) -> None:
+def _check_together(
+    *, out: Path | None, sort: Path | None, sure: float | None, pixel_size_um: float | None, fluorescence: Path | None
+) -> None:
     """Raise typer.BadParameter for options that do not go together."""
     if (out is None) == (sort is None):
         raise typer.BadParameter("Give one of --out and --sort: a folder for answers, or one for sorted copies.")
-    if sort is not None and pixel_size_um is not None:
-        raise typer.BadParameter("--pixel-size-um belongs to --out: nothing is measured in images that are sorted.")
+    for name, value in (("--pixel-size-um", pixel_size_um), ("--fluorescence", fluorescence)):
+        if sort is not None and value is not None:
+            raise typer.BadParameter(f"{name} belongs to --out: nothing is measured in images that are sorted.")
     if sort is None and sure is not None:
         raise typer.BadParameter("--sure belongs to --sort.")

@@ -1,17 +1,21 @@
 """Augmentation of encoded images: the only file that knows albumentations.
 
 Geometry moves image and target together and exactly (whole-pixel flips and quarter turns), except ``rotate``, which resamples the
-image and is only for tasks whose target does not move. Intensities are changed in units of the image's own standard deviation,
-because images are normalised by then; albumentations' own transforms of that kind take floats for [0, 1] and would clip them.
+image, and gives each pixel of a class map the class of the nearest: it is for targets of classes, not of positions. Intensities
+are changed in units of the image's own standard deviation, because images are normalised by then; albumentations' own transforms
+of that kind take floats for [0, 1] and would clip them.
 
 ``stain``, ``light`` and ``focus`` follow the physics of a stained slide in transmitted light: they change the light that reached
-the camera, which is counted from black, and normalise again, as another acquisition would have been normalised.
+the camera, which is counted from black, and normalise again, as another acquisition would have been normalised. ``defocus`` is
+what a slide looks like a little above or below: for a thin object the first-order change is a Laplacian (Teague, J. Opt. Soc. Am.
+73, 1434, 1983), and the finest detail goes. ``recorded_noise`` adds what the camera itself recorded where there was nothing to
+see, taken from the training images (:func:`noise_windows`): its pattern and its correlations are real ones.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +24,7 @@ import torch
 from torch import Tensor
 
 from brightfield.errors import BrightfieldError
+from brightfield.images import symmetry
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing it would call a package index
 
@@ -30,6 +35,12 @@ OFFSET_SPREAD = 0.2
 COLOUR_SPREAD = 0.1  # of each channel's gain and offset
 MOST_NOISE = 0.3
 MOST_BLUR_PX = 1.2
+DEFOCUS = 1.5  # most of the Laplacian (of the image smoothed by 1 px) that is added or taken away
+DEFOCUS_BLUR_PX = 1.5  # most blur that goes with it
+NOISE_WINDOW_PX = 48
+MOST_WINDOWS = 8  # of an image
+MOST_RECORDED = 2.0  # times the noise that was recorded
+SLOW_PX = 4.0  # what varies more slowly than this is light, not noise
 STAIN_SPREAD = 0.25  # of the logarithm of absorption, common to all colours
 DYE_SPREAD = 0.2  # and of each colour by itself
 BACKGROUND_QUANTILE = 0.95  # of an image's pixels: what of it is empty slide
@@ -42,7 +53,9 @@ SHARPENING = 0.5  # most of what the blur takes, added instead
 class Augmenter:
     """Draws a new variant of a sample at each call; the draws are a function of the seed."""
 
-    def __init__(self, names: Iterable[str], allowed: Iterable[str], seed: int) -> None:
+    def __init__(
+        self, names: Iterable[str], allowed: Iterable[str], seed: int, recorded: Sequence[FloatArray] = ()
+    ) -> None:
         names, allowed = list(names), set(allowed)
         refused = [name for name in names if name not in allowed]
         if refused:
@@ -55,6 +68,7 @@ class Augmenter:
         self.rng = np.random.default_rng(seed)
         self.optics = [OPTICS[name] for name in names if name in OPTICS]
         self.intensities = [INTENSITIES[name] for name in names if name in INTENSITIES]
+        self.recorded = recorded if "recorded_noise" in names else ()
 
     def __call__(self, image: Tensor, target: Tensor, black: float = 0.0) -> tuple[Tensor, Tensor]:
         """An augmented image (C, H, W) and its target; a target without height and width stays as it is.
@@ -65,6 +79,8 @@ class Augmenter:
         is_map = target.ndim >= 2
         channels_last = image.numpy().transpose(1, 2, 0)
         mask = target.numpy().reshape(-1, *target.shape[-2:]).transpose(1, 2, 0) if is_map else channels_last
+        if mask.dtype == np.int64:  # classes; OpenCV turns no 64-bit integers
+            mask = mask.astype(np.int16)
         moved = self.geometry(image=channels_last, mask=mask)
         pixels = moved["image"]
         for change in self.optics:
@@ -73,12 +89,49 @@ class Augmenter:
             pixels = (pixels - pixels.mean()) / pixels.std()
         for change in self.intensities:
             pixels = change(pixels, self.rng)
+        if self.recorded:
+            pixels = pixels + self._recorded_noise(pixels.shape)
         augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
         if not is_map:
             return augmented, target
         mask = np.ascontiguousarray(moved["mask"].transpose(2, 0, 1))
-        mask_tensor = torch.from_numpy(mask).to(target.dtype)  # OpenCV knows no 64-bit integers
+        mask_tensor = torch.from_numpy(mask).to(target.dtype)
         return augmented, mask_tensor.reshape(*target.shape[:-2], *mask.shape[-2:])
+
+    def _recorded_noise(self, shape: tuple[int, ...]) -> FloatArray:
+        """A window of recorded noise, turned at random and mirrored on to the size of the image; no more of it half of the time."""
+        if self.rng.random() < 0.5:
+            return np.zeros(shape, np.float32)
+        window = self.recorded[int(self.rng.integers(len(self.recorded)))]
+        window = symmetry.turned(window, int(self.rng.integers(8)))
+        beyond = [(0, max(0, side - have)) for side, have in zip(shape[:2], window.shape, strict=True)]
+        noise = np.pad(window, beyond, mode="symmetric")[: shape[0], : shape[1], None]
+        return np.asarray(np.float32(self.rng.uniform(0, MOST_RECORDED)) * noise, dtype=np.float32)
+
+
+def noise_windows(image: FloatArray, quiet: npt.NDArray[np.bool_]) -> list[FloatArray]:
+    """What a camera recorded where there was nothing to see.
+
+    Args:
+        image: (H, W), normalised.
+        quiet: (H, W), where there is nothing.
+
+    Returns:
+        Up to ``MOST_WINDOWS`` squares of ``NOISE_WINDOW_PX``, without the light's slow changes; none where nothing is quiet enough.
+    """
+    from scipy.ndimage import gaussian_filter
+
+    side = NOISE_WINDOW_PX
+    height, width = image.shape
+    places = [
+        np.s_[top : top + side, left : left + side]
+        for top in range(0, height - side + 1, side // 2)
+        for left in range(0, width - side + 1, side // 2)
+        if quiet[top : top + side, left : left + side].all()
+    ]
+    step = max(1, len(places) // MOST_WINDOWS)
+    windows = [image[place] for place in places[::step][:MOST_WINDOWS]]
+    return [window - gaussian_filter(window, SLOW_PX) for window in windows]
 
 
 def _geometry(name: str) -> list[Any]:
@@ -114,6 +167,18 @@ def _blur(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         return image
     sigma = rng.uniform(0, MOST_BLUR_PX)
     return np.asarray(gaussian_filter(image, (sigma, sigma, 0)))
+
+
+def _defocus(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    if rng.random() < 0.5:
+        return image
+    from scipy.ndimage import gaussian_filter
+
+    away = rng.uniform(-1, 1)  # as far as it goes above or below
+    blur = abs(away) * rng.uniform(0.3, 1) * DEFOCUS_BLUR_PX
+    curvature = sum(gaussian_filter(image, (1, 1, 0), order, mode="nearest") for order in ((2, 0, 0), (0, 2, 0)))
+    fringed = (image - np.float32(away * DEFOCUS) * curvature).astype(np.float32)
+    return np.asarray(gaussian_filter(fringed, (blur, blur, 0), mode="nearest"))
 
 
 def _stain(light: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -155,4 +220,5 @@ INTENSITIES: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] 
     "colour": _colour,
     "noise": _noise,
     "blur": _blur,
+    "defocus": _defocus,
 }

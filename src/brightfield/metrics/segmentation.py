@@ -25,18 +25,24 @@ MOSTLY = 0.5  # more than this share of a cell's pixels
 TOLERANCE_PX = 2
 MATCHES = tuple(f"tp_{name}" for name in THRESHOLDS)
 CELLS = ("cells", "found", *MATCHES, "iou_sum_50", "merges", "splits")
+PIXELS, OWN, SPECIES = (
+    "confusion",
+    "own",
+    "species",
+)  # confusion matrices: of three classes, of a scheme's own, of cells
 EDGES = ("edge_px", "edge_hit_px", "found_edge_px", "found_edge_hit_px")
 
 
-def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int) -> dict[str, float]:
+def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int, n_species: int = 0) -> dict[str, float]:
     """What one image contributes.
 
     Returns:
-        ``confusion_{t}_{p}``, pixels of true class t answered as class p; ``cells`` and ``found``, how many there are and how
-        many were answered; ``tp_50``, ``tp_55`` ... ``tp_95``, cells matched; ``iou_sum_50``, the sum of IoU over the matches
-        at 0.5; ``merges``, answered cells that hold most of several true ones; ``splits``, true cells that hold most of several
-        answered ones; ``edge_px`` and ``found_edge_px``, pixels of the edges of cells, and with ``_hit`` those that the other
-        map has, too. Instances of 0 or less are background.
+        ``confusion_{t}_{p}``, pixels of true class t answered as class p; where the answer tells one of ``n_species`` species,
+        ``species_{t}_{p}``, the matched cells (IoU 0.5) of true species t + 1 answered as species p + 1; ``cells`` and ``found``,
+        how many there are and how many were answered; ``tp_50``, ``tp_55`` ... ``tp_95``, cells matched; ``iou_sum_50``, the sum
+        of IoU over the matches at 0.5; ``merges``, answered cells that hold most of several true ones; ``splits``, true cells
+        that hold most of several answered ones; ``edge_px`` and ``found_edge_px``, pixels of the edges of cells, and with
+        ``_hit`` those that the other map has, too. Instances of 0 or less are background.
 
     Raises:
         ValueError: the maps differ in size, or hold a class that is not in ``range(n_classes)``.
@@ -44,25 +50,33 @@ def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int) -> dict[str
     if predicted.classes.shape != truth.classes.shape:
         raise ValueError(f"prediction and truth share a shape, got {predicted.classes.shape} and {truth.classes.shape}")
     return {
-        **_pixels(predicted.classes, truth.classes, n_classes),
-        **_cells(predicted.instances, truth.instances),
+        **pixels(predicted.classes, truth.classes, n_classes),
+        **_cells(predicted, truth, n_species),
         **_edges(predicted.instances, truth.instances),
     }
 
 
-def _pixels(predicted: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], n: int) -> dict[str, float]:
+def pixels(
+    predicted: npt.NDArray[np.uint8], truth: npt.NDArray[np.uint8], n: int, prefix: str = PIXELS
+) -> dict[str, float]:
+    """``{prefix}_{t}_{p}``, pixels of true class t answered as class p, of n classes.
+
+    Raises:
+        ValueError: a class that is not in ``range(n)``.
+    """
     if max(predicted.max(initial=0), truth.max(initial=0)) >= n:
         raise ValueError(
             f"classes lie in 0...{n - 1}, got {predicted.max()} in the prediction, {truth.max()} in the truth"
         )
     pairs = truth.astype(np.intp).ravel() * n + predicted.ravel()
     counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
-    return {f"confusion_{t}_{p}": float(counts[t, p]) for t in range(n) for p in range(n)}
+    return {f"{prefix}_{t}_{p}": float(counts[t, p]) for t in range(n) for p in range(n)}
 
 
-def _cells(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> dict[str, float]:
-    found, n_found = _numbered(predicted)
-    true, n_true = _numbered(truth)
+def _cells(predicted: ClassMap, truth: ClassMap, n_species: int) -> dict[str, float]:
+    found, found_ids = _numbered(predicted.instances)
+    true, true_ids = _numbered(truth.instances)
+    n_true, n_found = len(true_ids), len(found_ids)
     rows, cols, shared = _shared(true, found, n_true, n_found)
     size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
     iou = shared / (size + found_size - shared)
@@ -75,6 +89,12 @@ def _cells(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> di
         result[f"tp_{name}"] = float(len(hits))
         if name == "50":
             result["iou_sum_50"] = float(iou[hits].sum())
+            if predicted.species is not None and n_species:
+                told = np.zeros((2, 0), np.uint8)
+                if truth.species is not None:
+                    of_found, of_true = found_ids[cols[hits] - 1], true_ids[rows[hits] - 1]
+                    told = np.stack([predicted.species[of_found], truth.species[of_true]]) - np.uint8(1)
+                result |= pixels(told[0], told[1], n_species, SPECIES)
     result["merges"] = _holders(cols[shared > MOSTLY * size])
     result["splits"] = _holders(rows[shared > MOSTLY * found_size])
     return result
@@ -107,15 +127,16 @@ def _edge(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     return edge & (instances > 0)
 
 
-def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], int]:
-    """Flat instance numbers 1...n without gaps (0 is background), and n."""
+def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Flat instance numbers 1...n without gaps (0 is background), and the n ids that they had."""
     flat = np.maximum(instances.ravel(), 0)
+    known = None
     if flat.max(initial=0) > flat.size:  # wild ids: sorting is dear, but a table of all ids would not fit
-        flat = np.unique(flat, return_inverse=True)[1] + (0 if (flat == 0).any() else 1)
+        known, flat = np.unique(flat, return_inverse=True)
     present = np.bincount(flat, minlength=1) > 0
-    present[0] = False
-    numbers = np.where(present, np.cumsum(present), 0)
-    return numbers[flat], int(present.sum())
+    ids = np.flatnonzero(present) if known is None else known
+    numbers = np.cumsum(present) - (1 if ids.size and ids[0] == 0 else 0)
+    return numbers[flat], ids[ids > 0].astype(np.intp)
 
 
 def _shared(
@@ -128,9 +149,9 @@ def _shared(
     return (*shared.coords, shared.data)
 
 
-def _confusions(columns: Columns, n: int) -> npt.NDArray[np.float64]:
+def _confusions(columns: Columns, n: int, prefix: str = PIXELS) -> npt.NDArray[np.float64]:
     """(n, n, images), axes truth, answer and image."""
-    return np.stack([column(columns, f"confusion_{t}_{p}") for t in range(n) for p in range(n)]).reshape(n, n, -1)
+    return np.stack([column(columns, f"{prefix}_{t}_{p}") for t in range(n) for p in range(n)]).reshape(n, n, -1)
 
 
 def _divide(part: npt.NDArray[np.float64], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -152,18 +173,21 @@ def _mean_defined(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return _divide(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))
 
 
-def summarise(columns: Columns, classes: Sequence[str]) -> dict[str, float]:
+def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] = ()) -> dict[str, float]:
     """The pooled metrics of a table with the columns of :func:`statistics`.
 
     Args:
         columns: the statistics, a row an image.
         classes: the names of the classes, in the order of their index.
+        species: the names of the species, in the order of their numbers.
 
     Returns:
         ``mean_iou`` (over the classes that occur), ``iou_<class>``, ``mean_accuracy`` (mean recall of the classes that
         are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``ap50``, ``ap75``, ``ap50_95``
         (the mean over the thresholds 0.5, 0.55 ... 0.95), ``cell_precision`` and ``cell_recall`` at IoU 0.5, ``pq``,
-        ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``.
+        ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``. Where the answers tell species,
+        ``species_accuracy`` (of the cells that were matched), ``species_mean_accuracy`` (mean recall of the species) and
+        ``species_mean_iou`` (over background, and body and contour of each species).
     """
     per_image = _confusions(columns, len(classes))
     pooled = per_image.sum(axis=2)
@@ -186,7 +210,19 @@ def summarise(columns: Columns, classes: Sequence[str]) -> dict[str, float]:
         "merges_percent": 100 * ratio(cells["merges"], cells["cells"]),
         "splits_percent": 100 * ratio(cells["splits"], cells["cells"]),
         "boundary_f1": _boundary_f1(edges),
+        **_species(columns, len(species)),
     }
+
+
+def _species(columns: Columns, n: int) -> dict[str, float]:
+    told: dict[str, float] = {}
+    if n and f"{SPECIES}_0_0" in columns:
+        cells = _confusions(columns, n, SPECIES).sum(axis=2)
+        told["species_accuracy"] = ratio(float(np.trace(cells)), float(cells.sum()))
+        told["species_mean_accuracy"] = float(_mean_defined(_divide(np.diagonal(cells), cells.sum(axis=1))))
+    if n and f"{OWN}_{2 * n}_{2 * n}" in columns:
+        told["species_mean_iou"] = float(_mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN).sum(axis=2))))
+    return told
 
 
 def _boundary_f1(edges: Mapping[str, float]) -> float:
@@ -199,7 +235,7 @@ def _boundary_f1(edges: Mapping[str, float]) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def confusion(columns: Columns, n_classes: int) -> npt.NDArray[np.int64]:
+def confusion(columns: Columns, n_classes: int, prefix: str = PIXELS) -> npt.NDArray[np.int64]:
     """Counts of pixels over all images, (n, n): rows the truth, columns the answer."""
-    counts: npt.NDArray[np.int64] = _confusions(columns, n_classes).sum(axis=2).astype(np.int64)
+    counts: npt.NDArray[np.int64] = _confusions(columns, n_classes, prefix).sum(axis=2).astype(np.int64)
     return counts

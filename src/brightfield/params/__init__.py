@@ -17,6 +17,7 @@ from brightfield.params.networks import (
     TotalVariation,
     Transfer,
     UNet,
+    UNetPair,
     Watershed,
     Wavelet,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "Training",
     "Transfer",
     "UNet",
+    "UNetPair",
     "Watershed",
     "Wavelet",
     "entry",

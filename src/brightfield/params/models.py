@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,7 +26,9 @@ class Dataset(Section):
         return self
 
 
-Augmentation = Literal["flip", "rotate", "brightness", "noise", "blur", "colour", "stain", "light", "focus"]
+Augmentation = Literal[
+    "flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus", "colour", "stain", "light", "focus"
+]
 
 
 class Training(Section):
@@ -49,6 +51,9 @@ class Training(Section):
     )
     patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
+    dice: Annotated[float, Field(ge=0)] = 0.0  # segmentation: weight of the Dice loss beside cross-entropy
+    # segmentation: share of the patches that are centred on a cell of each species, or where cells touch, in turns
+    centred: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Model(Section):
@@ -60,6 +65,9 @@ class Model(Section):
     seed: int = 0
     network: Network
     training: Training | None = None
+    settings: dict[
+        str, Any
+    ] = {}  # of the task, where this model has its own (another scheme of classes, another input)
     views: Literal[1, 8] = 1  # 8: the mean of the answers to all flips and quarter turns
 
     @property
@@ -76,12 +84,16 @@ class Model(Section):
         return self
 
     @model_validator(mode="after")
-    def _restoration_only(self) -> Self:
+    def _kind_agrees(self) -> Self:
         blind = self.training is not None and self.training.blind_spots
         probabilistic = isinstance(self.network, UNet) and self.network.probabilistic
         for name, is_set in (("training.blind_spots", blind), ("network.probabilistic", probabilistic)):
             if is_set and self.kind != "restoration":
                 raise ValueError(f"{name} is for models of kind 'restoration', got {self.kind!r}")
+        if self.training is not None and self.kind != "segmentation":
+            for name in ("dice", "centred"):
+                if getattr(self.training, name):
+                    raise ValueError(f"training.{name} is for models of kind 'segmentation', got {self.kind!r}")
         if blind and probabilistic:
             raise ValueError(
                 "training.blind_spots sees no clean image, so nothing tells how far off an answer is; "
@@ -100,7 +112,7 @@ class Ensemble(Section):
 
     task: Name
     kind: Kind
-    dataset: Name  # members are models trained on this dataset; baselines are left out
+    dataset: Name  # members are models trained on this dataset with the task's settings; no baselines
     members: Literal["all"] | list[Name] = "all"
     method: Literal["greedy", "soft_vote", "best_on_validation"] = "best_on_validation"
     max_members: Annotated[int, Field(ge=1)] = 20  # greedy: picks, with replacement

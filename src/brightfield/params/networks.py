@@ -29,6 +29,14 @@ class UNet(Section):
     probabilistic: bool = False  # restoration: also answer how far off each pixel may be
 
 
+class UNetPair(Section):
+    """Two U-Nets that share nothing: one finds body and contour, the other tells which species a pixel belongs to."""
+
+    architecture: Literal["unet_pair"]
+    filters: Annotated[int, Field(ge=1)] = 16  # of each, in the first level
+    depth: Annotated[int, Field(ge=2, le=7)] = 4
+
+
 class Smp(Section):
     """An architecture of segmentation-models-pytorch."""
 
@@ -101,7 +109,17 @@ class TotalVariation(Section):
 
 
 Network = Annotated[
-    ConvNet | UNet | Smp | Transfer | Features | Correlation | Watershed | NonLocalMeans | Wavelet | TotalVariation,
+    ConvNet
+    | UNet
+    | UNetPair
+    | Smp
+    | Transfer
+    | Features
+    | Correlation
+    | Watershed
+    | NonLocalMeans
+    | Wavelet
+    | TotalVariation,
     Field(discriminator="architecture"),
 ]
-TRAINABLE = (ConvNet, UNet, Smp, Transfer)  # fitted by gradients; the others are baselines
+TRAINABLE = (ConvNet, UNet, UNetPair, Smp, Transfer)  # fitted by gradients; the others are baselines

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from brightfield.params.base import Section
 from brightfield.params.models import Model
-from brightfield.params.networks import ConvNet, Transfer, UNet
+from brightfield.params.networks import ConvNet, Transfer, UNet, UNetPair
 
 
 class Search(Section):
@@ -49,7 +49,7 @@ def usual(model: Model) -> Space:
         space["training.backbone_rate"] = Search(low=0.03, high=1.0, log=True)
     if isinstance(network, ConvNet | Transfer):
         space["network.dropout"] = Search(low=0.0, high=MOST_DROPOUT)
-    if isinstance(network, UNet):
+    if isinstance(network, UNet | UNetPair):
         space["network.filters"] = Search(low=max(1, network.filters // 2), high=max(2, network.filters * 3 // 2))
     return space
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from brightfield.params.base import Fraction, Name, Section
 
@@ -40,12 +40,38 @@ class TrackingSettings(TaskSettings):
 
 
 class SegmentationSettings(TaskSettings):
-    """Which pixel is background, body, contour?"""
+    """Which pixel is background, cell body, cell contour, and of which species?"""
 
-    classes: Annotated[list[str], Field(min_length=3, max_length=3)] = ["background", "body", "contour"]
-    contour_px: Annotated[float, Field(gt=0)] = 2.0  # pixels of a cell within this of anything else are contour
+    pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
+    # cells: background and cell, so cells that touch become one; contours: background, body, contour; species: background, then
+    # body and contour of each species
+    scheme: Literal["cells", "contours", "species"] = "contours"
+    species: list[str] = []  # their names, in the order of their numbers in the truth, from 1
+    fluorescence: bool = False  # images have a second channel beside the transmitted light
+    contour_um: Annotated[float, Field(gt=0)] = 0.13  # pixels of a cell within this of anything else are contour
     min_area_px: Annotated[int, Field(ge=1)] = 30  # smaller regions are not cells
-    seed_probability: Fraction = 0.65  # of being body: where it is lower, cells that touch come apart
+    # of being body: where it is lower, cells that touch come apart; none: chosen on validation for each model
+    seed_probability: Fraction | None = None
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes by their index."""
+        if self.scheme == "species":
+            return ["background", *(f"{name} {part}" for name in self.species for part in ("body", "contour"))]
+        return ["background", "cell"] if self.scheme == "cells" else ["background", "body", "contour"]
+
+    @property
+    def contour_px(self) -> float:
+        """Width of a contour in pixels."""
+        return self.contour_um / self.pixel_size_um
+
+    @model_validator(mode="after")
+    def _species_are_named(self) -> Self:
+        if len(set(self.species)) < len(self.species):
+            raise ValueError(f"species: each has a name of its own, got {', '.join(self.species)}")
+        if self.scheme == "species" and len(self.species) < 2:
+            raise ValueError(f"scheme 'species' tells species apart: name at least two in species, got {self.species}")
+        return self
 
 
 class RestorationSettings(TaskSettings):

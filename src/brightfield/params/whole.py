@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from brightfield.params.base import Name, Section, unknown
+from brightfield.params.explaining import explain
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
 from brightfield.params.spaces import Space, usual
-from brightfield.params.tasks import Task
+from brightfield.params.tasks import Task, TaskSettings
 
 
 class Compute(Section):
@@ -46,6 +47,11 @@ class Params(Section):
         """What tuning tries of a model: its entry of ``spaces``, or what is usual."""
         return self.spaces.get(model) or usual(self.models[model])
 
+    def settings_of(self, model: Model) -> TaskSettings:
+        """What is asked of an image, as this model answers it: the task's settings, and over them the model's own."""
+        known = self.tasks[model.task].settings
+        return type(known).model_validate({**known.model_dump(), **model.settings}) if model.settings else known
+
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
         problems: list[str] = []
@@ -63,9 +69,34 @@ class Params(Section):
             problems.append(f"spaces.{name}: {unknown('model', name, self.models)}")
         for name in self.ensembles.keys() & self.models.keys():
             problems.append(f"ensembles.{name}: a model has this name already; reports would overwrite each other")
+        if problems:  # the rest asks entries for what they name
+            raise ValueError("\n".join(problems))
+        for name, model in self.models.items():
+            problems += self._own_settings(f"models.{name}.settings", model)
+        for name, ensemble in self.ensembles.items():
+            problems += self._strangers(f"ensembles.{name}.members", ensemble)
         if problems:
             raise ValueError("\n".join(problems))
         return self
+
+    def _own_settings(self, where: str, model: Model) -> list[str]:
+        known = self.tasks[model.task].settings
+        try:
+            self.settings_of(model)
+        except ValidationError as error:
+            content = {**known.model_dump(), **model.settings}
+            lines = [line for problem in error.errors() for line in explain(dict(problem), content, type(known))]
+            return [f"{where}.{line}" for line in lines]
+        return []
+
+    def _strangers(self, where: str, ensemble: Ensemble) -> list[str]:
+        """Named members whose answers cannot be averaged with those of the task."""
+        named = [] if ensemble.members == "all" else ensemble.members
+        return [
+            f"{where}: {name!r} has settings of its own, so its answers cannot be averaged with others"
+            for name in named
+            if self.models[name].settings
+        ]
 
     def _disagreements(self, where: str, entry: Any) -> list[str]:
         if entry.task not in self.tasks:

@@ -63,7 +63,11 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
 
 def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:
     """Names of the models that may take part, and of the baselines they are shown beside."""
-    same_data = {n: m for n, m in settings.models.items() if m.task == entry.task and m.dataset == entry.dataset}
+    same_data = {
+        n: m  # those with settings of their own answer other classes, or another image
+        for n, m in settings.models.items()
+        if m.task == entry.task and m.dataset == entry.dataset and not m.settings
+    }
     baselines = [n for n, m in same_data.items() if m.is_baseline]
     members = [n for n, m in same_data.items() if not m.is_baseline and (entry.members == "all" or n in entry.members)]
     if not members:

@@ -16,7 +16,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``."""
     settings = params.with_chosen(params.load(), "compute", chosen)
     model = params.entry(settings.models, name, "model")
-    task = tasks.build(model.kind, settings.tasks[model.task].settings)
+    task = tasks.build(model.kind, settings.settings_of(model))
     data = layout.prepared(model.dataset)
     train, validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
     made_from = runs.DatasetRef(model.dataset, data.as_posix(), lineage.data_hash(data), "train")

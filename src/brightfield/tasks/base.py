@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from brightfield import architectures, images, params
-from brightfield.data.augmenting import Augmenter
+from brightfield.data.augmenting import Augmenter, noise_windows
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns
 from brightfield.records import Record
@@ -95,6 +95,10 @@ class Task(ABC, Generic[Settings, Answer]):
             BrightfieldError: if the record has no truth.
         """
 
+    def pixels(self, record: Record) -> np.ndarray:
+        """What of a record is encoded: its image, and where a task takes further channels those, (H, W, C)."""
+        return record.image
+
     def encode(self, image: np.ndarray) -> Encoded:
         """(H, W) or (H, W, C) of any numeric type to what the network sees; training and prediction share it.
 
@@ -136,6 +140,15 @@ class Task(ABC, Generic[Settings, Answer]):
     def observe(self, samples: Samples, training: params.Training) -> None:
         """Learn from the training samples what the loss needs (the share of classes); by default nothing."""
         del samples, training
+
+    def places(self, record: Record) -> list[npt.NDArray[np.intp]]:
+        """Pixels that patches should show, an array (K, 2) of rows and columns for each kind of place; by default none."""
+        del record
+        return []
+
+    def quiet(self, record: Record) -> npt.NDArray[np.bool_]:
+        """(H, W), where the image shows nothing but what a camera records without an object; by default nowhere."""
+        return np.zeros(record.image.shape[:2], bool)
 
     def strata(self, samples: Samples) -> Sequence[int]:
         """The class of each training image, for batches with as many of each.
@@ -243,12 +256,20 @@ class EncodedImages(Samples):
     ) -> None:
         self.encoded: list[Encoded] = []
         self.targets = []
+        self.places: list[list[npt.NDArray[np.intp]]] = []
+        recorded: list[npt.NDArray[np.float32]] = []
+        self.centred = training.centred if training else 0.0
         for record in records:
-            self.encoded.append(task.encode(record.image))
+            self.encoded.append(task.encode(task.pixels(record)))
             self.targets.append(self._target(task, record, self.encoded[-1]))
+            self.places.append(task.places(record) if training and training.centred else [])
+            if training and "recorded_noise" in training.augment:
+                recorded += noise_windows(self.encoded[-1].tensor[0].numpy(), task.quiet(record))
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
-        self.augment = Augmenter(training.augment, task.augmentations, seed) if training and training.augment else None
+        self.augment = None
+        if training and training.augment:
+            self.augment = Augmenter(training.augment, task.augmentations, seed, recorded)
         self.rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
@@ -258,7 +279,7 @@ class EncodedImages(Samples):
         encoded, target = self.encoded[i], self.targets[i]
         image = encoded.tensor
         if self.patch is not None:
-            image, target = self._cut(image, target, self.patch)
+            image, target = self._cut(image, target, self.patch, self.places[i])
         if self.augment is not None:
             image, target = self.augment(image, target, black=-encoded.mean / encoded.std)
         return {"image": image, "target": target}
@@ -266,11 +287,21 @@ class EncodedImages(Samples):
     def _target(self, task: Task[Any, Any], record: Record, encoded: Encoded) -> Tensor:
         return task.target(record, encoded)
 
-    def _cut(self, image: Tensor, target: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """A random square of both; images smaller than that are mirrored outwards first."""
+    def _cut(
+        self, image: Tensor, target: Tensor, side: int, places: list[npt.NDArray[np.intp]]
+    ) -> tuple[Tensor, Tensor]:
+        """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
         image, target = _grow(image, side), _grow(target, side)
-        top = int(self.rng.integers(image.shape[-2] - side + 1))
-        left = int(self.rng.integers(image.shape[-1] - side + 1))
+        height, width = image.shape[-2:]
+        if places and self.rng.random() < self.centred:
+            of_kind = places[self.rng.integers(len(places))]
+            row, column = of_kind[self.rng.integers(len(of_kind))]
+            # up to a quarter of a side off the middle, or a network could learn what is there from where it is
+            away = self.rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2
+            top, left = int(np.clip(row + away[0], 0, height - side)), int(np.clip(column + away[1], 0, width - side))
+        else:
+            top = int(self.rng.integers(height - side + 1))
+            left = int(self.rng.integers(width - side + 1))
         window = np.s_[..., top : top + side, left : left + side]
         return image[window], target[window]
 

@@ -30,7 +30,7 @@ class Watch:
         self.keep_last = keep_last
         self.task, self.computer, self.on_epoch = task, computer, on_epoch
         records = list(validation)
-        self.encoded = [task.encode(record.image) for record in records]
+        self.encoded = [task.encode(task.pixels(record)) for record in records]
         self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
         self.truth = [task.truth(record) for record in records]
         self.rows: list[dict[str, float]] = []

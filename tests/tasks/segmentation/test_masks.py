@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from brightfield.tasks.segmentation.masks import class_map
+from brightfield.tasks.segmentation.masks import class_map, parts, parts_probability
 
 
 def drawn(text: str) -> npt.NDArray[np.int32]:
@@ -59,7 +59,7 @@ def test_three_classes_as_drawn_by_hand() -> None:
 
 
 def test_five_classes_as_drawn_by_hand() -> None:
-    classes = class_map(CELLS, 1.0, SPECIES)
+    classes = class_map(CELLS, 1.0, SPECIES, "species")
     assert classes.dtype == np.uint8
     np.testing.assert_array_equal(classes, FIVE)
 
@@ -74,7 +74,7 @@ def test_species_split_the_three_classes_and_move_nothing(
     labels: npt.NDArray[np.int32], kinds: list[int], contour_px: float
 ) -> None:
     species = np.array([0, *kinds], np.uint8)
-    three, split = class_map(labels, contour_px), class_map(labels, contour_px, species)
+    three, split = class_map(labels, contour_px), class_map(labels, contour_px, species, "species")
     np.testing.assert_array_equal(split == 0, three == 0)
     cells = labels > 0
     np.testing.assert_array_equal((split[cells] + 1) // 2, species[labels][cells])
@@ -84,4 +84,15 @@ def test_species_split_the_three_classes_and_move_nothing(
 @pytest.mark.parametrize(("species", "match"), [([0, 1], "each of 3 instances"), ([0, 1, 0, 2], "1 or more")])
 def test_an_instance_without_a_species_is_refused(species: list[int], match: str) -> None:
     with pytest.raises(ValueError, match=match):
-        class_map(CELLS, 1.0, np.array(species, np.uint8))
+        class_map(CELLS, 1.0, np.array(species, np.uint8), "species")
+
+
+def test_two_classes_know_no_contour() -> None:
+    np.testing.assert_array_equal(class_map(CELLS, 1.0, scheme="cells"), (CELLS > 0).astype(np.uint8))
+
+
+def test_species_put_together_are_the_three_classes() -> None:
+    np.testing.assert_array_equal(parts(FIVE), THREE)
+    probabilities = np.zeros((5, 1, 2), np.float32)
+    probabilities[:, 0] = [[0.1, 0], [0.2, 0.5], [0.3, 0], [0.05, 0.5], [0.35, 0]]
+    np.testing.assert_allclose(parts_probability(probabilities)[:, 0], [[0.1, 0], [0.25, 1.0], [0.65, 0]], atol=1e-6)

@@ -1,38 +1,52 @@
-"""Which pixel is background, cell body, cell contour, and which cell is it?"""
+"""Which pixel is background, cell body, cell contour, and which cell, of which species, is it?"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
 from scipy import ndimage
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from brightfield import architectures, params
+from brightfield import architectures, images, params
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
 from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
-from brightfield.tasks.segmentation.masks import BODY, class_map
+from brightfield.tasks.segmentation.cells import connected, instances_of, species_of
+from brightfield.tasks.segmentation.masks import class_map, edges, parts, parts_probability
 
-FOREGROUND = 0.5  # probability of not being background
-MIN_SEED_PX = 8  # smaller specks of certainty are noise
+SEED_PROBABILITY = 0.5  # until one is chosen on validation
+SEED_PROBABILITIES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # that are tried
+THREE = ("background", "body", "contour")  # what answers of every scheme are scored as
+QUIET_PX = 8  # as far as a cell's diffraction reaches
+SMOOTH_PX = 1.0  # of the Dice loss: a class that is not there costs nothing
+
+FloatArray = npt.NDArray[np.float32]
 
 
 class Segmentation(Task[params.SegmentationSettings, ClassMap]):
-    """Three classes; the contour class keeps touching cells apart, and a watershed gives it back to the cells."""
+    """The contour class keeps touching cells apart, and a watershed gives it back to the cells.
+
+    Answers of every scheme are scored as background, body and contour, so that all compare.
+    """
 
     objective = Objective("mean_iou", "maximize")
-    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
+    augmentations: ClassVar[frozenset[str]] = frozenset(
+        {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
+    )
+    carried: ClassVar[tuple[str, ...]] = ("modality", "focus_um", "cover")
 
     def __init__(self, settings: params.SegmentationSettings) -> None:
         super().__init__(settings)
         self.class_weights: Tensor | None = None
+        self.dice = 0.0
 
     @property
     def class_names(self) -> list[str]:
@@ -40,11 +54,46 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         return self.settings.classes
 
     def truth(self, record: Record) -> ClassMap:
-        """Instances, and the classes derived from them."""
+        """Instances and their species, and the classes derived from them."""
         if "labels" not in record.fields:
             raise BrightfieldError(f"Image {record.id} has no labels (an instance map of its size).")
         instances = np.asarray(record.fields["labels"], dtype=np.int32)
-        return ClassMap(class_map(instances, self.settings.contour_px), instances)
+        species = record.fields.get("species")
+        try:
+            classes = class_map(instances, self.settings.contour_px, species, self.settings.scheme)
+        except ValueError as error:
+            raise BrightfieldError(
+                f"Image {record.id}: {error}. Scheme 'species' learns from labels with a species for every cell "
+                "(species.csv of an import); use scheme 'contours' without them."
+            ) from error
+        if classes.max(initial=0) >= len(self.class_names):
+            raise BrightfieldError(
+                f"Image {record.id} has more species than settings.species names ({', '.join(self.settings.species)})."
+            )
+        return ClassMap(classes, instances, species)
+
+    def pixels(self, record: Record) -> np.ndarray:
+        """The image, and its fluorescence as a second channel if that is asked for."""
+        if not self.settings.fluorescence:
+            return record.image
+        if "fluorescence" not in record.fields:
+            raise BrightfieldError(
+                f"Image {record.id} has no fluorescence, which settings.fluorescence asks for. Import it with one "
+                "(fluorescence.tif), simulate it (fluorescence: true), predict with --fluorescence, or use a model without."
+            )
+        return np.stack([images.to_grey(record.image), record.fields["fluorescence"]], axis=-1).astype(np.float32)
+
+    def encode(self, image: np.ndarray) -> Encoded:
+        """One grey channel; with fluorescence two, each at mean 0 and standard deviation 1: their units have nothing in common."""
+        if not self.settings.fluorescence:
+            return super().encode(image)
+        if image.ndim != 3 or image.shape[2] != 2:
+            raise BrightfieldError(
+                f"This model takes two channels, transmitted light and fluorescence, (height, width, 2); got {image.shape}."
+            )
+        light, mean, std = images.normalise(image[..., 0])
+        fluorescence, _, _ = images.normalise(image[..., 1])
+        return Encoded(torch.from_numpy(np.stack([light, fluorescence])), mean, std, image.shape[:2])
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
         """Class indices, (H, W) int64."""
@@ -52,83 +101,130 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         return torch.from_numpy(self.truth(record).classes.astype(np.int64))
 
     def shape(self) -> architectures.Shape:
-        """One grey channel in, a logit for each class out."""
-        return architectures.Shape(1, len(self.settings.classes))
+        """One grey channel in, or two with fluorescence; a logit for each class out."""
+        return architectures.Shape(2 if self.settings.fluorescence else 1, len(self.class_names))
+
+    def network(self, model: params.Model) -> nn.Module:
+        """The network; a pair needs species to tell apart."""
+        if isinstance(model.network, params.UNetPair) and self.settings.scheme != "species":
+            raise BrightfieldError(
+                f"architecture 'unet_pair' tells species apart: it needs settings.scheme 'species', got {self.settings.scheme!r}."
+            )
+        return super().network(model)
 
     def observe(self, samples: Samples, training: params.Training) -> None:
         """Weigh classes by the inverse square root of their share: contours count more, yet stay thin."""
+        self.dice = training.dice
         if training.balance != "loss":
             return
-        counts = sum(torch.bincount(t.ravel(), minlength=len(self.settings.classes)) for t in samples.targets)
+        counts = sum(torch.bincount(t.ravel(), minlength=len(self.class_names)) for t in samples.targets)
         share = torch.as_tensor(counts).double() / torch.as_tensor(counts).sum()
         weights = share.clamp(min=1e-4) ** -0.5
         self.class_weights = (weights / (weights * share).sum()).float()
 
+    def places(self, record: Record) -> list[npt.NDArray[np.intp]]:
+        """Pixels of each species, and pixels of crowded places: where cells touch."""
+        labels = np.asarray(record.fields["labels"], dtype=np.int32)
+        species = record.fields.get("species")
+        kinds = [labels > 0] if species is None else [species[labels] == kind for kind in np.unique(species[1:])]
+        outside = edges((labels > 0).astype(np.int32), self.settings.contour_px)
+        kinds.append((labels > 0) & edges(labels, self.settings.contour_px) & ~outside)
+        found = [np.argwhere(kind) for kind in kinds]
+        return [pixels for pixels in found if len(pixels)]
+
+    def quiet(self, record: Record) -> npt.NDArray[np.bool_]:
+        """Where no cell, and no halo of one, is near."""
+        return np.asarray(ndimage.distance_transform_edt(record.fields["labels"] == 0) > QUIET_PX)
+
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy."""
+        """Cross-entropy, and if training asks for it the soft Dice loss of every class (Milletari et al., 3DV 2016)."""
         weights = None if self.class_weights is None else self.class_weights.to(output.device)
-        return F.cross_entropy(output, target, weight=weights)
+        entropy = F.cross_entropy(output, target, weight=weights)
+        if not self.dice:
+            return entropy
+        answered = torch.softmax(output, dim=1)
+        true = F.one_hot(target, output.shape[1]).movedim(-1, 1).to(answered.dtype)
+        shared, both = (answered * true).sum(dim=(0, 2, 3)), (answered + true).sum(dim=(0, 2, 3))
+        return entropy + self.dice * (1 - (2 * shared + SMOOTH_PX) / (both + SMOOTH_PX)).mean()
 
     def activate(self, output: Tensor) -> Tensor:
         """Logits to probabilities of the classes."""
         return torch.softmax(output, dim=-3)
 
-    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> ClassMap:
+    def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
         """The likeliest class of each pixel, and the cells: bodies grown over their contours by a watershed."""
         del encoded
+        chosen = self.settings.seed_probability
+        return self._decoded(activated, SEED_PROBABILITY if chosen is None else chosen)
+
+    def _decoded(self, activated: FloatArray, seed_probability: float) -> ClassMap:
         classes = activated.argmax(axis=0).astype(np.uint8)
-        return ClassMap(
-            classes, instances_of(activated, classes, self.settings.min_area_px, self.settings.seed_probability)
-        )
+        smallest = self.settings.min_area_px
+        if self.settings.scheme == "cells":
+            return ClassMap(classes, connected(classes > 0, smallest))
+        three = parts_probability(activated)
+        if self.settings.scheme == "contours":
+            return ClassMap(classes, instances_of(three, classes, smallest, seed_probability))
+        cells = instances_of(three, three.argmax(axis=0).astype(np.uint8), smallest, seed_probability)
+        return ClassMap(classes, cells, *species_of(activated, cells))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the probability that makes a seed is to be chosen."""
+        return self.settings.seed_probability is None and self.settings.scheme != "cells"
+
+    def settle(
+        self, activated: Sequence[FloatArray], truth: Sequence[ClassMap], encoded: Sequence[Encoded]
+    ) -> params.SegmentationSettings:
+        """The seed probability with the best AP at IoU 0.5: how sure a network is depends on how long it was trained."""
+        del encoded
+        if not self.is_open:
+            return self.settings
+
+        def ap50(probability: float) -> float:
+            answers = [self._decoded(each, probability) for each in activated]
+            value = self.score(answers, truth)["ap50"]
+            return -1.0 if np.isnan(value) else value
+
+        return self.settings.model_copy(update={"seed_probability": max(SEED_PROBABILITIES, key=ap50)})
 
     def rows(self, answer: ClassMap) -> pd.DataFrame:
-        """One row: cells, and the share of the image that they cover."""
+        """One row: cells, of each species if that was asked, and the share of the image that they cover."""
         inside = answer.instances > 0
-        return pd.DataFrame({"cells": [len(np.unique(answer.instances[inside]))], "cover": [float(inside.mean())]})
+        numbers = np.unique(answer.instances[inside])
+        row: dict[str, Any] = {"cells": [len(numbers)]}
+        if answer.species is not None:
+            kinds = answer.species[numbers]
+            row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
+        return pd.DataFrame({**row, "cover": [float(inside.mean())]})
 
     def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
-        """Pixel counts by class, matched cells."""
-        return segmentation.statistics(predicted, truth, len(self.settings.classes))
+        """Pixels by class and matched cells, as three classes; with another scheme also pixels by its own classes."""
+        row = segmentation.statistics(
+            self._as_three(predicted), self._as_three(truth), len(THREE), len(self.settings.species)
+        )
+        if self.settings.scheme == "contours":
+            return row
+        own = segmentation.pixels(predicted.classes, truth.classes, len(self.class_names), segmentation.OWN)
+        return {**row, **own}
+
+    def _as_three(self, answer: ClassMap) -> ClassMap:
+        if self.settings.scheme == "cells":  # whose contours are those of the regions it found
+            classes = class_map(answer.instances, self.settings.contour_px)
+        else:
+            classes = parts(answer.classes)
+        return ClassMap(classes, answer.instances, answer.species, answer.certainty)
 
     def summarise(self, columns: Columns) -> dict[str, float]:
         """IoU, AP and the rest of :mod:`brightfield.metrics.segmentation`."""
-        return segmentation.summarise(columns, self.settings.classes)
+        return segmentation.summarise(columns, THREE, self.settings.species)
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Pixels by class."""
-        return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes))
+        """Pixels by class of the scheme."""
+        prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
+        return self.class_names, segmentation.confusion(columns, len(self.class_names), prefix)
 
-
-def instances_of(
-    probabilities: npt.NDArray[np.float32],
-    classes: npt.NDArray[np.uint8],
-    min_area_px: int,
-    seed_probability: float = 0.0,
-) -> npt.NDArray[np.int32]:
-    """Cells (H, W) int32 from class probabilities (3, H, W): seeds grown over their contours by a watershed.
-
-    Seeds are connected bodies, but only where the network is sure (``seed_probability``): two cells whose bodies touch through a
-    few doubtful pixels come apart there. A body that is nowhere sure is a seed as a whole.
-    """
-    from skimage.segmentation import relabel_sequential, watershed
-
-    bodies, count = ndimage.label(classes == BODY)
-    if count == 0:
-        return np.zeros(classes.shape, np.int32)
-    seeds, _ = ndimage.label(_sure(bodies, count, probabilities[BODY] > seed_probability))
-    foreground = (1 - probabilities[0] > FOREGROUND) | (bodies > 0)
-    cells = watershed(-probabilities[BODY], seeds, mask=foreground)
-    area = np.bincount(cells.ravel())
-    cells[(area < min_area_px)[cells]] = 0
-    return np.asarray(relabel_sequential(cells)[0], dtype=np.int32)
-
-
-def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The likely parts of bodies, specks left out, and the whole of bodies without such a part."""
-    parts, _ = ndimage.label((bodies > 0) & likely)
-    size = np.bincount(parts.ravel())
-    size[0] = 0
-    core = size[parts] >= MIN_SEED_PX
-    has_core = np.zeros(count + 1, bool)
-    has_core[bodies[core]] = True
-    return np.asarray(core | ((bodies > 0) & ~has_core[bodies]))
+    def of_kind(self, columns: Columns) -> dict[str, float]:
+        """Of the images of one kind: the objective, and cells."""
+        told = self.summarise(columns)
+        return {name: told[name] for name in ("mean_iou", "ap50")}

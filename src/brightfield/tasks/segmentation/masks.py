@@ -1,17 +1,27 @@
-"""Class maps derived from instances: the one place that says what a contour is."""
+"""Class maps derived from instances and species: the one place that says what a contour is, and how classes are numbered.
+
+Whatever the scheme, 0 is background. ``cells``: 1 cell. ``contours``: 1 body, 2 contour. ``species``: 2 s - 1 the body and 2 s the
+contour of species s, so two species make five classes.
+"""
 
 from __future__ import annotations
 
 from itertools import product
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 BACKGROUND, BODY, CONTOUR = 0, 1, 2
+PARTS = 2  # body and contour
+Scheme = Literal["cells", "contours", "species"]
 
 
 def class_map(
-    labels: npt.NDArray[np.int32], contour_px: float, species: npt.NDArray[np.uint8] | None = None
+    labels: npt.NDArray[np.int32],
+    contour_px: float,
+    species: npt.NDArray[np.uint8] | None = None,
+    scheme: Scheme = "contours",
 ) -> npt.NDArray[np.uint8]:
     """The class of each pixel of an instance map.
 
@@ -21,33 +31,54 @@ def class_map(
     Args:
         labels: (H, W) instances, 0 is background.
         contour_px: width of a contour in pixels, inside the cell.
-        species: (labels.max() + 1,) the species of each instance, from 1; entry 0 is unused. None: all cells are alike.
+        species: (labels.max() + 1,) the species of each instance, from 1; entry 0 is unused. Only ``species`` asks for it.
+        scheme: which classes there are.
 
     Returns:
-        (H, W) uint8. Without species 3 classes: background 0, body 1, contour 2. With them 2 classes a species: the body of
-        species s is 2 s - 1, its contour 2 s, so two species make 5.
+        (H, W) uint8.
 
     Raises:
-        ValueError: an instance has no species.
+        ValueError: an instance has no species, and the scheme asks for it.
     """
-    reach = int(contour_px)
-    padded = np.pad(labels, reach, mode="edge")
-    edge = np.zeros(labels.shape, bool)
-    for dy, dx in product(range(-reach, reach + 1), repeat=2):
-        if 0 < dy * dy + dx * dx <= contour_px**2:
-            moved = padded[reach + dy :, reach + dx :][: labels.shape[0], : labels.shape[1]]
-            edge |= moved != labels
-    classes = np.where(labels == 0, BACKGROUND, np.where(edge, CONTOUR, BODY)).astype(np.uint8)
-    if species is None:
-        return classes
-    classes[labels > 0] += 2 * (_species_of(labels, species)[labels > 0] - 1).astype(np.uint8)
+    inside = labels > 0
+    if scheme == "cells":
+        return inside.astype(np.uint8)
+    classes = np.where(inside, np.where(edges(labels, contour_px), CONTOUR, BODY), BACKGROUND).astype(np.uint8)
+    if scheme == "species":
+        classes[inside] += (PARTS * (_species_of(labels, species)[inside] - 1)).astype(np.uint8)
     return classes
 
 
-def _species_of(labels: npt.NDArray[np.int32], species: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+def edges(labels: npt.NDArray[np.int32], within_px: float) -> npt.NDArray[np.bool_]:
+    """Pixels that lie within so many pixels of one of another instance, or of the background."""
+    reach = int(within_px)
+    padded = np.pad(labels, reach, mode="edge")
+    found = np.zeros(labels.shape, bool)
+    for dy, dx in product(range(-reach, reach + 1), repeat=2):
+        if 0 < dy * dy + dx * dx <= within_px**2:
+            moved = padded[reach + dy :, reach + dx :][: labels.shape[0], : labels.shape[1]]
+            found |= moved != labels
+    return found
+
+
+def parts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Background, body and contour from the classes of ``contours`` or ``species``: species are put together."""
+    return np.where(classes == BACKGROUND, BACKGROUND, np.where(classes % PARTS == 1, BODY, CONTOUR)).astype(np.uint8)
+
+
+def parts_probability(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same of probabilities, (1 + 2 S, H, W) to (3, H, W)."""
+    if len(probabilities) == 1 + PARTS:
+        return probabilities
+    bodies, contours = probabilities[BODY::PARTS].sum(axis=0), probabilities[CONTOUR::PARTS].sum(axis=0)
+    return np.stack([probabilities[BACKGROUND], bodies, contours])
+
+
+def _species_of(labels: npt.NDArray[np.int32], species: npt.NDArray[np.uint8] | None) -> npt.NDArray[np.uint8]:
     """The species of each pixel, 0 for the background."""
-    if labels.max(initial=0) >= len(species):
-        raise ValueError(f"there is a species for each of {labels.max()} instances, got {len(species) - 1}")
+    known = 0 if species is None else len(species) - 1
+    if species is None or labels.max(initial=0) > known:
+        raise ValueError(f"there is a species for each of {labels.max()} instances, got {known}")
     kinds: npt.NDArray[np.uint8] = species[labels]
     if (kinds[labels > 0] == 0).any():
         raise ValueError("the species of an instance is 1 or more, got 0")

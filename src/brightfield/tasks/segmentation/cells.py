@@ -1,0 +1,82 @@
+"""Cells from the probabilities of classes: a watershed that respects contours, and which species each cell is of."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from brightfield.tasks.segmentation.masks import BODY, PARTS
+
+FOREGROUND = 0.5  # probability of not being background
+MIN_SEED_PX = 8  # smaller specks of certainty are noise
+
+Probabilities = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+
+
+def instances_of(
+    probabilities: Probabilities, classes: npt.NDArray[np.uint8], min_area_px: int, seed_probability: float = 0.0
+) -> Labels:
+    """Cells (H, W) int32 from the probabilities (3, H, W) of background, body and contour: seeds grown over their contours.
+
+    Seeds are connected bodies, but only where the network is sure (``seed_probability``): two cells whose bodies touch through a
+    few doubtful pixels come apart there. A body that is nowhere sure is a seed as a whole.
+    """
+    from skimage.segmentation import watershed
+
+    bodies, count = ndimage.label(classes == BODY)
+    if count == 0:
+        return np.zeros(classes.shape, np.int32)
+    seeds, _ = ndimage.label(_sure(bodies, count, probabilities[BODY] > seed_probability))
+    foreground = (1 - probabilities[0] > FOREGROUND) | (bodies > 0)
+    return _large(watershed(-probabilities[BODY], seeds, mask=foreground), min_area_px)
+
+
+def connected(inside: npt.NDArray[np.bool_], min_area_px: int) -> Labels:
+    """Connected regions as cells, where no contour keeps those apart that touch."""
+    return _large(ndimage.label(inside)[0], min_area_px)
+
+
+def _large(cells: npt.NDArray[np.int32], min_area_px: int) -> Labels:
+    """Numbered from 1 without gaps, those that are too small left out."""
+    from skimage.segmentation import relabel_sequential
+
+    area = np.bincount(cells.ravel())
+    kept = np.where((area < min_area_px)[cells], 0, cells)
+    return np.asarray(relabel_sequential(kept)[0], dtype=np.int32)
+
+
+def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """The likely parts of bodies, specks left out, and the whole of bodies without such a part."""
+    regions, _ = ndimage.label((bodies > 0) & likely)
+    size = np.bincount(regions.ravel())
+    size[0] = 0
+    core = size[regions] >= MIN_SEED_PX
+    has_core = np.zeros(count + 1, bool)
+    has_core[bodies[core]] = True
+    return np.asarray(core | ((bodies > 0) & ~has_core[bodies]))
+
+
+def species_of(probabilities: Probabilities, cells: Labels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """The species of each cell, and how probable it is.
+
+    A cell is of one species, so its pixels speak together: of the probability that is not background, the share of each species,
+    averaged over the cell.
+
+    Args:
+        probabilities: (1 + 2 S, H, W) of background, then body and contour of each species.
+        cells: (H, W) numbered from 1.
+
+    Returns:
+        Species from 1, (N + 1,) uint8, and probabilities, (N + 1,) float32; entries 0 are 0.
+    """
+    inside = cells > 0
+    count = int(cells.max(initial=0))
+    of_species = probabilities[1::PARTS, inside] + probabilities[2::PARTS, inside]  # (S, pixels)
+    share = of_species / np.maximum(of_species.sum(axis=0), np.float32(1e-6))
+    total = np.stack([np.bincount(cells[inside], weights=each, minlength=count + 1) for each in share])
+    probability = total / np.maximum(total.sum(axis=0), 1e-6)
+    species, certainty = probability.argmax(axis=0) + 1, probability.max(axis=0)
+    species[0], certainty[0] = 0, 0
+    return species.astype(np.uint8), certainty.astype(np.float32)
