@@ -14,7 +14,7 @@ _WORDS = {
     "iou": "IoU",
     "brier": "Brier score",
 }
-_UNITS = {"px": "px", "db": "dB", "percent": "%", "s": "s"}
+_UNITS = {"px": "px", "um": "\N{MICRO SIGN}m", "db": "dB", "percent": "%", "s": "s"}
 _LOWER_IS_BETTER = re.compile(r"loss|lost|invented|merges|splits|error|n?rmse|brier|failure|duration")
 _NEITHER = re.compile(r"learning_rate|epoch|deviation|squared_z")
 DASH = "\u2013"  # for what is not there

@@ -249,3 +249,16 @@ def test_activations_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
     evaluation.write_activations(folder, "test", ["a"], [np.zeros((1, 1), np.float32)])
     with pytest.raises(BrightfieldError, match=r"lacks the answers to 1 of 2 images \(b, ...\)"):
         evaluation.read_activations(folder, "test", ["a", "b"])
+
+
+def test_where_images_are_described_each_is_scored_alone(prepared: Prepared) -> None:
+    """The objective of an image by itself beside how crowded it is; pooled metrics do not see the columns."""
+    task, folder = tasks.build("segmentation", tiny.SETTINGS["segmentation"]), prepared("segmentation")
+    split = Split.load(task, folder, TEST)
+    plain = evaluation.score(task, split, noisy("segmentation", split)).table
+    assert not [name for name in plain if name.endswith(evaluation.OF_IMAGE)]
+    split.images.index["cover"] = np.linspace(0.1, 0.5, len(split.images))
+    table = evaluation.score(task, split, noisy("segmentation", split)).table
+    assert table["cover"].tolist() == pytest.approx(np.linspace(0.1, 0.5, len(split.images)).tolist())
+    assert table["mean_iou_of_image"].mean() == pytest.approx(task.summarise(plain)["mean_iou_per_image"])
+    assert task.summarise(table) == pytest.approx(task.summarise(plain), nan_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", 
 AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
 KINDS = ("model", "kind", "images", "value", "low", "high")
 CONFUSION = ("model", "truth", "answer", "count", "share")
-TEST = "test"
+CONDITIONS = ("model", "image", "split", "condition", "at", "metric", "value")
+OF_IMAGE = "_of_image"  # as brightfield.evaluation names metrics of one image alone, which would bring torch
+TEST, VALIDATION = "test", "validation"
 
 
 def settings() -> params.Params:
@@ -173,6 +175,38 @@ def kinds(task: str, metric: str = "right") -> pd.DataFrame:
             if metric in found:
                 rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
     return pd.DataFrame(rows, columns=list(KINDS))
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def by_condition(task: str) -> pd.DataFrame:
+    """Metrics of each image alone, where a dataset tells what images are like: columns model, image, split, condition (its
+    name), at (its value), metric and value, for the models of the task's dataset and every split but validation.
+    """
+    conditions = _conditions(settings().tasks[task].kind)
+    found = [_by_condition(name, conditions) for name in on_test(task)["model"]]
+    known = [table for table in found if len(table)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=list(CONDITIONS))
+
+
+def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
+    path = layout.report(model) / "images.csv"
+    table = pd.read_csv(path, dtype={"id": str}) if path.is_file() else pd.DataFrame()
+    metrics = [name for name in table if name.endswith(OF_IMAGE)]
+    if not metrics:
+        return pd.DataFrame(columns=list(CONDITIONS))
+    table = table[table["split"] != VALIDATION].rename(columns={"id": "image"})
+    told = table.melt(
+        [*("image", "split"), *metrics], [name for name in conditions if name in table], "condition", "at"
+    )
+    long = told.melt(["image", "split", "condition", "at"], metrics, "metric", "value").dropna()
+    return long.assign(model=model, metric=long["metric"].str.removesuffix(OF_IMAGE))[list(CONDITIONS)]
+
+
+@st.cache_resource(show_spinner="Loading the tasks")
+def _conditions(kind: str) -> tuple[str, ...]:
+    from brightfield import tasks  # brings torch, seconds
+
+    return tasks.KINDS[kind].conditions
 
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:

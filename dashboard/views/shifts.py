@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import parts
-from figures import shifts, style
+from figures import conditions, shifts, style
 from queries import project
 from wording import direction, words
 
@@ -17,6 +17,10 @@ MEANING = {
 }
 
 
+CONDITIONS = {
+    "cover": "Cover is the share of the pixels that belong to cells.",
+    "focus_um": "Focus is how far off the plane the image was taken, to either side.",
+}
 RECALIBRATED_HELP = (
     "Temperature and bias of the probabilities are chosen again on 32 labelled images of each, as `brightfield predict "
     "--recalibrate` does; images are judged by a model that was recalibrated on others."
@@ -49,6 +53,7 @@ def show(task: str) -> None:
     formats |= {name: st.column_config.NumberColumn(format="%+.3f") for name in names[1:]}
     st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
     by_kind(task, metric, towards)
+    by_condition(task)
 
 
 def by_kind(task: str, metric: str, towards: str) -> None:
@@ -61,6 +66,28 @@ def by_kind(task: str, metric: str, towards: str) -> None:
     figure = shifts.lines(table, names, colours, metric, towards, first_apart=False)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
     st.caption("Test split; in brackets how many images there are of each kind. Bars are intervals over groups.")
+
+
+def by_condition(task: str) -> None:
+    """Each image's metrics against how crowded it is, or how far off focus, where the dataset tells."""
+    table = project.by_condition(task)
+    if table.empty:
+        return
+    st.subheader("Against what an image is like", anchor=False)
+    left, right, _ = st.columns([1, 1, 2])
+    condition = left.selectbox(
+        "Condition", list(dict.fromkeys(table["condition"])), format_func=words, key=f"shifts-condition-{task}"
+    )
+    metric = right.selectbox(
+        "Of each image", list(dict.fromkeys(table["metric"])), format_func=words, key=f"shifts-image-metric-{task}"
+    )
+    chosen = table[(table["condition"] == condition) & (table["metric"] == metric)].drop(
+        columns=["condition", "metric"]
+    )
+    chosen = chosen.rename(columns={"at": "condition"})
+    figure = conditions.scatter(chosen, style.colours(project.models()), condition, metric)
+    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="conditions")
+    st.caption(f"Images of the test split and of all suites. {CONDITIONS.get(condition, '')} Lines go through medians.")
 
 
 parts.head("Shifts", "Which model still works when focus, density, light or camera are not what it was trained on?")

@@ -28,6 +28,7 @@ VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
 # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
 KIND = "kind"
+OF_IMAGE = "_of_image"  # ends the names of columns with the metrics of one image alone
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Scores:
 
     Attributes:
         table: a row an image: id, group, split, and where the dataset tells them kind and what the task carries; then the task's
-            statistics.
+            statistics; where the dataset tells conditions of the task, the metrics of the image alone (``<metric>_of_image``).
         answers: the decoded results, in the order of the table.
     """
 
@@ -76,7 +77,11 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
     index = known[[name for name in ("id", "group", "split", KIND, *task.carried) if name in known]]
-    return Scores(pd.concat([index, statistics], axis=1), answers)
+    parts = [index, statistics]
+    if any(name in known for name in task.conditions):
+        alone = [task.of_kind(statistics.iloc[[i]]) for i in range(len(statistics))]
+        parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
+    return Scores(pd.concat(parts, axis=1), answers)
 
 
 def summary(

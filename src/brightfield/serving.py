@@ -48,8 +48,9 @@ class Served(PythonModel):
 
         Args:
             context: not needed.
-            model_input: (N, H, W) or (N, H, W, C) (two channels for a model that takes fluorescence), or a list of (H, W) and (H, W, C) arrays, which may differ in size;
-                uint8, uint16 or float32. Numbers that came as JSON are taken as uint16 if they fit, else as float32.
+            model_input: (N, H, W) or (N, H, W, C), or a list of (H, W) and (H, W, C) arrays, which may differ in size; C is 2
+                for a model that takes fluorescence; uint8, uint16 or float32. Numbers that came as JSON are taken as uint16 if
+                they fit, else as float32.
             params: not needed.
 
         Returns:

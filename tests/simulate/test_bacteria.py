@@ -24,22 +24,22 @@ def records() -> list[Record]:
 
 
 def test_record_types_and_row(records: list[Record]) -> None:
-    assert {record.row["modality"] for record in records} == {"brightfield", "phase"}
+    assert {record.row["kind"] for record in records} == {"brightfield", "phase"}
     for record in records:
         assert record.image.shape == (160, 160)
         assert record.image.dtype == np.uint16
         assert record.fields["labels"].dtype == np.int32
         assert record.fields["species"].dtype == np.uint8
         assert record.fields["fluorescence"].dtype == np.float32
-        assert set(record.row) == {"modality", "focus_um", "cover", "electrons", "suite"}
-        assert abs(float(str(record.row["focus_um"]))) <= FOCUS_UM[str(record.row["modality"])]
+        assert set(record.row) == {"kind", "focus_um", "cover", "electrons", "suite"}
+        assert abs(float(str(record.row["focus_um"]))) <= FOCUS_UM[str(record.row["kind"])]
         assert record.row["cover"] == pytest.approx((record.fields["labels"] > 0).mean())
 
 
 def test_phase_fraction_chooses_the_modality() -> None:
     for fraction, modality in [(0.0, "brightfield"), (1.0, "phase")]:
         params = BacteriaSimulation(simulator="bacteria", images=3, size_px=64, phase_fraction=fraction)
-        assert {r.row["modality"] for r in simulate(params.model_copy(update={"seed": 1}))} == {modality}
+        assert {r.row["kind"] for r in simulate(params.model_copy(update={"seed": 1}))} == {modality}
 
 
 def test_only_e_coli_are_lit(records: list[Record]) -> None:

@@ -158,3 +158,15 @@ def test_shrinking_keeps_what_is_small() -> None:
     assert queries.shrink(target.getvalue(), 6) == target.getvalue()
     with PIL.Image.open(io.BytesIO(queries.shrink(target.getvalue(), 3))) as small:
         assert small.size == (3, 2)
+
+
+def test_metrics_of_each_image_against_what_it_is_like(project: Path) -> None:
+    table = queries.by_condition("bacteria")
+    assert set(table["model"]) == {"bacteria-unet"}  # the others were scored by an earlier version
+    assert "validation" not in set(table["split"])
+    wanted = table[(table["condition"] == "cover") & (table["metric"] == "mean_iou")]
+    assert len(wanted) == 11
+    assert (wanted["value"] + wanted["at"]).tolist() == pytest.approx([1.0] * 11)
+    assert table.loc[table["metric"] == "ap50", "value"].notna().all()
+    assert queries.by_condition("rbc").empty
+    assert queries.by_condition("denoise").empty

@@ -347,6 +347,8 @@ def test_without_the_channel_it_is_told_what_is_missing() -> None:
         task.pixels(record())
     with pytest.raises(BrightfieldError, match=r"two channels, .*got \(80, 70\)"):
         task.encode(record().image)
+    with pytest.raises(BrightfieldError, match=r"takes no fluorescence: expected .*got \(80, 70, 2\)"):
+        task_with("contours").encode(np.zeros((80, 70, 2), np.uint16))
 
 
 # --- training -----------------------------------------------------------------------------------------------------------

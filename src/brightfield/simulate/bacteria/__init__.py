@@ -77,7 +77,7 @@ def simulate_group(
     Yields:
         A record with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps,
         each a connected region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); if asked for,
-        ``fluorescence`` (size_px, size_px) float32 electrons, E. coli lit; and a row of modality, focus_um, cover
+        ``fluorescence`` (size_px, size_px) float32 electrons, E. coli lit; and a row of kind (modality), focus_um, cover
         (share of the pixels) and electrons.
     """
     name, pixel_um = f"field{number:04d}", params.pixel_size_um
@@ -91,7 +91,7 @@ def simulate_group(
     if params.fluorescence:
         fields["fluorescence"] = fluorescence(scene, pixel_um, glowing)
     cover = float((scene.labels > 0).mean())
-    row = {"modality": how.modality, "focus_um": how.focus.z_um, "cover": cover, "electrons": how.electrons}
+    row = {"kind": how.modality, "focus_um": how.focus.z_um, "cover": cover, "electrons": how.electrons}
     yield Record(name, name, image, fields, row)
 
 

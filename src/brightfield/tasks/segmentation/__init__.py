@@ -41,7 +41,8 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )
-    carried: ClassVar[tuple[str, ...]] = ("modality", "focus_um", "cover")
+    carried: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
+    conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
 
     def __init__(self, settings: params.SegmentationSettings) -> None:
         super().__init__(settings)
@@ -86,6 +87,10 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     def encode(self, image: np.ndarray) -> Encoded:
         """One grey channel; with fluorescence two, each at mean 0 and standard deviation 1: their units have nothing in common."""
         if not self.settings.fluorescence:
+            if image.ndim == 3 and image.shape[2] == 2:
+                raise BrightfieldError(
+                    f"This model takes no fluorescence: expected (height, width) or (height, width, 3), got {image.shape}."
+                )
             return super().encode(image)
         if image.ndim != 3 or image.shape[2] != 2:
             raise BrightfieldError(
