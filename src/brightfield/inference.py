@@ -18,7 +18,7 @@ from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
 MULTIPLE = 32  # what five levels of halving ask of height and width
-TILE_PX = 1024  # larger images are cut, so that memory stays bounded
+TILE_PX = 1152  # larger images are cut, so that memory stays bounded; a camera's 2048 px come to two tiles
 # A network that says how far it sees (``reach_px``) answers a tile as it answers the whole image, so far from the tile's border. Of
 # others it is not known, and many of them see everything (squeeze-and-excitation): there the borders count little, and tiles blend.
 REACH_PX = 32

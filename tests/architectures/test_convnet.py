@@ -39,7 +39,9 @@ def parameters(module: nn.Module) -> int:
 
 
 def build(shape: Shape, **settings: object) -> nn.Module:
-    return architectures.build(params.ConvNet.model_validate({"architecture": "convnet", **settings}), shape)
+    return architectures.build(
+        params.ConvNet.model_validate({"architecture": "convnet", "dense": [256, 128], **settings}), shape
+    )
 
 
 def test_the_default_has_these_layers_and_1453761_parameters() -> None:

@@ -35,7 +35,7 @@ models:
     task: rbc
     kind: classification
     dataset: rbc
-    network: {architecture: convnet}
+    network: {architecture: convnet, dense: []}
     training: {epochs: 5}
   rbc-compact: *convnet
   rbc-stained: {<<: *convnet, dataset: stained}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import segmentation_models_pytorch as smp
 from torch import nn
 
@@ -11,6 +13,7 @@ from brightfield.architectures.pretrained import NONE, SHIPPED
 from brightfield.errors import BrightfieldError
 
 SHIPPED_ENCODER = "tu-tf_efficientnet_lite0"
+WITH_LEVELS = ("manet", "unet", "unetplusplus")  # whose decoder has filters for each level
 UNUSABLE = {"pan": "it cannot be exported and fails on a batch of one"}
 
 
@@ -25,9 +28,12 @@ def build(network: params.Smp, shape: Shape) -> nn.Module:
     if name not in usable:
         why = UNUSABLE.get(name, "segmentation-models-pytorch does not know it")
         raise BrightfieldError(f"network.name {network.name!r} cannot be used: {why}. Known: {', '.join(usable)}.")
+    own: dict[str, Any] = {} if network.decoder is None else {"decoder_channels": network.decoder}
+    if own and name not in WITH_LEVELS:
+        raise BrightfieldError(f"network.decoder is for {', '.join(WITH_LEVELS)}, got network.name {network.name!r}.")
     try:
         module: nn.Module = smp.create_model(
-            name, network.encoder, encoder_weights=None, in_channels=shape.inputs, classes=shape.outputs
+            name, network.encoder, encoder_weights=None, in_channels=shape.inputs, classes=shape.outputs, **own
         )
     except (KeyError, RuntimeError, ValueError) as error:
         raise BrightfieldError(f"network.encoder {network.encoder!r} cannot be built: {error}") from error

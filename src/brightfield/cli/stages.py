@@ -30,17 +30,22 @@ def prepare(name: NAME) -> None:
     stage.run(name)
 
 
-@app.command(rich_help_panel=STAGES)
+@app.command(rich_help_panel=STAGES, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def train(
+    context: typer.Context,
     name: NAME,
     device: Annotated[str | None, typer.Option(help="Instead of compute.device.")] = None,
     threads: Annotated[int | None, typer.Option(help="Instead of compute.threads.")] = None,
     precision: Annotated[str | None, typer.Option(help="Instead of compute.precision.")] = None,
 ) -> None:
-    """Train an entry of `models` into models/TASK/NAME."""
+    """Train an entry of `models` into models/TASK/NAME.
+
+    Any value of the entry may be given as well, and stands over params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml
+    gives all of them, so DVC sees what changed.
+    """
     from brightfield.stages import train as stage
 
-    stage.run(name, given(device=device, threads=threads, precision=precision))
+    stage.run(name, given(device=device, threads=threads, precision=precision), context.args)
 
 
 @app.command(rich_help_panel=STAGES)

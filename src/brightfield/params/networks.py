@@ -10,11 +10,11 @@ from brightfield.params.base import Section
 
 
 class ConvNet(Section):
-    """A plain convolutional network with a dense head; with the defaults and three channels, 1,453,761 parameters."""
+    """A plain convolutional network; with the defaults, dense layers of 256 and 128 and three channels, 1,453,761 parameters."""
 
     architecture: Literal["convnet"]
-    filters: list[int] = [32, 64, 128, 128]
-    dense: list[int] = [256, 128]  # empty: global average pooling and one linear layer
+    filters: Annotated[list[int], Field(min_length=1)] = [32, 64, 128, 128]
+    dense: list[int]  # empty: global average pooling and one linear layer
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     batch_norm: bool = False
 
@@ -43,6 +43,8 @@ class Smp(Section):
     architecture: Literal["smp"]
     name: str = "Unet"
     encoder: str = "tu-tf_efficientnet_lite0"
+    # filters of the decoder of unet, unetplusplus and manet, from the coarsest level; none: those of the library, 256 to 16
+    decoder: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=5, max_length=5)] | None = None
     weights: str = (
         "none"  # none, efficientnet-lite0 (shipped, for the encoder of that name), or the path of a .safetensors file
     )

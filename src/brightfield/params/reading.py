@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -14,6 +14,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.params.base import Section, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
+from brightfield.params.options import read_options
 from brightfield.params.spaces import has, put
 from brightfield.params.tasks import SETTINGS, TaskSettings
 from brightfield.params.whole import Params
@@ -26,6 +27,27 @@ Validated = TypeVar("Validated", bound=Section)
 def load(path: Path = PARAMS) -> Params:
     """Read and validate ``params.yaml``; one :class:`BrightfieldError` names every problem by its dotted path."""
     return parse(read_yaml(path), str(path))
+
+
+def load_with(section: str, name: str, options: Sequence[str], path: Path = PARAMS) -> Params:
+    """The same with other values in one entry, as a command line gives them.
+
+    Args:
+        section: ``models``, for instance.
+        name: of the entry.
+        options: as DVC writes an entry where dvc.yaml says ``${item}``: ``--training.epochs 4 --network.filters 16 32
+            --network.batch_norm``; ``--no-`` before the path means false.
+        path: of ``params.yaml``.
+
+    Raises:
+        BrightfieldError: for options that are none, and entries that become invalid.
+    """
+    content = read_yaml(path)
+    known = entry(content.get(section) or {}, name, section.removesuffix("s"))
+    values = read_options(options, known)
+    for dotted, value in values.items():
+        put(known, dotted, value)
+    return parse(content, f"{path} with {' '.join(options)}" if values else str(path))
 
 
 def with_chosen(

@@ -13,18 +13,21 @@ from brightfield.files import whole_folder, write_json
 
 def run(name: str) -> None:
     """Prepare one entry of ``datasets``; stops where the audit finds what must be mended."""
-    settings = params.entry(params.load().datasets, name, "dataset")
+    known = params.load()
+    settings = params.entry(known.datasets, name, "dataset")
     raw = ImageSet.raw(layout.raw(name))
     index = split(labelled(raw.index, name), settings)
-    known = ImageSet(raw.path, index)
-    found = auditing.audit(progress.track(known, f"audit {name}", unit="image"), index)
+    images = ImageSet(raw.path, index)
+    found = auditing.audit(progress.track(images, f"audit {name}", unit="image"), index)
     for warning in found.warnings:
         print(f"warning: {warning}")
     found.raise_if_failed()
     with whole_folder(layout.prepared(name)) as folder:
         write_json(folder / "audit.json", found.as_dict())
-        store.write_prepared(folder, known, index)
-        coverage.write(folder, progress.track(known, f"measure {name}", unit="image"), index)
+        # other settings ask other questions of the same images: all that was trained and scored on them is then out of date
+        write_json(folder / "settings.json", known.tasks[settings.task].settings.model_dump(mode="json"))
+        store.write_prepared(folder, images, index)
+        coverage.write(folder, progress.track(images, f"measure {name}", unit="image"), index)
 
 
 def split(index: pd.DataFrame, settings: params.Dataset) -> pd.DataFrame:

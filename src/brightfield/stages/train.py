@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brightfield import bundle, layout, lineage, params, runs, tasks, training
@@ -12,9 +12,9 @@ from brightfield.files import whole_folder
 from brightfield.runs.syncing import write_reference
 
 
-def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
-    """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``."""
-    settings = params.with_chosen(params.load(), "compute", chosen)
+def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
+    """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``, ``options`` those of the entry."""
+    settings = params.with_chosen(params.load_with("models", name, options), "compute", chosen)
     model = params.entry(settings.models, name, "model")
     task = tasks.build(model.kind, settings.settings_of(model))
     data = layout.prepared(model.dataset)

@@ -40,11 +40,10 @@ def connected(inside: npt.NDArray[np.bool_], min_area_px: int) -> Labels:
 
 def _large(cells: npt.NDArray[np.int32], min_area_px: int) -> Labels:
     """Numbered from 1 without gaps, those that are too small left out."""
-    from skimage.segmentation import relabel_sequential
-
-    area = np.bincount(cells.ravel())
-    kept = np.where((area < min_area_px)[cells], 0, cells)
-    return np.asarray(relabel_sequential(kept)[0], dtype=np.int32)
+    kept = np.bincount(cells.ravel(), minlength=1) >= min_area_px
+    kept[0] = False
+    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    return np.asarray(numbers[cells])
 
 
 def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

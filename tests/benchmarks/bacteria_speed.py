@@ -1,0 +1,91 @@
+"""How long a crowded field of 2048 x 2048 px takes from image to class map and cells, and how much memory.
+
+The network is the default one of ``params.yaml``, trained for a minute: its answer must have cells, or there would be nothing to
+separate. Times are the best of several, in a process of its own, whose largest memory is reported.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brightfield import bundle, inference, params, tasks, training
+from brightfield.params import BacteriaSimulation
+from brightfield.predictor import Predictor
+from brightfield.results import ClassMap
+from brightfield.simulate import simulate
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MODEL = "bacteria-unet"
+SIZE_PX = 2048
+REPEATS = 4
+WHOLE_S, NETWORK_S, MEMORY_GB = 3.0, 1.5, 2.0
+COMPUTE = params.Compute(threads=2)
+Row = tuple[str, str, str]
+
+
+def rows() -> Iterator[Row]:
+    """Seconds for the whole and for its parts, and the largest memory."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        cells = _prepare(folder)
+        done = subprocess.run([sys.executable, __file__, place], capture_output=True, text=True, check=True)
+        told = json.loads(done.stdout.splitlines()[-1])
+    what = f"{SIZE_PX} x {SIZE_PX} px, {cells} cells of which {told['cells']} regions are answered, two threads"
+    yield (f"{what}: image to class map and cells", f"{told['whole']:.2f} s", f"<= {WHOLE_S} s")
+    yield ("of that the network", f"{told['network']:.2f} s", f"<= {NETWORK_S} s")
+    yield ("of that classes and cells from probabilities", f"{told['decode']:.2f} s", "")
+    yield ("largest memory of the process", f"{told['memory_gb']:.2f} GB", f"<= {MEMORY_GB} GB")
+
+
+def _prepare(folder: Path) -> int:
+    """A bundle and an image in the folder; how many cells the image has."""
+    own = params.load(REPOSITORY / "params.yaml")
+    model = own.models[MODEL]
+    task = tasks.build(model.kind, own.settings_of(model))
+    few: Any = list(simulate(BacteriaSimulation(simulator="bacteria", images=12, size_px=320, seed=7)))
+    fitted = training.fit(task, model, few[:9], few[9:], COMPUTE)
+    bundle.write(folder, MODEL, model.task, fitted.settings, model, fitted.network, {})
+    large = next(iter(simulate(BacteriaSimulation(simulator="bacteria", images=3, size_px=SIZE_PX, seed=8))))
+    np.save(folder / "image.npy", large.image)
+    return int(large.fields["labels"].max())
+
+
+def measure(folder: Path) -> dict[str, float]:
+    """In a fresh process: seconds and gigabytes."""
+    import resource
+
+    predictor = Predictor.load(folder, COMPUTE)
+    image = np.load(folder / "image.npy")
+    times = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        encoded = predictor.task.encode(image)
+        known = time.perf_counter()
+        network = predictor.members[0].bundle.network
+        activated = inference.activations(predictor.task, network, [encoded], predictor.computer)[0]
+        answered = time.perf_counter()
+        answer = predictor.task.decode(activated, encoded)
+        times.append((time.perf_counter() - begun, answered - known, time.perf_counter() - answered))
+    assert isinstance(answer, ClassMap)
+    whole, network_s, decode = np.min(times, axis=0)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    return {
+        "whole": whole,
+        "network": network_s,
+        "decode": decode,
+        "memory_gb": peak,
+        "cells": float(answer.instances.max()),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]))))
