@@ -65,7 +65,7 @@ def test_the_stages_of_the_pipeline_are_commands() -> None:
     assert {("import",), ("predict",), ("tune", "run"), ("tune", "adopt")} <= set(COMMANDS)
 
 
-@pytest.mark.parametrize("arguments", [("trian", "x"), ("train",), ("train", "a", "b"), ("train", "--colour", "x")])
+@pytest.mark.parametrize("arguments", [("trian", "x"), ("train",), ("train", "a", "b"), ("evaluate", "--colour", "x")])
 def test_a_command_that_is_not_understood_is_a_usage_error(arguments: tuple[str, ...], call: Call) -> None:
     code, _, err = call(*arguments)
     assert code == 2
@@ -168,7 +168,10 @@ def test_simulate_and_prepare_fill_their_folders(project: Path, call: Call) -> N
     assert names == {
         "params.yaml",
         *(f"{raw}/{name}" for name in ("images.h5", "index.csv", "about.json")),
-        *(f"{prepared}/{name}" for name in (*splits, "index.csv", "audit.json", "coverage.csv", "coverage.json")),
+        *(
+            f"{prepared}/{name}"
+            for name in (*splits, "index.csv", "audit.json", "coverage.csv", "coverage.json", "settings.json")
+        ),
     }
     index = store.read_index(layout.prepared("denoise"))
     assert (index.loc[index["suite"].notna(), "suite"] == index.loc[index["suite"].notna(), "split"]).all()

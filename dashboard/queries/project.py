@@ -191,7 +191,7 @@ def by_condition(task: str) -> pd.DataFrame:
 def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
     path = layout.report(model) / "images.csv"
     table = pd.read_csv(path, dtype={"id": str}) if path.is_file() else pd.DataFrame()
-    metrics = [name for name in table if name.endswith(OF_IMAGE)]
+    metrics = [str(name) for name in table if str(name).endswith(OF_IMAGE)]
     if not metrics:
         return pd.DataFrame(columns=list(CONDITIONS))
     table = table[table["split"] != VALIDATION].rename(columns={"id": "image"})

@@ -43,6 +43,10 @@ def train(
     Any value of the entry may be given as well, and stands over params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml
     gives all of them, so DVC sees what changed.
     """
+    if context.args and not context.args[0].startswith("--"):
+        raise typer.BadParameter(
+            f"Got an unexpected argument ({context.args[0]}); values are given as --training.epochs 4."
+        )
     from brightfield.stages import train as stage
 
     stage.run(name, given(device=device, threads=threads, precision=precision), context.args)
