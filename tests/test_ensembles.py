@@ -151,3 +151,13 @@ def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
     table = evaluation.score(TASK, split, ensembles.mix(made, choice.weights)).table
     assert row["value"] == TASK.summarise(table)["auc"]
     assert row["name"] == "soft_vote"
+
+
+def test_models_with_settings_of_their_own_take_no_part() -> None:
+    """They answer other classes or see other channels, so their probabilities cannot be averaged with those of the task."""
+    own = params.load(tiny.REPOSITORY / "params.yaml")
+    members, baselines = stage.candidates(own, own.ensembles["bacteria-ensemble"])
+    assert "bacteria-unet" in members
+    assert not [name for name in members if own.models[name].settings]
+    assert [name for name, model in own.models.items() if model.settings]
+    assert baselines == ["bacteria-watershed"]

@@ -192,6 +192,13 @@ def test_what_only_segmentation_takes_is_refused_elsewhere(name: str) -> None:
     assert f"training.{name} is for models of kind 'segmentation', got 'classification'" in told
 
 
+def test_settings_that_bundles_of_earlier_versions_hold_are_read() -> None:
+    before = {"pixel_size_um": 0.1, "classes": ["background", "body", "contour"], "contour_px": 2.0, "min_area_px": 30}
+    settings = params.parse_settings("segmentation", {**before, "seed_probability": 0.65}, "bundle.json")
+    assert isinstance(settings, params.SegmentationSettings)
+    assert (settings.scheme, settings.contour_px, settings.seed_probability) == ("contours", 2.0, 0.65)
+
+
 def test_what_is_tried_of_a_model_that_spaces_does_not_name() -> None:
     own = params.load(tiny.REPOSITORY / params.PARAMS)
     assert own.space("rbc-finetuned") == own.spaces["rbc-finetuned"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 import tiny
 from brightfield import bundle, evaluation, layout, params, promotion, registry, tasks
 from brightfield.comparison import Difference
+from brightfield.data import store
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import Split
 from brightfield.files import whole_folder
@@ -169,6 +171,48 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     assert difference.b < 0.01 < difference.a
     assert difference.groups == 3
     assert promotion.deserves(settings(), "beads", difference)
+
+
+def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It sees fluorescence and answers species; a candidate that knows neither is compared with it as three classes."""
+    plain = params.SegmentationSettings(species=["a", "b"], min_area_px=1)
+    own = params.SegmentationSettings(scheme="species", species=["a", "b"], fluorescence=True, min_area_px=1)
+    species = np.array([0, 1, 2, 1, 2], np.uint8)
+    records = [
+        replace(
+            r, fields={**r.fields, "species": species, "fluorescence": species[r.fields["labels"]].astype(np.float32)}
+        )
+        for r in tiny.records("segmentation", 4, groups=4)
+    ]
+    layout.prepared("bacteria").mkdir(parents=True)
+    store.write_raw(tmp_path, records, {"origin": "test"})
+    raw = store.ImageSet.raw(tmp_path)
+    store.write_prepared(layout.prepared("bacteria"), raw, raw.index.assign(split="test"))
+    entry = tiny.model("segmentation").model_copy(update={"settings": {"scheme": "species", "fluorescence": True}})
+    with whole_folder(Path("published")) as folder:
+        bundle.write(folder, "old", "bacteria", own, entry, tasks.build("segmentation", own).network(entry), {})
+    monkeypatch.setattr(registry, "fetch", lambda *arguments: Path("published"))
+    same = {"task": "bacteria", "kind": "segmentation", "dataset": "bacteria"}
+    known = params.parse(
+        {
+            "tasks": {"bacteria": {"kind": "segmentation", "dataset": "bacteria", "settings": plain.model_dump()}},
+            "datasets": {"bacteria": {"task": "bacteria", "kind": "segmentation"}},
+            "models": {"new": {**same, "network": tiny.BASELINES["segmentation"]}},
+            "evaluation": {"bootstrap": 100},
+        }
+    )
+    task = tasks.build("segmentation", plain)
+    test = Split.load(task, layout.prepared("bacteria"), "test")
+    rows = pd.DataFrame([task.statistics(truth, truth) for truth in test.truth])
+    table = pd.concat([test.images.index[["id", "group", "split"]], rows], axis=1)
+    best = Candidate("new", "baseline", Path("models/bacteria/new"), table, 1.0)
+    found = promotion.challenge(
+        known, "bacteria", best, Version("bacteria", 1, "old", "member", "run", "hash", None, None)
+    )
+    assert (found.metric, found.b) == ("mean_iou", 1.0)
+    assert 0 < found.a < 0.9
 
 
 def difference(value: float, low: float, high: float) -> Difference:
