@@ -16,6 +16,7 @@ from brightfield import ensembles, evaluation, params, tasks
 from brightfield.ensembles import Outputs
 from brightfield.evaluation import Split
 from brightfield.results import Label
+from brightfield.stages import ensemble as stage
 
 TASK = tasks.build("classification", tiny.SETTINGS["classification"])
 TRUTH = [0, 1, 0, 1, 0, 1]  # of the test split of tiny.records
