@@ -115,7 +115,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
         "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, centred, dice, ema, epochs, learning_rate, "
-        "optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
+        "optimizer, patch_px, patience, schedule, start, steps_per_epoch, weight_decay.",
         "learning_rate",
     ),
     (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),

@@ -205,3 +205,45 @@ def test_fluorescence_that_is_not_of_the_same_images_is_refused(project: Path, p
     images.write_png(glowing / "eight.png", np.zeros((90, 117), np.uint8))
     with pytest.raises(BrightfieldError, match=r"fluorescence of eight has shape \(90, 117\), its image \(91, 117\)"):
         predicting.predict("bacteria", [pictures], Path("out3"), reference="glow", fluorescence=glowing)
+
+
+# --- weights to begin with ----------------------------------------------------------------------------------------------
+
+
+def beginning(start: str | None) -> params.Model:
+    return params.with_values(tiny.model("segmentation"), {"task": "bacteria", "training.start": start}, "test")
+
+
+def test_weights_of_a_version_or_a_folder_are_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained("segmentation")
+    mine = layout.model("bacteria", "mine")
+    expected = bundle.read(mine).network.state_dict()
+    mine.rename("elsewhere")
+    asked: list[str] = []
+
+    def fetch(task: str, reference: str, destination: Path) -> Path:
+        asked.append(f"{task} {reference}")
+        return Path("elsewhere")
+
+    monkeypatch.setattr(predicting.registry, "fetch", fetch)
+    for start in ("3", "./elsewhere"):
+        found = predicting.initial_weights(beginning(start))
+        assert found is not None
+        assert all(torch.equal(found[name], value) for name, value in expected.items())
+    assert asked == ["bacteria 3"]
+    assert predicting.initial_weights(beginning(None)) is None
+    assert predicting.initial_weights(tiny.baseline("segmentation")) is None
+
+
+def test_an_output_of_the_pipeline_is_no_beginning(project: Path) -> None:
+    trained("segmentation")
+    with pytest.raises(
+        BrightfieldError, match="'models/bacteria/mine' is an output of this pipeline.* version of the registry"
+    ):
+        predicting.initial_weights(beginning("models/bacteria/mine"))
+
+
+@pytest.mark.parametrize("start", ["champion", "bacteria-unet", ""])
+def test_what_changes_with_time_is_no_beginning(start: str) -> None:
+    with pytest.raises(BrightfieldError, match="training.start: string should match pattern"):
+        beginning(start)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
 from brightfield import params, tasks
 from brightfield.data.coverage import Coverage
@@ -160,6 +160,17 @@ def read(folder: Path) -> Bundle:
     except RuntimeError as error:
         raise BrightfieldError(f"{folder / WEIGHTS} does not fit the model in {source}; train it again.") from error
     return Bundle(name, task_name, task, model, network.eval(), provenance, coverage)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """The weights of a single model alone.
+
+    Raises:
+        BrightfieldError: the folder holds no whole bundle, or an ensemble's.
+    """
+    if "members" in describe(folder):
+        raise BrightfieldError(f"{folder} holds an ensemble, expected a single model.")
+    return safetensors.torch.load_file(folder / WEIGHTS)
 
 
 def read_members(folder: Path) -> list[Member]:

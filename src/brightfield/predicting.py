@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from torch import Tensor
 
-from brightfield import answers, images, layout, params, progress, recalibrating, registry
+from brightfield import answers, bundle, images, layout, params, progress, recalibrating, registry
 from brightfield.bundle import DESCRIPTION
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
@@ -37,6 +38,25 @@ def bundle_folder(task: str, reference: str) -> Path:
     except BrightfieldError as error:
         here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{DESCRIPTION}"))
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
+
+
+def initial_weights(model: params.Model) -> dict[str, Tensor] | None:
+    """The weights that a model's ``training.start`` names, if it names some.
+
+    Raises:
+        BrightfieldError: there are none, or they are an output of the pipeline that the model belongs to.
+    """
+    start = None if model.training is None else model.training.start
+    if start is None:
+        return None
+    folder = Path(start) if "/" in start else registry.fetch(model.task, start, FETCHED)
+    outputs = (layout.model(model.task, "any").parent.resolve(), layout.ensemble(model.task, "any").parent.resolve())
+    if folder.resolve().parent in outputs:
+        raise BrightfieldError(
+            f"training.start {start!r} is an output of this pipeline, and DVC would not know that it comes first. "
+            "Give the version of the registry that it became (`brightfield champions`, or the MLflow UI), or export it."
+        )
+    return bundle.read_weights(folder)
 
 
 def load(task: str, reference: str, recalibrate: Path | None = None) -> Predictor:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from brightfield import editing, layout, lineage, params, progress, runs, tasks, training
+from brightfield import editing, layout, lineage, params, predicting, progress, runs, tasks, training
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 
@@ -57,6 +57,7 @@ class _Trials:
         self.model, self.space = settings.models[name], settings.space(name)
         self.task = tasks.build(self.model.kind, settings.settings_of(self.model))
         self.objective = self.task.objective
+        self.initial = predicting.initial_weights(self.model)
         data = layout.prepared(self.model.dataset)
         self.train, self.validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
         self.dataset = runs.DatasetRef(self.model.dataset, data.as_posix(), lineage.data_hash(data), "train")
@@ -104,6 +105,7 @@ class _Trials:
                 self.settings.compute,
                 on_epoch,
                 f"trial {trial.number}",
+                self.initial,
             )
         except optuna.TrialPruned:
             run.set_tags({"brightfield.pruned": "true"})

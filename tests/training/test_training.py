@@ -311,3 +311,36 @@ def test_what_a_task_leaves_open_is_chosen_on_the_validation_split(model: params
 
 def test_a_task_that_leaves_nothing_open_keeps_its_settings() -> None:
     assert fit("tracking", tiny.model("tracking")).settings == tiny.SETTINGS["tracking"]
+
+
+# --- weights to begin with ----------------------------------------------------------------------------------------------
+
+
+def still(**network: Any) -> params.Model:
+    """A network that hardly learns: what it ends with is what it began with."""
+    return tiny.model("segmentation", network=network or None, epochs=1, steps_per_epoch=1, learning_rate=1e-9)
+
+
+def test_training_begins_with_the_weights_that_are_given() -> None:
+    learnt = weights(fit("segmentation", tiny.model("segmentation", seed=1)))
+    fresh, begun = (weights(fit("segmentation", still(), initial=given)) for given in (None, learnt))
+    of_layers = [name for name in learnt if name.endswith("weight")]
+    assert all(torch.allclose(begun[name], learnt[name], atol=1e-6) for name in of_layers)
+    assert not all(torch.allclose(fresh[name], learnt[name], atol=1e-3) for name in of_layers)
+
+
+def test_a_last_layer_of_other_classes_begins_anew() -> None:
+    three = tasks.build("segmentation", tiny.SETTINGS["segmentation"]).network(still())
+    own = params.SegmentationSettings(scheme="species", species=["a", "b"])
+    five = tasks.build("segmentation", own).network(still())
+    last = {name for name in five.state_dict() if name.startswith("answer")}
+    before = {name: value.clone() for name, value in five.state_dict().items()}
+    training.begin_with(five, three.state_dict())
+    for name, value in five.state_dict().items():
+        assert torch.equal(value, before[name] if name in last else three.state_dict()[name])
+
+
+def test_weights_of_another_architecture_are_refused() -> None:
+    learnt = weights(fit("segmentation", still()))
+    with pytest.raises(BrightfieldError, match="another architecture: .* tensors fit"):
+        fit("segmentation", still(filters=6), initial=learnt)

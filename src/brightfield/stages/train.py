@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brightfield import bundle, layout, lineage, params, runs, tasks, training
+from brightfield import bundle, layout, lineage, params, predicting, runs, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
 from brightfield.files import whole_folder
@@ -37,6 +37,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             settings.compute,
             on_epoch=lambda epoch, metrics: started.log_metrics(metrics, epoch),
             description=name,
+            initial=predicting.initial_weights(model),
         )
         provenance = {
             "lineage": made_by.as_dict(),

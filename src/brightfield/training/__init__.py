@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from torch import nn
+from torch import Tensor, nn
 
 from brightfield import computing, params, progress
 from brightfield.architectures.classical import Classical
 from brightfield.architectures.transfer import Transfer
 from brightfield.computing import Computer
 from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
 from brightfield.tasks import Task
 from brightfield.tasks.base import Samples
 from brightfield.training import drawing, frozen
 from brightfield.training.watching import OnEpoch, Watch
+
+MOST_ANEW = 0.2  # of the weights: the last layer, where classes differ
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,30 @@ def fit(
     compute: params.Compute,
     on_epoch: OnEpoch | None = None,
     description: str = "training",
+    initial: Mapping[str, Tensor] | None = None,
 ) -> Fitted:
     """Fit a model's network on one split, watched on another.
 
     Every epoch ends with the task's own metrics on the whole images of the validation split, and the weights of the epoch with the
     best objective are the ones returned; those of the last where a network learns without clean images (``blind_spots``).
+
+    Args:
+        task: what is asked.
+        model: its entry.
+        train: the images to learn from.
+        validation: the images to choose an epoch by, and what the settings leave open.
+        compute: device, threads, precision.
+        on_epoch: told of every epoch.
+        description: of the progress bar.
+        initial: weights of a network of the same architecture to begin with.
+
+    Raises:
+        BrightfieldError: initial weights of another architecture.
     """
     computer = computing.start(compute, model.seed)
     network = task.network(model)
+    if initial is not None:
+        begin_with(network, initial)
     computer = computer.suited(network)
     # to choose an epoch by its score would be to learn from clean images after all
     blind = model.training is not None and model.training.blind_spots
@@ -66,6 +86,23 @@ def fit(
         history, best_epoch = pd.DataFrame(watch.rows), watch.best_epoch
     settings = watch.settled(network, model.views) if task.is_open else task.settings
     return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
+
+
+def begin_with(network: nn.Module, initial: Mapping[str, Tensor]) -> None:
+    """Put in those weights that fit; a last layer of other classes begins anew.
+
+    Raises:
+        BrightfieldError: they are of another architecture.
+    """
+    own = network.state_dict()
+    fitting = {name: value for name, value in initial.items() if name in own and own[name].shape == value.shape}
+    of_others = sum(value.numel() for value in own.values()) - sum(value.numel() for value in fitting.values())
+    if of_others > MOST_ANEW * sum(value.numel() for value in own.values()):
+        raise BrightfieldError(
+            f"training.start names a network of another architecture: {len(fitting)} of {len(own)} tensors fit. "
+            "Give the model the same section 'network'."
+        )
+    network.load_state_dict({**own, **fitting})
 
 
 def _fit_network(
