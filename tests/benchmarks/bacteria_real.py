@@ -1,0 +1,163 @@
+"""A network that saw simulated bacteria only, on real ones; and the same fine-tuned on labelled images of other sets.
+
+Every set (an acquisition of one lab: organism, microscope, magnification) is left out in turn. Images are brought to one width of
+cells first, as the user of such a network measures it once. Some cells of the ColiCoords sets are not labelled, so what is found
+there beyond the labels counts as wrong. Overlays are written to ``.brightfield/benchmarks/bacteria_real``, those of images without
+labels as well: they are to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from skimage.transform import resize
+
+from brightfield import images, inference, overlays, params, tasks, training
+from brightfield.computing import start
+from brightfield.errors import BrightfieldError
+from brightfield.params import BacteriaSimulation
+from brightfield.records import Record
+from brightfield.regions import regions
+from brightfield.results import ClassMap
+from brightfield.simulate import simulate
+from brightfield.tasks import Task
+from brightfield.training import Fitted
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REAL = "BRIGHTFIELD_REAL_DATA"
+OUT = Path(".brightfield/benchmarks/bacteria_real")
+MODEL = "bacteria-augmented"
+WIDTH_PX = 11.0  # of a cell, after scaling: between the two species that are simulated
+SCALES = (0.8, 1.0, 1.25)  # around the measured width, for images whose cells nobody measured
+FIELDS, WATCHED, STEPS, FINE_STEPS = 200, 12, 1200, 120
+FINE_RATE = 0.25  # of the rate of training
+COMPUTE = params.Compute(threads=2)
+Row = tuple[str, str, str]
+Labels = npt.NDArray[np.int32]
+
+
+def rows() -> Iterator[Row]:
+    """A row a set, simulation alone and fine-tuned, then the means."""
+    if (place := os.environ.get(REAL)) is None:
+        yield ("real images", f"left out: {REAL} is not set", "")
+        return
+    begun = time.perf_counter()
+    own = params.load(REPOSITORY / "params.yaml")
+    model = _trained_for(own.models[MODEL], STEPS)
+    task = tasks.build("segmentation", own.settings_of(model))
+    base = _simulated_alone(task, model)
+    sets = _sets(Path(place) / "bacteria/labelled")
+    OUT.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name in sets:
+        others = [record for other, records in sets.items() if other != name for record in records]
+        tuned = _fine_tuned(task, model, base, others)
+        for way, fitted in (("simulation alone", base), ("fine-tuned on the other sets", tuned)):
+            told = _scored(fitted, sets[name], f"{name}-{way.split()[0]}")
+            found.append({"way": way, **told})
+            yield (f"{name} ({len(sets[name])} images): {way}", _words(told), "")
+    table = pd.DataFrame(found)
+    for way, of_way in table.groupby("way", sort=False):
+        aim = "published MiSiC: Dice 0.65 to 0.89" if way == "simulation alone" else "more than simulation alone"
+        yield (f"mean over {len(sets)} sets: {way}", _words(of_way[["dice", "ap50"]].mean().to_dict()), aim)
+    everything = _fine_tuned(task, model, base, [record for records in sets.values() for record in records])
+    for name, cells in _unlabelled(everything, Path(place) / "bacteria/unlabelled"):
+        yield (f"{name}, without labels: cells found", cells, "look at the overlay")
+    yield ("all of it", f"{(time.perf_counter() - begun) / 60:.1f} min; overlays in {OUT}", "")
+
+
+def _trained_for(model: params.Model, steps: int) -> params.Model:
+    values = {"training.epochs": 4, "training.steps_per_epoch": steps // 4, "training.patch_px": 128}
+    return params.with_values(model, values, "benchmark")
+
+
+def _simulated_alone(task: Task[Any, Any], model: params.Model) -> Fitted:
+    simulation = BacteriaSimulation(simulator="bacteria", images=FIELDS + WATCHED, size_px=320, seed=1000)
+    fields = list(simulate(simulation, processes=2))
+    train: Any = fields[:FIELDS]
+    watched: Any = fields[FIELDS:]
+    return training.fit(task, model, train, watched, COMPUTE, description="simulation alone")
+
+
+def _fine_tuned(task: Task[Any, Any], model: params.Model, base: Fitted, records: Sequence[Record]) -> Fitted:
+    """A few steps more on real images, from the weights that simulation gave; every third image chooses the epoch."""
+    assert model.training is not None
+    rate = model.training.learning_rate * FINE_RATE
+    short = params.with_values(_trained_for(model, FINE_STEPS), {"training.learning_rate": rate}, "benchmark")
+    train: Any = [record for i, record in enumerate(records) if i % 3]
+    watched: Any = list(records[::3])
+    return training.fit(
+        task, short, train, watched, COMPUTE, description="fine-tuning", initial=base.network.state_dict()
+    )
+
+
+def _sets(folder: Path) -> dict[str, list[Record]]:
+    """Records by set, scaled to one width of cells."""
+    found: dict[str, list[Record]] = {}
+    for place in sorted(folder.iterdir()):
+        image, labels = images.read(place / "image.tif"), images.read_labels(place / "labels.tif")
+        width = float(
+            np.median(regions(ClassMap((labels > 0).astype(np.uint8), labels), ["", "cell"], 1.0)["width_um"])
+        )
+        factor = WIDTH_PX / width
+        fields = {"labels": _resized(labels, factor)}
+        group = re.sub(r"_\d+$", "", place.name) if place.name.startswith("colicoords") else place.name
+        record = Record(place.name, group, _resized(image.astype(np.float32), factor), fields)
+        found.setdefault(group, []).append(record)
+    if not found:
+        raise BrightfieldError(f"{folder} has no images.")
+    return found
+
+
+def _resized(array: npt.NDArray[Any], factor: float) -> npt.NDArray[Any]:
+    """An image, smoothed where it becomes smaller; or labels, each pixel that of the nearest."""
+    is_image = array.dtype.kind == "f"
+    shape = (round(array.shape[0] * factor), round(array.shape[1] * factor))
+    scaled = resize(array, shape, order=int(is_image), anti_aliasing=is_image and factor < 1, preserve_range=True)
+    return np.asarray(scaled).astype(array.dtype)
+
+
+def _answered(fitted: Fitted, image: npt.NDArray[Any]) -> ClassMap:
+    task = tasks.build("segmentation", fitted.settings)
+    encoded = task.encode(image)
+    answer = task.decode(inference.activations(task, fitted.network, [encoded], start(COMPUTE), views=8)[0], encoded)
+    assert isinstance(answer, ClassMap)
+    return answer
+
+
+def _scored(fitted: Fitted, records: Sequence[Record], name: str) -> dict[str, float]:
+    """Dice of cells against background and AP at IoU 0.5, pooled over a set's images; an overlay of the first."""
+    task = tasks.build("segmentation", fitted.settings)
+    answers = [_answered(fitted, record.image) for record in records]
+    truths = [task.truth(record) for record in records]
+    inside = [(a.instances > 0, t.instances > 0) for a, t in zip(answers, truths, strict=True)]
+    shared = sum(int((a & t).sum()) for a, t in inside)
+    both = sum(int(a.sum() + t.sum()) for a, t in inside)
+    images.write_png(OUT / f"{name}.png", overlays.overlay(records[0].image, answers[0], truths[0]))
+    return {"dice": 2 * shared / max(both, 1), "ap50": task.score(answers, truths)["ap50"]}
+
+
+def _unlabelled(fitted: Fitted, folder: Path) -> Iterator[tuple[str, str]]:
+    """Cells found at each of three scales, and an overlay of each."""
+    for path in sorted(folder.iterdir()):
+        if not images.is_image(path) or images.frame_count(path) > 1:
+            continue
+        image, told = images.read(path).astype(np.float32), []
+        for scale in SCALES:
+            scaled = _resized(images.to_grey(image), scale)
+            answer = _answered(fitted, scaled)
+            images.write_png(OUT / f"{path.stem}-{scale:g}.png", overlays.overlay(scaled, answer))
+            told.append(f"{answer.instances.max()} at {scale:g}")
+        yield path.stem, ", ".join(told)
+
+
+def _words(told: dict[str, float]) -> str:
+    return f"Dice {told['dice']:.3f}, AP50 {told['ap50']:.3f}"
