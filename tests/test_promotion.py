@@ -133,6 +133,35 @@ def test_without_candidates_the_dataset_is_named() -> None:
         promotion.candidates(bare, "rbc")
 
 
+def test_a_model_that_sees_other_channels_is_kept_but_is_no_candidate() -> None:
+    """Whoever asks the champion about an image must not need a fluorescence channel for it."""
+    same = {
+        "task": "bacteria",
+        "kind": "segmentation",
+        "dataset": "bacteria",
+        "network": tiny.BASELINES["segmentation"],
+    }
+    own = {"scheme": "species", "species": ["a", "b"]}
+    known = params.parse(
+        {
+            "tasks": {"bacteria": {"kind": "segmentation", "dataset": "bacteria"}},
+            "datasets": {"bacteria": {"task": "bacteria", "kind": "segmentation"}},
+            "models": {
+                "plain": same,
+                "species": {**same, "settings": own},
+                "glow": {**same, "settings": {**own, "fluorescence": True}},
+            },
+        }
+    )
+    task = tasks.build("segmentation", params.SegmentationSettings())
+    truth = task.truth(tiny.records("segmentation", 1)[0])
+    for name in known.models:
+        report(name, {key: [value] for key, value in task.statistics(truth, truth).items()})
+        (layout.report(name) / "metrics.json").write_text("{}")
+    assert {candidate.name for candidate in promotion.candidates(known, "bacteria")} == {"plain", "species"}
+    assert [other.name for other in promotion.others(known, "bacteria")] == ["glow"]
+
+
 # --- the contest ------------------------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ class Candidate(Trained):
 
 
 def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
-    """All models and ensembles of the task that use its dataset, the best on validation first.
+    """All models and ensembles of the task that use its dataset and see what it sees, the best on validation first.
 
     Raises:
         BrightfieldError: if there are none.
@@ -58,7 +58,8 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
 
 
 def others(settings: params.Params, task_name: str) -> list[Trained]:
-    """What was trained and scored on another dataset than the task's: it cannot become champion, but is worth keeping."""
+    """What was trained on another dataset than the task's, or sees other channels (fluorescence): it cannot become champion,
+    whom anybody may ask about any image of the task, but is worth keeping."""
     found = _trained(settings, task_name, own_dataset=False)
     return [trained for trained in found if (layout.report(trained.name) / "metrics.json").is_file()]
 
@@ -67,13 +68,23 @@ def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> l
     found = []
     entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
     for name, model in entries.items():
-        if model.task != task_name or (model.dataset == settings.tasks[task_name].dataset) != own_dataset:
+        of_task = model.dataset == settings.tasks[task_name].dataset and _sees_the_same(settings, model)
+        if model.task != task_name or of_task != own_dataset:
             continue
         if isinstance(model, params.Ensemble):
             found.append(Trained(name, "ensemble", layout.ensemble(task_name, name)))
         else:
             found.append(Trained(name, "baseline" if model.is_baseline else "member", layout.model(task_name, name)))
     return found
+
+
+def _sees_the_same(settings: params.Params, model: params.Model | params.Ensemble) -> bool:
+    """Whether it takes as many channels as its task."""
+    if isinstance(model, params.Ensemble) or not model.settings:
+        return True
+    asked = (settings.settings_of(model), settings.tasks[model.task].settings)
+    own, of_task = (tasks.build(model.kind, each).shape().inputs for each in asked)
+    return own == of_task
 
 
 def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:

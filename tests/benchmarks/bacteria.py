@@ -74,7 +74,7 @@ def _promises(scored: dict[str, Scored], parts: Sequence[str]) -> Iterator[Row]:
     near = {name: found.of(parts[1])["mean_iou"] for name, found in scored.items()}
     best = max(near, key=near.__getitem__)
     yield (f"best single network on {parts[1]}: mean_iou", f"{near[best]:.3f} ({best})", f">= {FOCUS_IOU}")
-    plain, augmented = scored["bacteria-tuned"], scored["bacteria-augmented"]
+    plain, augmented = scored["bacteria-dice"], scored["bacteria-augmented"]
     for part in parts:
         gain = _gain(plain, augmented, part)
         yield (f"augmentation gains on {part}: mean_iou", gain, "" if part == "test" else "> 0")
