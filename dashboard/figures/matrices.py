@@ -12,8 +12,8 @@ from plotly.subplots import make_subplots
 from figures.style import INK, MUTED, SHARES, calm, reach
 from wording import DASH
 
-SIDE_PX = 330
-A_ROW = 3  # matrices
+SIDE_PX, A_ROW = 330, 3  # matrices of few classes
+LARGE_PX, A_LARGE_ROW, FEW = 430, 2, 3  # of more classes than few
 
 
 def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool) -> go.Figure:
@@ -24,24 +24,26 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
         classes: in the order of their index.
         counts: write counts into the fields; shares in per cent when false.
     """
-    rows, columns = -(-len(models) // A_ROW), min(len(models), A_ROW)
+    side, most = (SIDE_PX, A_ROW) if len(classes) <= FEW else (LARGE_PX, A_LARGE_ROW)
+    rows, columns = -(-len(models) // most), min(len(models), most)
+    names = ["<br>".join(name.rsplit(" ", 1)) if len(classes) > FEW else name for name in classes]
     figure = make_subplots(
         rows,
         columns,
         subplot_titles=[f"<b>{model}</b>" for model in models],
-        horizontal_spacing=0.16 / columns if columns > 1 else 0,
+        horizontal_spacing=(0.16 if len(classes) <= FEW else 0.24) / columns if columns > 1 else 0,
         vertical_spacing=0.3 / rows if rows > 1 else 0,
     )
     for i, model in enumerate(models):
         cells = table[table["model"] == model]
         share, count = (square(cells, value, classes) for value in ("share", "count"))
         text = count.map(compact) if counts else share.map(percent)
-        place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
+        place = {"row": i // most + 1, "col": i % most + 1}
         figure.add_trace(
             go.Heatmap(
                 z=share.to_numpy(),
-                x=list(classes),
-                y=list(classes),
+                x=names,
+                y=names,
                 text=text.to_numpy(),
                 customdata=count.to_numpy(),
                 texttemplate="%{text}",
@@ -57,10 +59,10 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
             **place,
         )
         figure.update_xaxes(title_text="answer", **place)
-        figure.update_yaxes(title_text="truth" if i % A_ROW == 0 else None, autorange="reversed", **place)
+        figure.update_yaxes(title_text="truth" if i % most == 0 else None, autorange="reversed", **place)
     calm(
         figure,
-        SIDE_PX * rows + 40,
+        side * rows + 40,
         margin={"l": 8, "r": 8, "t": 36, "b": 8},
         coloraxis={"colorscale": SHARES, "cmin": 0, "cmax": 1, "colorbar": _colorbar()},
     )

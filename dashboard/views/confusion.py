@@ -35,6 +35,14 @@ def supports(table: pd.DataFrame, models: list[str], classes: list[str]) -> pd.D
     return pd.concat(rows, ignore_index=True)
 
 
+def by_classes(table: pd.DataFrame, models: list[str]) -> dict[tuple[str, ...], list[str]]:
+    """Models that answer the same classes, the fewest classes first: a model may have a scheme of its own."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for model in models:
+        found.setdefault(tuple(table.loc[table["model"] == model, "truth"].unique()), []).append(model)
+    return dict(sorted(found.items(), key=lambda entry: len(entry[0])))
+
+
 def show(task: str) -> None:
     """The matrices of one task."""
     table = project.confusions(task)
@@ -45,21 +53,26 @@ def show(task: str) -> None:
     if not models:
         st.markdown("Choose a model.")
         return
-    classes = list(table["truth"].unique())
-    figure = matrices.confusions(table, models, classes, counts=unit == COUNTS)
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="matrices")
+    shown = [name for name in models if name in names]
+    schemes = by_classes(table, shown)
+    for classes, alike in schemes.items():
+        figure = matrices.confusions(table, alike, classes, counts=unit == COUNTS)
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"matrices-{len(classes)}")
     st.caption(
         "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices."
     )
     st.subheader("Recall of each class", anchor=False)
-    shown = [name for name in models if name in names]
-    figure = matrices.recalls(table, shown, classes, style.colours(project.models()))
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="recalls")
+    for classes, alike in schemes.items():
+        figure = matrices.recalls(table, alike, classes, style.colours(project.models()))
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"recalls-{len(classes)}")
     by_kind(task, shown)
     with st.expander("Table"):
         share = st.column_config.NumberColumn(format="percent")
         columns = {"recall": share, "precision": share, "in truth": st.column_config.NumberColumn(format="localized")}
-        st.dataframe(supports(table, shown, classes), hide_index=True, column_config=columns)
+        told = pd.concat(
+            [supports(table, alike, list(classes)) for classes, alike in schemes.items()], ignore_index=True
+        )
+        st.dataframe(told, hide_index=True, column_config=columns)
 
 
 def by_kind(task: str, models: list[str]) -> None:

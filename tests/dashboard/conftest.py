@@ -96,6 +96,10 @@ CONFUSIONS = {
         ["background", "body", "contour"],
         [[910_000, 9_000, 10_000], [4_000, 76_000, 7_000], [9_000, 8_000, 31_000]],
     ),
+    "bacteria-ensemble": (  # a scheme of its own
+        ["background", "Myxococcus body", "Myxococcus contour", "E. coli body", "E. coli contour"],
+        [[900, 9, 9, 9, 9], [4, 70, 5, 5, 5], [4, 5, 60, 5, 5], [4, 5, 5, 75, 5], [4, 5, 5, 5, 65]],
+    ),
 }
 
 

@@ -88,3 +88,14 @@ def test_a_class_that_never_occurs_has_no_recall() -> None:
 )
 def test_compact(count: int, text: str) -> None:
     assert matrices.compact(count) == text
+
+
+def test_matrices_of_many_classes_are_larger_with_names_on_two_lines() -> None:
+    classes = ["background", "a body", "a contour", "E. coli body", "E. coli contour"]
+    rows = [("net", truth, answer, 1, 0.2) for truth in classes for answer in classes]
+    table = pd.concat(
+        [pd.DataFrame(rows, columns=list(TABLE)).assign(model=name) for name in ("net", "other", "third")]
+    )
+    figure = matrices.confusions(table, ["net", "other", "third"], classes, counts=False)
+    assert figure.data[0].x == ("background", "a<br>body", "a<br>contour", "E. coli<br>body", "E. coli<br>contour")
+    assert figure.layout.height == 2 * matrices.LARGE_PX + 40  # two in a row

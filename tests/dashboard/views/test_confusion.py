@@ -19,7 +19,17 @@ def test_confusion_of_another_task_and_other_models() -> None:
     app.segmented_control(key="confusion-unit").set_value("Counts").run()
     app.segmented_control(key="confusion-task").set_value("bacteria").run()
     assert not app.exception
-    assert charts(app) == 2
-    assert app.multiselect(key="confusion-bacteria").value == ["bacteria-watershed", "bacteria-unet"]
+    assert charts(app) == 4  # models with classes of their own have charts of their own
+    assert app.multiselect(key="confusion-bacteria").value == [
+        "bacteria-watershed",
+        "bacteria-unet",
+        "bacteria-ensemble",
+    ]
+    table = app.dataframe[0].value
+    assert table.groupby("model")["class"].count().to_dict() == {
+        "bacteria-watershed": 3,
+        "bacteria-unet": 3,
+        "bacteria-ensemble": 5,
+    }
     app.multiselect(key="confusion-bacteria").set_value([]).run()
     assert "Choose a model." in text(app)
