@@ -54,7 +54,7 @@ def initial_weights(model: params.Model) -> dict[str, Tensor] | None:
     if folder.resolve().parent in outputs:
         raise BrightfieldError(
             f"training.start {start!r} is an output of this pipeline, and DVC would not know that it comes first. "
-            "Give the version of the registry that it became (`brightfield champions`, or the MLflow UI), or export it."
+            "Give the version of the registry that it became (`brightfield champions`, or the MLflow UI), or a copy of its folder."
         )
     return bundle.read_weights(folder)
 

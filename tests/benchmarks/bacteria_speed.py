@@ -39,7 +39,7 @@ def rows() -> Iterator[Row]:
         cells = _prepare(folder)
         done = subprocess.run([sys.executable, __file__, place], capture_output=True, text=True, check=True)
         told = json.loads(done.stdout.splitlines()[-1])
-    what = f"{SIZE_PX} x {SIZE_PX} px, {cells} cells of which {told['cells']} regions are answered, two threads"
+    what = f"{SIZE_PX} x {SIZE_PX} px, {cells} cells of which {told['cells']:.0f} regions are answered, two threads"
     yield (f"{what}: image to class map and cells", f"{told['whole']:.2f} s", f"<= {WHOLE_S} s")
     yield ("of that the network", f"{told['network']:.2f} s", f"<= {NETWORK_S} s")
     yield ("of that classes and cells from probabilities", f"{told['decode']:.2f} s", "")
