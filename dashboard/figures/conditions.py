@@ -37,7 +37,7 @@ def scatter(table: pd.DataFrame, colours: Mapping[str, str], condition: str, met
             mode="markers",
             marker={"size": 6, "color": colour, "opacity": 0.4},
             customdata=rows[["image", "split"]],
-            hovertemplate=f"<b>{model}</b><br>%{{customdata[0]}} ({'%{customdata[1]}'})<br>"
+            hovertemplate=f"<b>{model}</b><br>%{{customdata[0]}} (%{{customdata[1]}})<br>"
             f"{words(condition)} %{{x:.3g}}, {words(metric)} %{{y:.3f}}<extra></extra>",
         )
         middle = medians(rows)

@@ -195,9 +195,7 @@ def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
     if not metrics:
         return pd.DataFrame(columns=list(CONDITIONS))
     table = table[table["split"] != VALIDATION].rename(columns={"id": "image"})
-    told = table.melt(
-        [*("image", "split"), *metrics], [name for name in conditions if name in table], "condition", "at"
-    )
+    told = table.melt(["image", "split", *metrics], [name for name in conditions if name in table], "condition", "at")
     long = told.melt(["image", "split", "condition", "at"], metrics, "metric", "value").dropna()
     return long.assign(model=model, metric=long["metric"].str.removesuffix(OF_IMAGE))[list(CONDITIONS)]
 

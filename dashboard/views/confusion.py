@@ -55,16 +55,16 @@ def show(task: str) -> None:
         return
     shown = [name for name in models if name in names]
     schemes = by_classes(table, shown)
-    for classes, alike in schemes.items():
+    for place, (classes, alike) in enumerate(schemes.items()):
         figure = matrices.confusions(table, alike, classes, counts=unit == COUNTS)
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"matrices-{len(classes)}")
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"matrices-{place}")
     st.caption(
         "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices."
     )
     st.subheader("Recall of each class", anchor=False)
-    for classes, alike in schemes.items():
+    for place, (classes, alike) in enumerate(schemes.items()):
         figure = matrices.recalls(table, alike, classes, style.colours(project.models()))
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"recalls-{len(classes)}")
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"recalls-{place}")
     by_kind(task, shown)
     with st.expander("Table"):
         share = st.column_config.NumberColumn(format="percent")

@@ -76,7 +76,7 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
-    index = known[[name for name in ("id", "group", "split", KIND, *task.carried) if name in known]]
+    index = known[[name for name in ("id", "group", "split", KIND, *task.carried, *task.conditions) if name in known]]
     parts = [index, statistics]
     if any(name in known for name in task.conditions):
         alone = [task.of_kind(statistics.iloc[[i]]) for i in range(len(statistics))]

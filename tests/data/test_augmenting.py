@@ -343,3 +343,10 @@ def test_defocus_gives_a_dark_line_a_bright_or_a_dark_halo_and_keeps_the_light()
     assert float(beside.min()) < -0.1
     assert 25 <= int((drawn != line).flatten(1).any(dim=1).sum()) <= 75
     torch.testing.assert_close(drawn.mean(dim=(1, 2, 3)), line.mean().expand(100), atol=2e-3, rtol=0)
+
+
+def test_noise_stays_in_the_channel_in_which_it_was_recorded() -> None:
+    change = Augmenter(["recorded_noise"], ALL, 0, [np.ones((NOISE_WINDOW_PX, NOISE_WINDOW_PX), np.float32)])
+    drawn = [change(torch.zeros(2, 30, 30), torch.zeros(1))[0] for _ in range(20)]
+    assert any(moved[0].any() for moved in drawn)
+    assert not any(moved[1].any() for moved in drawn)

@@ -90,7 +90,8 @@ class Augmenter:
         for change in self.intensities:
             pixels = change(pixels, self.rng)
         if self.recorded:
-            pixels = pixels + self._recorded_noise(pixels.shape)
+            pixels = pixels.copy()
+            pixels[..., 0] += self._recorded_noise(pixels.shape[:2])  # in the channel in which it was recorded
         augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
         if not is_map:
             return augmented, target
@@ -98,14 +99,14 @@ class Augmenter:
         mask_tensor = torch.from_numpy(mask).to(target.dtype)
         return augmented, mask_tensor.reshape(*target.shape[:-2], *mask.shape[-2:])
 
-    def _recorded_noise(self, shape: tuple[int, ...]) -> FloatArray:
-        """A window of recorded noise, turned at random and mirrored on to the size of the image; no more of it half of the time."""
+    def _recorded_noise(self, shape: tuple[int, int]) -> FloatArray:
+        """A window of recorded noise, turned at random and mirrored on to (H, W); none half of the time."""
         if self.rng.random() < 0.5:
             return np.zeros(shape, np.float32)
         window = self.recorded[int(self.rng.integers(len(self.recorded)))]
         window = symmetry.turned(window, int(self.rng.integers(8)))
-        beyond = [(0, max(0, side - have)) for side, have in zip(shape[:2], window.shape, strict=True)]
-        noise = np.pad(window, beyond, mode="symmetric")[: shape[0], : shape[1], None]
+        beyond = [(0, max(0, side - have)) for side, have in zip(shape, window.shape, strict=True)]
+        noise = np.pad(window, beyond, mode="symmetric")[: shape[0], : shape[1]]
         return np.asarray(np.float32(self.rng.uniform(0, MOST_RECORDED)) * noise, dtype=np.float32)
 
 

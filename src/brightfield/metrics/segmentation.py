@@ -25,11 +25,8 @@ MOSTLY = 0.5  # more than this share of a cell's pixels
 TOLERANCE_PX = 2
 MATCHES = tuple(f"tp_{name}" for name in THRESHOLDS)
 CELLS = ("cells", "found", *MATCHES, "iou_sum_50", "merges", "splits")
-PIXELS, OWN, SPECIES = (
-    "confusion",
-    "own",
-    "species",
-)  # confusion matrices: of three classes, of a scheme's own, of cells
+# confusion matrices: of three classes, of a scheme's own, of cells
+PIXELS, OWN, SPECIES = "confusion", "own", "species"
 EDGES = ("edge_px", "edge_hit_px", "found_edge_px", "found_edge_hit_px")
 
 

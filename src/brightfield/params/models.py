@@ -68,9 +68,8 @@ class Model(Section):
     seed: int = 0
     network: Network
     training: Training | None = None
-    settings: dict[
-        str, Any
-    ] = {}  # of the task, where this model has its own (another scheme of classes, another input)
+    # of the task, where this model has its own (another scheme of classes, another input)
+    settings: dict[str, Any] = {}
     views: Literal[1, 8] = 1  # 8: the mean of the answers to all flips and quarter turns
 
     @property

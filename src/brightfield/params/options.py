@@ -8,9 +8,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from brightfield.errors import BrightfieldError
-from brightfield.params.spaces import has
-
-MISSING = object()
+from brightfield.params.spaces import MISSING, at
 
 
 def read_options(options: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,9 +22,9 @@ def read_options(options: Sequence[str], known: Mapping[str, Any]) -> dict[str, 
     """
     found: dict[str, Any] = {}
     for path, words in _paths(options):
-        value = _at(known, path)
+        value = at(known, path)
         if value is MISSING and not words and path.startswith("no-"):
-            path, value = path.removeprefix("no-"), _at(known, path.removeprefix("no-"))
+            path, value = path.removeprefix("no-"), at(known, path.removeprefix("no-"))
             words = ["false"]
         if value is MISSING or written(value) != words:
             plain = [_scalar(word) for word in words]
@@ -57,15 +55,6 @@ def _paths(options: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
             )
     if path:
         yield path, words
-
-
-def _at(content: Mapping[str, Any], path: str) -> Any:
-    if not has(content, path):
-        return MISSING
-    here: Any = content
-    for key in path.split("."):
-        here = here[key]
-    return here
 
 
 def _scalar(word: str) -> Any:

@@ -15,7 +15,7 @@ from brightfield.params.base import Section, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
 from brightfield.params.options import read_options
-from brightfield.params.spaces import has, put
+from brightfield.params.spaces import MISSING, at, put
 from brightfield.params.tasks import SETTINGS, TaskSettings
 from brightfield.params.whole import Params
 
@@ -92,7 +92,7 @@ def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
     """
     content = model.model_dump(mode="json")
     for path, value in values.items():
-        if not has(content, path):
+        if at(content, path) is MISSING:
             raise BrightfieldError(f"{source}: a model's entry has no {path!r}, expected e.g. training.learning_rate.")
         put(content, path, value)
     return parse_model(content, source)

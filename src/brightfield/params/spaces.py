@@ -59,14 +59,17 @@ def _short(value: float) -> float:
     return float(f"{value:.3g}")
 
 
-def has(content: Mapping[str, Any], path: str) -> bool:
-    """Whether the content of an entry has what a dotted path such as ``training.learning_rate`` names."""
+MISSING = object()
+
+
+def at(content: Mapping[str, Any], path: str) -> Any:
+    """What a dotted path such as ``training.learning_rate`` names in the content of an entry; ``MISSING`` without such a path."""
     here: Any = content
     for key in path.split("."):
         if not isinstance(here, Mapping) or key not in here:
-            return False
+            return MISSING
         here = here[key]
-    return True
+    return here
 
 
 def put(content: dict[str, Any], path: str, value: Any) -> None:

@@ -76,7 +76,7 @@ class Task(ABC, Generic[Settings, Answer]):
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # columns of a dataset's index that stand beside the statistics, where it has them
     carried: ClassVar[tuple[str, ...]] = ()
-    # those of them that are numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
+    # likewise, and numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
     conditions: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, settings: Settings) -> None:

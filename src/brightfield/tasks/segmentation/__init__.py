@@ -41,7 +41,6 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )
-    carried: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
     conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
 
     def __init__(self, settings: params.SegmentationSettings) -> None:
