@@ -1,4 +1,4 @@
-"""One image whose labels come in any of the formats that tools write."""
+"""Labelled cells: one image whose labels come in any of the formats that tools write, and rods side by side."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import roifile
 
 from brightfield.data.importing import ImportReport, import_dataset
@@ -39,3 +40,15 @@ def write_rois(path: Path, rois: list[roifile.ImagejRoi]) -> None:
     with zipfile.ZipFile(path, "w") as file:
         for i, roi in enumerate(rois):
             file.writestr(f"{i:04d}.roi", roi.tobytes())
+
+
+def rods(touching: bool = True) -> npt.NDArray[np.int32]:
+    """Rods side by side, 10 px wide, and a disc across the border of the image."""
+    labels = np.zeros((80, 70), np.int32)
+    gap = 0 if touching else 4
+    for number in range(3):
+        top = 5 + number * (10 + gap)
+        labels[top : top + 10, 8:48] = number + 1
+    y, x = np.mgrid[:80, :70]
+    labels[np.hypot(y - 74, x - 60) < 12] = 4
+    return labels

@@ -96,3 +96,76 @@ def test_species_put_together_are_the_three_classes() -> None:
     probabilities = np.zeros((5, 1, 2), np.float32)
     probabilities[:, 0] = [[0.1, 0], [0.2, 0.5], [0.3, 0], [0.05, 0.5], [0.35, 0]]
     np.testing.assert_allclose(parts_probability(probabilities)[:, 0], [[0.1, 0], [0.25, 1.0], [0.65, 0]], atol=1e-6)
+
+
+# --- contours of any width, at the border of the image as well ---------------------------------------------------------
+
+
+# Two cells that touch; the left one goes on beyond the left border and the second beyond the lower right corner.
+BORDERED = drawn("""
+    . . . . . . . . . .
+    1 1 1 1 1 2 2 2 2 .
+    1 1 1 1 1 2 2 2 2 2
+    1 1 1 1 1 2 2 2 2 2
+    1 1 1 1 1 2 2 2 2 2
+    1 1 1 1 1 2 2 2 2 2
+    . . . . . 2 2 2 2 2
+""")
+WITHIN_1 = drawn("""
+    . . . . . . . . . .
+    2 2 2 2 2 2 2 2 2 .
+    1 1 1 1 2 2 1 1 1 2
+    1 1 1 1 2 2 1 1 1 1
+    1 1 1 1 2 2 1 1 1 1
+    2 2 2 2 2 2 1 1 1 1
+    . . . . . 2 1 1 1 1
+""")
+WITHIN_2 = drawn("""
+    . . . . . . . . . .
+    2 2 2 2 2 2 2 2 2 .
+    2 2 2 2 2 2 2 2 2 2
+    1 1 1 2 2 2 2 1 1 2
+    2 2 2 2 2 2 2 1 1 1
+    2 2 2 2 2 2 2 1 1 1
+    . . . . . 2 2 1 1 1
+""")
+WITHIN_1_5 = drawn("""
+    . . . . . . . . . .
+    2 2 2 2 2 2 2 2 2 .
+    1 1 1 1 2 2 1 1 2 2
+    1 1 1 1 2 2 1 1 1 1
+    1 1 1 1 2 2 1 1 1 1
+    2 2 2 2 2 2 1 1 1 1
+    . . . . . 2 1 1 1 1
+""")
+
+
+@pytest.mark.parametrize(("contour_px", "expected"), [(1.0, WITHIN_1), (1.5, WITHIN_1_5), (2.0, WITHIN_2)])
+def test_contours_of_any_width_as_drawn_by_hand(contour_px: float, expected: npt.NDArray[np.int32]) -> None:
+    """Touching cells have a contour on either side; the border of the image is none."""
+    np.testing.assert_array_equal(class_map(BORDERED, contour_px), expected)
+
+
+@pytest.mark.parametrize("labels", [np.zeros((5, 7), np.int32), np.ones((5, 7), np.int32), np.ones((1, 1), np.int32)])
+def test_a_field_without_an_edge_has_no_contour(labels: npt.NDArray[np.int32]) -> None:
+    np.testing.assert_array_equal(class_map(labels, 2.0), labels.astype(np.uint8))
+
+
+def by_definition(labels: npt.NDArray[np.int32], contour_px: float) -> npt.NDArray[np.uint8]:
+    """Pixel by pixel: the distance to the nearest pixel of anything else."""
+    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]]
+    classes = np.zeros(labels.shape, np.uint8)
+    for i, j in np.argwhere(labels > 0):
+        others = labels != labels[i, j]
+        distance = np.hypot(y - i, x - j)[others].min(initial=np.inf)
+        classes[i, j] = 2 if distance <= contour_px else 1
+    return classes
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2)),
+    st.sampled_from([1.0, 1.5, 2.0, 2.5, 3.0, 4.2]),
+)
+def test_contours_are_as_the_definition_says(labels: npt.NDArray[np.int32], contour_px: float) -> None:
+    np.testing.assert_array_equal(class_map(labels, contour_px), by_definition(labels, contour_px))

@@ -1,4 +1,4 @@
-"""Classes from instances and back."""
+"""The task: schemes of classes, channels, what training needs."""
 
 from __future__ import annotations
 
@@ -6,155 +6,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from brightfield import params
 from brightfield.errors import BrightfieldError
 from brightfield.params import SegmentationSettings
 from brightfield.records import Record
 from brightfield.results import ClassMap
-from brightfield.tasks.segmentation import Segmentation, instances_of
-from brightfield.tasks.segmentation.cells import species_of
+from brightfield.tasks.segmentation import Segmentation
 from brightfield.tasks.segmentation.masks import class_map
+from labelled import rods
 
 Labels = npt.NDArray[np.int32]
-
-
-def drawn(text: str) -> npt.NDArray[np.int32]:
-    """A label image from a drawing, ``.`` is 0."""
-    rows = [row.split() for row in text.strip().splitlines()]
-    return np.array([[0 if c == "." else int(c) for c in row] for row in rows], np.int32)
-
-
-# Two cells that touch; the left one goes on beyond the left border and the second beyond the lower right corner.
-CELLS = drawn("""
-    . . . . . . . . . .
-    1 1 1 1 1 2 2 2 2 .
-    1 1 1 1 1 2 2 2 2 2
-    1 1 1 1 1 2 2 2 2 2
-    1 1 1 1 1 2 2 2 2 2
-    1 1 1 1 1 2 2 2 2 2
-    . . . . . 2 2 2 2 2
-""")
-WITHIN_1 = drawn("""
-    . . . . . . . . . .
-    2 2 2 2 2 2 2 2 2 .
-    1 1 1 1 2 2 1 1 1 2
-    1 1 1 1 2 2 1 1 1 1
-    1 1 1 1 2 2 1 1 1 1
-    2 2 2 2 2 2 1 1 1 1
-    . . . . . 2 1 1 1 1
-""")
-WITHIN_2 = drawn("""
-    . . . . . . . . . .
-    2 2 2 2 2 2 2 2 2 .
-    2 2 2 2 2 2 2 2 2 2
-    1 1 1 2 2 2 2 1 1 2
-    2 2 2 2 2 2 2 1 1 1
-    2 2 2 2 2 2 2 1 1 1
-    . . . . . 2 2 1 1 1
-""")
-WITHIN_1_5 = drawn("""
-    . . . . . . . . . .
-    2 2 2 2 2 2 2 2 2 .
-    1 1 1 1 2 2 1 1 2 2
-    1 1 1 1 2 2 1 1 1 1
-    1 1 1 1 2 2 1 1 1 1
-    2 2 2 2 2 2 1 1 1 1
-    . . . . . 2 1 1 1 1
-""")
-
-
-@pytest.mark.parametrize(("contour_px", "expected"), [(1.0, WITHIN_1), (1.5, WITHIN_1_5), (2.0, WITHIN_2)])
-def test_contours_as_drawn_by_hand(contour_px: float, expected: Labels) -> None:
-    """Touching cells have a contour on either side; the border of the image is none."""
-    np.testing.assert_array_equal(class_map(CELLS, contour_px), expected)
-
-
-@pytest.mark.parametrize("labels", [np.zeros((5, 7), np.int32), np.ones((5, 7), np.int32), np.ones((1, 1), np.int32)])
-def test_a_field_without_an_edge_has_no_contour(labels: Labels) -> None:
-    np.testing.assert_array_equal(class_map(labels, 2.0), labels.astype(np.uint8))
-
-
-def by_definition(labels: Labels, contour_px: float) -> npt.NDArray[np.uint8]:
-    """Pixel by pixel: the distance to the nearest pixel of anything else."""
-    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]]
-    classes = np.zeros(labels.shape, np.uint8)
-    for i, j in np.argwhere(labels > 0):
-        others = labels != labels[i, j]
-        distance = np.hypot(y - i, x - j)[others].min(initial=np.inf)
-        classes[i, j] = 2 if distance <= contour_px else 1
-    return classes
-
-
-@settings(max_examples=80, deadline=None)
-@given(
-    hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 2)),
-    st.sampled_from([1.0, 1.5, 2.0, 2.5, 3.0, 4.2]),
-)
-def test_contours_are_as_the_definition_says(labels: Labels, contour_px: float) -> None:
-    np.testing.assert_array_equal(class_map(labels, contour_px), by_definition(labels, contour_px))
-
-
-# --- and back ---------------------------------------------------------------------------------------------------------
-
-
-def field(touching: bool = True) -> Labels:
-    """Rods side by side, 10 px wide, and a disc across the border of the image."""
-    labels = np.zeros((80, 70), np.int32)
-    gap = 0 if touching else 4
-    for number in range(3):
-        top = 5 + number * (10 + gap)
-        labels[top : top + 10, 8:48] = number + 1
-    y, x = np.mgrid[:80, :70]
-    labels[np.hypot(y - 74, x - 60) < 12] = 4
-    return labels
-
-
-def perfect(labels: Labels) -> npt.NDArray[np.float32]:
-    classes = class_map(labels, 2.0)
-    return np.stack([classes == k for k in range(3)]).astype(np.float32)
-
-
-@pytest.mark.parametrize("touching", [True, False])
-def test_cells_come_back_from_perfect_probabilities(touching: bool) -> None:
-    labels = field(touching)
-    probabilities = perfect(labels)
-    found = instances_of(probabilities, probabilities.argmax(axis=0).astype(np.uint8), min_area_px=30)
-    assert found.dtype == np.int32
-    assert sorted(np.unique(found)) == [0, 1, 2, 3, 4]
-    np.testing.assert_array_equal(found > 0, labels > 0)  # contours are given back
-    for cell in range(1, 5):
-        number = np.bincount(found[labels == cell]).argmax()
-        assert ((found == number) & (labels == cell)).sum() / ((found == number) | (labels == cell)).sum() > 0.9
-
-
-def test_small_regions_are_no_cells_and_numbers_have_no_gaps() -> None:
-    labels = np.zeros((40, 40), np.int32)
-    labels[2:9, 2:9], labels[20:36, 20:36] = 1, 2  # 49 and 256 px
-    probabilities = perfect(labels)
-    classes = probabilities.argmax(axis=0).astype(np.uint8)
-    assert instances_of(probabilities, classes, min_area_px=49).max() == 2
-    found = instances_of(probabilities, classes, min_area_px=50)
-    assert sorted(np.unique(found)) == [0, 1]
-    np.testing.assert_array_equal(found == 1, labels == 2)
-
-
-def test_without_a_body_there_is_no_cell() -> None:
-    probabilities = np.zeros((3, 10, 12), np.float32)
-    probabilities[2] = 1.0  # contour everywhere
-    assert not instances_of(probabilities, np.full((10, 12), 2, np.uint8), 1).any()
-
-
-def test_a_doubtful_contour_belongs_to_the_cell_only_where_it_is_likelier_than_background() -> None:
-    probabilities = np.zeros((3, 1, 7), np.float32)
-    probabilities[:, 0] = np.array(
-        [[1, 0.6, 0.4, 0, 0.4, 0.6, 1], [0, 0, 0, 1, 0, 0, 0], [0, 0.4, 0.6, 0, 0.6, 0.4, 0]], np.float32
-    )
-    found = instances_of(probabilities, probabilities.argmax(axis=0).astype(np.uint8), 1)
-    assert found[0].tolist() == [0, 0, 1, 1, 1, 0, 0]
 
 
 # --- weights and tables -----------------------------------------------------------------------------------------------
@@ -195,35 +57,13 @@ def test_without_balance_all_classes_count_the_same() -> None:
 
 
 def test_the_table_counts_cells_and_cover() -> None:
-    labels = field()
+    labels = rods()
     answer = ClassMap(class_map(labels, 2.0), labels)
     empty = ClassMap(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32))
     task = Segmentation(params.SegmentationSettings())
     table = task.combine({"a": task.rows(answer), "b": task.rows(empty)})
     assert table["cells"].tolist() == [4, 0]
     assert table["cover"].tolist() == pytest.approx([(labels > 0).mean(), 0.0])
-
-
-def test_cells_joined_by_doubtful_pixels_come_apart() -> None:
-    probabilities = np.zeros((3, 12, 30), np.float32)
-    probabilities[0] = 1
-    for columns, body in ((slice(2, 13), 0.9), (slice(13, 16), 0.55), (slice(16, 28), 0.9)):
-        probabilities[:, 2:10, columns] = np.array([0, body, 1 - body], np.float32)[:, None, None]
-    classes = probabilities.argmax(axis=0).astype(np.uint8)
-    assert instances_of(probabilities, classes, 1).max() == 1
-    found = instances_of(probabilities, classes, 1, seed_probability=0.65)
-    assert found.max() == 2
-    assert len(np.unique(found[2:10, 2:12])) == len(np.unique(found[2:10, 18:28])) == 1
-    assert ((found > 0) == (classes > 0)).all()  # the doubtful pixels belong to one of them
-
-
-def test_a_cell_that_is_nowhere_sure_is_kept() -> None:
-    probabilities = np.zeros((3, 12, 12), np.float32)
-    probabilities[0] = 1
-    probabilities[:, 2:10, 2:10] = np.array([0.2, 0.5, 0.3], np.float32)[:, None, None]
-    classes = np.zeros((12, 12), np.uint8)
-    classes[2:10, 2:10] = 1
-    assert (instances_of(probabilities, classes, 1, seed_probability=0.65) > 0).sum() == 64
 
 
 # --- schemes ------------------------------------------------------------------------------------------------------------
@@ -233,7 +73,7 @@ KINDS = np.array([0, 1, 2, 1, 2], np.uint8)
 
 
 def record(labels: Labels | None = None, **fields: npt.NDArray[np.generic]) -> Record:
-    labels = field() if labels is None else labels
+    labels = rods() if labels is None else labels
     image = np.random.default_rng(0).integers(0, 1000, labels.shape).astype(np.uint16)
     return Record("a", "a", image, {"labels": labels, "species": KINDS, **fields})
 
@@ -294,36 +134,22 @@ def test_rows_of_all_schemes_have_the_columns_that_compare_them() -> None:
     assert all(told["mean_iou"] == 1 for told in summaries)
 
 
-def test_a_cell_is_of_the_species_that_its_pixels_say_together() -> None:
-    """By hand: cell 1 has shares of species 2 of 0.9, 0.4 and 0.2, mean 0.5; cell 2 of 0.75, background left out."""
-    probabilities = np.zeros((5, 1, 4), np.float32)
-    probabilities[1:, 0, 0] = [0.1, 0, 0.9, 0]
-    probabilities[1:, 0, 1] = [0.3, 0.3, 0.2, 0.2]
-    probabilities[1:, 0, 2] = [0.7, 0.1, 0, 0.2]
-    probabilities[:, 0, 3] = [0.6, 0.1, 0, 0, 0.3]
-    species, certainty = species_of(probabilities, np.array([[1, 1, 1, 2]], np.int32))
-    assert species[2] == 2
-    assert certainty.tolist() == pytest.approx([0, 0.5, 0.75])
-    nothing, _ = species_of(probabilities, np.zeros((1, 4), np.int32))
-    assert nothing.tolist() == [0]
-
-
 def test_a_cell_without_species_is_refused_where_species_are_learnt() -> None:
-    bare = Record("a", "a", record().image, {"labels": field()})
+    bare = Record("a", "a", record().image, {"labels": rods()})
     with pytest.raises(
         BrightfieldError, match=r"Image a: there is a species for each of 4 instances, got 0.*species.csv"
     ):
         task_with("species").truth(bare)
     assert task_with("contours").truth(bare).species is None
-    third = Record("a", "a", record().image, {"labels": field(), "species": np.array([0, 1, 2, 3, 1], np.uint8)})
+    third = Record("a", "a", record().image, {"labels": rods(), "species": np.array([0, 1, 2, 3, 1], np.uint8)})
     with pytest.raises(BrightfieldError, match=r"more species than settings.species names \(Myxococcus, E. coli\)"):
         task_with("species").truth(third)
 
 
 def test_the_contour_is_as_wide_in_micrometres_whatever_the_pixel() -> None:
     wide, fine = (task_with("contours", pixel_size_um=size).truth(record()).classes for size in (0.13, 0.065))
-    np.testing.assert_array_equal(wide, class_map(field(), 1.0))
-    np.testing.assert_array_equal(fine, class_map(field(), 2.0))
+    np.testing.assert_array_equal(wide, class_map(rods(), 1.0))
+    np.testing.assert_array_equal(fine, class_map(rods(), 2.0))
 
 
 # --- fluorescence -------------------------------------------------------------------------------------------------------
@@ -331,7 +157,7 @@ def test_the_contour_is_as_wide_in_micrometres_whatever_the_pixel() -> None:
 
 def test_fluorescence_is_a_second_channel_normalised_by_itself() -> None:
     task = task_with("species", fluorescence=True)
-    glow = np.where(KINDS[field()] == 2, 200, 5).astype(np.float32)
+    glow = np.where(KINDS[rods()] == 2, 200, 5).astype(np.float32)
     pixels = task.pixels(record(fluorescence=glow))
     assert pixels.shape == (80, 70, 2)
     encoded = task.encode(pixels)
@@ -387,7 +213,7 @@ def test_dice_is_what_it_is_by_hand() -> None:
 def test_patches_are_centred_on_each_species_and_on_places_where_cells_touch() -> None:
     task = task_with("contours")
     first, second, crowded = task.places(record())
-    labels = field()
+    labels = rods()
     assert set(KINDS[labels[tuple(first.T)]]) == {1}
     assert set(KINDS[labels[tuple(second.T)]]) == {2}
     rows = set(crowded[:, 0])

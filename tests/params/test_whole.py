@@ -1,0 +1,127 @@
+"""Sections together: names that agree, settings of a model over those of its task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tiny
+from brightfield import params
+from brightfield.errors import BrightfieldError
+from entries import OWN, Path_, changed, complaint
+
+# --- the project's own ------------------------------------------------------------------------------------------------
+
+
+def test_the_projects_own_params_are_valid_and_agree() -> None:
+    own = params.load(tiny.REPOSITORY / "params.yaml")
+    for name, model in own.models.items():
+        assert own.datasets[model.dataset].task == model.task, name
+        assert own.tasks[model.task].kind == model.kind == own.datasets[model.dataset].kind, name
+        assert model.is_baseline == (model.training is None)
+    for task in own.tasks:
+        of_task = [m for m in own.models.values() if m.task == task]
+        assert any(m.is_baseline for m in of_task)
+        assert sum(not m.is_baseline for m in of_task) >= 2
+        assert any(e.task == task for e in own.ensembles.values())
+
+
+def test_every_number_of_the_small_params_is_at_most_the_projects_own() -> None:
+    own, small = params.load(tiny.REPOSITORY / "params.yaml"), params.parse(tiny.tiny_params())
+    assert small.models.keys() == own.models.keys()
+    assert small.spaces.keys() == own.spaces.keys()
+    for name, model in small.models.items():
+        if model.training:
+            full = own.models[name].training
+            assert full is not None
+            assert model.training.epochs <= min(2, full.epochs)
+            assert (model.training.steps_per_epoch or 0) <= min(4, full.steps_per_epoch or 4)
+            assert model.training.augment == full.augment
+    assert small.evaluation.bootstrap == 100
+
+
+def test_the_small_params_keep_the_comments(tmp_path: Path) -> None:
+    tiny.write_params(tmp_path / "params.yaml", tiny.tiny_params())
+    comments = [line.partition("#")[2] for line in (tiny.REPOSITORY / "params.yaml").read_text().splitlines()]
+    written = (tmp_path / "params.yaml").read_text()
+    assert all(comment in written for comment in comments)
+    params.load(tmp_path / "params.yaml")
+
+
+def test_a_models_own_settings_stand_over_those_of_its_task() -> None:
+    own = params.parse(changed(("models", "bacteria-unet", "settings"), {"scheme": "species", "contour_um": 0.2}))
+    settings = own.settings_of(own.models["bacteria-unet"])
+    assert isinstance(settings, params.SegmentationSettings)
+    assert (settings.scheme, settings.contour_um, settings.species) == ("species", 0.2, ["Myxococcus", "E. coli"])
+    assert own.settings_of(own.models["bacteria-lite"]) == own.tasks["bacteria"].settings
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"contour": 1}, "models.bacteria-unet.settings.contour: unknown key. Did you mean 'contour_um'?"),
+        ({"contour_um": -1}, "models.bacteria-unet.settings.contour_um: input should be greater than 0, got -1"),
+        ({"scheme": "species", "species": []}, "models.bacteria-unet.settings.scheme 'species' tells species apart"),
+        ({"species": ["a", "a"]}, "each has a name of its own, got a, a"),
+    ],
+)
+def test_own_settings_that_the_task_does_not_take_are_refused(settings: dict[str, Any], said: str) -> None:
+    assert said in complaint(("models", "bacteria-unet", "settings"), settings)
+
+
+def test_a_model_with_settings_of_its_own_is_no_member() -> None:
+    content = changed(("models", "bacteria-unet", "settings"), {"fluorescence": True})
+    content["ensembles"]["bacteria-ensemble"]["members"] = ["bacteria-unet", "bacteria-lite"]
+    with pytest.raises(
+        BrightfieldError, match="ensembles.bacteria-ensemble.members: 'bacteria-unet' has settings of its own"
+    ):
+        params.parse(content)
+
+
+# --- names that do not agree ------------------------------------------------------------------------------------------
+
+NAMES: list[tuple[Path_, Any, list[str]]] = [
+    (("models", "rbc-convnet", "task"), "rcb", ["models.rbc-convnet.task: There is no task 'rcb'.", "mean 'rbc'?"]),
+    (("models", "rbc-convnet", "dataset"), "mine", [
+        "models.rbc-convnet.dataset: There is no dataset 'mine'. Known: bacteria, beads, denoise, rbc.",
+    ]),
+    (("models", "rbc-convnet", "dataset"), "beads", [
+        "models.rbc-convnet.dataset: 'beads' belongs to task 'beads', not 'rbc'",
+    ]),
+    (("models", "rbc-convnet", "kind"), "tracking", [
+        "models.rbc-convnet.kind: task 'rbc' is of kind 'classification', got 'tracking'",
+    ]),
+    (("datasets", "rbc", "task"), "cells", ["datasets.rbc.task: There is no task 'cells'."]),
+    (("datasets", "rbc", "kind"), "restoration", ["datasets.rbc.kind: task 'rbc' is of kind 'classification'"]),
+    (("ensembles", "rbc-ensemble", "dataset"), "bead", ["ensembles.rbc-ensemble.dataset: ", "mean 'beads'?"]),
+    (("ensembles", "rbc-ensemble", "members"), ["rbc-convet"], [
+        "ensembles.rbc-ensemble.members: There is no model 'rbc-convet'. Did you mean 'rbc-convnet'?",
+    ]),
+    (("ensembles", "rbc-convnet"), OWN["ensembles"]["rbc-ensemble"], [
+        "ensembles.rbc-convnet: a model has this name already",
+    ]),
+    (("tasks", "rbc", "dataset"), "rbd", ["tasks.rbc.dataset: There is no dataset 'rbd'. Did you mean 'rbc'?"]),
+    (("tasks", "rbc", "dataset"), "beads", ["tasks.rbc.dataset: 'beads' belongs to task 'beads', not 'rbc'"]),
+    (("simulations", "more"), {"simulator": "rbc"}, ["simulations.more: ", "add datasets.more"]),
+    (("spaces", "rbc-large"), {}, ["spaces.rbc-large: There is no model 'rbc-large'."]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "parts"), NAMES, ids=[f"{'.'.join(map(str, c[0]))}-{i}" for i, c in enumerate(NAMES)]
+)
+def test_names_that_do_not_exist_or_do_not_agree_are_refused(path: Path_, value: Any, parts: list[str]) -> None:
+    message = complaint(path, value)
+    for part in parts:
+        assert part in message
+
+
+def test_all_problems_are_told_at_once() -> None:
+    content = changed(("compute", "threads"), 0)
+    content["models"]["rbc-convnet"]["training"]["epochs"] = -1
+    content["models"]["beads-unet"]["network"]["colour"] = 1
+    with pytest.raises(BrightfieldError) as caught:
+        params.parse(content)
+    assert len(str(caught.value).splitlines()) == 1 + 3
