@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -10,9 +12,16 @@ from brightfield import architectures, params
 from brightfield.architectures import Shape
 
 
-def build(depth: int, filters: int = 2, inputs: int = 1, outputs: int = 3, residual: bool = False) -> nn.Module:
+def build(
+    depth: int,
+    filters: int = 2,
+    inputs: int = 1,
+    outputs: int = 3,
+    residual: bool = False,
+    kernel: Literal[3, 5, 7] = 3,
+) -> nn.Module:
     torch.manual_seed(0)
-    settings = params.UNet(architecture="unet", filters=filters, depth=depth, residual=residual)
+    settings = params.UNet(architecture="unet", filters=filters, depth=depth, residual=residual, kernel_px=kernel)
     return architectures.build(settings, Shape(inputs, outputs))
 
 
@@ -56,9 +65,9 @@ def test_a_shift_by_the_coarsest_pixel_shifts_the_answer(depth: int) -> None:
             assert not torch.allclose(moved[..., inner, inner], answer[..., inner, inner], atol=1e-3)
 
 
-@pytest.mark.parametrize("depth", [2, 3, 4])
-def test_a_pixel_sees_as_far_as_the_network_says_and_no_further(depth: int) -> None:
-    network = build(depth, filters=1, outputs=1).eval().double()
+@pytest.mark.parametrize(("depth", "kernel"), [(2, 3), (3, 3), (4, 3), (2, 5), (3, 5), (2, 7)])
+def test_a_pixel_sees_as_far_as_the_network_says_and_no_further(depth: int, kernel: Literal[3, 5, 7]) -> None:
+    network = build(depth, filters=1, outputs=1, kernel=kernel).eval().double()
     for parameter in network.parameters():
         parameter.data = parameter.data.abs() + 0.1  # nothing cancels
     reach, coarse = int(network.reach_px), int(network.multiple_px)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from brightfield.architectures import Shape
 
 
 class UNet(nn.Module):
-    """Levels of two 3x3 convolutions; filters double where the resolution halves.
+    """Levels of two convolutions; filters double where the resolution halves.
 
     Attributes:
         multiple_px: height and width are multiples of this, 2^(depth-1).
@@ -20,13 +20,13 @@ class UNet(nn.Module):
 
     def __init__(self, network: params.UNet, shape: Shape) -> None:
         super().__init__()
-        widths = [network.filters * 2**level for level in range(network.depth)]
+        widths, kernel = [network.filters * 2**level for level in range(network.depth)], network.kernel_px
         self.residual = network.residual
         self.multiple_px = 2 ** (network.depth - 1)
-        self.reach_px = reach_px(network.depth)
-        self.down = nn.ModuleList(_block(a, b) for a, b in zip([shape.inputs, *widths], widths, strict=False))
+        self.reach_px = reach_px(network.depth, kernel)
+        self.down = nn.ModuleList(_block(a, b, kernel) for a, b in zip([shape.inputs, *widths], widths, strict=False))
         self.up = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in reversed(widths[:-1]))
-        self.merge = nn.ModuleList(_block(2 * w, w) for w in reversed(widths[:-1]))
+        self.merge = nn.ModuleList(_block(2 * w, w, kernel) for w in reversed(widths[:-1]))
         self.outputs = shape.outputs
         self.answer = nn.Conv2d(widths[0], shape.outputs * (2 if network.probabilistic else 1), 1)
         if self.residual:  # start from the identity
@@ -52,22 +52,23 @@ class UNet(nn.Module):
         return torch.cat([restored, answer[:, self.outputs :]], dim=1)
 
 
-def reach_px(depth: int) -> int:
+def reach_px(depth: int, kernel_px: int = 3) -> int:
     """How far from a pixel an input pixel may lie that has a say in its answer: half the receptive field.
 
-    Each level has two 3x3 convolutions on the way down and, but for the lowest, two on the way up: four pixels of 2^level px (two
-    in the lowest). Within the coarsest pixel that a pixel belongs to, it may lie at one end: 2^(depth-1) - 1 px more.
+    Each level has two convolutions on the way down and, but for the lowest, two on the way up, each of which sees half a kernel
+    far, in pixels of 2^level px. Within the coarsest pixel that a pixel belongs to, it may lie at one end: 2^(depth-1) - 1 px more.
     """
     lowest: int = 2 ** (depth - 1)
-    return 4 * (lowest - 1) + 2 * lowest + lowest - 1
+    return kernel_px // 2 * (4 * (lowest - 1) + 2 * lowest) + lowest - 1
 
 
-def _block(inputs: int, outputs: int) -> nn.Sequential:
+def _block(inputs: int, outputs: int, kernel_px: int) -> nn.Sequential:
+    same = kernel_px // 2
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.Conv2d(inputs, outputs, kernel_px, padding=same, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
-        nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+        nn.Conv2d(outputs, outputs, kernel_px, padding=same, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )

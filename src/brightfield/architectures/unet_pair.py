@@ -30,7 +30,9 @@ class UNetPair(nn.Module):
             raise ValueError(
                 f"background, then body and contour of each of two or more species, got {shape.outputs} classes"
             )
-        one = params.UNet(architecture="unet", filters=network.filters, depth=network.depth)
+        one = params.UNet(
+            architecture="unet", filters=network.filters, depth=network.depth, kernel_px=network.kernel_px
+        )
         self.segmentation = UNet(one, Shape(shape.inputs, BACKGROUND + PARTS))
         self.differentiation = UNet(one, Shape(shape.inputs, species))
         self.multiple_px, self.reach_px = self.segmentation.multiple_px, self.segmentation.reach_px

@@ -25,6 +25,7 @@ class UNet(Section):
     architecture: Literal["unet"]
     filters: Annotated[int, Field(ge=1)] = 16  # in the first level; doubled at each level below
     depth: Annotated[int, Field(ge=2, le=7)] = 4  # levels
+    kernel_px: Literal[3, 5, 7] = 3  # side of each filter
     residual: bool = False  # the network answers what to add to its input
     probabilistic: bool = False  # restoration: also answer how far off each pixel may be
 
@@ -35,6 +36,7 @@ class UNetPair(Section):
     architecture: Literal["unet_pair"]
     filters: Annotated[int, Field(ge=1)] = 16  # of each, in the first level
     depth: Annotated[int, Field(ge=2, le=7)] = 4
+    kernel_px: Literal[3, 5, 7] = 3
 
 
 class Smp(Section):
