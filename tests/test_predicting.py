@@ -247,3 +247,67 @@ def test_an_output_of_the_pipeline_is_no_beginning(project: Path) -> None:
 def test_what_changes_with_time_is_no_beginning(start: str) -> None:
     with pytest.raises(BrightfieldError, match="training.start: string should match pattern"):
         beginning(start)
+
+
+def thresholding() -> None:
+    """The baseline of the default project, which finds cells without having learnt."""
+    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
+    network = tasks.build("segmentation", settings).network(model)
+    with whole_folder(layout.model("bacteria", "mine")) as folder:
+        bundle.write(folder, "mine", "bacteria", settings, model, network, {})
+
+
+def field() -> np.ndarray:
+    image: np.ndarray = tiny.records("segmentation", 1)[0].image
+    return image
+
+
+@pytest.mark.parametrize("asked", [{"magnify": 1.6}, {"pixel_size_um": 1.6 * 0.065}])
+def test_a_magnified_image_is_answered_in_its_own_pixels(
+    project: Path, tmp_path: Path, asked: dict[str, float]
+) -> None:
+    image = field()
+    np.save(tmp_path / "field.npy", image)
+    thresholding()
+    predicting.predict("bacteria", [tmp_path / "field.npy"], Path("out"), reference="mine", **asked)
+    classes = tifffile.imread("out/field_classes.tif")
+    (seen,) = predicting.load("bacteria", "mine").predict([images.magnified(image, 1.6)])
+    np.testing.assert_array_equal(classes, images.nearest(seen.classes, image.shape))
+    (unmagnified,) = predicting.load("bacteria", "mine").predict([image])
+    assert (classes != unmagnified.classes).mean() > 0.01
+
+
+def test_lengths_follow_the_pixels_of_the_image_whatever_the_magnification(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "field.npy", field())
+    thresholding()
+    for out, pixel in (("usual", 0.065), ("twice", 0.13)):
+        predicting.predict(
+            "bacteria", [tmp_path / "field.npy"], Path(out), reference="mine", pixel_size_um=pixel, magnify=1.5
+        )
+    usual, twice = (pd.read_csv(f"{out}/regions.csv") for out in ("usual", "twice"))
+    assert len(usual) > 0
+    np.testing.assert_allclose(twice["area_um2"], 4 * usual["area_um2"], rtol=1e-3)
+
+
+def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "field.npy", field())
+    (tmp_path / "light").mkdir()
+    np.save(tmp_path / "light/field.npy", np.full(field().shape, 321, np.uint16))
+    thresholding()
+    predicting.predict(
+        "bacteria",
+        [tmp_path / "field.npy"],
+        Path("out"),
+        reference="mine",
+        magnify=1.5,
+        fluorescence=tmp_path / "light",
+    )
+    found = pd.read_csv("out/regions.csv")["fluorescence_mean"]
+    assert len(found) > 0
+    assert (found == 321).all()
+
+
+def test_only_bacteria_are_magnified(project: Path, pictures: Path) -> None:
+    trained("tracking")
+    with pytest.raises(BrightfieldError, match="Task 'beads' cannot be asked about magnified images"):
+        predicting.predict("beads", [pictures], Path("out"), reference="mine", magnify=2)

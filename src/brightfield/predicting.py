@@ -14,6 +14,7 @@ from brightfield.bundle import DESCRIPTION
 from brightfield.errors import BrightfieldError
 from brightfield.predictor import Predictor
 from brightfield.records import Record
+from brightfield.results import Result
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
 
@@ -102,17 +103,34 @@ class Answering:
         predictor: who answers.
         out: the folder.
         pixel_size_um: side of a pixel; none: that of the task.
+        magnify: how many times larger the model is to see the images; answers are brought back to the images' own pixels. None:
+            where the task is ``magnifiable``, what makes a pixel as large as those that the model learnt from; else 1.
         overwrite: replace answers that are there.
+
+    Raises:
+        BrightfieldError: the task cannot be asked about magnified images.
     """
 
     def __init__(
-        self, predictor: Predictor, out: Path, *, pixel_size_um: float | None = None, overwrite: bool = False
+        self,
+        predictor: Predictor,
+        out: Path,
+        *,
+        pixel_size_um: float | None = None,
+        magnify: float | None = None,
+        overwrite: bool = False,
     ) -> None:
         self.predictor = predictor
+        task, learnt = predictor.task, predictor.task.settings.pixel_size_um
+        if magnify not in (None, 1) and not task.magnifiable:
+            raise BrightfieldError(
+                f"Task {predictor.task_name!r} cannot be asked about magnified images: bacteria can. Leave out --magnify."
+            )
+        self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.magnifiable else 1.0)
         self._writer = answers.Writer(
             out,
             classes=predictor.task.class_names,
-            pixel_size_um=pixel_size_um or predictor.task.settings.pixel_size_um,
+            pixel_size_um=pixel_size_um or learnt,
             species=getattr(predictor.task.settings, "species", ()),
             overwrite=overwrite,
         )
@@ -138,12 +156,21 @@ class Answering:
             raise BrightfieldError(
                 f"The fluorescence of {name} has shape {fluorescence.shape}, its image {image.shape[:2]}: expected the same."
             )
-        fields = {} if fluorescence is None else {"fluorescence": fluorescence}
-        result = self.predictor.predict([self.predictor.task.pixels(Record(name, name, image, fields))])[0]
+        result, seen = self._answer(name, image, fluorescence)
         self._writer.add(name, image, result, fluorescence)
         self._rows[name] = self.predictor.task.rows(result)
-        if (compared := self.predictor.compare([image])) is not None:
+        if (compared := self.predictor.compare([seen])) is not None:
             self._compared.append(compared.assign(image=name))
+
+    def _answer(self, name: str, image: images.Image, fluorescence: images.Image | None) -> tuple[Result, images.Image]:
+        """The answer to an image, and the image as the model saw it."""
+        channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
+        if self.magnify != 1:
+            channels = {channel: images.magnified(pixels, self.magnify) for channel, pixels in channels.items()}
+        seen = channels.pop("image")
+        task = self.predictor.task
+        result = self.predictor.predict([task.pixels(Record(name, name, seen, channels))])[0]
+        return (result if self.magnify == 1 else task.demagnified(result, image.shape[:2])), seen
 
     def finish(self) -> Answered:
         """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
@@ -162,6 +189,7 @@ def predict(
     reference: str = "champion",
     overwrite: bool = False,
     pixel_size_um: float | None = None,
+    magnify: float | None = None,
     recalibrate: Path | None = None,
     fluorescence: Path | None = None,
 ) -> list[Path]:
@@ -176,13 +204,15 @@ def predict(
         reference: the model (see :func:`bundle_folder`).
         overwrite: replace answers that are there.
         pixel_size_um: side of a pixel; none: that of the task.
+        magnify: how many times larger the model is to see the images (see :class:`Answering`).
         recalibrate: labelled images of the same acquisition.
         fluorescence: a folder (or one file) with an image of the same name for each.
 
     Raises:
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
-    answering = Answering(load(task, reference, recalibrate), out, pixel_size_um=pixel_size_um, overwrite=overwrite)
+    predictor = load(task, reference, recalibrate)
+    answering = Answering(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
     glowing = None if fluorescence is None else images.frames([fluorescence])
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
         answering.add(name, image, None if glowing is None else _same_name(name, glowing))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,16 @@ def predict(
         Path | None,
         typer.Option(help="For segmentation: an image of the same name for each, to be measured in every cell."),
     ] = None,
-    pixel_size_um: Annotated[float | None, typer.Option(min=0, help="If it is not the task's own.")] = None,
+    pixel_size_um: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="If it is not the task's own; images of bacteria are magnified to that for the model."
+        ),
+    ] = None,
+    magnify: Annotated[
+        float | None,
+        typer.Option(min=0, help="For segmentation: how many times larger the model is to see the images; see below."),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace answers that are there; with --sort, all that was sorted there."),
@@ -52,12 +62,17 @@ def predict(
     OUT/least-certain.png shows those. Move what is in OUT/unsure to where it belongs, and `brightfield import rbc OUT --name
     NAME` takes the folder as it is; what is left in OUT/unsure is left out.
 
+    A model of bacteria knows cells of the width it was trained on. Images of another magnification are brought to it: say how large
+    their pixels are (--pixel-size-um), or, where cells of another kind are half as wide, --magnify 2. Answers have the pixels of
+    the images themselves.
+
     Under another stain, lamp or camera probabilities are off. With --recalibrate FOLDER (rbc: FOLDER/good, FOLDER/bad, about 15
     labelled images each, of the images to be answered or of their like) they are shifted to what is right there. Take them as they
     come, not the clearest; how many of each there are does not matter, the share of good ones is held to be that of the model's
     validation split.
     """
-    _check_together(out=out, sort=sort, sure=sure, pixel_size_um=pixel_size_um, fluorescence=fluorescence)
+    of_out = {"--pixel-size-um": pixel_size_um, "--magnify": magnify, "--fluorescence": fluorescence}
+    _check_together(out, sort, sure, of_out)
     if sort is not None:
         from brightfield import sorting
 
@@ -66,19 +81,17 @@ def predict(
     if out is not None:
         from brightfield import predicting
 
-        chosen = given(pixel_size_um=pixel_size_um, recalibrate=recalibrate, fluorescence=fluorescence)
+        chosen = given(pixel_size_um=pixel_size_um, magnify=magnify, recalibrate=recalibrate, fluorescence=fluorescence)
         written = predicting.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         tables = ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
         print(f"{len(written)} files in {out}: {tables}")
 
 
-def _check_together(
-    *, out: Path | None, sort: Path | None, sure: float | None, pixel_size_um: float | None, fluorescence: Path | None
-) -> None:
-    """Raise typer.BadParameter for options that do not go together."""
+def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_out: Mapping[str, object]) -> None:
+    """Raise typer.BadParameter for options that do not go together; ``of_out`` are those that belong to --out."""
     if (out is None) == (sort is None):
         raise typer.BadParameter("Give one of --out and --sort: a folder for answers, or one for sorted copies.")
-    for name, value in (("--pixel-size-um", pixel_size_um), ("--fluorescence", fluorescence)):
+    for name, value in of_out.items():
         if sort is not None and value is not None:
             raise typer.BadParameter(f"{name} belongs to --out: nothing is measured in images that are sorted.")
     if sort is None and sure is not None:

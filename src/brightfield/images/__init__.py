@@ -8,6 +8,7 @@ from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.names import is_junk, natural, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
 from brightfield.images.reading import files, frame_count, frames, is_image, read, read_labels, read_stack, some
+from brightfield.images.scaling import magnified, nearest
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.writing import write_png, write_tiff
 
@@ -21,7 +22,9 @@ __all__ = [
     "frames",
     "is_image",
     "is_junk",
+    "magnified",
     "natural",
+    "nearest",
     "normalise",
     "pad_to_multiple",
     "read",

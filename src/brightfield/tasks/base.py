@@ -74,6 +74,9 @@ class Task(ABC, Generic[Settings, Answer]):
     objective: ClassVar[Objective]
     augmentations: ClassVar[frozenset[str]]  # those that leave the truth true
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
+    magnifiable: ClassVar[bool] = (
+        False  # whether an image may be answered at another magnification, see :meth:`demagnified`
+    )
     # columns of a dataset's index that stand beside the statistics, where it has them
     carried: ClassVar[tuple[str, ...]] = ()
     # likewise, and numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
@@ -198,6 +201,10 @@ class Task(ABC, Generic[Settings, Answer]):
         return pd.concat([table.assign(image=name) for name, table in rows.items()], ignore_index=True)[
             ["image", *next(iter(rows.values()))]
         ]
+
+    def demagnified(self, answer: Answer, shape: tuple[int, int]) -> Answer:
+        """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""
+        raise NotImplementedError
 
     # --- scores: numbers of one image, then their summary over many, so that everything can be bootstrapped ---------------
 

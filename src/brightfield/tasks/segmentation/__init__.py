@@ -41,6 +41,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )
+    magnifiable: ClassVar[bool] = True
     conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
 
     def __init__(self, settings: params.SegmentationSettings) -> None:
@@ -201,6 +202,11 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
             kinds = answer.species[numbers]
             row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
         return pd.DataFrame({**row, "cover": [float(inside.mean())]})
+
+    def demagnified(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
+        """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""
+        classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
+        return ClassMap(classes, cells, answer.species, answer.certainty)
 
     def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
         """Pixels by class and matched cells, as three classes; with another scheme also pixels by its own classes."""

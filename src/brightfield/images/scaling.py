@@ -1,0 +1,49 @@
+"""Images at another magnification."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.errors import BrightfieldError
+from brightfield.images.arrays import Image
+from brightfield.images.opening import MAX_PIXELS
+
+SMALLEST, LARGEST = 0.1, 10.0  # factors; beyond them, somebody has mistaken a unit
+
+
+def magnified(image: Image, factor: float) -> npt.NDArray[np.float32]:
+    """An image (H, W) or (H, W, C) at ``factor`` times its size, by straight lines; smoothed first where it becomes smaller.
+
+    Raises:
+        BrightfieldError: the factor is not between 0.1 and 10, or the image would be too large, or nothing.
+    """
+    if not SMALLEST <= factor <= LARGEST:
+        raise BrightfieldError(f"Expected to magnify {SMALLEST:g} to {LARGEST:g} times, got {factor:g}.")
+    height, width = (round(side * factor) for side in image.shape[:2])
+    if not 0 < height * width <= MAX_PIXELS:
+        raise BrightfieldError(
+            f"An image of {image.shape[1]}x{image.shape[0]} px magnified {factor:g} times has {width}x{height} px; at most "
+            f"{MAX_PIXELS} pixels are answered at once. Cut it, or magnify it less."
+        )
+    from skimage.transform import resize  # takes its time to import
+
+    scaled = resize(
+        image.astype(np.float32),
+        (height, width, *image.shape[2:]),
+        order=1,
+        anti_aliasing=factor < 1,
+        preserve_range=True,
+    )
+    return np.asarray(scaled, dtype=np.float32)
+
+
+def nearest(labels: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Labels (H, W) on a grid of another shape: each pixel takes what lies nearest to its centre."""
+    rows, columns = (
+        np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.intp), old - 1)
+        for new, old in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, columns)]
