@@ -34,11 +34,21 @@ from brightfield.tasks import Task
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEPT = Path(".brightfield/benchmarks/bacteria")
-CODE = (  # on which a model's scores depend, in src/brightfield
-    "architectures/pretrained.py architectures/smp.py architectures/unet.py architectures/unet_pair.py architectures/watershed.py "
-    "data/augmenting.py inference.py metrics/segmentation.py simulate/bacteria simulate/optics.py tasks/base.py tasks/segmentation "
-    "training"
-).split()
+CODE = [  # on which a model's scores depend, in src/brightfield
+    "architectures/pretrained.py",
+    "architectures/smp.py",
+    "architectures/unet.py",
+    "architectures/unet_pair.py",
+    "architectures/watershed.py",
+    "data/augmenting.py",
+    "inference.py",
+    "metrics/segmentation.py",
+    "simulate/bacteria",
+    "simulate/optics.py",
+    "tasks/base.py",
+    "tasks/segmentation",
+    "training",
+]
 FIELDS, WATCHED, TEST_FIELDS, SUITE_FIELDS = 240, 12, 16, 8
 SIZE_PX, SEEDS = 384, (1000, 200)
 EPOCHS, STEPS, PATCH_PX = 4, 200, 128

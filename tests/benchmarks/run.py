@@ -24,6 +24,7 @@ def run(name: str) -> Iterable[tuple[str, str, str]]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look there for the names in their annotations
     spec.loader.exec_module(module)
     rows: Iterable[tuple[str, str, str]] = module.rows()
     return rows
