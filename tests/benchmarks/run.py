@@ -8,9 +8,11 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+WIDTHS = (56, 48, 0)  # of the columns; a row is printed when it is measured, which may take an hour before the next
 
 
 def names() -> list[str]:
@@ -37,10 +39,11 @@ def main(wanted: list[str]) -> int:
         return 2
     for name in wanted or names():
         print(f"\n{name}")
-        rows = [("what", "measured", "aim"), *run(name)]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        for row in rows:
-            print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for row in chain([("what", "measured", "aim")], run(name)):
+            print(
+                "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, WIDTHS, strict=True)).rstrip(),
+                flush=True,
+            )
     return 0
 
 
