@@ -35,7 +35,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     ),
     (
         ("models", "beads-unet", "network", "dropout"),
-        "Allowed: architecture, depth, filters, probabilistic, residual.",
+        "Allowed: architecture, depth, filters, kernel_px, probabilistic, residual.",
         "",
     ),
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),

@@ -50,8 +50,10 @@ class SegmentationSettings(TaskSettings):
     fluorescence: bool = False  # images have a second channel beside the transmitted light
     contour_um: Annotated[float, Field(gt=0)] = 0.13  # pixels of a cell within this of anything else are contour
     min_area_px: Annotated[int, Field(ge=1)] = 30  # smaller regions are not cells
-    # of being body: where it is lower, cells that touch come apart; none: chosen on validation for each model
+    # How cells that touch come apart; none of both: chosen on validation for each model. Either at one probability of being body,
     seed_probability: Fraction | None = None
+    # or by what tells whether two neighbouring pieces are one cell: an intercept, and a slope for each thing that is known of them
+    merging: Annotated[list[float], Field(min_length=12, max_length=12)] | None = None
 
     @property
     def classes(self) -> list[str]:

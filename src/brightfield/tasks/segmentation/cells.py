@@ -30,15 +30,15 @@ def instances_of(
         return np.zeros(classes.shape, np.int32)
     seeds, _ = ndimage.label(_sure(bodies, count, probabilities[BODY] > seed_probability))
     foreground = (1 - probabilities[0] > FOREGROUND) | (bodies > 0)
-    return _large(watershed(-probabilities[BODY], seeds, mask=foreground), min_area_px)
+    return large(watershed(-probabilities[BODY], seeds, mask=foreground), min_area_px)
 
 
 def connected(inside: npt.NDArray[np.bool_], min_area_px: int) -> Labels:
     """Connected regions as cells, where no contour keeps those apart that touch."""
-    return _large(ndimage.label(inside)[0], min_area_px)
+    return large(ndimage.label(inside)[0], min_area_px)
 
 
-def _large(cells: npt.NDArray[np.int32], min_area_px: int) -> Labels:
+def large(cells: npt.NDArray[np.int32], min_area_px: int) -> Labels:
     """Numbered from 1 without gaps, those that are too small left out."""
     kept = np.bincount(cells.ravel(), minlength=1) >= min_area_px
     kept[0] = False
