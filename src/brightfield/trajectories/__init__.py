@@ -50,7 +50,7 @@ class Sampling:
 
     @property
     def blur(self) -> float:
-        """The motion blur coefficient R: a sixth of the share of a frame that is exposed (Berglund 2010, Phys. Rev. E 82, 011917)."""
+        """The motion blur coefficient R: a sixth of the share that is exposed (Berglund 2010, Phys. Rev. E 82, 011917)."""
         return self.open_s * self.frame_rate_hz / 6
 
 
@@ -68,7 +68,9 @@ class Track:
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 1 or self.positions.shape != (len(self.frames), 2):
-            raise ValueError(f"expected (N,) frames and (N, 2) positions, got {self.frames.shape}, {self.positions.shape}")
+            raise ValueError(
+                f"expected (N,) frames and (N, 2) positions, got {self.frames.shape}, {self.positions.shape}"
+            )
         if len(self.frames) == 0 or (np.diff(self.frames) < 1).any():
             raise ValueError("a track has at least one frame, and its frames grow")
         if not np.isfinite(self.positions).all():

@@ -18,7 +18,9 @@ from scipy.optimize import minimize_scalar
 from brightfield.trajectories import Estimate, Real, Sampling, Track
 
 FEWEST_STEPS = 4  # two numbers are fitted
-RATIOS = np.linspace(-18, 18, 37)  # logarithms of sigma^2 / (D dt) that are tried first; the ends stand for 0 and infinity
+RATIOS = np.linspace(
+    -18, 18, 37
+)  # logarithms of sigma^2 / (D dt) that are tried first; the ends stand for 0 and infinity
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,9 @@ def free(track: Track, sampling: Sampling) -> Free:
         return Free(Estimate.unknown(), Estimate.unknown(), 0.0, steps)
     losses = [_loss(ratio, modes) for ratio in RATIOS]
     best = RATIOS[int(np.argmin(losses))]
-    found = minimize_scalar(_loss, bounds=(best - 1, best + 1), args=(modes,), method="bounded", options={"xatol": 1e-6})
+    found = minimize_scalar(
+        _loss, bounds=(best - 1, best + 1), args=(modes,), method="bounded", options={"xatol": 1e-6}
+    )
     ratio = float(found.x) if found.fun < min(losses) else float(best)
     constant, variance = _scaled(ratio, modes)
     covariance = _covariance(constant * modes.motion + variance * modes.noise, modes)

@@ -29,7 +29,7 @@ def msd(track: Track, sampling: Sampling) -> pd.DataFrame:
     square of the covariance).
 
     Returns:
-        Columns lag_frames, lag_s, msd_um2 (sum of both coordinates), standard_error_um2 and pairs; no row if no two frames are seen.
+        Columns lag_frames, lag_s, msd_um2 (sum of both coordinates), standard_error_um2 and pairs; no row of one frame.
     """
     filled, seen = track.filled()
     every, pairs = _all_lags(filled, seen)
@@ -57,7 +57,9 @@ def ensemble(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     mean = summed["weighted"] / summed["pairs"]
     away = whole["pairs"] * (whole["msd_um2"] - mean.reindex(whole["lag_frames"]).to_numpy())
     beads = grouped.size()
-    spread = np.sqrt((away**2).groupby(whole["lag_frames"]).sum() * beads / (beads - 1).where(beads > 1)) / summed["pairs"]
+    spread = (
+        np.sqrt((away**2).groupby(whole["lag_frames"]).sum() * beads / (beads - 1).where(beads > 1)) / summed["pairs"]
+    )
     found = pd.DataFrame({"lag_s": grouped["lag_s"].first(), "msd_um2": mean, "standard_error_um2": spread})
     return found.assign(pairs=summed["pairs"].astype(int), beads=beads).reset_index().astype({"lag_frames": int})
 

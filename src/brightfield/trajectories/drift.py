@@ -27,13 +27,13 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
 
     Args:
         table: trajectories, columns ``frame``, ``particle``, ``x``, ``y``.
-        reference: particles that do not move but with the stage; None: all that are seen in at least 80 % of the frames, if they are
-            at least five. Of n beads that move by themselves one n-th of each bead's slow motion is taken for drift: better name some
-            that are stuck.
+        reference: particles that do not move but with the stage; None: all that are seen in at least 80 % of the frames, if they
+            are at least five. Of n beads that move by themselves one n-th of each bead's slow motion is taken for drift: better
+            name some that are stuck.
         smoothing: frames over which drift is averaged, so that fast motion of the reference beads is not taken for it.
 
     Returns:
-        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame; None where no reference is named and too few beads last.
+        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, how many of them were seen; None where no reference is named and too few beads last.
 
     Raises:
         BrightfieldError: a named particle is not there.
@@ -49,7 +49,9 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
     else:
         if unknown := sorted(set(reference) - set(seen.index)):
             known = f"0 to {seen.index.max()}" if len(seen) == seen.index.max() + 1 else ", ".join(map(str, seen.index))
-            raise BrightfieldError(f"There is no particle {', '.join(map(str, unknown))} to take drift from. Known: {known}.")
+            raise BrightfieldError(
+                f"There is no particle {', '.join(map(str, unknown))} to take drift from. Known: {known}."
+            )
         chosen = pd.Index(sorted(set(reference)))
     used = table[table["particle"].isin(chosen)]
     shifts = {}
@@ -57,11 +59,12 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
         wide = used.pivot(index="frame", columns="particle", values=axis)
         shift = _smooth(np.interp(frames, wide.index, _polish(wide.to_numpy(dtype=np.float64))), smoothing)
         shifts[axis] = shift - shift[0]
-    return pd.DataFrame({"frame": frames, **shifts})
+    counts = used.groupby("frame").size().reindex(frames, fill_value=0).to_numpy()
+    return pd.DataFrame({"frame": frames, **shifts, "beads": counts})
 
 
 def subtract(table: pd.DataFrame, shift: pd.DataFrame) -> pd.DataFrame:
-    """Trajectories without the drift; frames that the drift does not name are left out by nobody: they take its nearest value."""
+    """Trajectories without the drift; frames before the first or after the last of the drift take the value of that one."""
     moved = {axis: table[axis] - np.interp(table["frame"], shift["frame"], shift[axis]) for axis in ("x", "y")}
     return table.assign(**moved)
 

@@ -41,7 +41,9 @@ class Linked:
 def link(
     positions: pd.DataFrame, *, max_step_px: float | None = None, memory: int = MEMORY, shortest: int | None = None
 ) -> Linked:
-    """Link positions frame by frame, so that the sum of squared steps is least (Crocker & Grier 1996, J. Colloid Interface Sci. 179, 298).
+    """Link positions frame by frame, so that the sum of squared steps is least (Crocker & Grier 1996).
+
+    J. C. Crocker and D. G. Grier, Journal of Colloid and Interface Science 179, 298 (1996), as trackpy does it.
 
     Args:
         positions: columns ``frame`` (whole numbers), ``x`` and ``y`` in px; others are kept. May be empty.
@@ -94,7 +96,7 @@ def usual_step(positions: pd.DataFrame, memory: int = 0) -> float:
     step = FACTOR * float(np.quantile(walked, QUANTILE)) * np.sqrt(1 + memory)
     if len(between):
         step = min(step, float(np.median(between)) / 2)
-    return max(step, LEAST_STEP_PX)
+    return float(max(step, LEAST_STEP_PX))
 
 
 def keep_lasting(table: pd.DataFrame, shortest: int) -> pd.DataFrame:

@@ -1,7 +1,8 @@
 """How steady a position is: the overlapping Allan deviation.
 
 Of a bead in a trap it first rises while the bead explores its trap, then falls as the thermal motion averages out, and rises again
-where drift takes over: the minimum is the best time to average over (Czerwinski, Richardson & Oddershede 2009, Opt. Express 17, 13255).
+where drift takes over: the minimum is the best time to average over (Czerwinski, Richardson & Oddershede
+2009, Opt. Express 17, 13255).
 """
 
 from __future__ import annotations
@@ -68,4 +69,4 @@ def best_averaging(table: pd.DataFrame) -> Real:
     """Time in s and deviation in um where the deviation is least, (2,); nan of an empty table."""
     if table.empty:
         return np.full(2, np.nan)
-    return np.asarray(table.loc[table["deviation_um"].idxmin(), ["tau_s", "deviation_um"]], dtype=np.float64)
+    return np.asarray(table[["tau_s", "deviation_um"]].iloc[int(table["deviation_um"].argmin())], dtype=np.float64)

@@ -57,7 +57,16 @@ class Trap:
         return found
 
 
-UNKNOWN = Trap(*[Estimate.unknown()] * 4, evidence=0.0, turns=0.0, goodness=float("nan"), deviance=float("nan"))
+UNKNOWN = Trap(
+    Estimate.unknown(),
+    Estimate.unknown(),
+    Estimate.unknown(),
+    Estimate.unknown(),
+    evidence=0.0,
+    turns=0.0,
+    goodness=float("nan"),
+    deviance=float("nan"),
+)
 
 
 def correlation(corner_hz: float, sampling: Sampling, frames: int) -> Real:
@@ -97,7 +106,9 @@ def fit(whole: Spectrum, sampling: Sampling, *, localisation_um: float | None = 
     corner, variance, noise = model.parameters(found.x)
     covariance = model.covariance(corner, variance, noise)
     errors = np.sqrt(np.diag(covariance))
-    product = np.sqrt(covariance[0, 0] + covariance[1, 1] + 2 * covariance[0, 1])  # of the logarithm of corner times variance
+    product = np.sqrt(
+        covariance[0, 0] + covariance[1, 1] + 2 * covariance[0, 1]
+    )  # of the logarithm of corner times variance
     diffusion = 2 * np.pi * corner * variance
     expected = variance * model.motion(np.log(corner)) + noise * model.noise
     goodness, deviance = _goodness(whole, expected, 2 + model.fits_noise)
@@ -134,7 +145,9 @@ def stiffness(variance_um2: Estimate, kt: float) -> Estimate:
 def equipartition(track: Track, found: Trap, sampling: Sampling, kt: float) -> Estimate:
     """kappa in pN/um from the measured variance, less noise, corrected for blur and for the mean being that of the same record.
 
-    Corner and noise are those of the fit. The interval holds the statistics of the variance alone (normal process).
+    Corner and noise are those of the fit. The interval is that of the variance of a normal process, or that of the fit where it is
+    wider: above a fifth of the frame rate noise and motion are hard to tell apart, and what is uncertain there is how much to
+    take off.
     """
     filled, seen = track.filled()
     count, shape = float(seen.sum()), found.covariance(sampling, len(seen))
@@ -143,9 +156,12 @@ def equipartition(track: Track, found: Trap, sampling: Sampling, kt: float) -> E
     later[1:] *= 2
     of_mean = float((later * shape).sum()) / count
     blur = blurred(2 * np.pi * found.corner_hz.value * sampling.open_s)
-    variance = (measured + of_mean - found.localisation_um.value**2) / blur
+    variance = max((measured + of_mean - found.localisation_um.value**2) / blur, 0.0)
     error = np.sqrt(float((later * shape**2).sum()) / count) / blur  # twice the sum of squares, over two coordinates
-    return stiffness(Estimate.positive(max(variance, 0.0), error), kt)
+    by_itself = Estimate.positive(variance, error)
+    of_fit, share = found.variance_um2, variance / found.variance_um2.value
+    low, high = min(by_itself.low, of_fit.low * share), max(by_itself.high, of_fit.high * share)
+    return stiffness(Estimate(variance, low, high), kt)
 
 
 class _Model:
@@ -174,7 +190,11 @@ class _Model:
         """Corner in Hz, variance and squared localisation error in um^2."""
         motion = self.motion(at[0])
         if self.known is not None:
-            return float(np.exp(at[0])), self.scale * float(np.exp(at[1])) / float((motion / self.noise).mean()), self.known
+            return (
+                float(np.exp(at[0])),
+                self.scale * float(np.exp(at[1])) / float((motion / self.noise).mean()),
+                self.known,
+            )
         shape, unit, ratio = self._shape(motion, at[1])
         scale = float((self.power / shape).mean())
         return float(np.exp(at[0])), scale / unit, scale * ratio
@@ -204,7 +224,7 @@ class _Model:
     def white(self) -> float:
         """The loss of noise alone."""
         level = self.scale * self.noise if self.known is None else max(self.known, self.scale) * self.noise
-        return self.axes * float((np.log(level) + self.power / level).sum())
+        return float(self.axes * (np.log(level) + self.power / level).sum())
 
     def covariance(self, corner: float, variance: float, noise: float) -> Real:
         """(3, 3) of the logarithms of corner and variance, and of the squared localisation error: Fisher's information inverted."""
@@ -227,10 +247,10 @@ class _Model:
     def _loss(self, motion: Real, second: float) -> float:
         if self.known is not None:
             expected = self.scale * np.exp(second) * motion / (motion / self.noise).mean() + self.known * self.noise
-            return self.axes * float((np.log(expected) + self.power / expected).sum())
+            return float(self.axes * (np.log(expected) + self.power / expected).sum())
         shape, _, _ = self._shape(motion, second)
         level = float((self.power / shape).mean())
-        return self.axes * (float(np.log(shape).sum()) + len(shape) * (np.log(level) + 1))
+        return float(self.axes * (np.log(shape).sum() + len(shape) * (np.log(level) + 1)))
 
     def _shape(self, motion: Real, log_ratio: float) -> tuple[Real, float, float]:
         """Power without its scale; what the motion was divided by, and how much noise was added."""
