@@ -102,9 +102,7 @@ def analyse(positions: pd.DataFrame, settings: Settings) -> Analysis:
     um = {f"{axis}_um": still[axis] * settings.pixel_size_um for axis in ("x", "y")}
     table = linked.table.assign(**um)
     beads = {}
-    for particle, rows in progress.track(
-        table.groupby("particle"), "physics of beads", table["particle"].nunique(), "bead"
-    ):
+    for particle, rows in progress.track(_by_particle(table), "physics of beads", unit="bead"):
         error = usual_error_um(rows[list(ERRORS)].dropna(), settings.pixel_size_um) if settings.trust_errors else None
         track = Track(rows["frame"].to_numpy(np.int64), rows[["x_um", "y_um"]].to_numpy(np.float64))
         beads[particle] = judge(track, settings.sampling, lowest_hz=settings.lowest_hz, localisation_um=error)
@@ -162,7 +160,12 @@ def _linked(positions: pd.DataFrame, settings: Settings) -> tuple[Linked, float 
 
 
 def _by_particle(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    return [(int(number), table.iloc[rows]) for number, rows in sorted(table.groupby("particle").indices.items())]
+    """Particles in order, and their rows."""
+    particle = table["particle"].to_numpy(np.int64)
+    order = np.argsort(particle, kind="stable")
+    numbers, starts = np.unique(particle[order], return_index=True)
+    rows = np.split(order, starts[1:])
+    return [(int(number), table.iloc[those]) for number, those in zip(numbers, rows, strict=True)]
 
 
 def _told(analysis: Analysis, settings: Settings, out: Path) -> str:

@@ -47,7 +47,8 @@ def draw(
     for particle, colour in colours.items():
         bead, rows = beads[particle], table[table["particle"] == particle]
         every = max(1, len(rows) // POINTS)
-        paths.plot(rows["x_um"][::every], rows["y_um"][::every], lw=0.7, color=colour, label=f"{particle}: {bead.kind}")
+        x, y = (rows[name] - rows[name].mean() for name in ("x_um", "y_um"))
+        paths.plot(x[::every], y[::every], lw=0.7, color=colour, label=f"{particle}: {bead.kind}")
         own = {
             name: tables[name][tables[name]["particle"] == particle] for name in ("msd.csv", "spectra.csv", "allan.csv")
         }
@@ -55,7 +56,7 @@ def draw(
         _spectrum(spectra, own["spectra.csv"], colour)
         _deviation(steady, own["allan.csv"], colour)
     more = "" if len(beads) <= MOST else f" (the {MOST} of {len(beads)} beads that were seen longest)"
-    _frame(paths, f"Trajectories without drift{more}", "x (um)", "y (um)", scale="linear")
+    _frame(paths, f"Trajectories about their mean, without drift{more}", "x (um)", "y (um)", scale="linear")
     paths.set_aspect("equal", adjustable="datalim")
     paths.invert_yaxis()  # as in the image
     paths.legend(fontsize=8, loc="best")
@@ -93,4 +94,8 @@ def _frame(axes: Any, title: str, x: str, y: str, scale: str = "log") -> None:
         shown = [np.asarray(line.get_data()[axis == "y"], dtype=np.float64) for line in axes.get_lines()]
         if any((values > 0).any() for values in shown):  # a logarithm needs something to show
             set_scale(scale)
+            if scale == "log":
+                getattr(axes, f"{axis}axis").set_minor_formatter(
+                    ""
+                )  # between powers of ten there is no room for numbers
     axes.grid(alpha=0.3)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from brightfield.data.importing.grouping import read_csv
@@ -41,7 +42,7 @@ def read_positions(path: Path) -> pd.DataFrame:
     for name in set(ERRORS) & set(optional):
         fine = table[name].isna() | (np.isfinite(numbers[name]) & (numbers[name] >= 0))
         _check(path, table, fine, (name,), "standard errors in pixels, 0 or more, or nothing")
-    found = numbers.assign(frame=frame.astype(np.int64))
+    found: pd.DataFrame = numbers.assign(frame=frame.astype(np.int64))
     if len(found) and int(found["frame"].max() - found["frame"].min()) >= MOST_FRAMES:
         raise BrightfieldError(
             f"{path.name}: frames from {found['frame'].min()} to {found['frame'].max()}, expected at most {MOST_FRAMES:,} of them. "
@@ -54,15 +55,14 @@ def read_positions(path: Path) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-def _particles(path: Path, table: pd.DataFrame) -> pd.Series:
+def _particles(path: Path, table: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Whole numbers, each once in a frame."""
     numbers = pd.to_numeric(table["particle"], errors="coerce").astype(np.float64)
     fine = numbers.between(0, 2**31 - 1) & (numbers == numbers.round())
     _check(path, table, fine, ("frame", "particle"), "whole numbers from 0 up as particles")
     once = ~pd.DataFrame({"frame": table["frame"], "particle": numbers}).duplicated()
     _check(path, table, once, ("frame", "particle"), "each particle once in a frame")
-    particles: pd.Series = numbers.astype(np.int64)
-    return particles
+    return np.asarray(numbers, dtype=np.int64)
 
 
 def _check(path: Path, table: pd.DataFrame, fine: pd.Series, columns: tuple[str, ...], expected: str) -> None:

@@ -33,7 +33,8 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
         smoothing: frames over which drift is averaged, so that fast motion of the reference beads is not taken for it.
 
     Returns:
-        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, how many of them were seen; None where no reference is named and too few beads last.
+        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, how many of them were seen;
+        None where no reference is named and too few beads last.
 
     Raises:
         BrightfieldError: a named particle is not there.
