@@ -32,11 +32,9 @@ DIFFUSION = THERMAL_ENERGY / DRAG
 ERROR_PERCENT, COVERED_PERCENT = 3.0, 90.0
 STEP_PX, CROWD_FRAMES, SIDE_PX = 1.0, 100, 200.0  # of a coordinate, thermal
 MISSED, INVENTED, BLINK_PX = 0.05, 0.05, 0.1  # shares of positions, and their error
-APART = (
-    (12.0, 0.5),
-    (6.0, 10.0),
-    (4.0, 40.0),
-)  # mean distance to the nearest bead in steps; most switches in 1,000 frames
+APART = (12.0, 6.0, 4.0)  # mean distance to the nearest bead in steps
+CHOSEN_PX = (3.0, 4.5, 6.0)  # largest steps that somebody might try, who knows the truth
+AS_GOOD = 1.1  # times the switches of the best of these
 
 Row = tuple[str, str, str]
 Estimates = list[tuple[Estimate, float]]

@@ -50,7 +50,7 @@ def tracks(
 
     POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy. A column particle is taken as
     it is, unless --max-step or --memory is given. Without --max-step, the largest step is five standard deviations of the steps
-    between nearest neighbours in consecutive frames, and never more than the distance between beads.
+    between nearest neighbours in consecutive frames (more over gaps), and never more than the distance between beads.
 
     physics.csv has a row a particle and says what each looks like: free (diffusion constant), trapped (corner frequency and
     stiffness), stuck (white noise alone), unclear (free, or in a trap too weak for so short a movie) or short (fewer than 20

@@ -62,7 +62,7 @@ def link(
     table = positions.drop(columns="particle", errors="ignore").sort_values("frame", kind="stable", ignore_index=True)
     if table.empty:
         return Linked(table.assign(particle=pd.Series(dtype=np.int64)), max_step_px or LEAST_STEP_PX, 0)
-    step = max_step_px or usual_step(table)
+    step = max_step_px or usual_step(table, memory)
     whole = _linked(table, step, memory)
     if shortest is None:
         shortest = min(SHORTEST, -(-int(table["frame"].nunique()) // 2))
@@ -70,17 +70,18 @@ def link(
     return Linked(kept, step, len(table) - len(kept))
 
 
-def usual_step(positions: pd.DataFrame) -> float:
+def usual_step(positions: pd.DataFrame, memory: int = 0) -> float:
     """A largest step in px, chosen from the positions themselves.
 
     Positions of consecutive frames that are each other's nearest neighbours are mostly the same bead. The 0.9 quantile of the
     distances between them, times 2.33, is five standard deviations of a coordinate where steps are normal (the distance is then
     Rayleigh distributed); false pairs, if they are fewer than a tenth, do not reach it, nor do slow beads hide fast ones if these
-    are more. It is never more than the usual distance between neighbours in a frame, and never less than 1 px. Over a short gap the
-    same step serves: a longer one links more strays than it saves beads.
+    are more. Over a gap a bead goes farther, by the root of the frames. It is never more than the usual distance between neighbours
+    in a frame, and never less than 1 px.
 
     Args:
         positions: columns ``frame``, ``x``, ``y``.
+        memory: frames that a bead may be missing.
     """
     steps, apart = [np.zeros(0)], [np.zeros(0)]
     for before, after in _consecutive(positions):
@@ -92,7 +93,7 @@ def usual_step(positions: pd.DataFrame) -> float:
     walked, between = np.concatenate(steps), np.concatenate(apart)
     if not len(walked):
         return LEAST_STEP_PX
-    step = FACTOR * float(np.quantile(walked, QUANTILE))
+    step = FACTOR * float(np.quantile(walked, QUANTILE)) * np.sqrt(1 + memory)
     if len(between):
         step = min(step, float(np.median(between)))
     return float(max(step, LEAST_STEP_PX))

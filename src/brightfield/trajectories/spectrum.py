@@ -43,7 +43,9 @@ class Spectrum:
         Args:
             covariance_um2: (span,) of one coordinate with itself 0, 1, ... frames later.
         """
-        weighted = self.overlap * covariance_um2
+        # positions are taken about their own mean, whose variance is missing: with gaps, that leaks into every frequency
+        of_mean = (2 * (self.overlap @ covariance_um2) - self.overlap[0] * covariance_um2[0]) / self.overlap[0] ** 2
+        weighted = self.overlap * (covariance_um2 - of_mean)
         folded = weighted.copy()
         folded[1:] += weighted[:0:-1]
         scale = 2 * self.interval_s / self.overlap[0]
