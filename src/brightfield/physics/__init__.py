@@ -20,7 +20,7 @@ from brightfield.trajectories.drift import SMOOTHING_S, drift, subtract
 from brightfield.trajectories.judging import Bead, judge, usual_error_um
 from brightfield.trajectories.linking import MEMORY, Linked, link
 
-__all__ = ["Analysis", "Conditions", "Settings", "analyse", "tracks"]
+__all__ = ["Analysis", "Conditions", "Sampling", "Settings", "analyse", "tracks"]
 
 PICTURE, LAST = "physics.png", "physics.csv"  # the table that comes last vouches for all
 

@@ -57,7 +57,13 @@ class Conditions:
 
 
 def water_viscosity(temperature_c: float) -> float:
-    """In mPa s, from 0 to 100 degrees Celsius (Kestin, Sokolov & Wakeham 1978, J. Phys. Chem. Ref. Data 7, 941)."""
-    below = 20 - temperature_c
-    power = below / (temperature_c + 96) * (1.2364 - 1.37e-3 * below + 5.7e-6 * below**2)
-    return float(WATER_20 * 10**power)
+    """In mPa s, from 0 to 100 degrees Celsius.
+
+    Up to 20 degrees by Hardy & Cottingham 1949 (J. Res. Natl. Bur. Stand. 42, 573), above by Swindells' formula as the CRC Handbook
+    of Chemistry and Physics gives it.
+    """
+    above = temperature_c - 20
+    if above < 0:
+        poise = 10 ** (1301 / (998.333 + 8.1855 * above + 0.00585 * above**2) - 3.30233)
+        return float(100 * poise)
+    return float(WATER_20 * 10 ** ((-1.3272 * above - 0.001053 * above**2) / (temperature_c + 105)))

@@ -16,6 +16,7 @@ from brightfield.trajectories.judging import Bead
 MOST = 10  # beads that are drawn: those that were seen longest
 SIZE_IN, DPI = (13.0, 10.0), 110
 COLOURS = "tab10"  # ten, that most people can tell apart
+PLACE = {"left": 0.06, "right": 0.985, "bottom": 0.055, "top": 0.965, "wspace": 0.17, "hspace": 0.2}
 POINTS = 4000  # of a trajectory that is drawn
 
 
@@ -41,9 +42,9 @@ def draw(
 
     chosen = sorted(sorted(beads, key=lambda particle: -len(beads[particle].track))[:MOST])
     colours = dict(zip(chosen, colormaps[COLOURS](np.arange(MOST)), strict=False))
-    figure = Figure(figsize=SIZE_IN, dpi=DPI, layout="constrained")
+    figure = Figure(figsize=SIZE_IN, dpi=DPI)  # a layout that adapts takes most of the time
     FigureCanvasAgg(figure)
-    (paths, moved), (spectra, steady) = figure.subplots(2, 2)
+    (paths, moved), (spectra, steady) = figure.subplots(2, 2, gridspec_kw=PLACE)
     for particle, colour in colours.items():
         bead, rows = beads[particle], table[table["particle"] == particle]
         every = max(1, len(rows) // POINTS)

@@ -10,6 +10,7 @@ from brightfield.trajectories.spectrum import Spectrum
 LOWEST_CORNER = 1e-2  # in turns of a record: below, a trap is not to be told from none,
 HIGHEST_CORNER = 2.0  # in frame rates: above, not from white noise
 CORNERS, RATIOS = 25, np.linspace(-16, 8, 25)  # starting points; logarithms of the power of noise to that of motion
+FLOOR = 1e-12  # of the largest expected power: rounding must not leave any at or below 0
 STEP = 1e-4  # of a logarithm, for derivatives
 SMALL = 1e-4  # exposures in relaxation times for which a series is more exact
 
@@ -51,7 +52,8 @@ class Model:
     def motion(self, log_corner: float) -> Real:
         """Expected power for a variance of 1 um^2."""
         corner = float(np.exp(log_corner))
-        return self.whole.expected(correlation(corner, self.sampling, len(self.whole.overlap)))
+        found = self.whole.expected(correlation(corner, self.sampling, len(self.whole.overlap)))
+        return np.asarray(np.maximum(found, FLOOR * found.max()))
 
     def parameters(self, at: Real) -> tuple[float, float, float]:
         """Corner in Hz, variance and squared localisation error in um^2."""

@@ -149,7 +149,7 @@ def _goodness(whole: Spectrum, expected: Real, fitted: int) -> tuple[float, floa
     counts = whole.power_um2_hz.shape[1] * np.diff(np.append(edges, len(expected)))
     share = averaged(whole.power_um2_hz.mean(axis=1) / expected, edges)
     many = counts >= FEWEST  # of few, the deviance is not distributed as chi squared
-    deviance = float((2 * counts * (share - 1 - np.log(share)))[many].sum())
+    deviance = float((2 * counts * (share - 1 - np.log(np.maximum(share, np.finfo(float).tiny))))[many].sum())
     freedom = int(many.sum()) - fitted
     if freedom < 1:
         return float("nan"), float("nan")
