@@ -57,6 +57,7 @@ def test_no_positions_are_no_error(tmp_path: Path) -> None:
         ("frame,x,y,x_error\n0,1,2,-1\n", "standard errors in pixels"),
         ("frame,x,y,particle\n0,1,2,a\n", "whole numbers from 0 up as particles"),
         ("frame,x,y,particle\n0,1,2,1\n0,1,3,1\n", "line 3 .*each particle once in a frame"),
+        ("frame,x,y,particle\n0,1,2,7\n9000000,1,3,7\n", "particle 7 is seen in 2 of 9,000,001 frames"),
         ('frame,x,y\n0,"1\n', "cannot be read|not positions"),
     ],
 )

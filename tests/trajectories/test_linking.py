@@ -45,6 +45,11 @@ def test_beads_stay_themselves_over_gaps_and_strays_are_left_out() -> None:
     assert linked.table["frame"].is_monotonic_increasing
 
 
+def test_it_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    link(walkers(4, 5, seed=0))
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_memory_holds_over_a_pause_and_no_longer() -> None:
     one = pd.DataFrame({"frame": [*range(12), *range(15, 27)], "x": 5.0, "y": 5.0})
     assert link(one, memory=3).table["particle"].nunique() == 1

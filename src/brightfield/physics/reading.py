@@ -14,6 +14,7 @@ from brightfield.errors import BrightfieldError
 NEEDED = ("frame", "x", "y")
 MOST_FRAMES = 10_000_000  # from the first to the last
 FARTHEST_PX = 1_000_000  # no camera is so large
+LEAST_SEEN = 0.01  # share of the frames from a particle's first to its last in which it is seen
 ERRORS = ("x_error", "y_error")
 
 
@@ -62,7 +63,21 @@ def _particles(path: Path, table: pd.DataFrame) -> npt.NDArray[np.int64]:
     _check(path, table, fine, ("frame", "particle"), "whole numbers from 0 up as particles")
     once = ~pd.DataFrame({"frame": table["frame"], "particle": numbers}).duplicated()
     _check(path, table, once, ("frame", "particle"), "each particle once in a frame")
+    _check_gaps(path, table["frame"].astype(np.float64), numbers)
     return np.asarray(numbers, dtype=np.int64)
+
+
+def _check_gaps(path: Path, frame: pd.Series, particle: pd.Series) -> None:
+    """Whoever is hardly ever seen is no trajectory, and the frames between would fill the memory."""
+    of_each = frame.groupby(particle).agg(["min", "max", "size"])
+    number, span = of_each["size"].to_numpy(), (of_each["max"] - of_each["min"] + 1).to_numpy()
+    seldom = np.flatnonzero(number < LEAST_SEEN * span)
+    if len(seldom):
+        first = int(seldom[0])
+        raise BrightfieldError(
+            f"{path.name}: particle {of_each.index[first]:.0f} is seen in {number[first]} of {int(span[first]):,} frames from first to "
+            f"last, expected at least {LEAST_SEEN:.0%}. Link anew with --memory, or leave it out."
+        )
 
 
 def _check(path: Path, table: pd.DataFrame, fine: pd.Series, columns: tuple[str, ...], expected: str) -> None:

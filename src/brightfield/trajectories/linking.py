@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from brightfield import progress
 from brightfield.errors import BrightfieldError
 from brightfield.trajectories import Real
 
@@ -119,22 +120,28 @@ def _consecutive(positions: pd.DataFrame) -> Iterator[tuple[Real, Real]]:
 
 
 def _linked(table: pd.DataFrame, step: float, memory: int) -> pd.DataFrame:
-    """Columns as before and ``particle``, by trackpy."""
+    """Columns as before and ``particle``, by trackpy; the table is sorted by frame."""
     import trackpy
+    from trackpy.linking import link_iter
     from trackpy.linking.utils import SubnetOversizeException
 
-    trackpy.quiet()
-    numbers = np.unique(table["frame"])
+    trackpy.quiet()  # it would say every frame
+    frame, xy = table["frame"].to_numpy(), table[["x", "y"]].to_numpy(dtype=np.float64)
+    numbers, starts = np.unique(frame, return_index=True)
     # the linker walks through every frame there could be: pauses count for no more than it takes to forget a bead
     walked = np.cumsum(np.minimum(np.diff(numbers, prepend=numbers[0]), memory + 2))
-    own = pd.DataFrame({"frame": walked[np.searchsorted(numbers, table["frame"])], "x": table["x"], "y": table["y"]})
+    seen = dict(zip(walked.tolist(), np.split(xy, starts[1:]), strict=True))
+    every = ((number, seen.get(number, np.zeros((0, 2)))) for number in range(int(walked[-1]) + 1))
+    found = []
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = trackpy.link(own, step, memory=memory, adaptive_stop=step / 10, adaptive_step=ADAPTIVE)
+            linking = link_iter(every, step, memory=memory, adaptive_stop=step / 10, adaptive_step=ADAPTIVE)
+            for _, particles in progress.track(linking, "link positions", int(walked[-1]) + 1, "frame"):
+                found += particles
     except SubnetOversizeException as error:
         raise BrightfieldError(
             f"Positions are so crowded that beads cannot be told apart within a step of {step:.3g} px. Give a smaller --max-step: "
             "the farthest that a bead goes from one frame to the next."
         ) from error
-    return table.assign(particle=found["particle"].to_numpy(dtype=np.int64))
+    return table.assign(particle=np.array(found, dtype=np.int64))
