@@ -75,8 +75,8 @@ def _check_gaps(path: Path, frame: pd.Series, particle: pd.Series) -> None:
     if len(seldom):
         first = int(seldom[0])
         raise BrightfieldError(
-            f"{path.name}: particle {of_each.index[first]:.0f} is seen in {number[first]} of {int(span[first]):,} frames from first to "
-            f"last, expected at least {LEAST_SEEN:.0%}. Link anew with --memory, or leave it out."
+            f"{path.name}: particle {of_each.index[first]:.0f} is seen in {number[first]} of {int(span[first]):,} frames, first to "
+            f"last; expected at least {LEAST_SEEN:.0%}. Link anew with --memory, or leave it out."
         )
 
 
