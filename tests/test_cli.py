@@ -225,6 +225,59 @@ def test_predict_hands_over_what_sorts(monkeypatch: pytest.MonkeyPatch, call: Ca
     ]
 
 
+def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from brightfield import physics
+
+    asked: list[tuple[Path, Path, physics.Settings, bool]] = []
+    monkeypatch.setattr(
+        physics, "tracks", lambda path, out, chosen, overwrite: asked.append((path, out, chosen, overwrite)) or "done"
+    )
+    usual = ("tracks", "p.csv", "--out", "o", "--frame-rate", "50", "--pixel-size", "0.1")
+    assert call(*usual) == (0, "done\n", "")
+    more = (
+        "--exposure",
+        "0.01",
+        "--max-step",
+        "5",
+        "--memory",
+        "2",
+        "--shortest",
+        "4",
+        "--reference",
+        "3, 7",
+        "--no-drift",
+    )
+    physical = (
+        "--temperature",
+        "37",
+        "--viscosity",
+        "0.7",
+        "--radius",
+        "0.5",
+        "--lowest",
+        "1",
+        "--trust-errors",
+        "--overwrite",
+    )
+    assert call(*usual, *more, *physical)[0] == 0
+    (path, out, plain, replace), (_, _, full, replaced) = asked
+    assert (path, out, replace, replaced) == (Path("p.csv"), Path("o"), False, True)
+    assert plain == physics.Settings(physics.Sampling(50), 0.1)
+    assert full == physics.Settings(
+        physics.Sampling(50, 0.01), 0.1, physics.Conditions(37, 0.7, 0.5), 5, 2, 4, [3, 7], False, 1.0, 1.0, True
+    )
+    for wrong, told in (
+        (("--reference", "3;7"), "takes particles such as 3,7"),
+        (("--exposure", "0.03"), "at most a frame, 0.02 s"),
+        (("--max-step", "0"), "above 0"),
+    ):
+        code, _, err = call(*usual, *wrong)
+        assert code == 2
+        assert told in " ".join(err.split())
+    code, _, err = call(*usual, "--radius", "0")
+    assert (code, err) == (1, "error: A radius is above 0, got 0.\n")
+
+
 def test_the_console_script_starts_without_waiting_for_torch() -> None:
     heavy = ["torch", "mlflow", "lightning", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
     code = f"import sys, brightfield.cli; print([m for m in {heavy} if m in sys.modules])"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brightfield.errors import BrightfieldError
-from brightfield.files import whole_folder, write_json
+from brightfield.files import whole_file, whole_folder, write_json
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -42,6 +42,25 @@ def test_after_an_error_the_older_folder_stays_and_nothing_else(tmp_path: Path, 
         fill(folder, error)
     assert list(tmp_path.iterdir()) == [folder]
     assert contents(folder) == {"old.txt": "old"}
+
+
+def write_half(path: Path) -> None:
+    """Write a half of what a file should hold, and fail."""
+    with whole_file(path) as partial:
+        partial.write_text("ha")
+        raise ValueError("half way")
+
+
+def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="half way"):
+        write_half(path)
+    assert contents(tmp_path) == {"table.csv": "old"}
+    with whole_file(path) as partial:
+        partial.write_text("new")
+        assert path.read_text() == "old"
+    assert contents(tmp_path) == {"table.csv": "new"}
 
 
 def test_a_full_disk_is_one_message(tmp_path: Path) -> None:

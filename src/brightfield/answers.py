@@ -26,6 +26,7 @@ import pandas as pd
 
 from brightfield import images
 from brightfield.errors import BrightfieldError
+from brightfield.files import whole_file
 from brightfield.overlays import overlay
 from brightfield.regions import regions
 from brightfield.results import ClassMap, Label, Picture, Points, Result
@@ -114,7 +115,7 @@ class Writer:
         with _readable_errors(self.folder):
             for path, array in arrays.items():
                 _write_tiff(path, array, self.pixel_size_um)
-            with _whole(picture) as partial:
+            with whole_file(picture) as partial:
                 images.write_png(partial, overlay(image, result))
         self._files += [*arrays, picture]
         if isinstance(result, ClassMap):
@@ -142,7 +143,7 @@ class Writer:
             tables = {self.folder / REGIONS: pd.concat(self._regions, ignore_index=True), **tables}
         with _readable_errors(self.folder):
             for path, rows in tables.items():
-                with _whole(path) as partial:
+                with whole_file(path) as partial:
                     rows.to_csv(partial, index=False, lineterminator="\n")
         return [*self._files, *tables]
 
@@ -182,22 +183,11 @@ def _readable_errors(folder: Path) -> Iterator[None]:
         ) from error
 
 
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A temporary neighbour that takes the name at the end, so that no half file is ever found under it."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
 def _write_tiff(path: Path, array: Array, pixel_size_um: float) -> None:
     """(H, W) with its pixel size; the way of ImageJ, which shows micrometres, where it has the type."""
     import tifffile
 
-    with _whole(path) as partial:
+    with whole_file(path) as partial:
         if array.dtype == np.int32:  # ImageJ's own format has no such type
             images.write_tiff(partial, array, pixel_size_um=pixel_size_um)
         else:

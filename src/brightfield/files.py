@@ -43,6 +43,17 @@ def whole_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary neighbour that takes the name at the end, so that no half file is ever found under it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        yield partial
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def _replace(folder: Path, new: Path, aside: Path) -> None:
     """Put ``new`` in the place of ``folder``, which stands ``aside`` until that has worked."""
     shutil.rmtree(aside, ignore_errors=True)

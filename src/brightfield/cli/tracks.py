@@ -1,0 +1,95 @@
+"""``brightfield tracks``: from positions to trajectories and physics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brightfield.cli.base import ANSWERS, app
+
+
+@app.command(rich_help_panel=ANSWERS)
+def tracks(
+    positions: Annotated[Path, typer.Argument(metavar="POSITIONS.csv", help="Columns frame, x, y (px); of one movie.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the results.")],
+    frame_rate: Annotated[float, typer.Option(metavar="HZ", min=0, help="Frames a second.")],
+    pixel_size: Annotated[float, typer.Option(metavar="UM", min=0, help="Side of a pixel.")],
+    exposure: Annotated[
+        float | None, typer.Option(metavar="S", min=0, help="How long the shutter is open [a whole frame].")
+    ] = None,
+    max_step: Annotated[
+        float | None, typer.Option(metavar="PX", min=0, help="Farthest step between frames [from the positions].")
+    ] = None,
+    memory: Annotated[
+        int | None, typer.Option(metavar="FRAMES", min=0, help="A bead may be missing so long [3].")
+    ] = None,
+    shortest: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Beads seen in fewer frames are strays [10].")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="3,7", help="Particles that are stuck: drift is their motion.")
+    ] = None,
+    no_drift: Annotated[bool, typer.Option("--no-drift", help="Subtract no drift.")] = False,
+    drift_smoothing: Annotated[float, typer.Option(metavar="S", min=0, help="Drift is averaged over so long.")] = 1.0,
+    lowest: Annotated[
+        float, typer.Option(metavar="HZ", min=0, help="Leave lower frequencies out of the fits of spectra.")
+    ] = 0.0,
+    trust_errors: Annotated[
+        bool, typer.Option("--trust-errors", help="Do not fit localisation errors: take x_error and y_error (px).")
+    ] = False,
+    temperature: Annotated[float, typer.Option(metavar="CELSIUS", help="Of the sample.")] = 25.0,
+    viscosity: Annotated[float | None, typer.Option(metavar="MPA_S", min=0, help="In mPa s [that of water].")] = None,
+    radius: Annotated[
+        float | None, typer.Option(metavar="UM", min=0, help="Of the beads: stiffness from their drag as well.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+) -> None:
+    """Link positions of beads, subtract drift, and measure diffusion constants and the stiffness of optical traps.
+
+    POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy. A column particle is taken as
+    it is, unless --max-step or --memory is given. Without --max-step, the largest step is five standard deviations of the steps
+    between nearest neighbours in consecutive frames (more over gaps), and never more than the distance between beads.
+
+    physics.csv has a row a particle and says what each looks like: free (diffusion constant), trapped (corner frequency and
+    stiffness), stuck (white noise alone), unclear (free, or in a trap too weak for so short a movie) or short (fewer than 20
+    frames). Names end in their unit, 95% intervals in _low and _high. Stiffness needs --temperature alone; with --radius it is also
+    told from the drag, and the diffusion constant that Stokes would expect stands beside the measured one. There are also
+    trajectories.csv (x and y in px as measured, x_um and y_um without drift), drift.csv, msd.csv, spectra.csv, allan.csv and a
+    picture, physics.png.
+
+    Drift is the common motion of all beads that last, if they are five or more; one n-th of what n beads do by themselves goes with
+    it. Better: look at a first run, then name particles that are stuck to the glass with --reference. A trap whose corner lies
+    above a fifth of the frame rate looks like noise: intervals get wide, unless --trust-errors says how large the noise is.
+    --lowest 1 leaves slow drift out of the fits.
+    """
+    from brightfield import physics
+    from brightfield.trajectories import Sampling
+
+    if frame_rate == 0 or pixel_size == 0 or max_step == 0:
+        raise typer.BadParameter("--frame-rate, --pixel-size and --max-step are above 0.")
+    if exposure is not None and exposure * frame_rate > 1 + 1e-9:
+        raise typer.BadParameter(f"--exposure is at most a frame, {1 / frame_rate:g} s, got {exposure:g} s.")
+    settings = physics.Settings(
+        sampling=Sampling(frame_rate, exposure),
+        pixel_size_um=pixel_size,
+        conditions=physics.Conditions(temperature, viscosity, radius),
+        max_step_px=max_step,
+        memory=memory,
+        shortest=shortest,
+        reference=None if reference is None else _numbers(reference),
+        without_drift=not no_drift,
+        smoothing_s=drift_smoothing,
+        lowest_hz=lowest,
+        trust_errors=trust_errors,
+    )
+    print(physics.tracks(positions, out, settings, overwrite=overwrite))
+
+
+def _numbers(text: str) -> list[int]:
+    """From 3,7; raises typer.BadParameter for anything else."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        raise typer.BadParameter(f"--reference takes particles such as 3,7, got {text!r}.")
+    return [int(part) for part in parts]
