@@ -1,0 +1,247 @@
+"""Least squares of a drawn bead against the pixels: the last step, at the physical limit.
+
+Each window is fitted with offset + amplitude * shape(x, y), weighted by the inverse variance of its pixels: Gauss-Newton, whose
+steps take the shape and its derivatives from the nearest of a grid of nodes a sixteenth of a pixel apart. Between nodes the
+model is linear in the position. That is enough: the second derivatives are even and the first odd around the centre, so what
+the line leaves out is of third order, and no larger than d^3 k^2 / 6 = 2e-5 px for the farthest d = 1/32 px and the finest
+ring that pixels hold, k = 2.8 per px. The amplitude, the offset and a gradient enter linearly, and need no iteration.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.errors import BrightfieldError
+from brightfield.localising.noise import Noise
+from brightfield.localising.profile import Profile
+from brightfield.localising.templates import PHASES, Ints, Templates
+
+Real = npt.NDArray[np.float64]
+Single = npt.NDArray[np.float32]
+ITERATIONS = 12
+SETTLED_PX = 0.75 / PHASES  # a shorter step leads to the same node, or to a neighbour that would send it back
+LONGEST_PX = 1.0  # of one step: farther away the line says nothing
+ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
+BATCH = 16  # windows at once: their design fits a core's cache
+TAIL = 4.0  # standard deviations, at which robust weights halve
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Where beads are and how well that is known; a row for each window.
+
+    Attributes:
+        positions: (N, 2) x and y in px of the window.
+        errors: (N, 2) standard errors in px, from the inverse Fisher matrix scaled to the residuals of this very window.
+        amplitudes: (N,) in the units of the image.
+        offsets: (N,) of the background in the middle of the window, in the units of the image.
+        slopes: (N, 2) by which the background grows from the left edge to the right, and from the top to the bottom; 0 where no
+            gradient is fitted.
+        residuals: (N,) root mean square residual over the expected noise: 1 where profile and noise are right.
+        quality: (N,) in [0, 1], correlation of the fitted bead and the pixels.
+        converged: (N,) bool; where False the row holds the last step, within the window, and is not to be trusted.
+    """
+
+    positions: Real
+    errors: Real
+    amplitudes: Real
+    offsets: Real
+    slopes: Real
+    residuals: Real
+    quality: Real
+    converged: npt.NDArray[np.bool_]
+
+
+class Refiner:
+    """Refines positions in windows of one size against one profile; keeps what was drawn for the next batch.
+
+    Args:
+        profile: of the beads.
+        size: (H, W) of the windows.
+        noise: of the pixels; None: that of the profile's own images.
+        gradient: fit a gradient of the background too.
+        robust: weigh pixels down that lie far off the model (a Cauchy weight: half at four standard deviations): debris and
+            neighbours pull less, and a clean image loses under 2% of its precision.
+        margin: px by which beads may lie off the middle of their windows, along each axis.
+        workers: threads; None: as many as the machine has cores.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        size: tuple[int, int],
+        *,
+        noise: Noise | None = None,
+        gradient: bool = False,
+        robust: bool = False,
+        margin: int = 8,
+        workers: int | None = None,
+    ) -> None:
+        self.profile, self.size, self.robust = profile, size, robust
+        self.noise = noise or profile.noise
+        self.templates = Templates(profile, size, margin)
+        self.workers = workers or os.cpu_count() or 1
+        rows, columns = size
+        fixed = [np.ones(size)]
+        if gradient:
+            fixed += list(np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows)))
+        self._fixed = np.asarray(fixed, dtype=np.float32).reshape(len(fixed), -1)
+
+    def refine(self, windows: npt.ArrayLike, starts: npt.ArrayLike, gates: npt.ArrayLike | None = None) -> Refined:
+        """Refine one bead in each window.
+
+        Args:
+            windows: (N, H, W) of any numeric type.
+            starts: (N, 2) x and y in px of the window, not farther off than about a quarter of a ring.
+            gates: (N, H, W) or (H, W) from 0 (a pixel that is not to count: debris, another bead) to 1.
+
+        Raises:
+            BrightfieldError: for windows of another size, or starts that do not fit them.
+        """
+        pixels, start = np.asarray(windows), np.asarray(starts, dtype=np.float64).reshape(-1, 2)
+        _check(pixels, start, self.size)
+        gate = None
+        if gates is not None:
+            gate = np.broadcast_to(np.asarray(gates, dtype=np.float32), pixels.shape).reshape(len(pixels), -1)
+        state = _State.begin(start, self.profile)
+        active = np.arange(len(pixels))
+        with ThreadPoolExecutor(self.workers) as pool:
+            for iteration in range(ITERATIONS):
+                nodes = self.templates.node(state.positions[active])
+                self.templates.draw(nodes)
+                self._sweep(pool.map, pixels, gate, state, active, nodes)
+                settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0)
+                state.converged[active] = settled
+                near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX * np.sqrt(2)
+                active = active[~settled & near & np.isfinite(state.step[active]).all(axis=1)]
+                if not len(active):
+                    break
+        return state.told(start, self.size)
+
+    def _sweep(
+        self,
+        each: Callable[..., Any],
+        pixels: npt.NDArray[Any],
+        gate: Single | None,
+        state: _State,
+        active: Ints,
+        nodes: Ints,
+    ) -> None:
+        """One step of all active windows, batch by batch."""
+
+        def one(begin: int) -> None:
+            members = active[begin : begin + BATCH]
+            self._step(pixels[members], None if gate is None else gate[members], state, members, nodes[begin : begin + BATCH])
+
+        list(each(one, range(0, len(active), BATCH)))
+
+    def _step(self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, members: Ints, nodes: Ints) -> None:
+        """One step of a batch: weighted normal equations, in which the pixels stand as a last column."""
+        count, free = len(pixels), 3 + len(self._fixed)
+        design = np.empty((count, free + 1, self._fixed.shape[1]), dtype=np.float32)
+        self.templates.fill(nodes, design[:, :3].reshape(count, 3, *self.size))
+        design[:, 3:free] = self._fixed
+        base = state.offsets[members]
+        np.subtract(pixels.reshape(count, -1), base[:, None].astype(np.float32), out=design[:, free], dtype=np.float32)
+        signal = design[:, 2] * state.amplitudes[members, None].astype(np.float32)
+        signal += base[:, None].astype(np.float32)
+        inverse = 1 / self.noise.variance(signal)
+        if gate is not None:
+            inverse *= gate
+        normal = _normal(design, inverse)
+        if self.robust:
+            found = _solve(normal)[0].astype(np.float32)
+            residual = design[:, free] - np.matmul(found[:, None], design[:, :free])[:, 0]
+            normal = _normal(design, inverse / (1 + inverse * residual**2 / np.float32(TAIL**2)))
+        state.take(members, nodes, normal, base, 1.0 if gate is None else gate.sum(axis=1) / gate.shape[1], design.shape[2])
+
+
+def _normal(design: Single, inverse: Single) -> Real:
+    weighted = design * inverse[:, None]
+    return np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
+
+
+def _solve(normal: Real) -> tuple[Real, Real]:
+    """Solutions (N, k) and inverse matrices (N, k, k) of normal equations with the right-hand side as last column."""
+    matrix, right = normal[:, :-1, :-1], normal[:, :-1, -1]
+    scale = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix), 1e-30))
+    scaled = matrix * scale[:, :, None] * scale[:, None, :] + 1e-9 * np.eye(matrix.shape[1])
+    inverse = np.linalg.inv(scaled) * scale[:, :, None] * scale[:, None, :]
+    return np.einsum("nij,nj->ni", inverse, right), inverse
+
+
+@dataclass
+class _State:
+    """What is known of each window between two steps."""
+
+    positions: Real
+    step: Real
+    errors: Real
+    amplitudes: Real
+    offsets: Real
+    slopes: Real
+    residuals: Real
+    quality: Real
+    converged: npt.NDArray[np.bool_]
+
+    @classmethod
+    def begin(cls, start: Real, profile: Profile) -> _State:
+        count = len(start)
+        amplitudes, offsets = np.full(count, profile.amplitude), np.full(count, profile.background)
+        empty = np.zeros((count, 2))
+        return cls(
+            start.copy(),
+            empty.copy(),
+            empty.copy(),
+            amplitudes,
+            offsets,
+            empty.copy(),
+            np.zeros(count),
+            np.zeros(count),
+            np.zeros(count, dtype=np.bool_),
+        )
+
+    def take(self, members: Ints, nodes: Ints, normal: Real, base: Real, open_share: Any, pixels: int) -> None:
+        """The solution of one step, seen from its nodes."""
+        solution, inverse = _solve(normal)
+        amplitude = solution[:, 2]
+        safe = np.where(amplitude == 0, 1e-12, amplitude)[:, None]
+        step = np.clip(solution[:, :2] / safe, -LONGEST_PX, LONGEST_PX)
+        explained = np.einsum("ni,ni->n", solution, normal[:, :-1, -1])
+        rest = np.maximum(normal[:, -1, -1] - explained, 0)
+        freedom = np.maximum(pixels * np.asarray(open_share) - solution.shape[1], 1)
+        shape = normal[:, 2, 2] - normal[:, 2, 3] ** 2 / np.maximum(normal[:, 3, 3], 1e-30)
+        bead = amplitude**2 * np.maximum(shape, 0)
+        self.positions[members] = nodes / PHASES + step
+        self.step[members] = step
+        self.residuals[members] = np.sqrt(rest / freedom)
+        spread = np.sqrt(np.maximum(np.einsum("nii->ni", inverse)[:, :2], 0))
+        self.errors[members] = spread / np.abs(safe) * self.residuals[members, None]
+        self.amplitudes[members] = amplitude
+        self.offsets[members] = base + solution[:, 3]
+        self.slopes[members] = solution[:, 4:6] if solution.shape[1] > 4 else 0.0
+        self.quality[members] = np.where(amplitude > 0, np.sqrt(bead / np.maximum(bead + rest, 1e-30)), 0.0)
+
+    def told(self, start: Real, size: tuple[int, int]) -> Refined:
+        inside = (self.positions >= -0.5) & (self.positions <= np.array([size[1], size[0]]) - 0.5)
+        near = np.hypot(*(self.positions - start).T) <= ROOM_PX
+        good = self.converged & inside.all(axis=1) & near & (self.amplitudes > 0)
+        quality = np.clip(self.quality, 0, 1)
+        return Refined(
+            self.positions, self.errors, self.amplitudes, self.offsets, self.slopes, self.residuals, quality, good
+        )
+
+
+def _check(pixels: npt.NDArray[Any], start: Real, size: tuple[int, int]) -> None:
+    if pixels.ndim != 3 or pixels.shape[1:] != size or len(start) != len(pixels) or not np.isfinite(start).all():
+        raise BrightfieldError(
+            f"Got windows of shape {pixels.shape} and starts of shape {start.shape}: expected (N, {size[0]}, {size[1]}) and a "
+            "finite x and y for each. Cut the windows to the size that the refiner was made for."
+        )
