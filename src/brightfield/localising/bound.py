@@ -49,7 +49,7 @@ def fisher(slopes: npt.ArrayLike, electrons: npt.ArrayLike, read_noise: float) -
     return information
 
 
-def bound(
+def cramer_rao(
     render: Render, position: tuple[float, float], read_noise: float, *, fitted: Sequence[npt.ArrayLike] = ()
 ) -> Real:
     """The least standard deviation of x and y for one bead whose image is known at every position.

@@ -12,6 +12,7 @@ from brightfield.localising.profile import Profile
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
+BATCH = 64  # windows at once: they fit a core's cache
 
 
 class Correlator:
@@ -39,17 +40,21 @@ class Correlator:
 
     def locate(self, windows: npt.ArrayLike) -> Real:
         """Positions (N, 2), x and y in px, of the best fit in each window (N, H, W)."""
-        pixels = np.array(windows, dtype=np.float32)
+        pixels = np.asarray(windows)
+        batches = [self._locate(pixels[begin : begin + BATCH]) for begin in range(0, len(pixels), BATCH)]
+        return np.concatenate(batches) if batches else np.empty((0, 2))
+
+    def _locate(self, windows: npt.NDArray[Any]) -> Real:
+        pixels = windows.astype(np.float32)
         flat = pixels.reshape(len(pixels), -1)
-        flat -= flat[:, :1]  # counts have an offset that single precision should not carry
+        flat -= flat[:, :1].copy()  # counts have an offset that single precision should not carry
         flat -= (flat @ self._planes.T) @ self._planes
-        spectrum = scipy.fft.rfft2(pixels, workers=self.workers)
+        spectrum = scipy.fft.rfft2(pixels, workers=self.workers, overwrite_x=True)
         spectrum *= self._spectrum
         found = scipy.fft.irfft2(spectrum, s=self.size, workers=self.workers, overwrite_x=True)
-        shifts = peaks(found)
-        half = np.array([self.size[1], self.size[0]]) // 2
         whole = np.array([self.size[1], self.size[0]])
-        return (shifts + half + 0.5) % whole - 0.5
+        around: Real = (peaks(found) + whole // 2 + 0.5) % whole - 0.5
+        return around
 
 
 def peaks(maps: Single) -> Real:

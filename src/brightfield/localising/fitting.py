@@ -22,8 +22,11 @@ Real = npt.NDArray[np.float64]
 TURNS = 15
 RESTED_PX = 0.002  # positions that move less, root mean square, have come to rest
 RESTLESS_PX = 0.1  # and those that still move more at the end belong to no common profile
+SHOWN = 5.0  # times what a profile explains of noise alone: fewer, and there is no bead
 SMOOTH = 1e-3  # of the mean information of a coefficient: holds those that few pixels see, and bends no others
-MIXED = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6  # blind to what is smooth; keeps the deviation of white noise
+MIXED = (
+    np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]]) / 6
+)  # blind to what is smooth; keeps the deviation of white noise
 log = logging.getLogger(__name__)
 
 
@@ -55,7 +58,7 @@ def fit_profile(
     open_ = np.ones(pixels.shape) if gates is None else np.broadcast_to(np.asarray(gates, np.float64), pixels.shape)
     count = max(int((np.hypot(*size) / 2 if reach is None else reach) / KNOT_PX) - 1, 4)
     margin = int(np.ceil(np.abs(positions - np.array(size[::-1]) // 2).max(initial=0))) + 4
-    amplitudes, ground, weights = np.ones(len(pixels)), _edges(pixels), open_
+    amplitudes, ground, weights = np.ones(len(pixels)), _edges(pixels, open_), open_
     moved = np.inf
     for _ in range(TURNS):
         coefficients = _coefficients(pixels - ground, positions, amplitudes, weights, count)
@@ -64,7 +67,7 @@ def fit_profile(
         profile, expected = _judged(pixels, positions, coefficients, amplitudes, ground, open_)
         found = Refiner(profile, size, margin=margin, gradient=gradient).refine(pixels, positions, open_)
         good = found.converged
-        if not good.any():
+        if not good.any() or not _shown(found, count, open_):
             raise BrightfieldError(_NO_BEAD.format(count=len(pixels), misfit=profile.misfit))
         moved = float(np.sqrt(np.mean((found.positions[good] - positions[good]) ** 2)))
         positions = np.where(good[:, None], found.positions, positions)
@@ -80,13 +83,19 @@ def fit_profile(
 
 
 _NO_BEAD = (
-    "A profile was fitted to {count} windows, and not one of them shows it: its residual is {misfit:.1f} times the noise. "
+    "A profile was fitted to {count} windows, and they do not show it: its residual is {misfit:.1f} times the noise. "
     "Expected beads that look alike, one near the middle of each window. Give the diameter of the beads, or other frames."
 )
 _RESTLESS = (
     "The profile of {count} windows does not come to rest: positions still move by {moved:.2f} px a turn. Expected beads that "
     "look alike, one near the middle of each window. Give the diameter of the beads, or frames with fewer other things."
 )
+
+
+def _shown(found: Refined, count: int, open_: Real) -> bool:
+    """Whether windows have more in common than the coefficients, positions and amplitudes find in noise."""
+    explained = float((found.quality**2 * open_.sum(axis=(1, 2)))[found.converged].sum())
+    return explained > SHOWN * (count + 3 * int(found.converged.sum()))
 
 
 def _coefficients(signal: Real, positions: Real, amplitudes: Real, weights: Real, count: int) -> Real:
@@ -141,11 +150,15 @@ def _judged(
     return Profile(coefficients, KNOT_PX, amplitude, background, noise, misfit), expected
 
 
-def _edges(pixels: Real) -> Real:
-    """The median of each window's edge, (N, 1, 1)."""
-    edge = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
-    median: Real = np.median(edge, axis=1)[:, None, None]
-    return median
+def _edges(pixels: Real, open_: Real) -> Real:
+    """The median of each window's edge as far as it counts, (N, 1, 1); of the whole where none of the edge does."""
+    edge = np.ones(pixels.shape[1:], dtype=np.bool_)
+    edge[1:-1, 1:-1] = False
+    median = []
+    for window, gate in zip(pixels, open_ > 0.5, strict=True):
+        seen = gate & edge if (gate & edge).any() else np.ones_like(edge)
+        median.append(np.median(window[seen]))
+    return np.array(median)[:, None, None]
 
 
 def _grounds(found: Refined, size: tuple[int, int]) -> Real:

@@ -57,9 +57,8 @@ class Noise:
 def measure(signal: Real, residual: Real) -> Noise:
     """The noise that residuals show.
 
-    Pixels are sorted by their signal into bins with as many each, the variance of a bin is taken from the median of its
-    squared residuals (few wild pixels do not count), and a line goes through the bins. A slope that the bins do not
-    support, as in images of one brightness, is taken for none.
+    Pixels are sorted by their signal into bins with as many each, a line goes through the variances of the bins, and few wild
+    pixels do not count. A slope that the bins do not support, as in images of one brightness, is taken for none.
 
     Args:
         signal: expected, any shape.
@@ -76,17 +75,19 @@ def measure(signal: Real, residual: Real) -> Noise:
         )
     bins = np.array_split(np.argsort(flat, kind="stable"), min(BINS, len(flat) // 8))
     mean = np.array([flat[members].mean() for members in bins])
-    # the mean of what the median allows, rather than the median itself: rounded counts have few values
     variance = np.array([_variance(rest[members]) for members in bins])
-    least = max(float(np.mean(rest**2)) * 1e-3, 1e-12)
-    centred = mean - mean.mean()
-    spread = float((centred**2).sum())
-    slope = 0.0 if spread == 0 else float((centred * variance).sum() / spread)
+    least = max(float(np.mean(variance)) * 1e-3, 1e-12)
+    weight = 1 / np.maximum(variance, least) ** 2  # a variance is known to a share of itself
+    middle = float(np.average(mean, weights=weight))
+    spread = float((weight * (mean - middle) ** 2).sum())
+    level = float(np.average(variance, weights=weight))
+    slope = 0.0
     if spread > 0:
-        scatter = np.std(variance - variance.mean() - slope * centred, ddof=2) / np.sqrt(spread)
-        slope = slope if slope > SIGNIFICANT * scatter else 0.0
-    constant = float(variance.mean() - slope * mean.mean())
-    return Noise(constant, slope, max(least, 0.25 * float(variance.min())))
+        line = float((weight * (mean - middle) * variance).sum()) / spread
+        rest_of_line = variance - level - line * (mean - middle)
+        scatter = float(np.sqrt(np.average(rest_of_line**2, weights=weight) / spread * weight.sum() / (len(bins) - 1)))
+        slope = line if line > SIGNIFICANT * scatter else 0.0
+    return Noise(level - slope * middle, slope, max(least, 0.25 * float(variance.min())))
 
 
 def _variance(residual: Real) -> float:

@@ -9,9 +9,6 @@ ring that pixels hold, k = 2.8 per px. The amplitude, the offset and a gradient 
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +26,7 @@ ITERATIONS = 12
 SETTLED_PX = 0.75 / PHASES  # a shorter step leads to the same node, or to a neighbour that would send it back
 LONGEST_PX = 1.0  # of one step: farther away the line says nothing
 ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
-BATCH = 16  # windows at once: their design fits a core's cache
+BATCH = 8  # windows at once: their design and its weighted copy fit a core's cache
 TAIL = 4.0  # standard deviations, at which robust weights halve
 
 
@@ -70,7 +67,6 @@ class Refiner:
         robust: weigh pixels down that lie far off the model (a Cauchy weight: half at four standard deviations): debris and
             neighbours pull less, and a clean image loses under 2% of its precision.
         margin: px by which beads may lie off the middle of their windows, along each axis.
-        workers: threads; None: as many as the machine has cores.
     """
 
     def __init__(
@@ -82,12 +78,10 @@ class Refiner:
         gradient: bool = False,
         robust: bool = False,
         margin: int = 8,
-        workers: int | None = None,
     ) -> None:
         self.profile, self.size, self.robust = profile, size, robust
         self.noise = noise or profile.noise
         self.templates = Templates(profile, size, margin)
-        self.workers = workers or os.cpu_count() or 1
         rows, columns = size
         fixed = [np.ones(size)]
         if gradient:
@@ -112,60 +106,57 @@ class Refiner:
             gate = np.broadcast_to(np.asarray(gates, dtype=np.float32), pixels.shape).reshape(len(pixels), -1)
         state = _State.begin(start, self.profile)
         active = np.arange(len(pixels))
-        with ThreadPoolExecutor(self.workers) as pool:
-            for iteration in range(ITERATIONS):
-                nodes = self.templates.node(state.positions[active])
-                self.templates.draw(nodes)
-                self._sweep(pool.map, pixels, gate, state, active, nodes)
-                settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0)
-                state.converged[active] = settled
-                near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX * np.sqrt(2)
-                active = active[~settled & near & np.isfinite(state.step[active]).all(axis=1)]
-                if not len(active):
-                    break
+        for iteration in range(ITERATIONS):
+            nodes = self.templates.node(state.positions[active])
+            self.templates.draw(nodes)
+            for begin in range(0, len(active), BATCH):
+                members = active[begin : begin + BATCH]
+                weights = None if gate is None else gate[members]
+                self._step(pixels[members], weights, state, members, nodes[begin : begin + BATCH], rough=iteration == 0)
+            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0)
+            state.converged[active] = settled
+            near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
+            active = active[~settled & near]
+            if not len(active):
+                break
         return state.told(start, self.size)
 
-    def _sweep(
-        self,
-        each: Callable[..., Any],
-        pixels: npt.NDArray[Any],
-        gate: Single | None,
-        state: _State,
-        active: Ints,
-        nodes: Ints,
+    def _step(
+        self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, members: Ints, nodes: Ints, rough: bool
     ) -> None:
-        """One step of all active windows, batch by batch."""
+        """One step of a batch: weighted normal equations, in which the pixels stand as a last column.
 
-        def one(begin: int) -> None:
-            members = active[begin : begin + BATCH]
-            self._step(pixels[members], None if gate is None else gate[members], state, members, nodes[begin : begin + BATCH])
-
-        list(each(one, range(0, len(active), BATCH)))
-
-    def _step(self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, members: Ints, nodes: Ints) -> None:
-        """One step of a batch: weighted normal equations, in which the pixels stand as a last column."""
+        A rough step only leads to the right node: it weighs all pixels alike, which saves half of its time.
+        """
         count, free = len(pixels), 3 + len(self._fixed)
         design = np.empty((count, free + 1, self._fixed.shape[1]), dtype=np.float32)
         self.templates.fill(nodes, design[:, :3].reshape(count, 3, *self.size))
         design[:, 3:free] = self._fixed
         base = state.offsets[members]
-        np.subtract(pixels.reshape(count, -1), base[:, None].astype(np.float32), out=design[:, free], dtype=np.float32)
-        signal = design[:, 2] * state.amplitudes[members, None].astype(np.float32)
-        signal += base[:, None].astype(np.float32)
-        inverse = 1 / self.noise.variance(signal)
-        if gate is not None:
-            inverse *= gate
+        flat = pixels.reshape(count, -1)
+        np.subtract(flat, base[:, None].astype(np.float32), out=design[:, free], dtype=np.float32, casting="same_kind")
+        inverse = gate if rough else self._inverse_variance(design[:, 2], base, state.amplitudes[members], gate)
         normal = _normal(design, inverse)
-        if self.robust:
+        if self.robust and not rough:
             found = _solve(normal)[0].astype(np.float32)
             residual = design[:, free] - np.matmul(found[:, None], design[:, :free])[:, 0]
             normal = _normal(design, inverse / (1 + inverse * residual**2 / np.float32(TAIL**2)))
-        state.take(members, nodes, normal, base, 1.0 if gate is None else gate.sum(axis=1) / gate.shape[1], design.shape[2])
+        seen = design.shape[2] if gate is None else gate.sum(axis=1)
+        state.take(members, nodes, normal, base, seen)
+
+    def _inverse_variance(self, shape: Single, base: Real, amplitude: Real, gate: Single | None) -> Single:
+        """The weights of pixels (N, P), by the signal that the last step expects there."""
+        signal = shape * amplitude[:, None].astype(np.float32)
+        signal += base[:, None].astype(np.float32)
+        variance = self.noise.variance(signal)
+        weights: Single = np.divide(1 if gate is None else gate, variance, out=variance)
+        return weights
 
 
-def _normal(design: Single, inverse: Single) -> Real:
-    weighted = design * inverse[:, None]
-    return np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
+def _normal(design: Single, weights: Single | None) -> Real:
+    weighted = design if weights is None else design * weights[:, None]
+    normal: Real = np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
+    return normal
 
 
 def _solve(normal: Real) -> tuple[Real, Real]:
@@ -208,7 +199,7 @@ class _State:
             np.zeros(count, dtype=np.bool_),
         )
 
-    def take(self, members: Ints, nodes: Ints, normal: Real, base: Real, open_share: Any, pixels: int) -> None:
+    def take(self, members: Ints, nodes: Ints, normal: Real, base: Real, seen: Any) -> None:
         """The solution of one step, seen from its nodes."""
         solution, inverse = _solve(normal)
         amplitude = solution[:, 2]
@@ -216,7 +207,7 @@ class _State:
         step = np.clip(solution[:, :2] / safe, -LONGEST_PX, LONGEST_PX)
         explained = np.einsum("ni,ni->n", solution, normal[:, :-1, -1])
         rest = np.maximum(normal[:, -1, -1] - explained, 0)
-        freedom = np.maximum(pixels * np.asarray(open_share) - solution.shape[1], 1)
+        freedom = np.maximum(np.asarray(seen) - solution.shape[1], 1)
         shape = normal[:, 2, 2] - normal[:, 2, 3] ** 2 / np.maximum(normal[:, 3, 3], 1e-30)
         bead = amplitude**2 * np.maximum(shape, 0)
         self.positions[members] = nodes / PHASES + step

@@ -36,7 +36,7 @@ class Templates:
         )
 
     def draw(self, nodes: Ints) -> None:
-        """See to it that these nodes (N, 2) are drawn: afterwards :meth:`fill` only reads, from as many threads as like."""
+        """See to it that these nodes (N, 2) are drawn, so that :meth:`fill` can copy them."""
         phases = np.unique((nodes + PHASES // 2) % PHASES, axis=0)
         height, width = self._images.shape[-2:]
         x, y = self.margin + self.size[1] // 2, self.margin + self.size[0] // 2
