@@ -50,6 +50,12 @@ class Profile:
         """From this distance on, in px, there is nothing of the bead."""
         return float((len(self.coefficients) + 1) * self.spacing)
 
+    def extent(self, share: float = 0.99) -> float:
+        """The radius in px that holds this share of what a position can be known by: the squared slopes of all pixels."""
+        r = np.arange(0, self.reach, self.spacing / 4)
+        known = np.cumsum(evaluate(self.coefficients, self.spacing, r)[1] ** 2 * r)
+        return float(r[np.searchsorted(known, share * known[-1])])
+
     def at(self, distance: npt.ArrayLike) -> Real:
         """The shape at distances in px, of any array shape."""
         return evaluate(self.coefficients, self.spacing, distance)[0]

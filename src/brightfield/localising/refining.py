@@ -26,7 +26,7 @@ ITERATIONS = 12
 SETTLED_PX = 0.75 / PHASES  # a shorter step leads to the same node, or to a neighbour that would send it back
 LONGEST_PX = 1.0  # of one step: farther away the line says nothing
 ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
-BATCH = 8  # windows at once: their design and its weighted copy fit a core's cache
+BATCH_PIXELS = 2**15  # of the windows at once: their design and its weighted copy fit a core's cache
 TAIL = 4.0  # standard deviations, at which robust weights halve
 
 
@@ -88,13 +88,23 @@ class Refiner:
             fixed += list(np.meshgrid(np.linspace(-0.5, 0.5, columns), np.linspace(-0.5, 0.5, rows)))
         self._fixed = np.asarray(fixed, dtype=np.float32).reshape(len(fixed), -1)
 
-    def refine(self, windows: npt.ArrayLike, starts: npt.ArrayLike, gates: npt.ArrayLike | None = None) -> Refined:
+    def refine(
+        self,
+        windows: npt.ArrayLike,
+        starts: npt.ArrayLike,
+        gates: npt.ArrayLike | None = None,
+        *,
+        rough: bool = True,
+        steps: int = ITERATIONS,
+    ) -> Refined:
         """Refine one bead in each window.
 
         Args:
             windows: (N, H, W) of any numeric type.
             starts: (N, 2) x and y in px of the window, not farther off than about a quarter of a ring.
             gates: (N, H, W) or (H, W) from 0 (a pixel that is not to count: debris, another bead) to 1.
+            rough: begin with a step that weighs all pixels alike; not worth while where starts are refined already.
+            steps: at most so many; after a single one nothing counts as converged.
 
         Raises:
             BrightfieldError: for windows of another size, or starts that do not fit them.
@@ -106,14 +116,17 @@ class Refiner:
             gate = np.broadcast_to(np.asarray(gates, dtype=np.float32), pixels.shape).reshape(len(pixels), -1)
         state = _State.begin(start, self.profile)
         active = np.arange(len(pixels))
-        for iteration in range(ITERATIONS):
+        batch = max(BATCH_PIXELS // (self.size[0] * self.size[1]), 1)
+        for iteration in range(steps):
             nodes = self.templates.node(state.positions[active])
             self.templates.draw(nodes)
-            for begin in range(0, len(active), BATCH):
-                members = active[begin : begin + BATCH]
+            for begin in range(0, len(active), batch):
+                members = active[begin : begin + batch]
                 weights = None if gate is None else gate[members]
-                self._step(pixels[members], weights, state, members, nodes[begin : begin + BATCH], rough=iteration == 0)
-            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0)
+                self._step(
+                    pixels[members], weights, state, members, nodes[begin : begin + batch], rough and iteration == 0
+                )
+            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0 or not rough)
             state.converged[active] = settled
             near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
             active = active[~settled & near]

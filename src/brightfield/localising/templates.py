@@ -55,3 +55,13 @@ class Templates:
         for target, px, py, x, y in zip(out, phase[:, 0], phase[:, 1], left, top, strict=True):
             drawn = self._images[py, px, :, y : y + height, x : x + width]
             target[:2], target[2] = drawn[1:], drawn[0]
+
+    def shapes(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
+        """Beads at positions (N, 2) in windows of their own, (N, H, W): between nodes along a line, as in refining."""
+        nodes = self.node(positions)
+        self.draw(nodes)
+        drawn = np.empty((len(nodes), 3, *self.size), dtype=np.float32)
+        self.fill(nodes, drawn)
+        away = (positions - nodes / PHASES).astype(np.float32)[:, :, None, None]
+        shapes: npt.NDArray[np.float32] = drawn[:, 2] + away[:, 0] * drawn[:, 0] + away[:, 1] * drawn[:, 1]
+        return shapes
