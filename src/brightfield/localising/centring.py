@@ -11,7 +11,7 @@ from brightfield.localising.correlating import peaks
 Real = npt.NDArray[np.float64]
 
 
-def mirror_centres(windows: npt.ArrayLike) -> Real:
+def mirror_centres(windows: npt.ArrayLike, within: float | None = None) -> Real:
     """Where each window is most like its own mirror image.
 
     The correlation of a window with itself turned by half a circle is highest at twice the centre; the edge's median counts
@@ -19,6 +19,7 @@ def mirror_centres(windows: npt.ArrayLike) -> Real:
 
     Args:
         windows: (N, H, W).
+        within: px from the middle, along each axis, in which the centre is looked for; None: anywhere in the window.
 
     Returns:
         (N, 2), x and y in px.
@@ -28,8 +29,10 @@ def mirror_centres(windows: npt.ArrayLike) -> Real:
     edge = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
     pixels -= np.median(edge, axis=1)[:, None, None]
     spectrum = scipy.fft.rfft2(pixels, s=(2 * height, 2 * width), workers=-1)
-    doubled: Real = peaks(scipy.fft.irfft2(spectrum**2, s=(2 * height, 2 * width), workers=-1)) / 2
-    return doubled
+    far = np.inf if within is None else 2 * within
+    y, x = (np.abs(np.arange(2 * n) - (n - 1)) > far for n in (height, width))
+    centres: Real = peaks(scipy.fft.irfft2(spectrum**2, s=(2 * height, 2 * width), workers=-1), y[:, None] | x) / 2
+    return centres
 
 
 def radial_centres(windows: npt.ArrayLike) -> Real:

@@ -24,11 +24,17 @@ class Correlator:
     Args:
         profile: of the beads.
         size: (H, W) of the windows.
+        within: px from the middle, along each axis, in which the bead is looked for; None: anywhere in the window.
         workers: threads of the Fourier transforms; -1: all cores.
     """
 
-    def __init__(self, profile: Profile, size: tuple[int, int], workers: int = -1) -> None:
+    def __init__(
+        self, profile: Profile, size: tuple[int, int], *, within: float | None = None, workers: int = -1
+    ) -> None:
         self.size, self.workers = size, workers
+        y, x = (np.minimum(np.arange(n), n - np.arange(n)) for n in size)  # the middle is at (0, 0) of the map
+        far = np.inf if within is None else within
+        self._far = (y > far)[:, None] | (x > far)
         middle = (float(size[1] // 2), float(size[0] // 2))
         drawn = profile.render(size, middle)[0]
         rows, columns = np.indices(size).reshape(2, -1)
@@ -53,14 +59,18 @@ class Correlator:
         spectrum *= self._spectrum
         found = scipy.fft.irfft2(spectrum, s=self.size, workers=self.workers, overwrite_x=True)
         whole = np.array([self.size[1], self.size[0]])
-        around: Real = (peaks(found) + whole // 2 + 0.5) % whole - 0.5
+        around: Real = (peaks(found, self._far) + whole // 2 + 0.5) % whole - 0.5
         return around
 
 
-def peaks(maps: Single) -> Real:
-    """The highest point of each map (N, H, W), whose opposite edges meet: (N, 2), x and y in px, by parabolas."""
+def peaks(maps: Single, barred: npt.NDArray[np.bool_] | None = None) -> Real:
+    """The highest point of each map (N, H, W), whose opposite edges meet: (N, 2), x and y in px, by parabolas.
+
+    None is looked for where pixels (H, W) are ``barred``.
+    """
     count, height, width = maps.shape
-    best = maps.reshape(count, -1).argmax(axis=1)
+    allowed = maps if barred is None or not barred.any() else np.where(barred, -np.inf, maps)
+    best = allowed.reshape(count, -1).argmax(axis=1)
     row, column = np.divmod(best, width)
     n = np.arange(count)
     centre = maps[n, row, column].astype(np.float64)

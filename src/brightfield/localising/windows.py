@@ -1,4 +1,4 @@
-"""Windows around beads, cut from a frame and cleared of other beads."""
+"""Windows around beads: cut from a frame, apart from other beads, and in even light."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.intp]
 
 
 def corners(positions: Real, side: int) -> Ints:
-    """The first pixel, column and row (N, 2), of the window with ``side`` (odd) px whose middle pixel is nearest to each position."""
+    """The first pixel, column and row (N, 2), of the window of ``side`` (odd) px around each position."""
     first: Ints = np.rint(positions).astype(np.intp) - side // 2
     return first
 
@@ -46,3 +46,25 @@ def territories(positions: Real, first: Ints, side: int) -> Single:
         for other in positions[near]:
             gates[n] *= distance <= (x - other[0]) ** 2 + (y - other[1]) ** 2
     return gates
+
+
+def flatten(windows: npt.ArrayLike, dark: float = 0.0) -> Single:
+    """Windows (N, H, W) divided by the light in which they stand: what lies in half the light has half the contrast in counts.
+
+    The light is a plane through the edge of a window, its mean stays what it is.
+
+    Args:
+        windows: (N, H, W).
+        dark: counts without light, which no light multiplies.
+    """
+    pixels = np.asarray(windows, dtype=np.float32) - np.float32(dark)
+    height, width = pixels.shape[1:]
+    y, x = np.meshgrid(np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width), indexing="ij")
+    planes = np.stack([np.ones(x.size), x.ravel(), y.ravel()])
+    edge = np.ones((height, width), dtype=np.bool_)
+    margin = max(min(height, width) // 16, 1)
+    edge[margin:-margin, margin:-margin] = False
+    solved = np.linalg.pinv(planes[:, edge.ravel()].T) @ pixels[:, edge].T.astype(np.float64)
+    mean = np.where(solved[0] == 0, 1.0, solved[0])
+    light = np.clip((solved / mean).T @ planes, 0.05, None).reshape(pixels.shape)
+    return (pixels / light + dark).astype(np.float32)
