@@ -57,13 +57,13 @@ def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile) ->
         for frame in frames:
             beads = locator.locate(frame)
             if len(beads.positions):
-                pixels, seen, first = locator.alone(frame, beads.positions, beads.amplitudes)
-                windows.append(pixels)
-                gates.append(np.ones_like(pixels) if seen is None else seen)
+                cleared, inside, first = locator.alone(frame, beads.positions, beads.amplitudes)
+                windows.append(cleared)
+                gates.append(np.ones_like(cleared) if inside is None else inside)
                 starts.append(beads.positions - first)
         if not windows:
             return profile
-        pixels, seen, start = (np.concatenate(parts) for parts in (windows, gates, starts))
+        pixels, seen, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
         chosen = _some(len(pixels))
         profile = fit_profile(pixels[chosen], start[chosen], reach=profile.reach, gates=seen[chosen])[0]
     return profile
@@ -87,7 +87,7 @@ def _fit(frames: Sequence[npt.NDArray[Any]], diameter: float, separation: float)
         windows.append(cut(frame, first[inside], side)[0])
         gates.append(cleared[inside])
         starts.append((places - first)[inside])
-    pixels, seen, start = (np.concatenate(parts) for parts in (windows, gates, starts))
+    pixels, seen, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
     if not len(pixels):
         raise BrightfieldError(
             f"No bead was found in {len(frames)} frames that lies {side // 2} px or more inside. Expected round spots or rings. "

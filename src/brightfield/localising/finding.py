@@ -40,7 +40,8 @@ def symmetry(frame: npt.ArrayLike, radius: int) -> Real:
             at = row[inside] * width + column[inside]
             # a ring has as many pixels as it is long: each votes for less
             votes += np.bincount(at, size[inside] / distance, height * width).reshape(height, width)
-    return ndimage.gaussian_filter(votes, SMOOTH_PX)
+    smoothed: Real = ndimage.gaussian_filter(votes, SMOOTH_PX)
+    return smoothed
 
 
 def candidates(frame: npt.ArrayLike, radius: int, separation: float) -> tuple[Real, Real]:

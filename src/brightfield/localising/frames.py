@@ -83,7 +83,7 @@ class Locator:
         found, first = self._refine(pixels.astype(np.float32), starts, amplitudes)
         positions = found.positions + first
         inside = (positions > -0.5) & (positions < np.array(pixels.shape[::-1]) - 0.5)
-        good = found.converged & inside.all(axis=1)
+        good: npt.NDArray[np.bool_] = found.converged & np.all(inside, axis=1)
         good &= (found.quality >= self.least_quality) & (found.amplitudes >= self.faintest * self.profile.amplitude)
         rows = np.flatnonzero(good)
         rows = np.sort(rows[apart(positions[rows], found.amplitudes[rows], self.separation)])
@@ -105,19 +105,19 @@ class Locator:
     def _peaks(self, amplitude: Single) -> tuple[Real, Real]:
         """Peaks of the map that no stronger bead explains: (N, 2) positions by parabolas, (N,) amplitudes.
 
-        A bead leaves rings in the map, the correlation of its own profile with itself. From the strongest down, each takes its rings
-        out of those that remain (as CLEAN does, Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417).
+        A bead leaves rings in the map, the correlation of its own profile with itself. From the strongest down, each takes its
+        rings out of those that remain (CLEAN, Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417).
         """
         limit = np.float32(self.faintest * self.profile.amplitude)
         inner = amplitude[1:-1, 1:-1]
         flat = np.flatnonzero(inner > limit)
         row, column = np.divmod(flat, inner.shape[1])
         row, column = row + 1, column + 1
-        middle = amplitude[row, column]
+        middle = amplitude[row, column].astype(np.float64)
         top = np.ones(len(row), dtype=np.bool_)
         for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
             top &= middle >= amplitude[row + dy, column + dx]
-        row, column, middle = row[top], column[top], middle[top].astype(np.float64)
+        row, column, middle = row[top], column[top], middle[top]
         if len(row) > CROWD:
             strongest = np.argsort(-middle)[:CROWD]
             row, column, middle = row[strongest], column[strongest], middle[strongest]
@@ -151,12 +151,12 @@ class Locator:
         return windows, gates, first
 
     def _refine(self, pixels: Single, starts: Real, amplitudes: Real) -> tuple[Refined, npt.NDArray[np.intp]]:
-        """Each bead against the frame without the others: a rough step first where some are near, so that those are known better."""
+        """Each bead against the frame without the others; a rough step first where some are near, to know those better."""
         windows, gates, first = self.alone(pixels, starts, amplitudes)
         if not cKDTree(starts).query_pairs(np.sqrt(8) * self.half):
             return self._refiner.refine(windows, starts - first, gates), first
         rough = self._refiner.refine(windows, starts - first, gates, steps=1)
-        near = (np.abs(rough.positions + first - starts) < 1).all(axis=1)
+        near: npt.NDArray[np.bool_] = np.all(np.abs(rough.positions + first - starts) < 1, axis=1)
         better = np.where(near[:, None], rough.positions + first, starts)
         windows, gates, first = self.alone(pixels, better, np.maximum(rough.amplitudes, 0))
         return self._refiner.refine(windows, better - first, gates, rough=False), first

@@ -111,7 +111,8 @@ def _debris(window: Window, rings: RingProfile, rng: np.random.Generator) -> Win
     light = window.light.copy()
     for _ in range(rng.poisson(DEBRIS)):
         width = log_uniform(0.8, 4, rng)
-        box, dy, dx = around((SIZE_PX, SIZE_PX), *rng.uniform(0, SIZE_PX, 2), 5 * width)
+        x, y = rng.uniform(0, SIZE_PX, 2)
+        box, dy, dx = around((SIZE_PX, SIZE_PX), x, y, 5 * width)
         light[box] *= 1 + rng.uniform(*DEBRIS_CONTRAST) * np.exp(-0.5 * (dx**2 + dy**2) / width**2)
     return replace(window, light=light)
 

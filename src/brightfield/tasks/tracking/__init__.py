@@ -77,14 +77,12 @@ class Tracking(Task[params.TrackingSettings, Points]):
         return _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
 
     def rows(self, answer: Points) -> pd.DataFrame:
-        """Columns x, y (px) and quality, a row a bead."""
-        x, y = answer.positions.T
-        return pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
+        """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
+        return position_rows(answer)
 
     def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """Columns frame (its number in order), x, y, quality and image (its name): what trackpy links."""
-        tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
-        return pd.concat(tables, ignore_index=True)[["frame", "x", "y", "quality", "image"]]
+        """Columns frame (its number in order), x, y, quality, errors if there are any, and image (its name): what trackpy links."""
+        return position_table(rows)
 
     def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
         """Counts and sums of errors."""
@@ -93,6 +91,22 @@ class Tracking(Task[params.TrackingSettings, Points]):
     def summarise(self, columns: Columns) -> dict[str, float]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.summarise(columns)
+
+
+def position_rows(answer: Points) -> pd.DataFrame:
+    """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
+    x, y = answer.positions.T
+    table = pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
+    if answer.errors is not None:
+        table["x_error"], table["y_error"] = answer.errors.T
+    return table
+
+
+def position_table(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table of several frames in order: frame (its number), what :func:`position_rows` gives, and image (its name)."""
+    tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
+    whole = pd.concat(tables, ignore_index=True)
+    return whole[["frame", *(column for column in whole.columns if column not in ("frame", "image")), "image"]]
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:
