@@ -22,6 +22,7 @@ def movie(tmp_path: Path) -> tuple[Path, np.ndarray]:
     """Six frames with three beads that drift, and their places (6, 3, 2)."""
     rng = np.random.default_rng(0)
     paths = PLACES + 0.3 * np.arange(6)[:, None, None] + rng.uniform(-0.2, 0.2, (6, 3, 2))
+    (tmp_path / "movie").mkdir()
     for number, places in enumerate(paths):
         light = np.ones((120, 130), dtype=np.float32)
         for place in places:
