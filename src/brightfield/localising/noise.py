@@ -48,10 +48,12 @@ class Noise:
         floor = max(read_noise**2, gain**2 / 12, 1e-12)  # rounding to whole counts is noise too
         return cls(read_noise**2 - gain * offset, gain, floor)
 
-    def variance(self, signal: Real) -> Real:
-        """Of pixels with this expected signal, in their array shape and type."""
-        line: Real = np.maximum(self.constant + self.slope * signal, self.floor)
-        return line
+    def variance(self, signal: Real, out: Real | None = None) -> Real:
+        """Of pixels with this expected signal, in their array shape and type; ``out`` may be the signal itself."""
+        line = np.multiply(signal, self.slope, out=out)
+        line += self.constant
+        floored: Real = np.maximum(line, self.floor, out=line)
+        return floored
 
 
 def measure(signal: Real, residual: Real) -> Noise:

@@ -9,6 +9,7 @@ ring that pixels hold, k = 2.8 per px. The amplitude, the offset and a gradient 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,17 +117,17 @@ class Refiner:
             gate = np.broadcast_to(np.asarray(gates, dtype=np.float32), pixels.shape).reshape(len(pixels), -1)
         state = _State.begin(start, self.profile)
         active = np.arange(len(pixels))
-        batch = max(BATCH_PIXELS // (self.size[0] * self.size[1]), 1)
+        work = _Work.of(self._fixed, max(BATCH_PIXELS // self._fixed.shape[1], 1))
         for iteration in range(steps):
             nodes = self.templates.node(state.positions[active])
             self.templates.draw(nodes)
-            for begin in range(0, len(active), batch):
-                members = active[begin : begin + batch]
-                weights = None if gate is None else gate[members]
-                self._step(
-                    pixels[members], weights, state, members, nodes[begin : begin + batch], rough and iteration == 0
-                )
-            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (iteration > 0 or not rough)
+            first = rough and iteration == 0
+            normal = [
+                self._normal(pixels[rows], None if gate is None else gate[rows], state, rows, at, work, first)
+                for rows, at in work.batches(active, nodes)
+            ]
+            state.take(active, nodes, np.concatenate(normal), self._fixed.shape[1] if gate is None else gate[active].sum(axis=1))
+            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (not rough or iteration > 0)
             state.converged[active] = settled
             near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
             active = active[~settled & near]
@@ -134,42 +135,64 @@ class Refiner:
                 break
         return state.told(start, self.size)
 
-    def _step(
-        self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, members: Ints, nodes: Ints, rough: bool
-    ) -> None:
-        """One step of a batch: weighted normal equations, in which the pixels stand as a last column.
+    def _normal(
+        self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, rows: Ints, nodes: Ints, work: _Work, rough: bool
+    ) -> Real:
+        """Weighted normal equations of a batch (n, k + 1, k + 1), in which the pixels stand as a last column.
 
         A rough step only leads to the right node: it weighs all pixels alike, which saves half of its time.
         """
         count, free = len(pixels), 3 + len(self._fixed)
-        design = np.empty((count, free + 1, self._fixed.shape[1]), dtype=np.float32)
+        design, base, amplitude = work.design[:count], state.offsets[rows], state.amplitudes[rows]
         self.templates.fill(nodes, design[:, :3].reshape(count, 3, *self.size))
-        design[:, 3:free] = self._fixed
-        base = state.offsets[members]
         flat = pixels.reshape(count, -1)
         np.subtract(flat, base[:, None].astype(np.float32), out=design[:, free], dtype=np.float32, casting="same_kind")
-        inverse = gate if rough else self._inverse_variance(design[:, 2], base, state.amplitudes[members], gate)
-        normal = _normal(design, inverse)
-        if self.robust and not rough:
+        weights = gate
+        if not rough:
+            weights = work.weights[:count]
+            signal = np.multiply(design[:, 2], amplitude[:, None].astype(np.float32), out=weights)
+            signal += base[:, None].astype(np.float32)
+            np.divide(1 if gate is None else gate, self.noise.variance(signal, out=signal), out=weights)
+        normal = work.normal(design, weights)
+        if self.robust and weights is not None and not rough:
             found = _solve(normal)[0].astype(np.float32)
             residual = design[:, free] - np.matmul(found[:, None], design[:, :free])[:, 0]
-            normal = _normal(design, inverse / (1 + inverse * residual**2 / np.float32(TAIL**2)))
-        seen = design.shape[2] if gate is None else gate.sum(axis=1)
-        state.take(members, nodes, normal, base, seen)
-
-    def _inverse_variance(self, shape: Single, base: Real, amplitude: Real, gate: Single | None) -> Single:
-        """The weights of pixels (N, P), by the signal that the last step expects there."""
-        signal = shape * amplitude[:, None].astype(np.float32)
-        signal += base[:, None].astype(np.float32)
-        variance = self.noise.variance(signal)
-        weights: Single = np.divide(1 if gate is None else gate, variance, out=variance)
-        return weights
+            normal = work.normal(design, weights / (1 + weights * residual**2 / np.float32(TAIL**2)))
+        return normal
 
 
-def _normal(design: Single, weights: Single | None) -> Real:
-    weighted = design if weights is None else design * weights[:, None]
-    normal: Real = np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
-    return normal
+@dataclass(frozen=True)
+class _Work:
+    """Arrays of one batch that are used again and again: fresh ones cost more than what is done with them.
+
+    Attributes:
+        design: (n, k + 1, P) float32: derivative by x and y, shape, constant, gradient, pixels.
+        weighted: likewise.
+        weights: (n, P).
+    """
+
+    design: Single
+    weighted: Single
+    weights: Single
+
+    @classmethod
+    def of(cls, fixed: Single, count: int) -> _Work:
+        design = np.empty((count, 4 + len(fixed), fixed.shape[1]), dtype=np.float32)
+        design[:, 3:-1] = fixed
+        return cls(design, np.empty_like(design), np.empty((count, fixed.shape[1]), dtype=np.float32))
+
+    def batches(self, active: Ints, nodes: Ints) -> Iterator[tuple[Ints, Ints]]:
+        """Row numbers and nodes, a batch at a time."""
+        for begin in range(0, len(active), len(self.design)):
+            yield active[begin : begin + len(self.design)], nodes[begin : begin + len(self.design)]
+
+    def normal(self, design: Single, weights: Single | None) -> Real:
+        """Inner products of all columns of the design with each other."""
+        weighted = design
+        if weights is not None:
+            weighted = np.multiply(design, weights[:, None], out=self.weighted[: len(design)])
+        normal: Real = np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
+        return normal
 
 
 def _solve(normal: Real) -> tuple[Real, Real]:
@@ -212,7 +235,7 @@ class _State:
             np.zeros(count, dtype=np.bool_),
         )
 
-    def take(self, members: Ints, nodes: Ints, normal: Real, base: Real, seen: Any) -> None:
+    def take(self, members: Ints, nodes: Ints, normal: Real, seen: Any) -> None:
         """The solution of one step, seen from its nodes."""
         solution, inverse = _solve(normal)
         amplitude = solution[:, 2]
@@ -229,7 +252,7 @@ class _State:
         spread = np.sqrt(np.maximum(np.einsum("nii->ni", inverse)[:, :2], 0))
         self.errors[members] = spread / np.abs(safe) * self.residuals[members, None]
         self.amplitudes[members] = amplitude
-        self.offsets[members] = base + solution[:, 3]
+        self.offsets[members] += solution[:, 3]
         self.slopes[members] = solution[:, 4:6] if solution.shape[1] > 4 else 0.0
         self.quality[members] = np.where(amplitude > 0, np.sqrt(bead / np.maximum(bead + rest, 1e-30)), 0.0)
 
