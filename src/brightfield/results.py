@@ -44,7 +44,8 @@ class Points:
     Attributes:
         positions: (N, 2) float64, columns x and y in pixels.
         quality: (N,) float64 in [0, 1], 1 for truth.
-        errors: (N, 2) float64, standard errors of x and y in pixels; None where the model does not say, and for truth.
+        errors: (N, 2) float64, standard errors of x and y in pixels, nan for a bead of which they are not known; None where the
+            model does not say, and for truth.
     """
 
     positions: npt.NDArray[np.float64]
@@ -57,8 +58,7 @@ class Points:
         _expect(bool(np.isfinite(self.positions).all()), "positions are finite", self.positions)
         if self.errors is not None:
             _expect(self.errors.shape == self.positions.shape, "two errors a position", self.errors.shape)
-            known = np.isfinite(self.errors) & (self.errors >= 0)
-            _expect(bool(known.all()), "errors are finite and not negative", self.errors)
+            _expect(not (self.errors < 0).any(), "errors are not negative", self.errors)
 
     @classmethod
     def exact(cls, positions: npt.ArrayLike) -> Points:

@@ -126,7 +126,12 @@ class Refiner:
                 self._normal(pixels[rows], None if gate is None else gate[rows], state, rows, at, work, first)
                 for rows, at in work.batches(active, nodes)
             ]
-            state.take(active, nodes, np.concatenate(normal), self._fixed.shape[1] if gate is None else gate[active].sum(axis=1))
+            state.take(
+                active,
+                nodes,
+                np.concatenate(normal),
+                self._fixed.shape[1] if gate is None else gate[active].sum(axis=1),
+            )
             settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (not rough or iteration > 0)
             state.converged[active] = settled
             near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
@@ -136,7 +141,14 @@ class Refiner:
         return state.told(start, self.size)
 
     def _normal(
-        self, pixels: npt.NDArray[Any], gate: Single | None, state: _State, rows: Ints, nodes: Ints, work: _Work, rough: bool
+        self,
+        pixels: npt.NDArray[Any],
+        gate: Single | None,
+        state: _State,
+        rows: Ints,
+        nodes: Ints,
+        work: _Work,
+        rough: bool,
     ) -> Real:
         """Weighted normal equations of a batch (n, k + 1, k + 1), in which the pixels stand as a last column.
 

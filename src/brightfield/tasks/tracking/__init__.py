@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from brightfield import architectures, params
 from brightfield.errors import BrightfieldError
+from brightfield.localising.hybrid import refine_found
 from brightfield.metrics import Columns, tracking
 from brightfield.records import Record
 from brightfield.results import Points
@@ -67,14 +68,20 @@ class Tracking(Task[params.TrackingSettings, Points]):
         return torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak."""
-        del encoded
+        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
+
+        With ``refine`` the peaks are where the fit to the image itself begins, and answers have standard errors.
+        """
         heat = activated[0]
         size = 2 * int(self.settings.separation_px / 2) + 1
         peaks = np.argwhere((ndimage.maximum_filter(heat, size) == heat) & (heat >= self.settings.threshold))
         positions = [_gaussian_centre(heat, int(y), int(x)) for y, x in peaks]
         quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
-        return _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
+        points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
+        if not self.settings.refine:
+            return points
+        refined, errors = refine_found(encoded.tensor[0].numpy(), points.positions)
+        return Points(refined, points.quality, errors)
 
     def rows(self, answer: Points) -> pd.DataFrame:
         """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
