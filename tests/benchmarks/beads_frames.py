@@ -119,22 +119,27 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
         "trackpy": lambda frame: _trackpy(frame, how),
     }
     found = {label: [locate(frame) for frame in frames] for label, locate in peers.items()}
-    shared = [len(tracking.match(a, b, 1.0)[0]) for a, b in zip(found["classical"], found["trackpy"], strict=True)]
+    both = zip(found["classical"], found["trackpy"], strict=True)
+    shared = [ours[tracking.match(ours, theirs, 1.0)[0]] for ours, theirs in both]  # the same beads for both methods
     of = sum(len(places) for places in found["trackpy"])
     for label, places in found.items():
         counts = [len(one) for one in places]
         yield (f"{name}, {len(frames)} frames: beads a frame, {label}", f"{min(counts)} to {max(counts)}", "")
-    yield (f"{name}: trackpy's {most} strongest that classical finds within 1 px", f"{sum(shared) / of:.4f}", "1")
+    yield (
+        f"{name}: trackpy's {most} strongest that classical finds within 1 px",
+        f"{sum(map(len, shared)) / of:.4f}",
+        "1",
+    )
     for label, locate in peers.items():
-        noise, pairs = _half_noise(locate, frames, found[label])
+        noise, pairs = _half_noise(locate, frames, shared)
         yield (f"{name}: noise of a coordinate from two halves, {label}", f"{noise:.4f} px ({pairs} pairs)", "")
 
 
-def _half_noise(locate: Locate, frames: list[npt.NDArray[Any]], whole: list[Real]) -> tuple[float, int]:
-    """Robust deviation of a coordinate in a whole frame, of beads that are found in it and in both halves."""
+def _half_noise(locate: Locate, frames: list[npt.NDArray[Any]], beads: list[Real]) -> tuple[float, int]:
+    """Robust deviation of a coordinate in a whole frame, of those beads that are found in both halves."""
     kernel = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
     differences = []
-    for frame, places in zip(frames, whole, strict=True):
+    for frame, places in zip(frames, beads, strict=True):
         fields = np.indices(frame.shape).sum(axis=0) % 2 == 0
         filled = ndimage.convolve(frame, kernel, mode="mirror")
         halves = [locate(np.where(field, frame, filled).astype(np.float32)) for field in (fields, ~fields)]
