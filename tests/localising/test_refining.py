@@ -12,7 +12,8 @@ from brightfield.localising.correlating import Correlator
 from brightfield.localising.fitting import fit_profile
 from brightfield.localising.noise import Noise
 from brightfield.localising.profile import Profile
-from brightfield.localising.refining import Refined, Refiner
+from brightfield.localising.refining import Refiner
+from brightfield.localising.solving import Refined
 from rings import OFFSET, READ_NOISE, SIZE, exposed, light, windows
 
 BOUND = cramer_rao(light, (27.5, 23.5), READ_NOISE)[0]

@@ -14,7 +14,8 @@ from brightfield.localising.correlating import Correlator
 from brightfield.localising.fitting import fit_profile
 from brightfield.localising.noise import Noise
 from brightfield.localising.profile import Profile
-from brightfield.localising.refining import Refined, Refiner
+from brightfield.localising.refining import Refiner
+from brightfield.localising.solving import Refined
 
 __all__ = [
     "Correlator",

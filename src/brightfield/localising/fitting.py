@@ -16,7 +16,8 @@ from scipy import ndimage, sparse
 from brightfield.errors import BrightfieldError
 from brightfield.localising.noise import Noise, measure
 from brightfield.localising.profile import KNOT_PX, Profile, basis
-from brightfield.localising.refining import Refined, Refiner
+from brightfield.localising.refining import Refiner
+from brightfield.localising.solving import Refined
 
 Real = npt.NDArray[np.float64]
 TURNS = 15

@@ -14,7 +14,8 @@ from brightfield.errors import BrightfieldError
 from brightfield.localising.correlating import vertex
 from brightfield.localising.finding import apart
 from brightfield.localising.profile import Profile
-from brightfield.localising.refining import Refined, Refiner
+from brightfield.localising.refining import Refiner
+from brightfield.localising.solving import Refined
 from brightfield.localising.windows import corners, cut
 
 Real = npt.NDArray[np.float64]

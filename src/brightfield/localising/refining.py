@@ -19,42 +19,15 @@ import numpy.typing as npt
 from brightfield.errors import BrightfieldError
 from brightfield.localising.noise import Noise
 from brightfield.localising.profile import Profile
+from brightfield.localising.solving import ROOM_PX, Refined, State, solve
 from brightfield.localising.templates import PHASES, Ints, Templates
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
 ITERATIONS = 12
 SETTLED_PX = 0.75 / PHASES  # a shorter step leads to the same node, or to a neighbour that would send it back
-LONGEST_PX = 1.0  # of one step: farther away the line says nothing
-ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
 BATCH_PIXELS = 2**15  # of the windows at once: their design and its weighted copy fit a core's cache
 TAIL = 4.0  # standard deviations, at which robust weights halve
-
-
-@dataclass(frozen=True)
-class Refined:
-    """Where beads are and how well that is known; a row for each window.
-
-    Attributes:
-        positions: (N, 2) x and y in px of the window.
-        errors: (N, 2) standard errors in px, from the inverse Fisher matrix scaled to the residuals of this very window.
-        amplitudes: (N,) in the units of the image.
-        offsets: (N,) of the background in the middle of the window, in the units of the image.
-        slopes: (N, 2) by which the background grows from the left edge to the right, and from the top to the bottom; 0 where no
-            gradient is fitted.
-        residuals: (N,) root mean square residual over the expected noise: 1 where profile and noise are right.
-        quality: (N,) in [0, 1], correlation of the fitted bead and the pixels.
-        converged: (N,) bool; where False the row holds the last step, within the window, and is not to be trusted.
-    """
-
-    positions: Real
-    errors: Real
-    amplitudes: Real
-    offsets: Real
-    slopes: Real
-    residuals: Real
-    quality: Real
-    converged: npt.NDArray[np.bool_]
 
 
 class Refiner:
@@ -115,7 +88,7 @@ class Refiner:
         gate = None
         if gates is not None:
             gate = np.broadcast_to(np.asarray(gates, dtype=np.float32), pixels.shape).reshape(len(pixels), -1)
-        state = _State.begin(start, self.profile)
+        state = State.begin(start, self.profile)
         active = np.arange(len(pixels))
         work = _Work.of(self._fixed, max(BATCH_PIXELS // self._fixed.shape[1], 1))
         for iteration in range(steps):
@@ -144,7 +117,7 @@ class Refiner:
         self,
         pixels: npt.NDArray[Any],
         gate: Single | None,
-        state: _State,
+        state: State,
         rows: Ints,
         nodes: Ints,
         work: _Work,
@@ -167,7 +140,7 @@ class Refiner:
             np.divide(1 if gate is None else gate, self.noise.variance(signal, out=signal), out=weights)
         normal = work.normal(design, weights)
         if self.robust and weights is not None and not rough:
-            found = _solve(normal)[0].astype(np.float32)
+            found = solve(normal)[0].astype(np.float32)
             residual = design[:, free] - np.matmul(found[:, None], design[:, :free])[:, 0]
             normal = work.normal(design, weights / (1 + weights * residual**2 / np.float32(TAIL**2)))
         return normal
@@ -205,77 +178,6 @@ class _Work:
             weighted = np.multiply(design, weights[:, None], out=self.weighted[: len(design)])
         normal: Real = np.matmul(weighted, design.transpose(0, 2, 1)).astype(np.float64)
         return normal
-
-
-def _solve(normal: Real) -> tuple[Real, Real]:
-    """Solutions (N, k) and inverse matrices (N, k, k) of normal equations with the right-hand side as last column."""
-    matrix, right = normal[:, :-1, :-1], normal[:, :-1, -1]
-    scale = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix), 1e-30))
-    scaled = matrix * scale[:, :, None] * scale[:, None, :] + 1e-9 * np.eye(matrix.shape[1])
-    inverse = np.linalg.inv(scaled) * scale[:, :, None] * scale[:, None, :]
-    return np.einsum("nij,nj->ni", inverse, right), inverse
-
-
-@dataclass
-class _State:
-    """What is known of each window between two steps."""
-
-    positions: Real
-    step: Real
-    errors: Real
-    amplitudes: Real
-    offsets: Real
-    slopes: Real
-    residuals: Real
-    quality: Real
-    converged: npt.NDArray[np.bool_]
-
-    @classmethod
-    def begin(cls, start: Real, profile: Profile) -> _State:
-        count = len(start)
-        amplitudes, offsets = np.full(count, profile.amplitude), np.full(count, profile.background)
-        empty = np.zeros((count, 2))
-        return cls(
-            start.copy(),
-            empty.copy(),
-            empty.copy(),
-            amplitudes,
-            offsets,
-            empty.copy(),
-            np.zeros(count),
-            np.zeros(count),
-            np.zeros(count, dtype=np.bool_),
-        )
-
-    def take(self, members: Ints, nodes: Ints, normal: Real, seen: Any) -> None:
-        """The solution of one step, seen from its nodes."""
-        solution, inverse = _solve(normal)
-        amplitude = solution[:, 2]
-        safe = np.where(amplitude == 0, 1e-12, amplitude)[:, None]
-        step = np.clip(solution[:, :2] / safe, -LONGEST_PX, LONGEST_PX)
-        explained = np.einsum("ni,ni->n", solution, normal[:, :-1, -1])
-        rest = np.maximum(normal[:, -1, -1] - explained, 0)
-        freedom = np.maximum(np.asarray(seen) - solution.shape[1], 1)
-        shape = normal[:, 2, 2] - normal[:, 2, 3] ** 2 / np.maximum(normal[:, 3, 3], 1e-30)
-        bead = amplitude**2 * np.maximum(shape, 0)
-        self.positions[members] = nodes / PHASES + step
-        self.step[members] = step
-        self.residuals[members] = np.sqrt(rest / freedom)
-        spread = np.sqrt(np.maximum(np.einsum("nii->ni", inverse)[:, :2], 0))
-        self.errors[members] = spread / np.abs(safe) * self.residuals[members, None]
-        self.amplitudes[members] = amplitude
-        self.offsets[members] += solution[:, 3]
-        self.slopes[members] = solution[:, 4:6] if solution.shape[1] > 4 else 0.0
-        self.quality[members] = np.where(amplitude > 0, np.sqrt(bead / np.maximum(bead + rest, 1e-30)), 0.0)
-
-    def told(self, start: Real, size: tuple[int, int]) -> Refined:
-        inside = (self.positions >= -0.5) & (self.positions <= np.array([size[1], size[0]]) - 0.5)
-        near = np.hypot(*(self.positions - start).T) <= ROOM_PX
-        good = self.converged & inside.all(axis=1) & near & (self.amplitudes > 0)
-        quality = np.clip(self.quality, 0, 1)
-        return Refined(
-            self.positions, self.errors, self.amplitudes, self.offsets, self.slopes, self.residuals, quality, good
-        )
 
 
 def _check(pixels: npt.NDArray[Any], start: Real, size: tuple[int, int]) -> None:
