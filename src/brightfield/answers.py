@@ -4,7 +4,8 @@ For each image an overlay, ``<name>_overlay.png``, and by the type of the answer
 
 - ``ClassMap``: ``<name>_labels.tif`` (instances), ``<name>_classes.tif``; ``regions.csv`` with a row a cell;
 ``images.csv``
-- ``Points``: ``positions.csv`` with ``frame,x,y,quality`` and, when linked, ``particle``
+- ``Points``: ``positions.csv`` with ``frame,x,y,quality``, where known ``x_error,y_error`` (standard errors in px) and, when
+  linked, ``particle``
 - ``Label``: ``labels.csv`` with ``image,probability,answer``
 - ``Picture``: ``<name>_denoised.tif`` in the intensities of the image, ``<name>_deviation.tif`` (how far off each pixel may be: a
 standard deviation in the same intensities) if the model says so; ``images.csv``
@@ -72,6 +73,7 @@ class Writer:
         pixel_size_um: side of a pixel, in micrometres.
         species: names of the species of cells, by their number from 1.
         overwrite: replace files of the same name.
+        overlays: draw so many images with their answers, and no more; None: all.
     """
 
     def __init__(
@@ -82,10 +84,13 @@ class Writer:
         pixel_size_um: float,
         species: Sequence[str] = (),
         overwrite: bool = False,
+        overlays: int | None = None,
     ) -> None:
+        self.overlays = overlays
         self.folder, self.classes, self.species = folder, classes, species
         self.pixel_size_um, self.overwrite = pixel_size_um, overwrite
         self._kind: type[Result] | None = None
+        self._drawn = 0
         self._files: list[Path] = []
         self._regions: list[pd.DataFrame] = []
 
@@ -110,14 +115,17 @@ class Writer:
             raise ValueError(f"answers of one type are written together, got {type(result)} after {self._kind}")
         found = {end: of(result) for end, of in _FORMS[type(result)].arrays.items()}
         arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
-        picture = self.folder / f"{name}_{OVERLAY}"
-        self._refuse_to_replace([*arrays, picture])
+        drawn = self.overlays is None or self._drawn < self.overlays
+        pictures = [self.folder / f"{name}_{OVERLAY}"] if drawn else []
+        self._refuse_to_replace([*arrays, *pictures])
         with _readable_errors(self.folder):
             for path, array in arrays.items():
                 _write_tiff(path, array, self.pixel_size_um)
-            with whole_file(picture) as partial:
-                images.write_png(partial, overlay(image, result))
-        self._files += [*arrays, picture]
+            for picture in pictures:
+                with whole_file(picture) as partial:
+                    images.write_png(partial, overlay(image, result))
+        self._drawn += len(pictures)
+        self._files += [*arrays, *pictures]
         if isinstance(result, ClassMap):
             self._regions.append(regions(result, self.classes, self.pixel_size_um, self.species, fluorescence))
             self._regions[-1].insert(0, "image", name)

@@ -44,15 +44,21 @@ class Points:
     Attributes:
         positions: (N, 2) float64, columns x and y in pixels.
         quality: (N,) float64 in [0, 1], 1 for truth.
+        errors: (N, 2) float64, standard errors of x and y in pixels, nan for a bead of which they are not known; None where the
+            model does not say, and for truth.
     """
 
     positions: npt.NDArray[np.float64]
     quality: npt.NDArray[np.float64]
+    errors: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         _expect(self.positions.ndim == 2 and self.positions.shape[1] == 2, "positions are (N, 2)", self.positions.shape)
         _expect(self.quality.shape == (len(self.positions),), "one quality a position", self.quality.shape)
         _expect(bool(np.isfinite(self.positions).all()), "positions are finite", self.positions)
+        if self.errors is not None:
+            _expect(self.errors.shape == self.positions.shape, "two errors a position", self.errors.shape)
+            _expect(not (self.errors < 0).any(), "errors are not negative", self.errors)
 
     @classmethod
     def exact(cls, positions: npt.ArrayLike) -> Points:

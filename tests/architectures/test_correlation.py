@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+import rings
 import tiny
 from brightfield import architectures, params, tasks
 from brightfield.architectures import Shape
 from brightfield.architectures.correlation import TemplateCorrelation, correlate
 from brightfield.errors import BrightfieldError
+from brightfield.records import Record
 
 SETTINGS = params.Correlation(architecture="correlation", template_px=13)
 
@@ -87,3 +89,19 @@ def test_without_a_bead_inside_there_is_nothing_to_learn() -> None:
     baseline = TemplateCorrelation(SETTINGS, Shape(1, 1))
     with pytest.raises(BrightfieldError, match="No bead of the training split lies far enough inside its frame"):
         baseline.fit([torch.zeros(1, 20, 20)], [torch.zeros(1, 20, 20)])
+
+
+def test_beads_that_look_alike_give_their_own_profile() -> None:
+    """Frames of one kind of bead: the fitted template is the noiseless bead, closer than the mean of few noisy ones."""
+    task = tasks.build("tracking", params.TrackingSettings())
+    rng, records = np.random.default_rng(0), []
+    for number in range(6):
+        x, y = np.array([27.5, 23.5]) + rng.uniform(-3, 3, 2)
+        noisy = rings.light(x, y) + rng.normal(0, 150, rings.SIZE)
+        records.append(Record(f"{number}", "movie", noisy.astype(np.float32), {"positions": np.array([[x, y]])}))
+    samples = task.dataset(records)
+    baseline = architectures.build(params.Correlation(architecture="correlation", template_px=25), Shape(1, 1))
+    assert isinstance(baseline, TemplateCorrelation)
+    baseline.fit([e.tensor for e in samples.encoded], samples.targets)
+    bead = rings.light(12.0, 12.0, (25, 25))
+    assert np.corrcoef(baseline.template.numpy().ravel(), bead.ravel())[0, 1] > 0.99

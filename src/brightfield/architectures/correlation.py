@@ -1,10 +1,11 @@
-"""Baseline for tracking: normalised cross-correlation with the mean training bead."""
+"""Baseline for tracking: normalised cross-correlation with the profile of the training beads."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from scipy import ndimage, signal
 from torch import Tensor
@@ -13,12 +14,17 @@ from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.classical import Classical, FloatArray
 from brightfield.errors import BrightfieldError
+from brightfield.localising.fitting import fit_profile
 
+FITTED = 60  # beads to which the profile is fitted: more say little more
 NEAR_A_BEAD = 0.6  # height of the heat map: about its own width from the centre
 
 
 class TemplateCorrelation(Classical):
-    """The template is the mean of the training images around every marked bead, moved to whole-pixel registration by splines.
+    """The template is the radial profile of the training images around every marked bead, fitted by least squares.
+
+    Beads of a training split may have too little in common for one profile (dark and bright cores): then their radial mean,
+    moved to whole-pixel registration by splines, is the template, if it is more like them.
 
     The correlation coefficient (Lewis 1995) between template and window becomes a probability by logistic regression on the
     peaks of the training images: without it any threshold on the coefficient would be a guess.
@@ -36,17 +42,27 @@ class TemplateCorrelation(Classical):
         self.register_buffer("intercept", torch.tensor(0.0))
 
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Average what surrounds each peak of the heat maps (N of (1, H, W)), radially: beads have no preferred direction."""
-        cuts = [
+        """Fit what surrounds each peak of the heat maps (N of (1, H, W)), radially: beads have no preferred direction."""
+        found = [
             cut
             for image, target in zip(images, targets, strict=True)
             for cut in self._cuts(image[0].numpy(), target[0].numpy())
         ]
-        if not cuts:
+        if not found:
             raise BrightfieldError(
                 "No bead of the training split lies far enough inside its frame to learn a template from."
             )
-        self.template.copy_(torch.from_numpy(_radial_mean(np.mean(cuts, axis=0))))
+        half = self.side // 2
+        centred = np.stack([ndimage.shift(cut, -off[::-1], order=3, mode="nearest") for cut, off in found])
+        templates = [_radial_mean(centred.mean(axis=0))]
+        few = found[:: max(len(found) // FITTED, 1)]
+        try:
+            profile, _ = fit_profile(np.stack([cut for cut, _ in few]), half + np.stack([off for _, off in few]))
+            templates.append(profile.render((self.side, self.side), (half, half))[0].astype(np.float32))
+        except BrightfieldError:
+            pass  # nothing in common
+        best = max(templates, key=lambda template: _likeness(template, centred))
+        self.template.copy_(torch.from_numpy(best))
         self._calibrate(images, targets)
 
     def _calibrate(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
@@ -66,7 +82,8 @@ class TemplateCorrelation(Classical):
         self.slope.fill_(float(model.coef_[0, 0]))
         self.intercept.fill_(float(model.intercept_[0]))
 
-    def _cuts(self, image: FloatArray, heat: FloatArray) -> list[FloatArray]:
+    def _cuts(self, image: FloatArray, heat: FloatArray) -> list[tuple[FloatArray, npt.NDArray[np.float64]]]:
+        """Windows around marked beads, and how far off their middle pixel each bead is: x and y in px."""
         half = self.side // 2
         peaks = np.argwhere((ndimage.maximum_filter(heat, 9) == heat) & (heat > 0.5))
         cuts = []
@@ -75,7 +92,7 @@ class TemplateCorrelation(Classical):
                 around = heat[y - half : y + half + 1, x - half : x + half + 1]
                 dy, dx = np.array(ndimage.center_of_mass(around * (around > 0.2))) - half
                 cut = image[y - half : y + half + 1, x - half : x + half + 1]
-                cuts.append(ndimage.shift(cut, (-dy, -dx), order=3, mode="nearest"))
+                cuts.append((cut, np.array([dx, dy])))
         return cuts
 
     def answer(self, image: FloatArray) -> FloatArray:
@@ -97,6 +114,14 @@ def correlate(image: FloatArray, template: FloatArray) -> FloatArray:
     square = ndimage.uniform_filter(padded.astype(np.float64) ** 2, template.shape)[half:-half, half:-half]
     spread = np.sqrt(np.maximum(square - mean**2, 1e-6) * template.size)
     return np.asarray(product / (spread * norm), dtype=np.float32)
+
+
+def _likeness(template: FloatArray, windows: FloatArray) -> float:
+    """The mean correlation coefficient of a template (H, W) with windows (N, H, W)."""
+    kernel = (template - template.mean()).ravel()
+    rest = (windows - windows.mean(axis=(1, 2), keepdims=True)).reshape(len(windows), -1)
+    norm = np.linalg.norm(kernel) * np.linalg.norm(rest, axis=1)
+    return float(np.mean(rest @ kernel / np.maximum(norm, 1e-12)))
 
 
 def _radial_mean(template: FloatArray) -> FloatArray:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import traceback
 
-from brightfield.cli import answers, data, registry, stages, tracks, tune
+from brightfield.cli import answers, data, locate, registry, stages, tracks, tune
 from brightfield.cli.base import app
 from brightfield.errors import BrightfieldError
 
-__all__ = ["answers", "app", "data", "main", "registry", "stages", "tracks", "tune"]
+__all__ = ["answers", "app", "data", "locate", "main", "registry", "stages", "tracks", "tune"]
 
 
 def main() -> None:

@@ -74,7 +74,7 @@ class Features(Section):
 
 
 class Correlation(Section):
-    """Baseline: normalised cross-correlation with a template averaged from the training beads."""
+    """Baseline: normalised cross-correlation with the radial profile of the training beads, fitted by least squares."""
 
     architecture: Literal["correlation"]
     template_px: Annotated[int, Field(ge=5)] = 33  # side of the template

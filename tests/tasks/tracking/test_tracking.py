@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import rings
 import tiny
 from brightfield import params
 from brightfield.records import Record
@@ -161,3 +162,18 @@ def test_the_tiny_frames_have_the_beads_where_they_are_said_to_be() -> None:
     for record in tiny.records("tracking", 4):
         y, x = np.unravel_index(np.argmin(record.image), record.image.shape)
         assert np.hypot(*(record.fields["positions"] - (x, y)).T).min() < 2.0
+
+
+def test_refined_answers_come_from_the_frame_and_say_how_sure_they_are() -> None:
+    task = Tracking(params.TrackingSettings(refine=True))
+    image = rings.exposed(rings.light(27.3, 23.8), np.random.default_rng(0))
+    record = Record("frame", "movie", image, {"positions": np.array([[27.8, 23.3]])})  # the heat map is off by 0.7 px
+    encoded = task.encode(image)
+    heat = task.target(record, encoded).numpy()
+    found = task.decode(heat, encoded)
+    assert np.hypot(*(found.positions[0] - (27.3, 23.8))) < 0.05
+    assert found.errors is not None
+    assert 0 < found.errors.max() < 0.03
+    table = task.combine({"a": task.rows(found), "b": task.rows(found)})
+    assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "image"]
+    assert TASK.decode(heat, encoded).errors is None

@@ -59,7 +59,8 @@ class Fragments:
         count = int(groups.max(initial=0)) + 1
         peaks = np.full(count, -np.inf)
         np.maximum.at(peaks, groups, self.peaks)
-        moments: Real = np.stack([np.bincount(groups, column, count) for column in self.moments.T], axis=1).astype(float)
+        moments = np.zeros((count, self.moments.shape[1]))
+        np.add.at(moments, groups, self.moments)
         first, second = groups[self.first], groups[self.second]
         apart = first != second
         low, high = (side(first, second)[apart] for side in (np.minimum, np.maximum))

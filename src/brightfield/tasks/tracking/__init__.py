@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from brightfield import architectures, params
 from brightfield.errors import BrightfieldError
+from brightfield.localising.hybrid import refine_found
 from brightfield.metrics import Columns, tracking
 from brightfield.records import Record
 from brightfield.results import Points
@@ -67,24 +68,28 @@ class Tracking(Task[params.TrackingSettings, Points]):
         return torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak."""
-        del encoded
+        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
+
+        With ``refine`` the peaks are where the fit to the image itself begins, and answers have standard errors.
+        """
         heat = activated[0]
         size = 2 * int(self.settings.separation_px / 2) + 1
         peaks = np.argwhere((ndimage.maximum_filter(heat, size) == heat) & (heat >= self.settings.threshold))
         positions = [_gaussian_centre(heat, int(y), int(x)) for y, x in peaks]
         quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
-        return _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
+        points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
+        if not self.settings.refine:
+            return points
+        refined, errors = refine_found(encoded.tensor[0].numpy(), points.positions)
+        return Points(refined, points.quality, errors)
 
     def rows(self, answer: Points) -> pd.DataFrame:
-        """Columns x, y (px) and quality, a row a bead."""
-        x, y = answer.positions.T
-        return pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
+        """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
+        return position_rows(answer)
 
     def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """Columns frame (its number in order), x, y, quality and image (its name): what trackpy links."""
-        tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
-        return pd.concat(tables, ignore_index=True)[["frame", "x", "y", "quality", "image"]]
+        """Columns frame (its number in order), x, y, quality, errors if there are any, and image (its name): what trackpy links."""
+        return position_table(rows)
 
     def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
         """Counts and sums of errors."""
@@ -93,6 +98,22 @@ class Tracking(Task[params.TrackingSettings, Points]):
     def summarise(self, columns: Columns) -> dict[str, float]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.summarise(columns)
+
+
+def position_rows(answer: Points) -> pd.DataFrame:
+    """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
+    x, y = answer.positions.T
+    table = pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
+    if answer.errors is not None:
+        table["x_error"], table["y_error"] = answer.errors.T
+    return table
+
+
+def position_table(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One table of several frames in order: frame (its number), what :func:`position_rows` gives, and image (its name)."""
+    tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
+    whole = pd.concat(tables, ignore_index=True)
+    return whole[["frame", *(column for column in whole.columns if column not in ("frame", "image")), "image"]]
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:

@@ -1,0 +1,99 @@
+"""How much pixels scatter: a variance that grows along a line with the signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.errors import BrightfieldError
+
+Real = npt.NDArray[np.floating[Any]]
+BINS = 24  # of signal, with as many pixels in each
+ROBUST = 1.4826  # from a median absolute deviation to a standard deviation, of Gaussian noise
+SIGNIFICANT = 3.0  # standard errors: a slope below is taken for none
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The variance of a pixel: ``constant + slope * signal``, in squared units of the image.
+
+    For a camera the slope is its gain, and the constant holds the read noise and the offset of the counts (EMVA 1288).
+
+    Attributes:
+        constant: may be negative where the counts have an offset.
+        slope: 0 or more.
+        floor: the least variance, above 0; where the line falls below.
+    """
+
+    constant: float
+    slope: float
+    floor: float
+
+    def __post_init__(self) -> None:
+        if not (self.floor > 0 and self.slope >= 0 and np.isfinite([self.constant, self.slope, self.floor]).all()):
+            raise BrightfieldError(f"Noise has a slope of at least 0 and a floor above 0, got {self}.")
+
+    @classmethod
+    def of_camera(cls, gain: float, read_noise: float, offset: float = 0.0) -> Noise:
+        """The noise of a camera.
+
+        Args:
+            gain: counts an electron.
+            read_noise: standard deviation in counts.
+            offset: counts in the dark.
+        """
+        floor = max(read_noise**2, gain**2 / 12, 1e-12)  # rounding to whole counts is noise too
+        return cls(read_noise**2 - gain * offset, gain, floor)
+
+    def variance(self, signal: Real, out: Real | None = None) -> Real:
+        """Of pixels with this expected signal, in their array shape and type; ``out`` may be the signal itself."""
+        line = np.multiply(signal, self.slope, out=out)
+        line += self.constant
+        floored: Real = np.maximum(line, self.floor, out=line)
+        return floored
+
+
+def measure(signal: Real, residual: Real) -> Noise:
+    """The noise that residuals show.
+
+    Pixels are sorted by their signal into bins with as many each, a line goes through the variances of the bins, and few wild
+    pixels do not count. A slope that the bins do not support, as in images of one brightness, is taken for none.
+
+    Args:
+        signal: expected, any shape.
+        residual: what was recorded, less the signal; the same shape.
+
+    Raises:
+        BrightfieldError: there are fewer than 16 pixels, or all residuals are 0.
+    """
+    flat, rest = np.ravel(signal).astype(np.float64), np.ravel(residual).astype(np.float64)
+    if len(flat) < 16 or not rest.any():
+        raise BrightfieldError(
+            f"Noise cannot be measured in {len(flat)} pixels of which {np.count_nonzero(rest)} scatter: expected 16 or more of a "
+            "recorded image. Give larger windows, or the noise of the camera."
+        )
+    bins = np.array_split(np.argsort(flat, kind="stable"), min(BINS, len(flat) // 8))
+    mean = np.array([flat[members].mean() for members in bins])
+    variance = np.array([_variance(rest[members]) for members in bins])
+    least = max(float(np.mean(variance)) * 1e-3, 1e-12)
+    weight = 1 / np.maximum(variance, least) ** 2  # a variance is known to a share of itself
+    middle = float(np.average(mean, weights=weight))
+    spread = float((weight * (mean - middle) ** 2).sum())
+    level = float(np.average(variance, weights=weight))
+    slope = 0.0
+    if spread > 0:
+        line = float((weight * (mean - middle) * variance).sum()) / spread
+        rest_of_line = variance - level - line * (mean - middle)
+        scatter = float(np.sqrt(np.average(rest_of_line**2, weights=weight) / spread * weight.sum() / (len(bins) - 1)))
+        slope = line if line > SIGNIFICANT * scatter else 0.0
+    return Noise(level - slope * middle, slope, max(least, 0.25 * float(variance.min())))
+
+
+def _variance(residual: Real) -> float:
+    """Of Gaussian residuals, without those beyond four robust deviations."""
+    limit = 4 * ROBUST * float(np.median(np.abs(residual)))
+    kept = residual[np.abs(residual) <= limit]
+    return float(np.mean(kept**2)) if limit > 0 else float(np.mean(residual**2))

@@ -1,0 +1,141 @@
+"""Windows of one bead each under one trouble at a time, with the exact position and the Cramer-Rao bound of every window.
+
+Where methods stand side by side: what costs precision, and what makes them jump. The bound is that of a known profile with
+everything else in the window known too (light, debris, the second bead): no method reaches below it, and one that knows less may
+not reach it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.localising.bound import cramer_rao
+from brightfield.simulate.beads.diffraction import RingProfile, Sphere, draw_rings, ring_profile
+from brightfield.simulate.optics import Camera, around, log_uniform
+
+Real = npt.NDArray[np.float64]
+SIZE_PX, PIXEL_UM = 64, 0.1
+SPHERE, CONDENSER, HEIGHT_UM = Sphere(1.4, 1.57, 0.9), 0.06, 6.0
+ELECTRONS, READ_NOISE, OFFSET = 1000.0, 3.0, 100.0
+LOW_ELECTRONS = 50.0
+DEBRIS = 3.0  # blobs a window, Poisson
+DEBRIS_CONTRAST = (-0.45, 0.3)
+GRADIENT = 0.25  # of the light across the window, standard deviation
+STEEPEST = 0.6
+SECOND_PX = (28.0, 44.0)  # to the second bead: from contact to the corner
+HEIGHTS_UM = (2.0, 10.0)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one window shows: its bead, and the light (H, W) around 1 in which it stands."""
+
+    position: tuple[float, float]
+    profile: npt.NDArray[np.float32]
+    light: Real
+    electrons: float
+
+    def expected(self, x: float, y: float) -> Real:
+        """Electrons (H, W) with the bead at x and y in px."""
+        drawn = self.light.astype(np.float32)
+        draw_rings(drawn, self.profile, 1.0, np.array([[x, y]]), PIXEL_UM)
+        return self.electrons * drawn.astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Simulated windows.
+
+    Attributes:
+        pixels: (N, 64, 64) uint16, one count an electron.
+        positions: (N, 2) x and y in px of the bead nearest to the middle.
+        bounds: (N, 2) least standard deviations of x and y.
+    """
+
+    pixels: npt.NDArray[np.uint16]
+    positions: Real
+    bounds: Real
+
+
+def simulate_windows(trouble: str, count: int, rng: np.random.Generator) -> Windows:
+    """Windows under one trouble; the bead is within half a pixel of the middle, at every sub-pixel phase alike.
+
+    Args:
+        trouble: a key of ``TROUBLES``.
+        count: how many.
+        rng: the source of everything random.
+
+    Raises:
+        ValueError: for a trouble that is not known.
+    """
+    if trouble not in TROUBLES:
+        raise ValueError(f"unknown trouble {trouble!r}; known: {', '.join(TROUBLES)}")
+    rings = ring_profile(SPHERE, CONDENSER, PIXEL_UM)
+    usual, camera = rings.at([HEIGHT_UM])[0], Camera(1.0, OFFSET, READ_NOISE, 0.0)
+    pixels, positions, bounds = [], [], []
+    known: Real | None = None
+    for _ in range(count):
+        x, y = (SIZE_PX - 1) / 2 + rng.uniform(-0.5, 0.5, 2)
+        window = TROUBLES[trouble](Window((x, y), usual, np.ones((SIZE_PX, SIZE_PX)), ELECTRONS), rings, rng)
+        pixels.append(camera.expose(window.expected(x, y), rng))
+        positions.append((x, y))
+        if known is None or trouble not in ALIKE:
+            known = cramer_rao(window.expected, (x, y), READ_NOISE)
+        bounds.append(known)
+    return Windows(np.stack(pixels), np.array(positions), np.array(bounds))
+
+
+def _clean(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    del rings, rng
+    return window
+
+
+def _low_signal(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    del rings, rng
+    return replace(window, electrons=LOW_ELECTRONS)
+
+
+def _uneven(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    del rings
+    gx, gy = np.clip(GRADIENT * rng.standard_normal(2), -STEEPEST, STEEPEST)
+    across = np.linspace(-0.5, 0.5, SIZE_PX)
+    return replace(window, light=window.light + gx * across + gy * across[:, None])
+
+
+def _debris(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    del rings
+    light = window.light.copy()
+    for _ in range(rng.poisson(DEBRIS)):
+        width = log_uniform(0.8, 4, rng)
+        x, y = rng.uniform(0, SIZE_PX, 2)
+        box, dy, dx = around((SIZE_PX, SIZE_PX), x, y, 5 * width)
+        light[box] *= 1 + rng.uniform(*DEBRIS_CONTRAST) * np.exp(-0.5 * (dx**2 + dy**2) / width**2)
+    return replace(window, light=light)
+
+
+def _second_bead(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    del rings
+    angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(*SECOND_PX)
+    place = np.array([window.position]) + away * np.array([np.cos(angle), np.sin(angle)])
+    light = window.light.astype(np.float32)
+    draw_rings(light, window.profile, 1.0, place, PIXEL_UM)
+    return replace(window, light=light.astype(np.float64))
+
+
+def _defocus(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
+    return replace(window, profile=rings.at([rng.uniform(*HEIGHTS_UM)])[0])
+
+
+TROUBLES: dict[str, Callable[[Window, RingProfile, np.random.Generator], Window]] = {
+    "clean": _clean,
+    "debris": _debris,
+    "second bead": _second_bead,
+    "uneven light": _uneven,
+    "defocus": _defocus,
+    "low signal": _low_signal,
+}
+ALIKE = ("clean", "low signal")  # one bound serves all windows: it hardly depends on the phase

@@ -1,0 +1,149 @@
+"""Classical localisation of all beads of whole frames, beside trackpy, on the same images in the same run.
+
+Simulated frames are 512 x 512 px with 50 beads and have exact truth; real frames have none, and stand in the folder that
+``BRIGHTFIELD_REAL_DATA`` names. trackpy gets the diameter, sign and number that find most.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import trackpy
+from scipy import ndimage
+
+from brightfield import images
+from brightfield.localising.calibrating import calibrate
+from brightfield.localising.frames import Locator
+from brightfield.metrics import tracking
+from brightfield.simulate.beads.diffraction import draw_rings, ring_profile
+from brightfield.simulate.beads.troubles import CONDENSER, HEIGHT_UM, PIXEL_UM, READ_NOISE, SPHERE
+
+Row = tuple[str, str, str]
+Real = npt.NDArray[np.float64]
+Locate = Callable[[npt.NDArray[Any]], Real]
+FRAMES, SIDE_PX, BEADS, APART_PX = 8, 512, 50, 36.0
+FOUND_PX = 0.5
+
+
+def rows() -> Iterator[Row]:
+    """Simulated frames, then real ones."""
+    trackpy.quiet()
+    warnings.filterwarnings("ignore", module="trackpy")  # that a frame has no feature: it is counted here
+    yield from _frame_rows(np.random.default_rng(2026))
+    folder = Path(os.environ.get("BRIGHTFIELD_REAL_DATA", "../shared/data")) / "beads"
+    if folder.is_dir():
+        yield from _real_rows("five beads in brightfield", folder / "brightfield", 23, invert=False, most=5)
+        yield from _real_rows("spheres in water", folder / "bulk_water", 11, invert=True, most=144)
+    else:
+        yield ("real frames", "not measured: set BRIGHTFIELD_REAL_DATA", "")
+
+
+def crowded_frame(rng: np.random.Generator) -> tuple[npt.NDArray[np.uint16], Real]:
+    """512 x 512 px, one count an electron, with 50 beads, and where they are."""
+    profile = ring_profile(SPHERE, CONDENSER, PIXEL_UM).at([HEIGHT_UM])[0]
+    light, places = np.ones((SIDE_PX, SIDE_PX), dtype=np.float32), np.empty((0, 2))
+    while len(places) < BEADS:
+        place = rng.uniform(20, SIDE_PX - 20, 2)
+        if (np.hypot(*(places - place).T) >= APART_PX).all():
+            places = np.vstack([places, place])
+            draw_rings(light, profile, 1.0, place[None], PIXEL_UM)
+    counts = rng.poisson(1000 * light) + rng.normal(0, READ_NOISE, light.shape) + 100
+    return np.rint(counts).astype(np.uint16), places
+
+
+def _frame_rows(rng: np.random.Generator) -> Iterator[Row]:
+    frames = [crowded_frame(rng) for _ in range(FRAMES)]
+    locator = Locator(calibrate([frame for frame, _ in frames[:3]]))
+    recall, precision = _counted(lambda frame: locator.locate(frame).positions, frames)
+    what = f"{SIDE_PX} x {SIDE_PX} with {BEADS} beads"
+    yield (f"{what}: recall at {FOUND_PX} px", f"{recall:.3f}", "at least 0.99")
+    yield (f"{what}: precision at {FOUND_PX} px", f"{precision:.3f}", "at least 0.99")
+    tried = {}
+    for diameter in (5, 7, 9, 11, 13, 17, 25):
+        for invert in (False, True):
+            for topn in (None, BEADS):
+                how = {"diameter": diameter, "invert": invert, "topn": topn, "separation": APART_PX / 2}
+                tried[diameter, invert, topn] = (_counted(lambda f, how=how: _trackpy(f, how), frames[:2]), how)
+    (recall, precision), how = max(tried.values(), key=lambda one: one[0])
+    label = f"trackpy ({', '.join(f'{key} {value}' for key, value in how.items())})"
+    yield (f"{what}: recall, precision, {label}", f"{recall:.3f}, {precision:.3f}", "")
+    own, other = [], []
+    for frame, _ in frames:  # turn by turn: whatever else the machine does meets both
+        for times, locate in ((own, locator.locate), (other, partial(_trackpy, how=how))):
+            begun = time.perf_counter()
+            locate(frame)
+            times.append(time.perf_counter() - begun)
+    fast, slow = 1 / min(own), 1 / min(other)
+    yield (
+        f"{what}: frames a second over trackpy's",
+        f"{fast:.1f} against {slow:.1f}: {fast / slow:.1f} times",
+        "at least 5",
+    )
+
+
+def _trackpy(frame: npt.NDArray[Any], how: dict[str, Any]) -> Real:
+    found: Real = trackpy.locate(frame, **how)[["x", "y"]].to_numpy()
+    return found
+
+
+def _counted(locate: Locate, frames: list[tuple[npt.NDArray[np.uint16], Real]]) -> tuple[float, float]:
+    """Recall and precision."""
+    pairs, true, found = 0, 0, 0
+    for frame, places in frames:
+        positions = locate(frame)
+        pairs += len(tracking.match(positions, places, FOUND_PX)[0])
+        true, found = true + len(places), found + len(positions)
+    return pairs / true, pairs / max(found, 1)
+
+
+def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: int) -> Iterator[Row]:
+    """What is found, and the noise by two halves of each frame: the even and the odd fields of a chessboard.
+
+    Noise of pixels is independent, that of the halves therefore too, and a whole frame has half the noise of their difference. Each
+    half's missing pixels are the mean of their four neighbours, the same for both methods. Thinning would need counts of
+    electrons, which 8-bit frames do not tell. Noise that neighbours share (compression) is not seen.
+    """
+    frames = [images.to_grey(image).astype(np.float32) for _, image in images.frames([folder])]
+    how = {"diameter": diameter, "invert": invert, "topn": most}  # the strongest: those in focus
+    locator = Locator(calibrate(frames[:5], diameter))
+    peers: dict[str, Locate] = {
+        "classical": lambda frame: locator.locate(frame).positions,
+        "trackpy": lambda frame: _trackpy(frame, how),
+    }
+    found = {label: [locate(frame) for frame in frames] for label, locate in peers.items()}
+    both = zip(found["classical"], found["trackpy"], strict=True)
+    shared = [ours[tracking.match(ours, theirs, 1.0)[0]] for ours, theirs in both]  # the same beads for both methods
+    of = sum(len(places) for places in found["trackpy"])
+    for label, places in found.items():
+        counts = [len(one) for one in places]
+        yield (f"{name}, {len(frames)} frames: beads a frame, {label}", f"{min(counts)} to {max(counts)}", "")
+    yield (
+        f"{name}: trackpy's {most} strongest that classical finds within 1 px",
+        f"{sum(map(len, shared)) / of:.4f}",
+        "1",
+    )
+    for label, locate in peers.items():
+        noise, pairs = _half_noise(locate, frames, shared)
+        yield (f"{name}: noise of a coordinate from two halves, {label}", f"{noise:.4f} px ({pairs} pairs)", "")
+
+
+def _half_noise(locate: Locate, frames: list[npt.NDArray[Any]], beads: list[Real]) -> tuple[float, int]:
+    """Robust deviation of a coordinate in a whole frame, of those beads that are found in both halves."""
+    kernel = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
+    differences = []
+    for frame, places in zip(frames, beads, strict=True):
+        fields = np.indices(frame.shape).sum(axis=0) % 2 == 0
+        filled = ndimage.convolve(frame, kernel, mode="mirror")
+        halves = [locate(np.where(field, frame, filled).astype(np.float32)) for field in (fields, ~fields)]
+        kept = [dict(zip(*tracking.match(places, half, 1.0)[:2], strict=True)) for half in halves]
+        for bead in kept[0].keys() & kept[1].keys():
+            differences.append(halves[0][kept[0][bead]] - halves[1][kept[1][bead]])
+    return 1.4826 * float(np.median(np.abs(differences))) / 2, len(differences)

@@ -1,0 +1,26 @@
+"""The picture of a profile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from brightfield import images
+from brightfield.localising.centring import mirror_centres
+from brightfield.localising.drawing import profile_figure, write_profile
+from brightfield.localising.fitting import fit_profile
+from rings import windows
+
+
+def test_the_line_runs_through_the_pixels(tmp_path: Path) -> None:
+    pixels, _ = windows(5, np.random.default_rng(0))
+    profile, found = fit_profile(pixels, mirror_centres(pixels))
+    figure = profile_figure(profile, pixels, found.positions)
+    points, line = figure.axes[0].lines[:2]
+    r, brightness = points.get_data()
+    expected = np.interp(r, *line.get_data())
+    assert np.std(np.asarray(brightness) - expected) < 40  # the noise of about 1000 electrons
+    assert "5 beads" in figure.axes[0].get_title()
+    write_profile(tmp_path / "profile.png", figure)
+    assert images.read(tmp_path / "profile.png").shape[2] == 3

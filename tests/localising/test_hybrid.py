@@ -1,0 +1,54 @@
+"""Positions that somebody else has found, refined against the frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brightfield.localising.bound import cramer_rao
+from brightfield.localising.hybrid import refine_found
+from brightfield.simulate.beads.diffraction import draw_rings
+from rings import ELECTRONS, PIXEL_UM, READ_NOISE, RINGS, exposed, light
+
+PLACES = np.array([[40.3, 45.7], [120.1, 44.9]])
+BOUND = cramer_rao(light, (27.5, 23.5), READ_NOISE)[0]
+
+
+def scene(rng: np.random.Generator) -> np.ndarray:
+    drawn = np.ones((90, 160), dtype=np.float32)
+    for place, contrast in zip(PLACES, (1.0, -0.7), strict=True):  # beads that differ in all but being round
+        draw_rings(drawn, RINGS, contrast, place[None], PIXEL_UM)
+    return exposed(ELECTRONS * drawn.astype(float), rng)
+
+
+def test_beads_of_two_kinds_are_refined_to_the_bound() -> None:
+    rng, off, told = np.random.default_rng(0), [], []
+    for _ in range(12):
+        found, errors = refine_found(scene(rng), PLACES + rng.uniform(-0.5, 0.5, PLACES.shape))
+        off.append(found - PLACES)
+        told.append(errors)
+    error = np.array(off)[:, 0] / BOUND
+    assert np.sqrt(np.mean(error**2)) < 1.5
+    assert np.array(told)[:, 0].mean() / BOUND == pytest.approx(1.0, abs=0.15)
+    assert np.abs(np.array(off)).max() < 0.05
+
+
+def test_what_nobody_vouches_for_does_not_pull() -> None:
+    rng = np.random.default_rng(1)
+    frame = scene(rng).astype(float)
+    frame[30:60, 48:53] += 1500
+    gate = np.ones(frame.shape)
+    gate[28:62, 46:55] = 0
+    plain, gated = (refine_found(frame, PLACES[:1], vouched=given)[0] for given in (None, gate))
+    assert np.hypot(*(gated - PLACES[:1])[0]) < 0.05
+    assert np.hypot(*(gated - PLACES[:1])[0]) < np.hypot(*(plain - PLACES[:1])[0])
+
+
+def test_where_nothing_is_the_position_stays_and_has_no_error() -> None:
+    frame = np.random.default_rng(2).normal(1000, 30, (90, 160))
+    found, errors = refine_found(frame, PLACES)
+    np.testing.assert_array_equal(found, PLACES)
+    assert np.isnan(errors).all()
+    found, errors = refine_found(frame, PLACES, vouched=np.zeros(frame.shape))
+    np.testing.assert_array_equal(found, PLACES)
+    assert refine_found(frame, np.empty((0, 2)))[0].shape == (0, 2)
