@@ -56,7 +56,7 @@ EPOCHS, STEPS, PATCH_PX = 4, 200, 128
 OTHERS: dict[str, tuple[str, dict[str, Any], int]] = {
     "two classes": ("bacteria-unet", {"settings": {"scheme": "cells"}}, 1),
     "lite without weights": ("bacteria-lite", {"network.weights": "none"}, 1),
-    "tuned, long, eight views": ("bacteria-tuned", {"views": 8, "training.augment": ["flip"]}, 8),
+    "augmented, long, eight views": ("bacteria-augmented", {"views": 8}, 8),
 }
 SUITES = ("focus", "density", "light", "camera")
 NEAR_FOCUS, FAR_FOCUS = "focus, up to 1.5 times", "focus, up to 2 times"
