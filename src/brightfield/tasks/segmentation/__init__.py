@@ -19,19 +19,10 @@ from brightfield.metrics import Columns, segmentation
 from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
-from brightfield.tasks.segmentation import merging
-from brightfield.tasks.segmentation.cells import connected, instances_of, large, species_of
+from brightfield.tasks.segmentation import separating
+from brightfield.tasks.segmentation.cells import connected, species_of
 from brightfield.tasks.segmentation.masks import class_map, edges, parts, parts_probability
 
-SEED_PROBABILITY = 0.5  # until one is chosen on validation
-SEED_PROBABILITIES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # that are tried
-LEANINGS = (
-    0.0,
-    0.5,
-    1.0,
-    1.5,
-    2.0,
-)  # likewise: log odds by which merging is favoured, for a cell in pieces is lost several times
 THREE = ("background", "body", "contour")  # what answers of every scheme are scored as
 QUIET_PX = 8  # as far as a cell's diffraction reaches
 SMOOTH_PX = 1.0  # of the Dice loss: a class that is not there costs nothing
@@ -173,15 +164,13 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         classes = activated.argmax(axis=0).astype(np.uint8)
         if settings.scheme == "cells":
             return ClassMap(classes, connected(classes > 0, settings.min_area_px))
-        three = activated if settings.scheme == "contours" else parts_probability(activated)
-        cells = _cells(three, settings)
+        cells = separating.separated(self._three(activated), settings)
         return ClassMap(classes, cells, *(species_of(activated, cells) if settings.scheme == "species" else ()))
 
     @property
     def is_open(self) -> bool:
         """Whether it is to be chosen how cells that touch come apart."""
-        settings = self.settings
-        return settings.seed_probability is None and settings.merging is None and settings.scheme != "cells"
+        return separating.is_open(self.settings)
 
     def settle(
         self, activated: Sequence[FloatArray], truth: Sequence[ClassMap], encoded: Sequence[Encoded]
@@ -193,18 +182,17 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         del encoded
         if not self.is_open:
             return self.settings
-        tried: list[dict[str, Any]] = [{"seed_probability": value} for value in SEED_PROBABILITIES]
-        parts = (parts_probability(each) if self.settings.scheme == "species" else each for each in activated)
-        weights = merging.learn([merging.fragments(each) for each in parts], [each.instances for each in truth])
-        if weights is not None:
-            tried += [{"merging": [weights[0] + leaning, *weights[1:]]} for leaning in LEANINGS]
-        candidates = [self.settings.model_copy(update=values) for values in tried]
+        three, cells = [self._three(each) for each in activated], [each.instances for each in truth]
 
         def ap50(settings: params.SegmentationSettings) -> float:
             value = self.score([self._decoded(each, settings) for each in activated], truth)["ap50"]
             return -1.0 if np.isnan(value) else value
 
-        return max(candidates, key=ap50)
+        return max(separating.ways(self.settings, three, cells), key=ap50)
+
+    def _three(self, activated: FloatArray) -> FloatArray:
+        """Probabilities of background, body and contour from those of the scheme's classes."""
+        return parts_probability(activated) if self.settings.scheme == "species" else activated
 
     def rows(self, answer: ClassMap) -> pd.DataFrame:
         """One row: cells, of each species if that was asked, and the share of the image that they cover."""
@@ -251,11 +239,3 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         """Of the images of one kind: the objective, and cells."""
         told = self.summarise(columns)
         return {name: told[name] for name in ("mean_iou", "ap50")}
-
-
-def _cells(three: FloatArray, settings: params.SegmentationSettings) -> npt.NDArray[np.int32]:
-    """Cells from the probabilities of background, body and contour, as the settings say."""
-    if settings.merging is not None:
-        return large(merging.merged(merging.fragments(three), settings.merging), settings.min_area_px)
-    seed = SEED_PROBABILITY if settings.seed_probability is None else settings.seed_probability
-    return instances_of(three, three.argmax(axis=0).astype(np.uint8), settings.min_area_px, seed)

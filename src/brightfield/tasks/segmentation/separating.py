@@ -1,0 +1,50 @@
+"""How cells that touch come apart: as settings say, or in all ways that a model may choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from brightfield import params
+from brightfield.tasks.segmentation import merging
+from brightfield.tasks.segmentation.cells import Labels, Probabilities, instances_of, large
+
+SEED_PROBABILITY = 0.5  # until something is chosen on validation
+SEED_PROBABILITIES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # that are tried
+LEANINGS = (
+    0.0,
+    0.5,
+    1.0,
+    1.5,
+    2.0,
+)  # likewise: log odds by which merging is favoured, for a cell in pieces is lost several times
+
+
+def is_open(settings: params.SegmentationSettings) -> bool:
+    """Whether it is left to be chosen."""
+    return settings.seed_probability is None and settings.merging is None and settings.scheme != "cells"
+
+
+def separated(three: Probabilities, settings: params.SegmentationSettings) -> Labels:
+    """Cells (H, W) from the probabilities (3, H, W) of background, body and contour."""
+    if settings.merging is not None:
+        return large(merging.merged(merging.fragments(three), settings.merging), settings.min_area_px)
+    seed = SEED_PROBABILITY if settings.seed_probability is None else settings.seed_probability
+    return instances_of(three, three.argmax(axis=0).astype("uint8"), settings.min_area_px, seed)
+
+
+def ways(
+    settings: params.SegmentationSettings, parts: Sequence[Probabilities], truth: Sequence[Labels]
+) -> list[params.SegmentationSettings]:
+    """Settings to choose from: seed probabilities, and pieces merged as these images teach, if they are enough.
+
+    Args:
+        settings: what does not change.
+        parts: (3, H, W) probabilities of background, body and contour of each image.
+        truth: (H, W) cells of each image.
+    """
+    tried: list[dict[str, Any]] = [{"seed_probability": value} for value in SEED_PROBABILITIES]
+    weights = merging.learn([merging.fragments(each) for each in parts], truth)
+    if weights is not None:
+        tried += [{"merging": [weights[0] + leaning, *weights[1:]]} for leaning in LEANINGS]
+    return [settings.model_copy(update=values) for values in tried]
