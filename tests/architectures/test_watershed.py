@@ -10,7 +10,7 @@ import torch
 from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.watershed import ThresholdWatershed
-from brightfield.tasks.segmentation import instances_of
+from brightfield.tasks.segmentation.cells import instances_of
 from brightfield.tasks.segmentation.masks import class_map
 
 
