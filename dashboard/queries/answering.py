@@ -18,7 +18,7 @@ from brightfield import images, predicting
 from brightfield.errors import BrightfieldError
 from brightfield.predicting import Answering
 from brightfield.predictor import Predictor
-from queries import project
+from queries import project, reports
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
 MOST_PIXELS = 4096 * 4096  # of one image, and MOST_FRAMES at a time: a page should answer within minutes
@@ -70,7 +70,7 @@ def references(task: str) -> list[str]:
     """Models and ensembles of a task that are trained in this folder, the best on test first."""
     known = project.models()
     roles = {m["name"]: m["role"] for m in known[known["task"] == task].to_dict("records")}
-    ranked = [*project.on_test(task)["model"], *list(roles)[::-1]]
+    ranked = [*reports.on_test(task)["model"], *list(roles)[::-1]]
     return [n for n in dict.fromkeys(ranked) if (project.folder(task, n, roles[n]) / "bundle.json").is_file()]
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from brightfield import layout, registry, runs
 from brightfield.errors import BrightfieldError
 from brightfield.runs.connection import sqlite_path
-from queries import project
+from queries import project, reports
 
 TTL_S = 60
 MOST_RUNS = 2000
@@ -92,7 +92,7 @@ def _is_here(version: registry.Version) -> bool:
 
 
 def _reported(task: str, model: str) -> dict[str, float]:
-    table = project.on_test(task)
+    table = reports.on_test(task)
     table = table[table["model"] == model]
     return {key: float(table[key].iloc[0]) if len(table) else float("nan") for key in ("value", "low", "high")}
 

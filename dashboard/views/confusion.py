@@ -7,7 +7,7 @@ import streamlit as st
 
 import parts
 from figures import matrices, style
-from queries import project
+from queries import project, reports
 
 SHOWN_AT_FIRST = 3
 COUNTS, SHARES = "Counts", "Row %"
@@ -45,7 +45,7 @@ def by_classes(table: pd.DataFrame, models: list[str]) -> dict[tuple[str, ...], 
 
 def show(task: str) -> None:
     """The matrices of one task."""
-    table = project.confusions(task)
+    table = reports.confusions(task)
     names = list(table["model"].unique())
     left, right = st.columns([4, 1], vertical_alignment="bottom")
     models = left.multiselect("Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}")
@@ -77,7 +77,7 @@ def show(task: str) -> None:
 
 def by_kind(task: str, models: list[str]) -> None:
     """What is answered right of each kind of image, where the dataset tells kinds."""
-    table = project.kinds(task)
+    table = reports.kinds(task)
     table = table[table["model"].isin(models)]
     if table.empty:
         return
@@ -88,7 +88,7 @@ def by_kind(task: str, models: list[str]) -> None:
 
 
 parts.head("Confusion", "Which class is taken for which, and which model mixes them up least?")
-tasks = [task for task in project.settings().tasks if len(project.confusions(task))]
+tasks = [task for task in project.settings().tasks if len(reports.confusions(task))]
 if tasks:
     chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="confusion-task")
     show(chosen or tasks[0])

@@ -6,8 +6,8 @@ import streamlit as st
 
 import parts
 from figures import scores, style
-from queries import project
-from queries.project import EnsembleReport
+from queries import project, reports
+from queries.reports import EnsembleReport
 from wording import number, words
 
 NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
@@ -52,13 +52,13 @@ def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
 
 def show(name: str) -> None:
     """One ensemble."""
-    report = project.ensemble(name)
+    report = reports.ensemble(name)
     if report is None:
         parts.nothing_yet(f"{name} has not been made yet.", f"dvc repro ensemble@{name}")
         return
     colours = style.colours(project.models())
-    test = project.scores().query(
-        "model == @name and part == 'test' and metric == @report.metric and answers == @project.AS_THEY_ARE"
+    test = reports.scores().query(
+        "model == @name and part == 'test' and metric == @report.metric and answers == @reports.AS_THEY_ARE"
     )
     if len(test):
         row = test.iloc[0]

@@ -7,7 +7,7 @@ import streamlit as st
 
 import parts
 from figures import scores, style
-from queries import project, tracking
+from queries import project, reports, tracking
 from wording import DASH, day, interval, number, short, words
 
 A_ROW, SIDE_PX = 3, 640  # examples
@@ -17,7 +17,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
     """One task: who is champion, how good, and how good the others are."""
     entry = project.settings().tasks[task]
     metric, direction = project.objective(entry.kind)
-    table = project.on_test(task)
+    table = reports.on_test(task)
     champion = champions[champions["task"] == task]
     with st.container(border=True, height="stretch"):
         st.markdown(f"### {parts.plain(task)} :gray-badge[{entry.kind}]")
@@ -83,13 +83,13 @@ def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
 
 def examples(colours: dict[str, str], champions: list[str]) -> None:
     """Test images with the answer of one model drawn in, at first a champion's."""
-    names = [name for name in colours if project.examples(name)]
+    names = [name for name in colours if reports.examples(name)]
     if not names:
         return
     st.subheader("What the answers look like", anchor=False)
     first = next((names.index(model) for model in champions if model in names), 0)
     name = st.selectbox("Model", names, index=first, key="example", width=320)
-    pictures = project.examples(name)
+    pictures = reports.examples(name)
     columns = st.columns(min(A_ROW, len(pictures)))
     for i, path in enumerate(pictures):
         columns[i % A_ROW].image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
@@ -105,7 +105,7 @@ known = project.models()
 found = tracking.champions()
 parts.away(found.problem)
 palette = style.colours(known)
-if found.table.empty and project.scores().empty:
+if found.table.empty and reports.scores().empty:
     parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
     st.stop()
 tasks = list(project.settings().tasks)

@@ -6,7 +6,7 @@ import streamlit as st
 
 import parts
 from figures import conditions, shifts, style
-from queries import project
+from queries import project, reports
 from wording import direction, words
 
 MEANING = {
@@ -30,13 +30,13 @@ RECALIBRATED_HELP = (
 def show(task: str) -> None:
     """All models of one task."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    metric = left.selectbox("Metric", project.metrics(task), format_func=words, key=f"shifts-metric-{task}")
-    recalibrated = not project.on_suites(task, metric, project.RECALIBRATED)[0].empty and right.toggle(
+    metric = left.selectbox("Metric", reports.metrics(task), format_func=words, key=f"shifts-metric-{task}")
+    recalibrated = not reports.on_suites(task, metric, reports.RECALIBRATED)[0].empty and right.toggle(
         "Recalibrated on a few images", help=RECALIBRATED_HELP, key=f"shifts-recalibrated-{task}"
     )
-    table, names = project.on_suites(task, metric, project.RECALIBRATED if recalibrated else project.AS_THEY_ARE)
+    table, names = reports.on_suites(task, metric, reports.RECALIBRATED if recalibrated else reports.AS_THEY_ARE)
     towards = direction(metric) or "maximize"
-    ceilings = project.ceilings(task, metric)
+    ceilings = reports.ceilings(task, metric)
     colours = style.colours(project.models())
     figure = shifts.lines(table, names, colours, metric, towards, ceilings)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="shifts")
@@ -58,7 +58,7 @@ def show(task: str) -> None:
 
 def by_kind(task: str, metric: str, towards: str) -> None:
     """A metric on the test images of each kind (a level of light), where the dataset tells kinds."""
-    table, names = project.on_kinds(task, metric)
+    table, names = reports.on_kinds(task, metric)
     if table.empty:
         return
     st.subheader("By kind of test image", anchor=False)
@@ -70,7 +70,7 @@ def by_kind(task: str, metric: str, towards: str) -> None:
 
 def by_condition(task: str) -> None:
     """Each image's metrics against how crowded it is, or how far off focus, where the dataset tells."""
-    table = project.by_condition(task)
+    table = reports.by_condition(task)
     if table.empty:
         return
     st.subheader("Against what an image is like", anchor=False)
@@ -91,7 +91,7 @@ def by_condition(task: str) -> None:
 
 
 parts.head("Shifts", "Which model still works when focus, density, light or camera are not what it was trained on?")
-tasks = [task for task in project.settings().tasks if len(project.on_suites(task)[1]) > 1]
+tasks = [task for task in project.settings().tasks if len(reports.on_suites(task)[1]) > 1]
 if tasks:
     chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="shifts-task")
     show(chosen or tasks[0])

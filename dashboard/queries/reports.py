@@ -1,0 +1,209 @@
+"""What reports tell: scores by part, by kind and by condition, confusions and ensembles. Nothing here needs MLflow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from brightfield import layout
+from queries import project
+
+SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash", "answers")
+AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
+KINDS = ("model", "kind", "images", "value", "low", "high")
+CONFUSION = ("model", "truth", "answer", "count", "share")
+CONDITIONS = ("model", "image", "split", "condition", "at", "metric", "value")
+OF_IMAGE = "_of_image"  # as brightfield.evaluation names metrics of one image alone, which would bring torch
+TEST, VALIDATION = "test", "validation"
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def scores() -> pd.DataFrame:
+    """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan.
+
+    The same once more where they are judged after recalibration: column ``answers`` is ``AS_THEY_ARE`` or ``RECALIBRATED``, or
+    ``CEILING`` for the best that any model could reach on the model's data.
+    """
+    rows: list[dict[str, Any]] = []
+    for model in project.models().to_dict("records"):
+        content = project.read_json(layout.report(model["name"]) / "metrics.json")
+        if content is None:
+            continue
+        about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
+        judged = {
+            AS_THEY_ARE: {TEST: content.get("test", {}), **content.get("suites", {})},
+            RECALIBRATED: content.get("recalibrated", {}),
+            CEILING: content.get("ceiling", {}),
+        }
+        for answers, parts in judged.items():
+            for part, metrics in parts.items():
+                for metric, found in metrics.items():
+                    bounds = {key: found.get(key) for key in ("value", "low", "high")}
+                    row = {**about, "part": part, "metric": metric, **bounds, "answers": answers}
+                    rows.append({**row, "data_hash": content.get("data_hash")})
+    table = pd.DataFrame(rows, columns=list(SCORES))
+    return table.astype({"value": float, "low": float, "high": float})
+
+
+def on_test(task: str) -> pd.DataFrame:
+    """The objective on the test split of the task's dataset: a row a model, the best first."""
+    entry = project.settings().tasks[task]
+    metric, direction = project.objective(entry.kind)
+    table = scores()
+    wanted = {"task": task, "dataset": entry.dataset, "part": TEST, "metric": metric, "answers": AS_THEY_ARE}
+    table = table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
+    return table.sort_values("value", ascending=direction == "minimize").reset_index(drop=True)
+
+
+def on_suites(task: str, metric: str | None = None, answers: str = AS_THEY_ARE) -> tuple[pd.DataFrame, list[str]]:
+    """A metric of each model on every part of the task's dataset, and the parts: the test split, then the suites.
+
+    Models come in the order of :func:`on_test`.
+
+    Args:
+        metric: the objective if it is left out.
+        answers: ``AS_THEY_ARE``, ``RECALIBRATED`` or ``CEILING``.
+    """
+    best = on_test(task)
+    metric = metric or project.objective(project.settings().tasks[task].kind)[0]
+    table = scores()
+    wanted = table["model"].isin(best["model"]) & (table["metric"] == metric) & (table["answers"] == answers)
+    order = {name: place for place, name in enumerate(best["model"])}
+    table = table[wanted].sort_values("model", key=lambda names: names.map(order), kind="stable")
+    return table.reset_index(drop=True), [TEST, *sorted(set(table["part"]) - {TEST})]
+
+
+def ceilings(task: str, metric: str) -> dict[str, float]:
+    """The best that any model could reach, by part of the task's dataset; empty where nobody knows it."""
+    table, _ = on_suites(task, metric, CEILING)
+    return dict(zip(table["part"], table["value"], strict=True))  # the same for all models of one dataset
+
+
+def metrics(task: str) -> list[str]:
+    """The metrics of the task's models, the objective first."""
+    first, _ = project.objective(project.settings().tasks[task].kind)
+    table = scores()
+    found = table.loc[(table["task"] == task) & (table["answers"] == AS_THEY_ARE), "metric"]
+    return [first, *(name for name in dict.fromkeys(found) if name != first)]
+
+
+def on_kinds(task: str, metric: str | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """A metric of each model on the test images of each kind (a level of light), and the kinds: as :func:`on_suites`."""
+    best = on_test(task)
+    metric = metric or project.objective(project.settings().tasks[task].kind)[0]
+    table = best[["model", "role"]].merge(kinds(task, metric), on="model", how="inner")
+    table["part"] = [f"{kind} ({images})" for kind, images in zip(table["kind"], table["images"], strict=True)]
+    return table, list(dict.fromkeys(table["part"]))
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def confusions(task: str) -> pd.DataFrame:
+    """Test images or pixels by true and answered class: model, truth, answer, count, share (of the true class)."""
+    rows: list[pd.DataFrame] = []
+    known = project.models()
+    for name in known.loc[known["task"] == task, "name"]:
+        content = project.read_json(layout.report(name) / "confusion.json")
+        if content is not None:
+            counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
+            rows.append(_long(counts).assign(model=name))
+    return pd.concat(rows, ignore_index=True)[list(CONFUSION)] if rows else pd.DataFrame(columns=list(CONFUSION))
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def kinds(task: str, metric: str = "right") -> pd.DataFrame:
+    """Of the test images of each kind, how many there are and a metric: a row a model and kind.
+
+    By default the share that is answered right; none where a task has no such metric by kind.
+    """
+    rows: list[dict[str, Any]] = []
+    known = project.models()
+    for name in known.loc[known["task"] == task, "name"]:
+        content = project.read_json(layout.report(name) / "metrics.json") or {}
+        for kind, found in content.get("kinds", {}).items():
+            if metric in found:
+                rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
+    return pd.DataFrame(rows, columns=list(KINDS))
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def by_condition(task: str) -> pd.DataFrame:
+    """Metrics of each image alone, where a dataset tells what images are like: columns model, image, split, condition (its
+    name), at (its value), metric and value, for the models of the task's dataset and every split but validation.
+    """
+    conditions = _conditions(project.settings().tasks[task].kind)
+    found = [_by_condition(name, conditions) for name in on_test(task)["model"]]
+    known = [table for table in found if len(table)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame(columns=list(CONDITIONS))
+
+
+def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
+    path = layout.report(model) / "images.csv"
+    table = pd.read_csv(path, dtype={"id": str}) if path.is_file() else pd.DataFrame()
+    metrics = [str(name) for name in table if str(name).endswith(OF_IMAGE)]
+    if not metrics:
+        return pd.DataFrame(columns=list(CONDITIONS))
+    table = table[table["split"] != VALIDATION].rename(columns={"id": "image"})
+    told = table.melt(["image", "split", *metrics], [name for name in conditions if name in table], "condition", "at")
+    long = told.melt(["image", "split", "condition", "at"], metrics, "metric", "value").dropna()
+    return long.assign(model=model, metric=long["metric"].str.removesuffix(OF_IMAGE))[list(CONDITIONS)]
+
+
+@st.cache_resource(show_spinner="Loading the tasks")
+def _conditions(kind: str) -> tuple[str, ...]:
+    from brightfield import tasks  # brings torch, seconds
+
+    return tasks.KINDS[kind].conditions
+
+
+def _long(counts: pd.DataFrame) -> pd.DataFrame:
+    """Rows truth, columns answer -> a row a pair; a class that never occurs has no shares."""
+    table = counts.rename_axis("truth").reset_index().melt("truth", var_name="answer", value_name="count")
+    total = table.groupby("truth", sort=False)["count"].transform("sum")
+    return table.assign(share=table["count"] / total.where(total > 0))
+
+
+@dataclass(frozen=True)
+class EnsembleReport:
+    """What ``ensemble.json`` tells.
+
+    Attributes:
+        method: the chosen way to combine.
+        metric, direction: the objective.
+        weights: columns name, weight.
+        validation: columns method, value: the objective on the validation split.
+        rows: columns name, role, value, gain, gain_low, gain_high: on test; the gain is the ensemble minus this.
+    """
+
+    method: str
+    metric: str
+    direction: str
+    weights: pd.DataFrame
+    validation: pd.DataFrame
+    rows: pd.DataFrame
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def ensemble(name: str) -> EnsembleReport | None:
+    """The report of an ensemble, None before it is made."""
+    content = project.read_json(layout.report(name) / "ensemble.json")
+    if content is None:
+        return None
+    columns = ["name", "role", "value", "gain", "gain_low", "gain_high"]
+    return EnsembleReport(
+        content["method"],
+        content["metric"],
+        content["direction"],
+        pd.DataFrame(list(content["weights"].items()), columns=["name", "weight"]),
+        pd.DataFrame(list(content["validation"].items()), columns=["method", "value"]),
+        pd.DataFrame(content["rows"], columns=columns).astype(dict.fromkeys(columns[2:], float)),
+    )
+
+
+def examples(name: str) -> list[Path]:
+    """Pictures of test images with the answer and the truth."""
+    return sorted((layout.report(name) / "figures").glob("*.png"))
