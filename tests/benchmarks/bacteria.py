@@ -1,10 +1,10 @@
 """Every model of bacteria in ``params.yaml`` on simulated fields: one table, answers of all schemes scored as three classes.
 
 Each network is trained as its entry says, but longer, on larger patches and more fields. Beside them stand two classes (cells that
-touch become one: the bad example), the lite network without what photographs taught it, and the U-Net of five classes twice more:
-trained on fields out of focus too, and trained four times as long and asked about eight views. The last rows say what augmentation
-gains where something is unlike training, and what fluorescence gains in telling species. The focus suite is told by grade: up to
-one and a half times as far off as training goes, and up to twice.
+touch become one: the bad example), the lite network without what photographs taught it, and the U-Net of five classes trained on
+fields out of focus too or, with fluorescence and without, four times as long and asked about eight views. The last rows say what
+augmentation gains where something is unlike training, and what fluorescence gains in telling species. The focus suite is told by
+grade: up to one and a half times as far off as training goes, and up to twice.
 
 It takes an hour or two, so networks are kept in ``.brightfield/benchmarks/bacteria``: run again, it goes on where it was stopped. A
 file is named by a digest of the entry, of this benchmark's numbers and of the code that simulates and trains; when any of them
@@ -113,6 +113,7 @@ def _entries(own: params.Params) -> dict[str, Entry]:
         "lite without weights": beside("bacteria-lite", {"network.weights": "none"}),
         "species, out of focus too": beside("bacteria-species", {}, unfocused=UNFOCUSED_FIELDS),
         "species, long, eight views": beside("bacteria-species", {"views": 8}, longer=4),
+        "fluorescence, long, eight views": beside("bacteria-fluorescence", {"views": 8}, longer=4),
     }
 
 
