@@ -62,6 +62,7 @@ def locate(
     separation: float | None = None,
     faintest: float = FAINTEST,
     first: int = FIRST,
+    fast: bool = False,
     overlays: int = OVERLAYS,
     overwrite: bool = False,
 ) -> Told:
@@ -74,6 +75,7 @@ def locate(
         separation: px that two beads are at least apart; None: from their profile.
         faintest: of the usual contrast: beads of less are left out.
         first: frames from which the profile is learned.
+        fast: leave out the outer rings and the last fit, see :class:`brightfield.localising.frames.Locator`.
         overlays: frames to draw with their positions.
         overwrite: replace answers that are there.
 
@@ -85,7 +87,7 @@ def locate(
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected frames of a movie.")
     writer = answers.Writer(out, classes=(), pixel_size_um=1.0, overwrite=overwrite, overlays=overlays)
     _refuse(out / PROFILE, overwrite)
-    locator = Locator(calibrate(begin, diameter), separation=separation, faintest=faintest)
+    locator = Locator(calibrate(begin, diameter), separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
     for name, image in progress.track(images.frames(paths), "locate", _count(paths), unit="frame"):
         grey = images.to_grey(image)
@@ -101,7 +103,7 @@ def locate(
     table = position_table(rows)
     files = writer.finish(table)
     picture = _picture(locator, begin, out)
-    return Told(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profile)
+    return Told(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles[0])
 
 
 def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:
@@ -109,8 +111,9 @@ def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> lis
     for frame in frames:
         found: Located = locator.locate(frame)
         if len(found.positions):
-            windows, _, corner = locator.alone(np.asarray(frame), found.positions, found.amplitudes)
-            write_profile(out / PROFILE, profile_figure(locator.profile, windows, found.positions - corner))
+            cleared = locator.alone(np.asarray(frame), found.beads)
+            figure = profile_figure(locator.profiles[0], cleared.windows, found.positions - cleared.first)
+            write_profile(out / PROFILE, figure)
             return [out / PROFILE]
     return []
 

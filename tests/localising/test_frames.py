@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,7 @@ from brightfield.localising.frames import Located, Locator
 from brightfield.localising.profile import Profile
 from brightfield.metrics.tracking import match
 from brightfield.simulate.beads.diffraction import draw_rings
-from rings import ELECTRONS, PIXEL_UM, RINGS, exposed
+from rings import ELECTRONS, OFFSET, PIXEL_UM, RINGS, exposed
 
 SHAPE = (170, 230)
 PLACES = np.array([[40.3, 35.7], [84.1, 44.9], [150.5, 52.2], [60.8, 110.4], [104.6, 128.7], [190.2, 118.1]])
@@ -65,6 +67,56 @@ def test_beads_near_each_other_and_at_an_edge_are_found(profile: Profile) -> Non
     places = np.array([[60.0, 60.4], [84.5, 60.0], [3.2, 100.0], [150.0, 166.8]])
     found = Locator(profile).locate(scene(np.random.default_rng(3), places))
     assert len(match(found.positions, places, 0.3)[0]) == len(found.positions) == 4
+
+
+CROWD = np.array(
+    [[45.2, 50.7], [75.6, 48.1], [60.3, 76.4], [140.8, 60.2], [165.1, 75.9], [141.4, 96.6], [100.7, 120.3]]
+)
+
+
+def crowd(rng: np.random.Generator, number: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Frames with beads 30 px apart, whose rings cross, and where they are."""
+    places = [CROWD + rng.uniform(-2, 2, CROWD.shape) for _ in range(number)]
+    return [(scene(rng, one), one) for one in places]
+
+
+def errors(locator: Locator, frames: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """What is off in px, and that over the errors told, of all beads."""
+    off, told = [], []
+    for frame, places in frames:
+        found = locator.locate(frame)
+        rows, true, _ = match(found.positions, places, 0.5)
+        assert len(rows) == len(places) == len(found.positions)
+        off.append(found.positions[rows] - places[true])
+        told.append(off[-1] / found.errors[rows])
+    return np.concatenate(off), np.concatenate(told)
+
+
+def test_where_rings_cross_light_multiplies_and_errors_stay_as_told() -> None:
+    rng = np.random.default_rng(8)
+    frames = crowd(rng, 10)
+    learned = calibrate([frame for frame, _ in frames[:5]])
+    assert learned.dark is not None
+    assert 1 / (ELECTRONS + OFFSET - learned.dark) == pytest.approx(1 / ELECTRONS, rel=0.15)
+    precise, told = errors(Locator(learned), frames)
+    assert 0.8 < np.sqrt(np.mean(told**2)) < 1.25
+    added, _ = errors(Locator(replace(learned, dark=None)), frames)
+    assert np.sqrt(np.mean(precise**2)) < 0.6 * np.sqrt(np.mean(added**2))
+    fast, _ = errors(Locator(learned, fast=True), frames)
+    assert np.sqrt(np.mean(precise**2)) < np.sqrt(np.mean(fast**2)) < 0.1
+
+
+def test_where_beads_shine_light_adds() -> None:
+    rng = np.random.default_rng(9)
+    frames = []
+    for _ in range(4):
+        light = np.zeros(SHAPE, dtype=np.float32)
+        for place in CROWD + rng.uniform(-2, 2, CROWD.shape):
+            one = np.ones(SHAPE, dtype=np.float32)
+            draw_rings(one, RINGS, 1.0, place[None], PIXEL_UM)
+            light += one - 1
+        frames.append(exposed(ELECTRONS * (2 + light.astype(np.float64)), rng))
+    assert calibrate(frames).dark is None
 
 
 def test_an_empty_frame_has_no_bead(profile: Profile) -> None:

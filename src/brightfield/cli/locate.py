@@ -25,6 +25,12 @@ def locate(
         float, typer.Option(min=0.01, max=1, help="Leave out beads of less contrast than this share of the usual one.")
     ] = 0.3,
     first: Annotated[int, typer.Option(min=1, help="Frames from which the beads' profile is learned.")] = 5,
+    fast: Annotated[
+        bool,
+        typer.Option(
+            "--fast", help="Several times the frames a second, for several times the error where beads overlap."
+        ),
+    ] = False,
     overlays: Annotated[int, typer.Option(min=0, help="Frames to draw with their positions.")] = 10,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace answers that are there.")] = False,
 ) -> None:
@@ -32,7 +38,8 @@ def locate(
 
     The first frames are searched for round spots and rings, bright or dark; their common profile (brightness by distance from the
     centre) is fitted by least squares. Then every frame is correlated with it, and each bead is fitted to a fraction of a pixel,
-    with its neighbours taken away.
+    with its neighbours taken away: beads that dim the light of a lamp multiply where they overlap, and those that shine add; which
+    of the two holds is measured.
 
     positions.csv has a row a bead: frame, x, y (px; 0, 0 is the centre of the first pixel), quality (correlation of the fitted
     bead with its pixels, 0 to 1), x_error, y_error (standard errors in px, from the image itself) and image. trackpy links it as it
@@ -48,6 +55,7 @@ def locate(
         separation=separation,
         faintest=faintest,
         first=first,
+        fast=fast,
         overlays=overlays,
         overwrite=overwrite,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.localising.centring import radial_centres
+from brightfield.localising.clearing import Beads
 from brightfield.localising.finding import candidates
 from brightfield.localising.fitting import fit_profile
 from brightfield.localising.frames import Locator
@@ -17,9 +19,17 @@ from brightfield.localising.profile import Profile
 from brightfield.localising.windows import corners, cut, territories
 
 Real = npt.NDArray[np.float64]
+Seen = tuple[npt.NDArray[Any], Beads]  # a frame, and the beads in it
 DIAMETER_PX = 48.0  # of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off
 MOST = 40  # windows to fit the profile to: more say no more
 AGREED = 0.7  # of the median quality: candidates that fit worse are something else
+TURNS = 6  # of taking neighbours away and fitting the profile again: each knows them better
+SETTLED = 0.98  # of the last turn's misfit: a turn that gains less is the last
+GROWTH = 1.4  # of the reach in a turn
+EXPLAINED = 1.03  # times the noise: a profile that leaves less needs no more rings
+CUT_OFF = 0.85  # of the reach: rings that tell something beyond are cut off
+WIDEST_PX = 60.0  # from a bead's centre to its outermost ring
+CERTAIN = 5.0  # standard errors of the coupling: beads that multiply by less are taken to add
 NEAREST = 0.5  # of the diameter of the brightest part, between two beads
 
 
@@ -46,27 +56,54 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
         narrow = 2 * profile.extent(0.98) + 4
         if narrow < 0.8 * wide:
             profile = _fit(frames, narrow, narrow / 2)
-    return _without_neighbours(frames, profile)
+    widest = profile.reach if diameter is not None else min(WIDEST_PX, smallest / 2 - 4)
+    return _without_neighbours(frames, profile, widest)
 
 
-def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile) -> Profile:
-    """The profile fitted again to beads from which the rings of the others are taken away; twice, as those get clearer."""
-    for _ in range(2):
-        locator = Locator(profile)
-        windows, gates, starts = [], [], []
-        for frame in frames:
-            beads = locator.locate(frame)
-            if len(beads.positions):
-                cleared, inside, first = locator.alone(frame, beads.positions, beads.amplitudes)
-                windows.append(cleared)
-                gates.append(np.ones_like(cleared) if inside is None else inside)
-                starts.append(beads.positions - first)
-        if not windows:
+def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, widest: float) -> Profile:
+    """The profile fitted again to beads from which the rings of the others are taken away, in turns, as those get clearer.
+
+    While it does not explain all, it grows, up to ``widest`` px: outer rings show once the inner ones are known.
+    """
+    for _ in range(TURNS):
+        grow = profile.misfit > EXPLAINED or profile.extent(0.98) > CUT_OFF * profile.reach
+        reach = max(min(profile.reach * GROWTH, widest), profile.reach) if grow else profile.reach
+        locator = Locator(profile, half=int(np.ceil(max(reach, profile.extent()))) + 1)
+        found = [(frame, locator.locate(frame)) for frame in frames]
+        seen = [(frame, beads.beads) for frame, beads in found if len(beads.positions)]
+        if not seen:
             return profile
-        pixels, seen, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
-        chosen = _some(len(pixels))
-        profile = fit_profile(pixels[chosen], start[chosen], reach=profile.reach, gates=seen[chosen])[0]
+        before, profile = profile, _refitted(locator, seen, _dark(locator, seen), reach)
+        if reach == before.reach and profile.misfit > SETTLED * before.misfit:
+            break
     return profile
+
+
+def _refitted(locator: Locator, seen: Sequence[Seen], dark: float | None, reach: float) -> Profile:
+    windows, gates, starts = [], [], []
+    for frame, beads in seen:
+        cleared = locator.alone(frame, beads)
+        windows.append(cleared.windows)
+        gates.append(np.ones_like(cleared.windows) if cleared.gates is None else cleared.gates)
+        starts.append(beads.positions - cleared.first)
+    pixels, open_, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
+    chosen = _some(len(pixels))
+    profile = fit_profile(pixels[chosen], start[chosen], reach=reach, gates=open_[chosen])[0]
+    return replace(profile, dark=dark)
+
+
+def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
+    """The level without light, by how beads multiply where they overlap; None where they add, or hardly overlap."""
+    sums = [locator.coupling(frame, beads) for frame, beads in seen]
+    rest, crossed = np.concatenate([one for one, _ in sums]), np.concatenate([other for _, other in sums])
+    background = float(np.median(np.concatenate([beads.backgrounds for _, beads in seen])))
+    dark = locator.profiles[0].dark
+    known = 0.0 if dark is None else 1 / (background - dark)
+    total = max(float(crossed.sum()), 1e-30)
+    lacking = float(rest.sum()) / total
+    error = float(np.sqrt(np.sum((rest - lacking * crossed) ** 2))) / total
+    coupling = known + lacking
+    return background - 1 / coupling if coupling > CERTAIN * error else None
 
 
 def _some(count: int) -> npt.NDArray[np.intp]:

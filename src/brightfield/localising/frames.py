@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.fft
-from scipy.spatial import cKDTree
 
 from brightfield.errors import BrightfieldError
-from brightfield.localising.correlating import vertex
+from brightfield.localising.clearing import Beads, Cleared, Ints, Level, Real, Single
 from brightfield.localising.finding import apart
 from brightfield.localising.profile import Profile
-from brightfield.localising.refining import Refiner
-from brightfield.localising.solving import Refined
-from brightfield.localising.windows import corners, cut
+from brightfield.localising.scanning import Scanner, coarse, halved
 
-Real = npt.NDArray[np.float64]
-Single = npt.NDArray[np.float32]
 FAINTEST = 0.3  # of the typical amplitude: what is weaker is no bead of this kind
 LEAST_QUALITY = 0.5  # correlation of a refined bead with its pixels
-WIDEST = 40  # px, half of a window at most
-CROWD = 5000  # peaks in a frame at most: more are noise
+SWEEPS = 2  # rough fits of all beads of a frame, each with what the last one knows of the others
+FAST_SHARE = 0.7  # of what a position is known by lies in the windows of a fast fit
+WIDEST = 64  # px, half of a window at most
 
 
 @dataclass(frozen=True)
@@ -35,39 +31,67 @@ class Located:
         errors: (N, 2) standard errors in px.
         quality: (N,) in [0, 1], correlation of the fitted bead and the pixels.
         amplitudes: (N,) in the units of the frame.
+        backgrounds: (N,) in the units of the frame.
+        kinds: (N,) by which profile each bead is fitted.
     """
 
     positions: Real
     errors: Real
     quality: Real
     amplitudes: Real
+    backgrounds: Real
+    kinds: Ints
+
+    @property
+    def beads(self) -> Beads:
+        """What others need to know to take these away."""
+        return Beads(self.positions, self.amplitudes, self.backgrounds, self.kinds)
 
 
 class Locator:
-    """Finds and refines all beads of one kind, frame after frame.
+    """Finds and refines all beads, frame after frame.
+
+    Beads are looked for, and roughly fitted, in pixels twice as large where those show them well (a quarter of the work), and
+    fitted to all pixels at the end. ``fast`` leaves the end out, and the outer rings, which hold half of what a position is known
+    by: four times the frames a second, and where beads overlap, several times the error, since their outer rings stay.
 
     Args:
-        profile: of the beads.
+        profiles: of the beads; several where there are several kinds, or heights: each bead is fitted by that which leaves least.
         separation: px that two beads are at least apart; None: half the radius that holds most of a bead.
-        faintest: of the profile's amplitude, in (0, 1]: beads of less are left out.
+        faintest: of a profile's amplitude, in (0, 1]: beads of less are left out.
         least_quality: in [0, 1]: beads that correlate less with their pixels are left out.
+        half: px from the middle of a bead's window to its edge; None: as far as the profiles tell something.
+        fast: see above.
     """
 
     def __init__(
         self,
-        profile: Profile,
+        profiles: Profile | Sequence[Profile],
         *,
         separation: float | None = None,
         faintest: float = FAINTEST,
         least_quality: float = LEAST_QUALITY,
+        half: int | None = None,
+        fast: bool = False,
     ) -> None:
-        self.profile, self.faintest, self.least_quality = profile, faintest, least_quality
-        self.half = min(int(np.ceil(profile.extent(0.99))) + 1, WIDEST)
-        self.separation = max(profile.extent(0.5) / 2, 2.0) if separation is None else separation
-        self.side = 2 * self.half + 1
-        self._refiner = Refiner(profile, (self.side, self.side), margin=4)
-        self._kernel, self._echo = _kernel(profile, self.half)
-        self._spectra: dict[tuple[int, int], npt.NDArray[np.complex64]] = {}
+        self.profiles = (profiles,) if isinstance(profiles, Profile) else tuple(profiles)
+        self.faintest, self.least_quality = faintest, least_quality
+        share = FAST_SHARE if fast else 0.99
+        filled = int(np.ceil(max(profile.extent(share) for profile in self.profiles))) + 1
+        self.half = min(filled, WIDEST) if half is None else half
+        narrowest = min(profile.extent(0.5) for profile in self.profiles)
+        self.separation = max(narrowest / 2, 2.0) if separation is None else separation
+        self._least = faintest * np.array([profile.amplitude for profile in self.profiles])
+        wide = [coarse(profile) for profile in self.profiles]
+        binned = [profile for profile in wide if profile is not None]
+        self._zoom = 2 if len(binned) == len(self.profiles) else 1
+        whole = Level(self.profiles, self.half)
+        self._rough = Level(binned, (self.half + 1) // 2) if self._zoom == 2 else whole
+        self._whole, self._last, self._sweeps = whole, self._rough if fast else whole, 1 if fast else SWEEPS
+        self._scanners = [
+            Scanner(refiner.profile, self._rough.half, self.separation / self._zoom, float(least))
+            for refiner, least in zip(self._rough.refiners, self._least, strict=True)
+        ]
 
     def locate(self, frame: npt.ArrayLike) -> Located:
         """The beads of a frame (H, W) of any numeric type.
@@ -78,126 +102,57 @@ class Locator:
         pixels = np.asarray(frame)
         if pixels.ndim != 2 or min(pixels.shape) < 3:
             raise BrightfieldError(f"A frame is one grey image (height, width), got shape {pixels.shape}.")
-        starts, amplitudes = self._peaks(self.correlate(pixels))
-        if not len(starts):
-            return Located(np.empty((0, 2)), np.empty((0, 2)), np.empty(0), np.empty(0))
-        found, first = self._refine(pixels.astype(np.float32), starts, amplitudes)
-        positions = found.positions + first
+        light = pixels.astype(np.float32)
+        small = halved(light) if self._zoom == 2 else light
+        starts = self._starts(small)
+        if not len(starts.positions):
+            none = np.empty(0)
+            return Located(np.empty((0, 2)), np.empty((0, 2)), none, none, none, np.empty(0, dtype=np.intp))
+        zoom = self._zoom if self._last is self._rough else 1
+        if zoom == 1:
+            starts = replace(starts, positions=_enlarged(starts.positions, self._zoom))
+        beads, found = self._last.refine(small if zoom == 2 else light, starts)
+        positions = _enlarged(beads.positions, zoom)
         inside = (positions > -0.5) & (positions < np.array(pixels.shape[::-1]) - 0.5)
         good: npt.NDArray[np.bool_] = found.converged & np.all(inside, axis=1)
-        good &= (found.quality >= self.least_quality) & (found.amplitudes >= self.faintest * self.profile.amplitude)
+        good &= (found.quality >= self.least_quality) & (found.amplitudes >= self._least[beads.kinds])
         rows = np.flatnonzero(good)
         rows = np.sort(rows[apart(positions[rows], found.amplitudes[rows], self.separation)])
-        return Located(positions[rows], found.errors[rows], found.quality[rows], found.amplitudes[rows])
+        return Located(
+            positions[rows],
+            zoom * found.errors[rows],
+            found.quality[rows],
+            found.amplitudes[rows],
+            found.offsets[rows],
+            beads.kinds[rows],
+        )
 
-    def correlate(self, pixels: npt.NDArray[Any]) -> Single:
-        """The amplitude (H, W) that a bead at each pixel would have, by least squares with a plane for a background."""
-        height, width = pixels.shape
-        pad = self.half
-        padded = np.pad((pixels - np.median(pixels[::4, ::4])).astype(np.float32), pad, mode="edge")
-        size = scipy.fft.next_fast_len(padded.shape[0], real=True), scipy.fft.next_fast_len(padded.shape[1], real=True)
-        if size not in self._spectra:
-            self._spectra[size] = np.conj(scipy.fft.rfft2(self._kernel, s=size))
-        spectrum = scipy.fft.rfft2(padded, s=size, overwrite_x=True, workers=-1)
-        spectrum *= self._spectra[size]
-        found: Single = scipy.fft.irfft2(spectrum, s=size, overwrite_x=True, workers=-1)[:height, :width]
-        return found
+    def alone(self, frame: npt.NDArray[Any], beads: Beads) -> Cleared:
+        """A window for each bead of a frame (H, W), from which the others are taken away."""
+        return self._whole.clear(frame.astype(np.float32), beads)
 
-    def _peaks(self, amplitude: Single) -> tuple[Real, Real]:
-        """Peaks of the map that no stronger bead explains: (N, 2) positions by parabolas, (N,) amplitudes.
+    def coupling(self, frame: npt.NDArray[Any], beads: Beads) -> tuple[Real, Real]:
+        """See :meth:`brightfield.localising.clearing.Level.coupling`."""
+        return self._whole.coupling(frame.astype(np.float32), beads)
 
-        A bead leaves rings in the map, the correlation of its own profile with itself. From the strongest down, each takes its
-        rings out of those that remain (CLEAN, Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417).
-        """
-        limit = np.float32(self.faintest * self.profile.amplitude)
-        inner = amplitude[1:-1, 1:-1]
-        flat = np.flatnonzero(inner > limit)
-        row, column = np.divmod(flat, inner.shape[1])
-        row, column = row + 1, column + 1
-        middle = amplitude[row, column].astype(np.float64)
-        top = np.ones(len(row), dtype=np.bool_)
-        for dy, dx in ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)):
-            top &= middle >= amplitude[row + dy, column + dx]
-        row, column, middle = row[top], column[top], middle[top]
-        if len(row) > CROWD:
-            strongest = np.argsort(-middle)[:CROWD]
-            row, column, middle = row[strongest], column[strongest], middle[strongest]
-        x = column + vertex(amplitude[row, column - 1], middle, amplitude[row, column + 1])
-        y = row + vertex(amplitude[row - 1, column], middle, amplitude[row + 1, column])
-        places = np.stack([x, y], axis=1)
-        kept = _clean(places, middle, self._echo, float(limit), self.separation)
-        return places[kept], middle[kept]
-
-    def alone(
-        self, frame: npt.NDArray[Any], positions: Real, amplitudes: Real
-    ) -> tuple[Single, Single | None, npt.NDArray[np.intp]]:
-        """A window for each bead, from which the others are taken away.
-
-        Args:
-            frame: (H, W).
-            positions: (N, 2) x and y in px.
-            amplitudes: (N,) in the units of the frame.
-
-        Returns:
-            Windows (N, side, side), their gates or None (see :func:`brightfield.localising.windows.cut`), and the column and row of
-            the first pixel of each (N, 2).
-        """
-        first = corners(positions, self.side)
-        windows, gates = cut(frame, first, self.side)
-        near = cKDTree(positions).query_pairs(np.sqrt(8) * self.half)
-        if near:
-            own = self._refiner.templates.shapes(positions - first)
-            own *= amplitudes[:, None, None].astype(np.float32)
-            windows += own - _together(own, first, frame.shape)
-        return windows, gates, first
-
-    def _refine(self, pixels: Single, starts: Real, amplitudes: Real) -> tuple[Refined, npt.NDArray[np.intp]]:
-        """Each bead against the frame without the others; a rough step first where some are near, to know those better."""
-        windows, gates, first = self.alone(pixels, starts, amplitudes)
-        if not cKDTree(starts).query_pairs(np.sqrt(8) * self.half):
-            return self._refiner.refine(windows, starts - first, gates), first
-        rough = self._refiner.refine(windows, starts - first, gates, steps=1)
-        near: npt.NDArray[np.bool_] = np.all(np.abs(rough.positions + first - starts) < 1, axis=1)
-        better = np.where(near[:, None], rough.positions + first, starts)
-        windows, gates, first = self.alone(pixels, better, np.maximum(rough.amplitudes, 0))
-        return self._refiner.refine(windows, better - first, gates, rough=False), first
+    def _starts(self, pixels: Single) -> Beads:
+        """Beads to some hundredths of a pixel: found, and fitted roughly so that they can be taken out of each other's windows."""
+        parts = [scanner.scan(pixels) for scanner in self._scanners]
+        positions = np.concatenate([places for places, _ in parts])
+        amplitudes = np.concatenate([strength for _, strength in parts])
+        kinds = np.repeat(np.arange(len(parts)), [len(places) for places, _ in parts])
+        if len(parts) > 1:
+            explained = amplitudes**2 * np.array([scanner.energy for scanner in self._scanners])[kinds]
+            rows = np.sort(apart(positions, explained, self.separation / self._zoom))
+            positions, amplitudes, kinds = positions[rows], amplitudes[rows], kinds[rows]
+        backgrounds = np.full(len(positions), float(np.median(pixels[::4, ::4])))
+        beads = Beads(positions, amplitudes, backgrounds, kinds)
+        for _ in range(self._sweeps if len(positions) > 1 else 1):
+            if len(positions):
+                beads, _ = self._rough.refine(pixels, beads, rough=True)
+        return beads
 
 
-def _together(drawn: Single, first: npt.NDArray[np.intp], shape: tuple[int, ...]) -> Single:
-    """The sum of what is drawn in windows, in a frame, and that cut into the same windows."""
-    side = drawn.shape[1]
-    frame = np.zeros((shape[0] + 2 * side, shape[1] + 2 * side), dtype=np.float32)
-    boxes = [(slice(y + side, y + 2 * side), slice(x + side, x + 2 * side)) for x, y in first]
-    for box, bead in zip(boxes, drawn, strict=True):
-        frame[box] += bead
-    return np.stack([frame[box] for box in boxes])
-
-
-def _kernel(profile: Profile, half: int) -> tuple[Single, Real]:
-    """What a frame is correlated with, (side, side), and how a bead echoes in the map: its amplitude by whole px of distance."""
-    side, wide = 2 * half + 1, 6 * half + 1
-    rows, columns = np.indices((side, side)).reshape(2, -1) - half
-    drawn = profile.render((side, side), (half, half))[0].ravel()
-    planes = np.stack([np.ones(rows.size), rows, columns], axis=1)
-    kernel = drawn - planes @ np.linalg.lstsq(planes, drawn, rcond=None)[0]
-    kernel /= kernel @ drawn
-    alone = profile.render((side, wide), (3.0 * half, half))[0]
-    echo = [kernel @ alone[:, 2 * half + d : 2 * half + d + side].ravel() for d in range(2 * half)]
-    return kernel.reshape(side, side).astype(np.float32), np.array(echo)
-
-
-def _clean(places: Real, amplitudes: Real, echo: Real, limit: float, separation: float) -> npt.NDArray[np.intp]:
-    """Rows of peaks whose amplitude exceeds the limit when the echoes of stronger ones are taken away."""
-    left, kept = amplitudes.copy(), []
-    for _ in range(len(places)):
-        best = int(left.argmax())
-        if left[best] <= limit:
-            break
-        kept.append(best)
-        distance = np.hypot(*(places - places[best]).T)
-        near = np.flatnonzero(distance < len(echo) - 1)
-        rings = np.interp(distance[near], np.arange(len(echo)), echo)
-        strength = left[best]
-        left[near] -= strength * rings
-        left[near[distance[near] < separation]] = -np.inf
-    return np.array(kept, dtype=np.intp)
+def _enlarged(positions: Real, zoom: int) -> Real:
+    """From pixels ``zoom`` times as large to those of the frame."""
+    return zoom * positions + (zoom - 1) / 2
