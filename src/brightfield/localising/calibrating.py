@@ -29,6 +29,7 @@ GROWTH = 1.4  # of the reach in a turn
 EXPLAINED = 1.03  # times the noise: a profile that leaves less needs no more rings
 CUT_OFF = 0.85  # of the reach: rings that tell something beyond are cut off
 WIDEST_PX = 60.0  # from a bead's centre to its outermost ring
+DARK_SHARE = 0.001  # of the pixels may be noise below the level without light
 CERTAIN = 5.0  # standard errors of the coupling: beads that multiply by less are taken to add
 NEAREST = 0.5  # of the diameter of the brightest part, between two beads
 
@@ -103,7 +104,11 @@ def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
     lacking = float(rest.sum()) / total
     error = float(np.sqrt(np.sum((rest - lacking * crossed) ** 2))) / total
     coupling = known + lacking
-    return background - 1 / coupling if coupling > CERTAIN * error else None
+    if coupling <= CERTAIN * error:
+        return None
+    level = background - 1 / coupling
+    # no pixel is darker than without light: such a level comes of what the profile does not know yet
+    return level if level < min(float(np.quantile(frame, DARK_SHARE)) for frame, _ in seen) else None
 
 
 def _some(count: int) -> npt.NDArray[np.intp]:

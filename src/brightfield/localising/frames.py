@@ -89,7 +89,9 @@ class Locator:
         self._rough = Level(binned, (self.half + 1) // 2) if self._zoom == 2 else whole
         self._whole, self._last, self._sweeps = whole, self._rough if fast else whole, 1 if fast else SWEEPS
         self._scanners = [
-            Scanner(refiner.profile, self._rough.half, self.separation / self._zoom, float(least))
+            Scanner(
+                refiner.profile, _core(refiner.profile, self._rough.half), self.separation / self._zoom, float(least)
+            )
             for refiner, least in zip(self._rough.refiners, self._least, strict=True)
         ]
 
@@ -151,6 +153,11 @@ class Locator:
             if len(positions):
                 beads, _ = self._rough.refine(pixels, beads, rough=True)
         return beads
+
+
+def _core(profile: Profile, half: int) -> int:
+    """Px from a bead's centre in which it is looked for: with all its rings, one at the edge of a frame would hardly be seen."""
+    return min(int(np.ceil(profile.extent(FAST_SHARE))) + 1, half)
 
 
 def _enlarged(positions: Real, zoom: int) -> Real:
