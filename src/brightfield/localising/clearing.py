@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from brightfield.localising.profile import Profile
 from brightfield.localising.refining import Refiner
@@ -84,27 +85,25 @@ class Level:
         Pixels that the others darken count less: divided by what is left of the light, their noise has grown.
         """
         first = corners(beads.positions, self.side)
+        windows, inside = cut(frame, first, self.side)
         if len(first) < 2:
-            windows, gates = cut(frame, first, self.side)
-            return Cleared(windows, gates, first)
+            return Cleared(windows, inside, first)
         drawn = self.draw(beads, first)
         if self.dark is None:
-            left, _ = cut(frame - self._together(drawn, first, frame.shape, np.add, 0), first, self.side)
-            windows, gates = left + drawn, self._inside(frame.shape, first)
-            return Cleared(windows, gates, first)
+            windows -= self._together(drawn, first, frame.shape, np.add, 0)
+            windows += drawn
+            return Cleared(windows, inside, first)
+        dark = np.float32(self.dark)
         drawn /= (beads.backgrounds - self.dark)[:, None, None].astype(np.float32)
         drawn += 1
         np.maximum(drawn, np.float32(DARKEST), out=drawn)
-        every = self._together(drawn, first, frame.shape, np.multiply, 1)
-        dark = np.float32(self.dark)
-        windows = cut((frame - dark) / every, first, self.side)[0]
-        windows *= drawn
+        gates = self._together(drawn, first, frame.shape, np.multiply, 1)
+        gates /= drawn  # what the others leave of the light
+        windows -= dark
+        windows /= gates
         windows += dark
-        gates = cut(every, first, self.side)[0]
-        gates /= drawn
         np.minimum(gates, 1, out=gates)
-        inside = self._inside(frame.shape, first)
-        return Cleared(windows, gates if inside is None else gates * inside, first)
+        return Cleared(windows, gates if inside is None else np.multiply(gates, inside, out=gates), first)
 
     def refine(self, frame: Single, beads: Beads, *, rough: bool = False) -> tuple[Beads, Refined]:
         """Each bead against the frame without the others: what is known then, and all that is told of it.
@@ -149,7 +148,8 @@ class Level:
         cleared = self.clear(frame, beads)
         first = cleared.first
         drawn = self.draw(beads, first)
-        crossed = cut(self._together(drawn, first, frame.shape, np.add, 0), first, self.side)[0] - drawn
+        crossed = self._together(drawn, first, frame.shape, np.add, 0)
+        crossed -= drawn
         crossed *= drawn
         gates = np.ones_like(crossed) if cleared.gates is None else cleared.gates
         crossed -= _mean(crossed, gates)
@@ -160,19 +160,15 @@ class Level:
         return rest.sum(axis=(1, 2), dtype=np.float64), crossed.sum(axis=(1, 2), dtype=np.float64)
 
     def _together(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
-        """What is drawn in windows, brought together in a frame."""
+        """What is drawn in windows, brought together in a frame of this shape, and cut into the same windows again."""
         side = self.side
         frame = np.full((shape[0] + 2 * side, shape[1] + 2 * side), empty, dtype=np.float32)
-        for (x, y), bead in zip((first + side).tolist(), drawn, strict=True):
+        corner = first + side
+        for (x, y), bead in zip(corner.tolist(), drawn, strict=True):
             box = frame[y : y + side, x : x + side]
             how(box, bead, out=box)
-        return frame[side:-side, side:-side]
-
-    def _inside(self, shape: tuple[int, ...], first: Ints) -> Single | None:
-        """Gates that hold pixels beyond the frame out; None where there are none."""
-        if first.min() >= 0 and (first + self.side <= np.array(shape[::-1])).all():
-            return None
-        return cut(np.zeros(shape, dtype=np.float32), first, self.side)[1]
+        windows: Single = sliding_window_view(frame, (side, side))[corner[:, 1], corner[:, 0]]
+        return windows
 
 
 def _mean(windows: Single, gates: Single) -> Single:

@@ -70,7 +70,10 @@ def apart(positions: Real, strength: Real, separation: float) -> npt.NDArray[np.
     order = np.argsort(-strength, kind="stable")
     if not len(order):
         return order
-    near = cKDTree(positions).query_ball_point(positions, separation * (1 - 1e-9))
+    tree, nearest = cKDTree(positions), separation * (1 - 1e-9)
+    if not len(tree.query_pairs(nearest, output_type="ndarray")):
+        return order
+    near = tree.query_ball_point(positions, nearest)
     free = np.ones(len(positions), dtype=np.bool_)
     kept = []
     for i in order:

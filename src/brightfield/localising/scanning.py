@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
+from scipy.spatial import cKDTree
 
 from brightfield.localising.correlating import vertex
 from brightfield.localising.noise import Noise
@@ -129,17 +130,20 @@ def _kernel(profile: Profile, half: int) -> tuple[float, Single, Real]:
 def _clean(places: Real, amplitudes: Real, echo: Real, limit: float, separation: float) -> npt.NDArray[np.intp]:
     """Rows of peaks whose amplitude exceeds the limit when the echoes of stronger ones are taken away."""
     left, kept = amplitudes.copy(), []
-    distances = np.arange(len(echo))
+    if not len(places):
+        return np.empty(0, dtype=np.intp)
+    tree = cKDTree(places)
+    pairs = tree.sparse_distance_matrix(tree, len(echo) - 1.0, output_type="coo_matrix").tocsr()
+    taken = np.interp(pairs.data, np.arange(len(echo)), echo)
+    taken[pairs.data < separation] = np.inf
+    begin = pairs.indptr.tolist()
     for _ in range(len(places)):
         best = int(left.argmax())
         strength = left[best]
         if strength <= limit:
             break
         kept.append(best)
-        away = places - places[best]
-        squared = np.einsum("ni,ni->n", away, away)
-        near = np.flatnonzero(squared < (len(echo) - 1) ** 2)
-        distance = np.sqrt(squared[near])
-        left[near] -= strength * np.interp(distance, distances, echo)
-        left[near[distance < separation]] = -np.inf
+        row = slice(begin[best], begin[best + 1])
+        left[pairs.indices[row]] -= strength * taken[row]
+        left[best] = -np.inf
     return np.array(kept, dtype=np.intp)

@@ -37,12 +37,16 @@ class Templates:
 
     def draw(self, nodes: Ints) -> None:
         """See to it that these nodes (N, 2) are drawn, so that :meth:`fill` can copy them."""
-        phases = np.unique((nodes + PHASES // 2) % PHASES, axis=0)
+        phases = (nodes + PHASES // 2) % PHASES
+        missing = phases[~self._drawn[phases[:, 1], phases[:, 0]]]
+        if not len(missing):
+            return
         height, width = self._images.shape[-2:]
         x, y = self.margin + self.size[1] // 2, self.margin + self.size[0] // 2
-        for px, py in phases[~self._drawn[phases[:, 1], phases[:, 0]]]:
+        for px, py in np.unique(missing, axis=0):
             at = (x + (px - PHASES // 2) / PHASES, y + (py - PHASES // 2) / PHASES)
-            self._images[py, px] = self.profile.render((height, width), at)
+            shape, by_x, by_y = self.profile.render((height, width), at)
+            self._images[py, px] = by_x, by_y, shape
             self._drawn[py, px] = True
 
     def fill(self, nodes: Ints, out: npt.NDArray[np.float32]) -> None:
@@ -52,9 +56,9 @@ class Templates:
         left = self.margin + self.size[1] // 2 - whole[:, 0]
         top = self.margin + self.size[0] // 2 - whole[:, 1]
         height, width = self.size
-        for target, px, py, x, y in zip(out, phase[:, 0], phase[:, 1], left, top, strict=True):
-            drawn = self._images[py, px, :, y : y + height, x : x + width]
-            target[:2], target[2] = drawn[1:], drawn[0]
+        rows = zip(out, *(column.tolist() for column in (*phase.T, left, top)), strict=True)
+        for target, px, py, x, y in rows:
+            target[...] = self._images[py, px, :, y : y + height, x : x + width]
 
     def shapes(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """Beads at positions (N, 2) in windows of their own, (N, H, W): between nodes along a line, as in refining."""
@@ -62,6 +66,7 @@ class Templates:
         self.draw(nodes)
         drawn = np.empty((len(nodes), 3, *self.size), dtype=np.float32)
         self.fill(nodes, drawn)
-        away = (positions - nodes / PHASES).astype(np.float32)[:, :, None, None]
-        shapes: npt.NDArray[np.float32] = drawn[:, 2] + away[:, 0] * drawn[:, 0] + away[:, 1] * drawn[:, 1]
+        parts = np.ones((len(nodes), 1, 3), dtype=np.float32)
+        parts[:, 0, :2] = positions - nodes / PHASES
+        shapes: npt.NDArray[np.float32] = np.matmul(parts, drawn.reshape(len(nodes), 3, -1)).reshape(-1, *self.size)
         return shapes

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
@@ -29,9 +30,8 @@ def cut(frame: npt.NDArray[Any], first: Ints, side: int) -> tuple[Single, Single
     seen_rows, seen_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     whole = seen_rows.all(axis=1) & seen_columns.all(axis=1)
     windows = np.empty((len(first), side, side), dtype=np.float32)
-    for n in np.flatnonzero(whole):  # as slices, which cost less than an index of every pixel
-        x, y = first[n]
-        windows[n] = frame[y : y + side, x : x + side]
+    if whole.any():  # as slices, which cost less than an index of every pixel
+        windows[whole] = sliding_window_view(frame, (side, side))[first[whole, 1], first[whole, 0]]
     beyond = ~whole
     clipped = np.clip(rows[beyond], 0, height - 1)[:, :, None], np.clip(columns[beyond], 0, width - 1)[:, None, :]
     windows[beyond] = frame[clipped]
