@@ -15,6 +15,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.localising.calibrating import calibrate
 from brightfield.localising.drawing import profile_figure, write_profile
 from brightfield.localising.frames import FAINTEST, Located, Locator
+from brightfield.localising.kinds import MOST_KINDS, tell_apart
 from brightfield.localising.profile import Profile
 from brightfield.results import Points
 from brightfield.tasks.tracking import position_rows, position_table
@@ -33,23 +34,26 @@ class Told:
         table: as in positions.csv.
         files: all that were written.
         frames: how many were read.
-        profile: of the beads.
+        profiles: of the beads, one a kind.
     """
 
     table: pd.DataFrame
     files: list[Path]
     frames: int
-    profile: Profile
+    profiles: tuple[Profile, ...]
 
     def __str__(self) -> str:
         number = f"{len(self.table)} positions in {self.frames} frames: {self.files[-1]}"
         if len(self.table):
             error = float(self.table[["x_error", "y_error"]].to_numpy().mean())
             number += f" (standard errors of {error:.3f} px on average)"
-        if self.profile.misfit > POOR:
+        if len(self.profiles) > 1:
+            number += f"\nBeads differ: {len(self.profiles)} profiles, one a kind or height, each bead by that which leaves least."
+        misfit = max(profile.misfit for profile in self.profiles)
+        if misfit > POOR:
             number += (
-                f"\nThe profile leaves {self.profile.misfit:.1f} times the noise of a pixel: beads differ from each other, are not "
-                f"round, or overlap. Standard errors tell the scatter of pixels, not that; look at {PROFILE}."
+                f"\nThe profile leaves {misfit:.1f} times the noise of a pixel: beads differ from each other, are not round, or "
+                f"overlap. Standard errors tell the scatter of pixels, not that; look at {PROFILE}."
             )
         return number
 
@@ -62,6 +66,7 @@ def locate(
     separation: float | None = None,
     faintest: float = FAINTEST,
     first: int = FIRST,
+    kinds: int = MOST_KINDS,
     fast: bool = False,
     overlays: int = OVERLAYS,
     overwrite: bool = False,
@@ -75,6 +80,7 @@ def locate(
         separation: px that two beads are at least apart; None: from their profile.
         faintest: of the usual contrast: beads of less are left out.
         first: frames from which the profile is learned.
+        kinds: profiles at most, where beads differ from each other more than noise explains.
         fast: leave out the outer rings and the last fit, see :class:`brightfield.localising.frames.Locator`.
         overlays: frames to draw with their positions.
         overwrite: replace answers that are there.
@@ -87,7 +93,8 @@ def locate(
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected frames of a movie.")
     writer = answers.Writer(out, classes=(), pixel_size_um=1.0, overwrite=overwrite, overlays=overlays)
     _refuse(out / PROFILE, overwrite)
-    locator = Locator(calibrate(begin, diameter), separation=separation, faintest=faintest, fast=fast)
+    profiles = tell_apart(begin, calibrate(begin, diameter), kinds)
+    locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
     for name, image in progress.track(images.frames(paths), "locate", _count(paths), unit="frame"):
         grey = images.to_grey(image)
@@ -103,7 +110,7 @@ def locate(
     table = position_table(rows)
     files = writer.finish(table)
     picture = _picture(locator, begin, out)
-    return Told(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles[0])
+    return Told(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles)
 
 
 def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:
@@ -112,7 +119,8 @@ def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> lis
         found: Located = locator.locate(frame)
         if len(found.positions):
             cleared = locator.alone(np.asarray(frame), found.beads)
-            figure = profile_figure(locator.profiles[0], cleared.windows, found.positions - cleared.first)
+            places = found.positions - cleared.first
+            figure = profile_figure(locator.profiles, cleared.windows, places, found.kinds)
             write_profile(out / PROFILE, figure)
             return [out / PROFILE]
     return []

@@ -22,6 +22,7 @@ from scipy import ndimage
 from brightfield import images
 from brightfield.localising.calibrating import calibrate
 from brightfield.localising.frames import Locator
+from brightfield.localising.kinds import tell_apart
 from brightfield.localising.profile import Profile
 from brightfield.metrics import tracking
 from brightfield.simulate.beads.diffraction import draw_rings, ring_profile
@@ -156,17 +157,25 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
     Noise of pixels is independent, that of the halves therefore too, and a whole frame has half the noise of their difference. Each
     half's missing pixels are the mean of their four neighbours, the same for both methods. Thinning would need counts of
     electrons, which 8-bit frames do not tell. Noise that neighbours share (compression) is not seen.
+
+    trackpy answers the centroid within a diameter, which for two beads that touch lies between them, and moves with the diameter: how
+    many of its answers it gives again with a slightly smaller one tells how much agreement can be asked for.
     """
     frames = [images.to_grey(image).astype(np.float32) for _, image in images.frames([folder])]
     how = {"diameter": diameter, "invert": invert, "topn": most}  # the strongest: those in focus
-    locator = Locator(calibrate(frames[:5], diameter))
+    profiles = tell_apart(frames[:5], calibrate(frames[:5], diameter))
+    locator = Locator(profiles)
+    yield (f"{name}: kinds of beads that classical tells apart", f"{len(profiles)}", "")
     peers: dict[str, Locate] = {
         "classical": lambda frame: locator.locate(frame).positions,
         "trackpy": lambda frame: _trackpy(frame, how),
     }
     found = {label: [locate(frame) for frame in frames] for label, locate in peers.items()}
-    both = zip(found["classical"], found["trackpy"], strict=True)
+    both = list(zip(found["classical"], found["trackpy"], strict=True))
     shared = [ours[tracking.match(ours, theirs, 1.0)[0]] for ours, theirs in both]  # the same beads for both methods
+    beside = [tracking.match(ours, theirs, diameter / 2)[0] for ours, theirs in both]
+    narrow = [_trackpy(frame, {"diameter": diameter - 2, "invert": invert}) for frame in frames]
+    itself = [tracking.match(one, theirs, 1.0)[0] for one, (_, theirs) in zip(narrow, both, strict=True)]
     of = sum(len(places) for places in found["trackpy"])
     for label, places in found.items():
         counts = [len(one) for one in places]
@@ -176,6 +185,13 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
         f"{sum(map(len, shared)) / of:.4f}",
         "1",
     )
+    told = f"{name}: trackpy's {most} strongest that"
+    yield (
+        f"{told} trackpy itself finds within 1 px, all with diameter {diameter - 2}",
+        f"{sum(map(len, itself)) / of:.4f}",
+        "",
+    )
+    yield (f"{told} classical finds within half the diameter", f"{sum(map(len, beside)) / of:.4f}", "1")
     for label, locate in peers.items():
         noise, pairs = _half_noise(locate, frames, shared)
         yield (f"{name}: noise of a coordinate from two halves, {label}", f"{noise:.4f} px ({pairs} pairs)", "")

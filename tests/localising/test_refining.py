@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -47,6 +49,20 @@ def test_its_standard_errors_cover_what_they_should(refined: tuple[Refined, np.n
     for deviations, expected in ((1.0, 0.683), (1.96, 0.95), (3.0, 0.9973)):
         assert np.mean(off <= deviations) == pytest.approx(expected, abs=0.04 if deviations < 3 else 0.008)
     np.testing.assert_allclose(found.errors / BOUND, 1.0, atol=0.1)
+
+
+def test_a_bead_unlike_the_profile_rests_at_one_place_wherever_it_is_started(profile: Profile) -> None:
+    """A profile a fifth too narrow: plain steps would stop short of the place, or swing around it."""
+    pixels, positions = windows(40, np.random.default_rng(15))
+    unlike = replace(profile, spacing=0.8 * profile.spacing)
+    refiner = Refiner(unlike, SIZE)
+    here = refiner.refine(pixels, positions + 0.2, rough=False)
+    there = refiner.refine(pixels, positions - 0.15, rough=False)
+    assert here.residuals.min() > 1.5
+    both = here.converged & there.converged
+    assert both.mean() > 0.9
+    apart = here.positions[both] - there.positions[both]
+    assert np.sqrt(np.mean(apart**2)) < 0.01  # plain steps: 0.06
 
 
 def test_errors_grow_with_noise_that_nobody_announced(profile: Profile) -> None:

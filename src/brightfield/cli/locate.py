@@ -25,6 +25,9 @@ def locate(
         float, typer.Option(min=0.01, max=1, help="Leave out beads of less contrast than this share of the usual one.")
     ] = 0.3,
     first: Annotated[int, typer.Option(min=1, help="Frames from which the beads' profile is learned.")] = 5,
+    kinds: Annotated[
+        int, typer.Option(min=1, help="Profiles at most, where beads differ by kind or height; 1: all beads alike.")
+    ] = 4,
     fast: Annotated[
         bool,
         typer.Option(
@@ -44,7 +47,8 @@ def locate(
     positions.csv has a row a bead: frame, x, y (px; 0, 0 is the centre of the first pixel), quality (correlation of the fitted
     bead with its pixels, 0 to 1), x_error, y_error (standard errors in px, from the image itself) and image. trackpy links it as it
     is. profile.png shows the profile on the measured pixels: look whether the line runs through them. If not, or if beads are
-    missing, give --diameter; if there are several kinds of beads, run them one by one.
+    missing, give --diameter. Where beads of several kinds, or at several heights, differ by more than the noise, each kind gets a
+    profile of its own, up to --kinds, and each bead is fitted by the one that leaves least of its pixels; profile.png shows all.
     """
     from brightfield import locating
 
@@ -55,6 +59,7 @@ def locate(
         separation=separation,
         faintest=faintest,
         first=first,
+        kinds=kinds,
         fast=fast,
         overlays=overlays,
         overwrite=overwrite,

@@ -105,25 +105,40 @@ class Level:
         np.minimum(gates, 1, out=gates)
         return Cleared(windows, gates if inside is None else np.multiply(gates, inside, out=gates), first)
 
-    def refine(self, frame: Single, beads: Beads, *, rough: bool = False) -> tuple[Beads, Refined]:
+    def refine(
+        self, frame: Single, beads: Beads, *, rough: bool = False, choose: bool = False
+    ) -> tuple[Beads, Refined]:
         """Each bead against the frame without the others: what is known then, and all that is told of it.
 
         Args:
             frame: (H, W).
             beads: known so far.
             rough: one step that weighs all pixels alike, for beads known to a pixel; otherwise until they rest.
+            choose: fit each by all profiles, and keep that which leaves least.
         """
         cleared = self.clear(frame, beads)
-        first = cleared.first
-        found = self.fit(cleared, beads.positions - first, beads.kinds, rough=rough)
+        first, kinds = cleared.first, beads.kinds
+        if choose and len(self.refiners) > 1:
+            found, kinds = self._chosen(cleared, beads.positions - first)
+        else:
+            found = self.fit(cleared, beads.positions - first, kinds, rough=rough)
         near: npt.NDArray[np.bool_] = np.all(np.abs(found.positions + first - beads.positions) < 1, axis=1)
         better = Beads(
             np.where(near[:, None], found.positions + first, beads.positions),
             np.maximum(found.amplitudes, 0),
             found.offsets,
-            beads.kinds,
+            kinds,
         )
         return better, found
+
+    def _chosen(self, cleared: Cleared, starts: Real) -> tuple[Refined, Ints]:
+        """Each bead by the profile that leaves least of its pixels, and which that is."""
+        tried = [refiner.refine(cleared.windows, starts, cleared.gates, rough=False) for refiner in self.refiners]
+        left = np.stack([np.where(one.converged, one.residuals, np.inf) for one in tried])
+        kinds: Ints = left.argmin(axis=0)
+        rows = np.arange(len(kinds))
+        columns = (np.stack([getattr(one, f.name) for one in tried])[kinds, rows] for f in fields(Refined))
+        return Refined(*columns), kinds
 
     def fit(self, cleared: Cleared, starts: Real, kinds: Ints, *, rough: bool = False) -> Refined:
         """One bead in each window, by the profile of its kind (N,); starts (N, 2) in px of the window."""
@@ -133,6 +148,8 @@ class Level:
         parts = []
         for kind, refiner in enumerate(self.refiners):
             rows = np.flatnonzero(kinds == kind)
+            if not len(rows):
+                continue
             gates = None if cleared.gates is None else cleared.gates[rows]
             parts.append((rows, refiner.refine(cleared.windows[rows], starts[rows], gates, **how)))
         order = np.argsort(np.concatenate([rows for rows, _ in parts]))

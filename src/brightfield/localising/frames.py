@@ -14,6 +14,7 @@ from brightfield.localising.clearing import Beads, Cleared, Ints, Level, Real, S
 from brightfield.localising.finding import apart
 from brightfield.localising.profile import Profile
 from brightfield.localising.scanning import Scanner, coarse, halved
+from brightfield.localising.solving import Refined
 
 FAINTEST = 0.3  # of the typical amplitude: what is weaker is no bead of this kind
 LEAST_QUALITY = 0.5  # correlation of a refined bead with its pixels
@@ -113,7 +114,7 @@ class Locator:
         zoom = self._zoom if self._last is self._rough else 1
         if zoom == 1:
             starts = replace(starts, positions=_enlarged(starts.positions, self._zoom))
-        beads, found = self._last.refine(small if zoom == 2 else light, starts)
+        beads, found = self._last.refine(small if zoom == 2 else light, starts, choose=True)
         positions = _enlarged(beads.positions, zoom)
         inside = (positions > -0.5) & (positions < np.array(pixels.shape[::-1]) - 0.5)
         good: npt.NDArray[np.bool_] = found.converged & np.all(inside, axis=1)
@@ -128,6 +129,10 @@ class Locator:
             found.offsets[rows],
             beads.kinds[rows],
         )
+
+    def fit(self, windows: Single, gates: Single | None, starts: Real, kinds: Ints) -> Refined:
+        """Beads in windows (N, side, side) as :meth:`alone` gives them, each by the profile of its kind (N,)."""
+        return self._whole.fit(Cleared(windows, gates, np.zeros((0, 2), dtype=np.intp)), starts, kinds)
 
     def alone(self, frame: npt.NDArray[Any], beads: Beads) -> Cleared:
         """A window for each bead of a frame (H, W), from which the others are taken away."""

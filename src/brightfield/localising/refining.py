@@ -92,7 +92,7 @@ class Refiner:
         active = np.arange(len(pixels))
         work = _Work.of(self._fixed, max(BATCH_PIXELS // self._fixed.shape[1], 1))
         for iteration in range(steps):
-            nodes = self.templates.node(state.positions[active])
+            nodes = state.aside(active, self.templates.node(state.positions[active]))
             self.templates.draw(nodes)
             first = rough and iteration == 0
             normal = [
@@ -104,8 +104,9 @@ class Refiner:
                 nodes,
                 np.concatenate(normal),
                 self._fixed.shape[1] if gate is None else gate[active].sum(axis=1),
+                rough=first,
             )
-            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (not rough or iteration > 0)
+            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (not first) & state.known(active)
             state.converged[active] = settled
             near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
             active = active[~settled & near]
