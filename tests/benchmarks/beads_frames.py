@@ -23,6 +23,7 @@ from brightfield import images
 from brightfield.localising.calibrating import calibrate
 from brightfield.localising.frames import Locator
 from brightfield.localising.kinds import tell_apart
+from brightfield.localising.noise import ROBUST
 from brightfield.localising.profile import Profile
 from brightfield.metrics import tracking
 from brightfield.simulate.beads.diffraction import draw_rings, ring_profile
@@ -158,8 +159,8 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
     half's missing pixels are the mean of their four neighbours, the same for both methods. Thinning would need counts of
     electrons, which 8-bit frames do not tell. Noise that neighbours share (compression) is not seen.
 
-    trackpy answers the centroid within a diameter, which for two beads that touch lies between them, and moves with the diameter: how
-    many of its answers it gives again with a slightly smaller one tells how much agreement can be asked for.
+    trackpy answers the centroid within a diameter, which for two beads that touch lies between them, and moves with the diameter:
+    how many of its answers it gives again with a slightly smaller one tells how much agreement can be asked for.
     """
     frames = [images.to_grey(image).astype(np.float32) for _, image in images.frames([folder])]
     how = {"diameter": diameter, "invert": invert, "topn": most}  # the strongest: those in focus
@@ -192,20 +193,28 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
         "",
     )
     yield (f"{told} classical finds within half the diameter", f"{sum(map(len, beside)) / of:.4f}", "1")
-    for label, locate in peers.items():
-        noise, pairs = _half_noise(locate, frames, shared)
-        yield (f"{name}: noise of a coordinate from two halves, {label}", f"{noise:.4f} px ({pairs} pairs)", "")
+    halves = {label: _between_halves(locate, frames, shared) for label, locate in peers.items()}
+    common = halves["classical"].keys() & halves["trackpy"].keys()
+    for label, differences in halves.items():
+        # half the difference of two halves scatters as a whole frame does; robust, as few beads change places
+        noise = ROBUST * float(np.median(np.abs([differences[bead] for bead in common]))) / 2
+        told = f"{noise:.4f} px ({len(common)} that both find in both, of {len(differences)} pairs)"
+        yield (
+            f"{name}: noise of a coordinate from two halves, {label}",
+            told,
+            "no more than trackpy's" * (label == "classical"),
+        )
 
 
-def _half_noise(locate: Locate, frames: list[npt.NDArray[Any]], beads: list[Real]) -> tuple[float, int]:
-    """Robust deviation of a coordinate in a whole frame, of those beads that are found in both halves."""
+def _between_halves(locate: Locate, frames: list[npt.NDArray[Any]], beads: list[Real]) -> dict[tuple[int, int], Real]:
+    """What x and y of a bead (its frame, its row) differ by between the two halves of a frame, of those found in both."""
     kernel = np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]]) / 4
-    differences = []
-    for frame, places in zip(frames, beads, strict=True):
+    differences = {}
+    for number, (frame, places) in enumerate(zip(frames, beads, strict=True)):
         fields = np.indices(frame.shape).sum(axis=0) % 2 == 0
         filled = ndimage.convolve(frame, kernel, mode="mirror")
         halves = [locate(np.where(field, frame, filled).astype(np.float32)) for field in (fields, ~fields)]
         kept = [dict(zip(*tracking.match(places, half, 1.0)[:2], strict=True)) for half in halves]
         for bead in kept[0].keys() & kept[1].keys():
-            differences.append(halves[0][kept[0][bead]] - halves[1][kept[1][bead]])
-    return 1.4826 * float(np.median(np.abs(differences))) / 2, len(differences)
+            differences[number, int(bead)] = halves[0][kept[0][bead]] - halves[1][kept[1][bead]]
+    return differences

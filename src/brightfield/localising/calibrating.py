@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.localising.centring import radial_centres
-from brightfield.localising.clearing import DARKEST, Beads
+from brightfield.localising.clearing import Beads
 from brightfield.localising.finding import candidates
 from brightfield.localising.fitting import fit_profile
 from brightfield.localising.frames import Locator
-from brightfield.localising.profile import KNOT_PX, Profile
+from brightfield.localising.profile import Profile
+from brightfield.localising.solving import UNLIKE
 from brightfield.localising.windows import corners, cut, territories
 
 Real = npt.NDArray[np.float64]
@@ -30,7 +31,6 @@ EXPLAINED = 1.03  # times the noise: a profile that leaves less needs no more ri
 CUT_OFF = 0.85  # of the reach: rings that tell something beyond are cut off
 WIDEST_PX = 60.0  # from a bead's centre to its outermost ring
 DARK_SHARE = 0.001  # of the pixels may be noise below the level without light
-DEEPEST = 0.99  # of the beads take less light than there is; the rest may lie on something
 CERTAIN = 5.0  # standard errors of the coupling: beads that multiply by less are taken to add
 NEAREST = 0.5  # of the diameter of the brightest part, between two beads
 
@@ -78,7 +78,8 @@ def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, wi
         before, profile = profile, _refitted(locator, seen, _dark(locator, seen), reach)
         if reach == before.reach and profile.misfit > SETTLED * before.misfit:
             break
-    return profile
+    # what beads of another kind leave in each other looks like light that multiplies
+    return profile if profile.misfit <= UNLIKE else replace(profile, dark=None)
 
 
 def _refitted(locator: Locator, seen: Sequence[Seen], dark: float | None, reach: float) -> Profile:
@@ -108,12 +109,8 @@ def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
     if coupling <= CERTAIN * error:
         return None
     level = background - 1 / coupling
-    # no pixel is darker than without light, and no bead: such a level comes of what the profile does not know
-    darkest = min(float(np.quantile(frame, DARK_SHARE)) for frame, _ in seen)
-    shapes = [float(-profile.at(np.arange(0, profile.reach, KNOT_PX)).min()) for profile in locator.profiles]
-    depths = [beads.amplitudes * np.array(shapes)[beads.kinds] for _, beads in seen]
-    deepest = float(np.quantile(np.concatenate(depths), DEEPEST)) / (1 - DARKEST)
-    return level if level < min(darkest, background - deepest) else None
+    # no pixel is darker than without light: such a level comes of what the profile does not know yet
+    return level if level < min(float(np.quantile(frame, DARK_SHARE)) for frame, _ in seen) else None
 
 
 def _some(count: int) -> npt.NDArray[np.intp]:

@@ -18,7 +18,6 @@ from brightfield.localising.solving import Refined
 
 FAINTEST = 0.3  # of the typical amplitude: what is weaker is no bead of this kind
 LEAST_QUALITY = 0.5  # correlation of a refined bead with its pixels
-SWEEPS = 2  # rough fits of all beads of a frame, each with what the last one knows of the others
 FAST_SHARE = 0.7  # of what a position is known by lies in the windows of a fast fit
 WIDEST = 64  # px, half of a window at most
 
@@ -53,8 +52,9 @@ class Locator:
     """Finds and refines all beads, frame after frame.
 
     Beads are looked for, and roughly fitted, in pixels twice as large where those show them well (a quarter of the work), and
-    fitted to all pixels at the end. ``fast`` leaves the end out, and the outer rings, which hold half of what a position is known
-    by: four times the frames a second, and where beads overlap, several times the error, since their outer rings stay.
+    fitted to all pixels at the end. ``fast`` fits them once, in the larger pixels and without the outer rings, which hold half of
+    what a position is known by: four times the frames a second, and where beads overlap, several times the error, since their outer
+    rings stay.
 
     Args:
         profiles: of the beads; several where there are several kinds, or heights: each bead is fitted by that which leaves least.
@@ -88,7 +88,7 @@ class Locator:
         self._zoom = 2 if len(binned) == len(self.profiles) else 1
         whole = Level(self.profiles, self.half)
         self._rough = Level(binned, (self.half + 1) // 2) if self._zoom == 2 else whole
-        self._whole, self._last, self._sweeps = whole, self._rough if fast else whole, 1 if fast else SWEEPS
+        self._whole, self._last, self._fast = whole, self._rough if fast else whole, fast
         self._scanners = [
             Scanner(
                 refiner.profile, _core(refiner.profile, self._rough.half), self.separation / self._zoom, float(least)
@@ -143,7 +143,7 @@ class Locator:
         return self._whole.coupling(frame.astype(np.float32), beads)
 
     def _starts(self, pixels: Single) -> Beads:
-        """Beads to some hundredths of a pixel: found, and fitted roughly so that they can be taken out of each other's windows."""
+        """Beads found, and unless it is to be fast fitted roughly, so that they can be taken out of each other's windows."""
         parts = [scanner.scan(pixels) for scanner in self._scanners]
         positions = np.concatenate([places for places, _ in parts])
         amplitudes = np.concatenate([strength for _, strength in parts])
@@ -154,10 +154,9 @@ class Locator:
             positions, amplitudes, kinds = positions[rows], amplitudes[rows], kinds[rows]
         backgrounds = np.full(len(positions), float(np.median(pixels[::4, ::4])))
         beads = Beads(positions, amplitudes, backgrounds, kinds)
-        for _ in range(self._sweeps if len(positions) > 1 else 1):
-            if len(positions):
-                beads, _ = self._rough.refine(pixels, beads, rough=True)
-        return beads
+        if self._fast or not len(positions):
+            return beads
+        return self._rough.refine(pixels, beads, rough=True)[0]
 
 
 def _core(profile: Profile, half: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
+from scipy import sparse
 from scipy.spatial import cKDTree
 
 from brightfield.localising.correlating import vertex
@@ -18,6 +19,8 @@ Single = npt.NDArray[np.float32]
 CROWD = 5000  # peaks in a frame at most: more are noise
 KEPT = 0.7  # of a bead's contrast must remain when two by two pixels become one
 WIDE_PX = 10.0  # radius of a bead that may be looked for with pixels twice as large
+TURNS = 3  # of taking echoes away
+LEAST, MOST = 0.5, 1.5  # of what the map tells: beads that nearly coincide have no amplitude of their own
 ANGLES = 16  # around a bead, over which the blur of larger pixels is taken
 
 
@@ -73,8 +76,8 @@ class Scanner:
         x = column + vertex(every[at - 1], middle, every[at + 1])
         y = row + vertex(every[at - amplitude.shape[1]], middle, every[at + amplitude.shape[1]])
         places, strength = np.stack([x, y], axis=1), middle.astype(np.float64)
-        kept = _clean(places, strength, self._echo, self.limit, self.separation)
-        return places[kept], strength[kept]
+        kept, echoes = _clean(places, strength, self._echo, self.limit, self.separation)
+        return places[kept], _alone(strength[kept], echoes)
 
 
 def coarse(profile: Profile) -> Profile | None:
@@ -127,15 +130,17 @@ def _kernel(profile: Profile, half: int) -> tuple[float, Single, Real]:
     return energy, kernel.reshape(side, side).astype(np.float32), np.array(echo)
 
 
-def _clean(places: Real, amplitudes: Real, echo: Real, limit: float, separation: float) -> npt.NDArray[np.intp]:
-    """Rows of peaks whose amplitude exceeds the limit when the echoes of stronger ones are taken away."""
+def _clean(
+    places: Real, amplitudes: Real, echo: Real, limit: float, separation: float
+) -> tuple[npt.NDArray[np.intp], sparse.csr_matrix]:
+    """Rows of peaks above the limit when echoes of stronger ones are taken away, and how these echo in each other (N, N)."""
     left, kept = amplitudes.copy(), []
     if not len(places):
-        return np.empty(0, dtype=np.intp)
+        return np.empty(0, dtype=np.intp), sparse.csr_matrix((0, 0))
     tree = cKDTree(places)
     pairs = tree.sparse_distance_matrix(tree, len(echo) - 1.0, output_type="coo_matrix").tocsr()
-    taken = np.interp(pairs.data, np.arange(len(echo)), echo)
-    taken[pairs.data < separation] = np.inf
+    echoes = np.interp(pairs.data, np.arange(len(echo)), echo)
+    taken = np.where(pairs.data < separation, np.inf, echoes)
     begin = pairs.indptr.tolist()
     for _ in range(len(places)):
         best = int(left.argmax())
@@ -146,4 +151,13 @@ def _clean(places: Real, amplitudes: Real, echo: Real, limit: float, separation:
         row = slice(begin[best], begin[best + 1])
         left[pairs.indices[row]] -= strength * taken[row]
         left[best] = -np.inf
-    return np.array(kept, dtype=np.intp)
+    pairs.data = echoes
+    return np.array(kept, dtype=np.intp), pairs[kept][:, kept]
+
+
+def _alone(amplitudes: Real, echoes: sparse.csr_matrix) -> Real:
+    """What amplitudes (N,) in the map are without the echoes (N, N) of all others, by the iteration of Jacobi."""
+    alone = amplitudes
+    for _ in range(TURNS):
+        alone = alone + amplitudes - echoes @ alone
+    return np.clip(alone, LEAST * amplitudes, MOST * amplitudes)
