@@ -20,6 +20,7 @@ import trackpy
 from scipy import ndimage
 
 from brightfield import images
+from brightfield.localising.bound import cramer_rao
 from brightfield.localising.calibrating import calibrate
 from brightfield.localising.frames import Locator
 from brightfield.localising.kinds import tell_apart
@@ -34,6 +35,8 @@ Real = npt.NDArray[np.float64]
 Frames = list[tuple[npt.NDArray[np.uint16], Real]]  # with where their beads are
 Locate = Callable[[npt.NDArray[Any]], Real]
 FRAMES, SIDE_PX, BEADS, APART_PX = 8, 512, 50, 36.0
+CROWDS = ((BEADS, APART_PX), (75, 32.0), (100, 30.0))  # beads, px between two; a bead with its rings is 60 px wide
+BOUND_PX = 129  # the side of the window that holds all that a bead is known by
 FOUND_PX = 0.5
 ROUNDS = 3  # over all frames, of which the quickest counts
 
@@ -51,13 +54,15 @@ def rows() -> Iterator[Row]:
         yield ("real frames", "not measured: set BRIGHTFIELD_REAL_DATA", "")
 
 
-def crowded_frame(rng: np.random.Generator) -> tuple[npt.NDArray[np.uint16], Real]:
+def crowded_frame(
+    rng: np.random.Generator, beads: int = BEADS, apart: float = APART_PX
+) -> tuple[npt.NDArray[np.uint16], Real]:
     """512 x 512 px, one count an electron, with 50 beads, and where they are."""
     profile = ring_profile(SPHERE, CONDENSER, PIXEL_UM).at([HEIGHT_UM])[0]
     light, places = np.ones((SIDE_PX, SIDE_PX), dtype=np.float32), np.empty((0, 2))
-    while len(places) < BEADS:
+    while len(places) < beads:
         place = rng.uniform(20, SIDE_PX - 20, 2)
-        if (np.hypot(*(places - place).T) >= APART_PX).all():
+        if (np.hypot(*(places - place).T) >= apart).all():
             places = np.vstack([places, place])
             draw_rings(light, profile, 1.0, place[None], PIXEL_UM)
     counts = rng.poisson(1000 * light) + rng.normal(0, READ_NOISE, light.shape) + 100
@@ -88,12 +93,33 @@ def _frame_rows(rng: np.random.Generator) -> Iterator[Row]:
     peers = {**ours, "trackpy": partial(_trackpy, how=how)}
     for label, locate in peers.items():
         yield (f"{what}: root mean square error of a coordinate, {label}", f"{_rmse(locate, frames):.4f} px", "")
-    yield (
-        f"{what}: error over the standard error that is told, precise",
-        f"{_told(profile, frames):.2f}",
-        "0.9 to 1.1",
-    )
     yield from _time_rows(what, peers, frames)
+    yield from _crowd_rows(profile, frames, rng)
+
+
+def _crowd_rows(profile: Profile, sparse: Frames, rng: np.random.Generator) -> Iterator[Row]:
+    """What neighbours cost, by a profile learnt where there are 50 beads; the bound is that of a bead alone, with all its light."""
+    rings = ring_profile(SPHERE, CONDENSER, PIXEL_UM).at([HEIGHT_UM])[0]
+
+    def alone(x: float, y: float) -> Real:
+        light = np.ones((BOUND_PX, BOUND_PX), dtype=np.float32)
+        draw_rings(light, rings, 1.0, np.array([[x, y]]), PIXEL_UM)
+        return 1000 * light.astype(np.float64)
+
+    bound = float(np.mean(cramer_rao(alone, (BOUND_PX / 2, BOUND_PX / 2), READ_NOISE)))
+    locator = Locator(profile)
+    for number, apart in CROWDS:
+        crowd = sparse if number == BEADS else [crowded_frame(rng, number, apart) for _ in range(FRAMES)]
+        what = f"{number} beads at least {apart:.0f} px apart"
+        recall, precision = _counted(lambda frame: locator.locate(frame).positions, crowd)
+        error = _rmse(lambda frame: locator.locate(frame).positions, crowd)
+        yield (f"{what}: recall and precision, precise", f"{recall:.3f}, {precision:.3f}", "at least 0.99")
+        yield (
+            f"{what}: root mean square error over the bound of one alone",
+            f"{error:.4f} px: {error / bound:.2f} times",
+            "",
+        )
+        yield (f"{what}: error over the standard error that is told", f"{_told(profile, crowd):.2f}", "0.9 to 1.1")
 
 
 def _time_rows(what: str, peers: dict[str, Locate], frames: Frames) -> Iterator[Row]:

@@ -67,6 +67,7 @@ class Level:
 
     def __init__(self, profiles: Sequence[Profile], half: int) -> None:
         self.half, self.side, self.dark = half, 2 * half + 1, profiles[0].dark
+        self._room = (slice(self.side, -self.side),) * 2  # of a frame painted with room around it
         self.refiners = [Refiner(profile, (self.side, self.side), margin=4) for profile in profiles]
 
     def draw(self, beads: Beads, first: Ints) -> Single:
@@ -94,9 +95,7 @@ class Level:
             windows += drawn
             return Cleared(windows, inside, first)
         dark = np.float32(self.dark)
-        drawn /= (beads.backgrounds - self.dark)[:, None, None].astype(np.float32)
-        drawn += 1
-        np.maximum(drawn, np.float32(DARKEST), out=drawn)
+        self._left(drawn, beads)
         gates = self._together(drawn, first, frame.shape, np.multiply, 1)
         gates /= drawn  # what the others leave of the light
         windows -= dark
@@ -104,6 +103,19 @@ class Level:
         windows += dark
         np.minimum(gates, 1, out=gates)
         return Cleared(windows, gates if inside is None else np.multiply(gates, inside, out=gates), first)
+
+    def emptied(self, frame: Single, beads: Beads) -> Single:
+        """A frame (H, W) without all known beads; where they leave little light, less is shown of what is left."""
+        first = corners(beads.positions, self.side)
+        drawn = self.draw(beads, first)
+        if self.dark is None:
+            rest: Single = frame - self._painted(drawn, first, frame.shape, np.add, 0)[self._room]
+            return rest
+        self._left(drawn, beads)
+        every = self._painted(drawn, first, frame.shape, np.multiply, 1)[self._room]
+        level = np.float32(np.median(beads.backgrounds))
+        away: Single = (frame - np.float32(self.dark)) / every + np.float32(self.dark) - level
+        return level + away * np.minimum(every, 1)
 
     def refine(
         self, frame: Single, beads: Beads, *, rough: bool = False, choose: bool = False
@@ -176,15 +188,26 @@ class Level:
         crossed *= gates * crossed
         return rest.sum(axis=(1, 2), dtype=np.float64), crossed.sum(axis=(1, 2), dtype=np.float64)
 
-    def _together(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
-        """What is drawn in windows, brought together in a frame of this shape, and cut into the same windows again."""
+    def _left(self, drawn: Single, beads: Beads) -> None:
+        """From the signal of each bead (N, side, side) to the share of the light that it leaves, in place."""
+        drawn /= (beads.backgrounds - (self.dark or 0))[:, None, None].astype(np.float32)
+        drawn += 1
+        np.maximum(drawn, np.float32(DARKEST), out=drawn)
+
+    def _painted(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
+        """What is drawn in windows, brought together in a frame of this shape with a window's side of room all around."""
         side = self.side
         frame = np.full((shape[0] + 2 * side, shape[1] + 2 * side), empty, dtype=np.float32)
-        corner = first + side
-        for (x, y), bead in zip(corner.tolist(), drawn, strict=True):
+        for (x, y), bead in zip((first + side).tolist(), drawn, strict=True):
             box = frame[y : y + side, x : x + side]
             how(box, bead, out=box)
-        windows: Single = sliding_window_view(frame, (side, side))[corner[:, 1], corner[:, 0]]
+        return frame
+
+    def _together(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
+        """What is drawn in windows, brought together, and cut into the same windows again."""
+        frame = self._painted(drawn, first, shape, how, empty)
+        at = first + self.side
+        windows: Single = sliding_window_view(frame, (self.side, self.side))[at[:, 1], at[:, 0]]
         return windows
 
 

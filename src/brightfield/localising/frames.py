@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from brightfield.errors import BrightfieldError
 from brightfield.localising.clearing import Beads, Cleared, Ints, Level, Real, Single
 from brightfield.localising.finding import apart
 from brightfield.localising.profile import Profile
 from brightfield.localising.scanning import Scanner, coarse, halved
-from brightfield.localising.solving import Refined
+from brightfield.localising.solving import UNLIKE, Refined
 
 FAINTEST = 0.3  # of the typical amplitude: what is weaker is no bead of this kind
 LEAST_QUALITY = 0.5  # correlation of a refined bead with its pixels
+HIDDEN = 0.5  # of the typical amplitude at least: beads that show only once the others are taken away
+SWEEPS = 2  # rough fits of all beads of a frame, each with what the last one knows of the others
 FAST_SHARE = 0.7  # of what a position is known by lies in the windows of a fast fit
 WIDEST = 64  # px, half of a window at most
 
@@ -88,7 +91,9 @@ class Locator:
         self._zoom = 2 if len(binned) == len(self.profiles) else 1
         whole = Level(self.profiles, self.half)
         self._rough = Level(binned, (self.half + 1) // 2) if self._zoom == 2 else whole
-        self._whole, self._last, self._fast = whole, self._rough if fast else whole, fast
+        self._whole, self._last, self._sweeps = whole, self._rough if fast else whole, 0 if fast else SWEEPS
+        # among beads that their profile does not explain, what is left is no bead
+        self._hidden = not fast and max(profile.misfit for profile in self.profiles) <= UNLIKE
         self._scanners = [
             Scanner(
                 refiner.profile, _core(refiner.profile, self._rough.half), self.separation / self._zoom, float(least)
@@ -144,6 +149,26 @@ class Locator:
 
     def _starts(self, pixels: Single) -> Beads:
         """Beads found, and unless it is to be fast fitted roughly, so that they can be taken out of each other's windows."""
+        beads = self._swept(pixels, self._scanned(pixels))
+        if not (self._hidden and len(beads.positions)):
+            return beads
+        found = self._scanned(self._rough.emptied(pixels, beads))
+        away = cKDTree(beads.positions).query(found.positions)[0] if len(found.positions) else np.empty(0)
+        clear = found.amplitudes >= HIDDEN / self.faintest * self._least[found.kinds]
+        new = np.flatnonzero(clear & (away >= self.separation / self._zoom))
+        if not len(new):
+            return beads
+        columns = ((getattr(beads, f.name), getattr(found, f.name)[new]) for f in fields(Beads))
+        return self._swept(pixels, Beads(*map(np.concatenate, columns)))
+
+    def _swept(self, pixels: Single, beads: Beads) -> Beads:
+        """Fitted roughly, each without what the last fit knows of the others."""
+        for _ in range(self._sweeps if len(beads.positions) else 0):
+            beads, _ = self._rough.refine(pixels, beads, rough=True)
+        return beads
+
+    def _scanned(self, pixels: Single) -> Beads:
+        """Where correlation has its peaks; of two kinds at one place that which explains more."""
         parts = [scanner.scan(pixels) for scanner in self._scanners]
         positions = np.concatenate([places for places, _ in parts])
         amplitudes = np.concatenate([strength for _, strength in parts])
@@ -152,11 +177,7 @@ class Locator:
             explained = amplitudes**2 * np.array([scanner.energy for scanner in self._scanners])[kinds]
             rows = np.sort(apart(positions, explained, self.separation / self._zoom))
             positions, amplitudes, kinds = positions[rows], amplitudes[rows], kinds[rows]
-        backgrounds = np.full(len(positions), float(np.median(pixels[::4, ::4])))
-        beads = Beads(positions, amplitudes, backgrounds, kinds)
-        if self._fast or not len(positions):
-            return beads
-        return self._rough.refine(pixels, beads, rough=True)[0]
+        return Beads(positions, amplitudes, np.full(len(positions), float(np.median(pixels[::4, ::4]))), kinds)
 
 
 def _core(profile: Profile, half: int) -> int:
