@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,11 @@ def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarra
         "frame1_overlay.png",
     }
     assert "18 positions in 6 frames" in str(told)
+    assert len(told.profiles) == 1
+    assert "Beads differ" not in str(told)
+    several = replace(told, profiles=(told.profiles[0], replace(told.profiles[0], misfit=2.0)))
+    assert "Beads differ: 2 profiles" in str(several)
+    assert "leaves 2.0 times the noise" in str(several)
     assert all(path.is_file() for path in told.files)
 
 
