@@ -12,6 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
+from scipy import ndimage
 
 from brightfield.localising.noise import Noise
 from brightfield.localising.together import Together, fit_together
@@ -22,6 +23,7 @@ APART_PX = 10.0  # a neighbour's centre is at least this far: nearer is the same
 BEYOND_PX = 16  # it may lie this far outside
 REACH_PX = 48  # rings farther from their centre do not help to find it
 FAINTEST = 0.3  # contrast of a neighbour over that of the bead
+TRIED = 4  # places
 RING_PX = 0.8  # between radii of the median,
 WIDE_PX = 0.6  # each of which looks this far to both sides
 
@@ -56,15 +58,16 @@ def fit_apart(
     best = fit_together(window, np.concatenate([own, known]), gate=gate, dark=dark, noise=noise)
     if len(known) or best.misfit <= ASKED:
         return best
-    place = neighbour(np.asarray(window, dtype=np.float64) - dark, own[0], gate)
-    if place is None:
-        return best
-    both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
-    return both if both.misfit < best.misfit else best
+    for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
+        both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
+        best = both if both.misfit < best.misfit else best
+        if best.misfit <= ASKED:
+            break
+    return best
 
 
-def neighbour(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -> Real | None:
-    """The place (2,), x and y in px, to half a pixel, of what resembles the bead at ``position`` most; None: nothing does.
+def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -> Real:
+    """Places (K, 2), x and y to half a pixel, of what resembles the bead at ``position``: the likest first, at most ``TRIED``.
 
     Args:
         pixels: (H, W) above the dark.
@@ -84,10 +87,10 @@ def neighbour(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -
     row, column = np.indices(product.shape) - BEYOND_PX
     away = np.hypot(column - position[0], row - position[1])
     allowed = (away > APART_PX) & (away < REACH_PX) & (product > FAINTEST * power)
-    if not allowed.any():
-        return None
-    best = np.unravel_index(np.where(allowed, product**2 / power, -np.inf).argmax(), product.shape)
-    return np.array([column[best], row[best]], dtype=np.float64)
+    likeness = np.where(allowed, product**2 / power, 0.0)
+    peaks = np.argwhere((likeness > 0) & (likeness == ndimage.maximum_filter(likeness, 3)))
+    chosen = peaks[np.argsort(-likeness[tuple(peaks.T)], kind="stable")[:TRIED]]
+    return chosen[:, ::-1].astype(np.float64) - BEYOND_PX
 
 
 def _median_profile(deviation: Real, distance: Real) -> Callable[[Real], Real]:

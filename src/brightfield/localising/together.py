@@ -6,7 +6,7 @@ What transmits light multiplies: the expected image is
 
 with f_k a cubic spline. Gauss-Newton over everything at once: coefficients, positions and light. A change of a radial profile is
 even around its centre and a shift odd, so a profile of its own costs a bead none of its precision, and a neighbour costs no more
-than what its rings share with the derivative of the bead. Weights are robust (Cauchy): what is neither bead nor light, such as
+than what its rings share with the derivative of the bead. The light in the middle stays what it was told: its scale is the profile's. Weights are robust (Cauchy): what is neither bead nor light, such as
 debris, hardly pulls.
 """
 
@@ -31,7 +31,7 @@ TAIL = 2.0  # standard deviations, at which weights halve: a clean image loses 4
 LONGEST_PX = 1.0  # of one step
 RESTED = 0.05  # standard errors: a first bead that moves less has come to rest,
 RESTED_PX = 0.1  # and its neighbours when they move less than this
-RIDGE = 1e-6  # of the mean information of a coefficient: a profile has no constant of its own, that is light
+RIDGE = 1e-4  # of the mean information of a coefficient: settles which of two beads has what both might have
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class _Model:
         self.positions, self.light = places, np.array([level, 0.0, 0.0])
         y, x = np.indices((height, width)).reshape(2, -1).astype(np.float64)
         self.x, self.y = x, y
-        self.planes = np.stack([np.ones(x.size), x / (width - 1) - 0.5, y / (height - 1) - 0.5])
+        self.tilts = np.stack([x / (width - 1) - 0.5, y / (height - 1) - 0.5])
         far = [np.hypot(np.abs(x - px).max(), np.abs(y - py).max()) for px, py in places]
         self.counts = [max(int(distance / KNOT_PX) + 3, 8) for distance in far]
         self.first = np.r_[0, np.cumsum(self.counts)]  # of each bead's coefficients
@@ -145,9 +145,9 @@ class _Model:
             steep = (coefficients[which] * slope).sum(axis=1) / np.maximum(distance, 1e-9)
             factors.append(1 + (coefficients[which] * value).sum(axis=1))
             parts.append((which, value, np.stack([-steep * dx, -steep * dy], axis=1)))
-        plane, product = self.light @ self.planes, np.prod(factors, axis=0)
+        plane, product = self.light[0] + self.light[1:] @ self.tilts, np.prod(factors, axis=0)
         self._whole = plane * product
-        values, columns = [(self.planes * product).T], [np.arange(3) + known + 2 * count]
+        values, columns = [(self.tilts * product).T], [np.arange(2) + known + 2 * count]
         for k, (which, value, shift) in enumerate(parts):
             others = (plane * np.prod(factors[:k] + factors[k + 1 :], axis=0))[..., None]
             values += [value * others, shift * others]
@@ -161,7 +161,7 @@ class _Model:
     ) -> tuple[Real, Real]:
         """One Gauss-Newton step; returns that of the positions and their standard errors, (K, 2) each."""
         known, count = int(self.first[-1]), len(self.positions)
-        free = known + 2 * count + 3
+        free = known + 2 * count + 2
         ends = np.arange(0, design.size + 1, design.shape[1])
         whole = sparse.csr_array((design.ravel(), where.ravel(), ends), shape=(len(design), free))
         weighted = sparse.csr_array(((design * weight[:, None]).ravel(), where.ravel(), ends), shape=whole.shape)
@@ -180,7 +180,7 @@ class _Model:
         moved = np.clip(solved[spot].reshape(count, 2), -LONGEST_PX, LONGEST_PX)
         self.coefficients = self.coefficients + solved[:known]
         self.positions = self.positions + moved
-        self.light = self.light + solved[known + 2 * count :]
+        self.light[1:] += solved[known + 2 * count :]
         return moved, np.sqrt(np.maximum(np.diag(inverse)[spot], 0)).reshape(count, 2)
 
 
