@@ -74,11 +74,13 @@ def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) 
         position: (2,) of the bead.
         gate: (H, W) from 0 (a pixel that is not to count) to 1.
     """
-    light = float(np.median(pixels))
+    open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
+    light = float(np.median(pixels[open_ > 0.5]))
     y, x = np.indices(pixels.shape)
-    shape = _median_profile(pixels / light - 1, np.hypot(x - position[0], y - position[1]))
-    model = np.maximum(1 + shape(np.hypot(x - position[0], y - position[1])), 0.02)
-    weight = model * (1.0 if gate is None else np.asarray(gate, dtype=np.float64))  # shot noise: squared signal over variance
+    distance = np.hypot(x - position[0], y - position[1])
+    shape = _median_profile((pixels / light - 1)[open_ > 0.5], distance[open_ > 0.5])
+    model = np.maximum(1 + shape(distance), 0.02)
+    weight = model * open_  # shot noise: squared signal over variance
     dy, dx = np.mgrid[-REACH_PX : REACH_PX + 1, -REACH_PX : REACH_PX + 1]
     radius = np.hypot(dx, dy)
     kernel = shape(radius) * np.clip((REACH_PX - radius) / 6, 0, 1)
@@ -95,8 +97,8 @@ def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) 
 
 def _median_profile(deviation: Real, distance: Real) -> Callable[[Real], Real]:
     radii = np.arange(0, min(float(distance.max()), REACH_PX - 8), RING_PX)
-    order = np.argsort(distance, axis=None)
-    sorted_, values = distance.ravel()[order], deviation.ravel()[order]
+    order = np.argsort(distance)
+    sorted_, values = distance[order], deviation[order]
     first = np.searchsorted(sorted_, np.maximum(radii - WIDE_PX, 0))
     last = np.searchsorted(sorted_, radii + np.maximum(WIDE_PX, 1.2 - radii))
     medians = np.array([np.median(values[a:b]) if b > a else 0.0 for a, b in zip(first, last, strict=True)])

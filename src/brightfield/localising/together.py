@@ -20,14 +20,18 @@ import numpy.typing as npt
 from scipy import ndimage, sparse
 
 from brightfield.errors import BrightfieldError
-from brightfield.localising.fitting import MIXED, SMOOTH
+from brightfield.localising.fitting import MIXED, SHOWN, SMOOTH
 from brightfield.localising.noise import ROBUST, Noise, measure
 from brightfield.localising.profile import basis
 
 Real = npt.NDArray[np.float64]
-KNOT_PX = 0.8  # between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
+KNOT_PX = (
+    0.8  # between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
+)
 STEPS = 20
-TAIL = 2.0  # standard deviations, at which weights halve: a clean image loses 4% of its precision, debris half of its pull
+TAIL = (
+    2.0  # standard deviations, at which weights halve: a clean image loses 4% of its precision, debris half of its pull
+)
 LONGEST_PX = 1.0  # of one step
 RESTED = 0.05  # standard errors: a first bead that moves less has come to rest,
 RESTED_PX = 0.1  # and its neighbours when they move less than this
@@ -45,6 +49,7 @@ class Together:
         light: (3,) in the middle, and its growth from left to right and from top to bottom, in the units of the image.
         misfit: median absolute residual over that of the noise: 1 where beads and light explain most pixels, debris or not.
         converged: whether positions came to rest.
+        shown: whether the first bead explains more than the coefficients of its profile find in noise.
     """
 
     positions: Real
@@ -53,6 +58,7 @@ class Together:
     light: Real
     misfit: float
     converged: bool
+    shown: bool
 
 
 def fit_together(
@@ -95,7 +101,9 @@ def fit_together(
         expected = model.expected()
         residual = pixels.ravel() - expected
         if noise is None and turn < 4:
-            told = _fine_noise(expected, residual, pixels.shape, open_) if turn else Noise(0.0, 1.0, 1e-9 * level + 1e-12)
+            told = (
+                _fine_noise(expected, residual, pixels.shape, open_) if turn else Noise(0.0, 1.0, 1e-9 * level + 1e-12)
+            )
         assert told is not None
         sigma = np.sqrt(told.variance(expected.copy()))
         weight = open_.ravel() / sigma**2
@@ -107,8 +115,9 @@ def fit_together(
             break
     seen = open_.ravel() > 0.5
     misfit = float(ROBUST * np.median(np.abs(residual / sigma)[seen]))
+    shown = model.explained(weight) > SHOWN * max(misfit, 1e-12) ** 2 * (model.counts[0] + 2)
     return Together(
-        model.positions, error * max(misfit, 1e-12), tuple(model.profiles()), model.light, misfit, converged
+        model.positions, error * max(misfit, 1e-12), tuple(model.profiles()), model.light, misfit, converged, shown
     )
 
 
@@ -134,6 +143,11 @@ class _Model:
     def expected(self) -> Real:
         return self._whole
 
+    def explained(self, weight: Real) -> float:
+        """The squared deviation that the first bead makes, over that of the noise."""
+        mean = np.average(self._own, weights=np.maximum(weight, 1e-30))
+        return float((weight * (self._own - mean) ** 2).sum())
+
     def design(self) -> tuple[Real, npt.NDArray[np.intp]]:
         """Derivatives (P, m) of each pixel by the parameters that it depends on, and which these are, (P, m)."""
         known, count = self.first[-1], len(self.positions)
@@ -147,6 +161,7 @@ class _Model:
             parts.append((which, value, np.stack([-steep * dx, -steep * dy], axis=1)))
         plane, product = self.light[0] + self.light[1:] @ self.tilts, np.prod(factors, axis=0)
         self._whole = plane * product
+        self._own = self._whole - plane * np.prod(factors[1:], axis=0)  # of the first bead alone
         values, columns = [(self.tilts * product).T], [np.arange(2) + known + 2 * count]
         for k, (which, value, shift) in enumerate(parts):
             others = (plane * np.prod(factors[:k] + factors[k + 1 :], axis=0))[..., None]

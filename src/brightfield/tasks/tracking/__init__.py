@@ -80,7 +80,9 @@ class Tracking(Task[params.TrackingSettings, Points]):
         points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
         if not self.settings.refine:
             return points
-        refined, errors = refine_found(encoded.tensor[0].numpy(), points.positions)
+        # as the camera saw it: light multiplies, and the noise grows with it
+        frame = encoded.tensor[0].numpy().astype(np.float64) * encoded.std + encoded.mean
+        refined, errors = refine_found(frame, points.positions)
         return Points(refined, points.quality, errors)
 
     def rows(self, answer: Points) -> pd.DataFrame:
