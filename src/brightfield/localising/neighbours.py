@@ -14,6 +14,7 @@ import numpy.typing as npt
 import scipy.fft
 from scipy import ndimage
 
+from brightfield.localising.debris import undisturbed
 from brightfield.localising.noise import Noise
 from brightfield.localising.together import Together, fit_together
 
@@ -24,6 +25,7 @@ BEYOND_PX = 16  # it may lie this far outside
 REACH_PX = 48  # rings farther from their centre do not help to find it
 FAINTEST = 0.3  # contrast of a neighbour over that of the bead
 TRIED = 4  # places
+LEAST_OPEN = 0.4  # of a window: where more is debris, it is something else that the fit cannot explain
 RING_PX = 0.8  # between radii of the median,
 WIDE_PX = 0.6  # each of which looks this far to both sides
 
@@ -37,7 +39,7 @@ def fit_apart(
     dark: float = 0.0,
     noise: Noise | None = None,
 ) -> Together:
-    """Fit the bead at ``start``, and where it leaves much unexplained a neighbour together with it.
+    """Fit the bead at ``start``, where it leaves much unexplained a neighbour together with it, and again without debris.
 
     Args:
         window: (H, W) in the units of the camera.
@@ -56,14 +58,18 @@ def fit_apart(
     own = np.asarray(start, dtype=np.float64).reshape(1, 2)
     known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
     best = fit_together(window, np.concatenate([own, known]), gate=gate, dark=dark, noise=noise)
-    if len(known) or best.misfit <= ASKED:
+    if not len(known) and best.misfit > ASKED:
+        for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
+            both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
+            best = both if both.misfit < best.misfit else best
+            if best.misfit <= ASKED:
+                break
+    open_ = undisturbed(best.residuals, gate)
+    if not best.converged or open_.all() or open_.mean() < LEAST_OPEN:
         return best
-    for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
-        both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
-        best = both if both.misfit < best.misfit else best
-        if best.misfit <= ASKED:
-            break
-    return best
+    left = open_ if gate is None else open_ * np.asarray(gate, dtype=np.float64)
+    again = fit_together(window, best.positions, gate=left, dark=dark, noise=noise)
+    return again if again.converged else best
 
 
 def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -> Real:

@@ -6,8 +6,8 @@ What transmits light multiplies: the expected image is
 
 with f_k a cubic spline. Gauss-Newton over everything at once: coefficients, positions and light. A change of a radial profile is
 even around its centre and a shift odd, so a profile of its own costs a bead none of its precision, and a neighbour costs no more
-than what its rings share with the derivative of the bead. The light in the middle stays what it was told: its scale is the profile's. Weights are robust (Cauchy): what is neither bead nor light, such as
-debris, hardly pulls.
+than what its rings share with the derivative of the bead. The light in the middle stays what it was told: its scale is the
+profile's. Weights are robust (Cauchy): what is neither bead nor light, such as debris, hardly pulls.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Together:
         errors: (K, 2) standard errors in px, from the inverse Fisher matrix scaled to the misfit.
         profiles: of each bead, coefficients (n,) of its spline, relative to the light.
         light: (3,) in the middle, and its growth from left to right and from top to bottom, in the units of the image.
+        residuals: (H, W) of each pixel, over the noise's standard deviation.
         misfit: median absolute residual over that of the noise: 1 where beads and light explain most pixels, debris or not.
         converged: whether positions came to rest.
         shown: whether the first bead explains more than the coefficients of its profile find in noise.
@@ -56,6 +57,7 @@ class Together:
     errors: Real
     profiles: tuple[Real, ...]
     light: Real
+    residuals: Real
     misfit: float
     converged: bool
     shown: bool
@@ -117,7 +119,14 @@ def fit_together(
     misfit = float(ROBUST * np.median(np.abs(residual / sigma)[seen]))
     shown = model.explained(weight) > SHOWN * max(misfit, 1e-12) ** 2 * (model.counts[0] + 2)
     return Together(
-        model.positions, error * max(misfit, 1e-12), tuple(model.profiles()), model.light, misfit, converged, shown
+        model.positions,
+        error * max(misfit, 1e-12),
+        tuple(model.profiles()),
+        model.light,
+        (residual / sigma).reshape(pixels.shape),
+        misfit,
+        converged,
+        shown,
     )
 
 
