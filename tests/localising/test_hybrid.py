@@ -45,6 +45,18 @@ def test_what_nobody_vouches_for_has_no_say() -> None:
     assert np.abs(without - clean[0]).max() > 1e-3
 
 
+def test_a_bead_that_nobody_could_find_beyond_the_frame_is_fitted_too() -> None:
+    rng, off = np.random.default_rng(3), []
+    places = np.array([[40.3, 40.6], [71.0, 44.0]])
+    for _ in range(6):
+        drawn = np.ones((80, 110), dtype=np.float32)
+        for place in places:
+            draw_rings(drawn, RINGS, 1.0, place[None], PIXEL_UM)
+        frame = exposed(ELECTRONS * drawn.astype(float), rng)[:, :66]  # the second bead's centre is cut off
+        off.append(refine_found(frame, places[:1])[0][0] - places[0])
+    assert np.sqrt(np.mean((np.array(off) / BOUND) ** 2)) < 2.5
+
+
 def test_where_nothing_is_the_position_stays_and_has_no_error() -> None:
     frame = np.random.default_rng(2).normal(1000, 30, (90, 160))
     found, errors = refine_found(frame, PLACES)

@@ -67,7 +67,9 @@ def refine_found(
         if gate.sum() < LEAST_PIXELS:
             continue
         try:
-            found = fit_apart(window, begin[n] - first[n], others=_others(begin, n) - first[n], gate=gate, dark=black)
+            others = _others(begin, n, frame.shape)
+            others = None if others is None else others - first[n]
+            found = fit_apart(window, begin[n] - first[n], others=others, gate=gate, dark=black)
         except BrightfieldError:
             continue  # no light is there: the position stays what it was, and says so by having no error
         place = found.positions[0] + first[n]
@@ -76,12 +78,14 @@ def refine_found(
     return refined, errors
 
 
-def _others(positions: Real, own: int) -> Real:
-    """The beads (K, 2) whose rings reach into the window of one, nearest first."""
+def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:
+    """The beads (K, 2) whose rings reach into the window of one, nearest first; None where one may lie unseen beyond the frame."""
     away = np.hypot(*(positions - positions[own]).T)
     away[own] = np.inf
     nearest = np.argsort(away, kind="stable")[:MOST_OTHERS]
-    return positions[nearest[away[nearest] <= REACHING_PX]]
+    near = positions[nearest[away[nearest] <= REACHING_PX]]
+    edge = min(*positions[own], size[1] - 1 - positions[own][0], size[0] - 1 - positions[own][1])
+    return None if not len(near) and edge < REACHING_PX else near
 
 
 def _black(frame: npt.NDArray[Any]) -> float:

@@ -44,7 +44,7 @@ def fit_apart(
     Args:
         window: (H, W) in the units of the camera.
         start: (2,) x and y in px of the bead, right to about a quarter of a ring.
-        others: (K, 2) neighbours that are known already, fitted with it; None or empty: looked for where residuals ask for one.
+        others: (K, 2) neighbours, fitted with it; None: nobody knows, and one is looked for where residuals ask for it.
         gate: (H, W) from 0 (a pixel that is not to count) to 1.
         dark: counts without light.
         noise: of the pixels; None: measured.
@@ -58,7 +58,7 @@ def fit_apart(
     own = np.asarray(start, dtype=np.float64).reshape(1, 2)
     known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
     best = fit_together(window, np.concatenate([own, known]), gate=gate, dark=dark, noise=noise)
-    if not len(known) and best.misfit > ASKED:
+    if others is None and best.misfit > ASKED:
         for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
             both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
             best = both if both.misfit < best.misfit else best

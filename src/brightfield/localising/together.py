@@ -199,13 +199,15 @@ class _Model:
             matrix[spot], matrix[:, spot], right[spot] = 0, 0, 0
             matrix[spot, spot] = np.eye(2 * count)
         scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-30))
-        inverse = np.linalg.inv(matrix * scale[:, None] * scale + 1e-10 * np.eye(free)) * scale[:, None] * scale
-        solved = inverse @ right
+        # beside the step, of the inverse only what belongs to positions
+        wanted = np.concatenate([right[:, None], np.eye(free)[:, spot]], axis=1) * scale[:, None]
+        columns = np.linalg.solve(matrix * scale[:, None] * scale + 1e-10 * np.eye(free), wanted) * scale[:, None]
+        solved, variance = columns[:, 0], np.diag(columns[spot, 1:])
         moved = np.clip(solved[spot].reshape(count, 2), -LONGEST_PX, LONGEST_PX)
         self.coefficients = self.coefficients + solved[:known]
         self.positions = self.positions + moved
         self.light[1:] += solved[known + 2 * count :]
-        return moved, np.sqrt(np.maximum(np.diag(inverse)[spot], 0)).reshape(count, 2)
+        return moved, np.sqrt(np.maximum(variance, 0)).reshape(count, 2)
 
 
 def _fine_noise(expected: Real, residual: Real, size: tuple[int, ...], open_: Real) -> Noise:

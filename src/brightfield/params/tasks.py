@@ -39,6 +39,8 @@ class TrackingSettings(TaskSettings):
     tolerance_px: Annotated[float, Field(gt=0)] = 1.0  # further off than this is a miss
     # refine each bead against the frame itself, with a profile of its own: standard errors, and some hundredths of a second a bead
     refine: bool = False
+    # the network also answers the image of the beads alone, in which symmetry finds their centres; simulated frames teach that
+    hybrid: bool = False
 
 
 class SegmentationSettings(TaskSettings):

@@ -91,7 +91,6 @@ _TRUTHS: Mapping[str, Callable[[np.ndarray, Record], str | None]] = {
     "fluorescence": _check_same_size("fluorescence values"),
     "clean": _check_same_size("clean values"),
     "transmission": _check_same_size("transmission values"),
-    "debris": _check_same_size("debris values"),
     "positions": _check_positions,
     "species": _check_species,
 }

@@ -52,7 +52,6 @@ DEBRIS_CONTRAST = (-0.45, 0.3)
 GRADIENT = 0.25  # of the light across the frame, standard deviation at full trouble
 STEEPEST = 0.6
 TEXTURE = 0.06  # of the background, largest standard deviation
-DISTURBED = 0.02  # of the light: where debris changes it by more, a pixel counts as debris; shot noise is 1.8% or more
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,6 @@ class Movie:
     profiles: npt.NDArray[np.float32]  # (N, n) of each bead in the first frame (RingProfile.at)
     paths: npt.NDArray[np.float64]  # (frames, SUBSTEPS, N, 2): x and y in px
     background: Real  # (H, W) around 1
-    debris: npt.NDArray[np.bool_]  # (H, W) where debris changes the background by more than DISTURBED
     response: Real  # (H, W)
     camera: Camera
 
@@ -136,9 +134,9 @@ def simulate_group(
 
     Yields:
         Records with an image (size_px, width_px) uint16, ``positions`` (N, 2) float64 (x and y in px), ``transmission``
-        (size_px, width_px) float16 of the beads alone, ``debris`` (size_px, width_px) bool, and a row of frame, movie,
-        beads (how many), defocus_um (of the frame; positive where beads have a bright core), electrons (in a pixel of
-        the background) and read_noise (electrons).
+        (size_px, width_px) float16 of the beads alone, and a row of frame, movie, beads (how many), defocus_um (of the
+        frame; positive where beads have a bright core), electrons (in a pixel of the background) and read_noise
+        (electrons).
     """
     movie, name = draw_movie(params, rng, suite), f"movie{number:03d}"
     for frame, (light, path) in enumerate(zip(draw_light(movie), movie.paths, strict=True)):
@@ -151,11 +149,8 @@ def simulate_group(
             "electrons": movie.electrons,
             "read_noise": movie.camera.read_noise,
         }
-        fields = {
-            "positions": path.mean(axis=0),
-            "transmission": (light / movie.background).astype(np.float16),  # beads multiply what is behind them
-            "debris": movie.debris,
-        }
+        alone = (light / movie.background).astype(np.float16)  # beads multiply what is behind them
+        fields = {"positions": path.mean(axis=0), "transmission": alone}
         yield Record(f"{name}_{frame:04d}", name, image, fields, row)
 
 
@@ -183,7 +178,6 @@ def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite |
     visible = VISIBLE / np.abs(profiles - 1).max(axis=1)
 
     electrons = log_uniform(*how.electrons, sensor)
-    background, debris = _background(shape, how, ground)
     return Movie(
         defocus_um=defocus,
         electrons=electrons,
@@ -192,8 +186,7 @@ def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite |
         rings=rings,
         profiles=profiles,
         paths=wander(room, start, sphere.radius_um, params.frames_per_movie, params.pixel_size_um, walk),
-        background=background,
-        debris=debris,
+        background=_background(shape, how, ground),
         camera=_camera(electrons, how, sensor),
         response=pixel_response(shape, sensor, how.response),
     )
@@ -252,23 +245,18 @@ def _camera(electrons: float, how: Conditions, rng: np.random.Generator) -> Came
     return Camera(step, rng.uniform(*how.offset), rng.uniform(*how.read_noise), how.row_noise, how.bits)
 
 
-def _background(
-    shape: tuple[int, int], how: Conditions, rng: np.random.Generator
-) -> tuple[Real, npt.NDArray[np.bool_]]:
-    """Uneven light, texture and debris out of focus, around 1, and where debris is; anything from none to all of the trouble."""
+def _background(shape: tuple[int, int], how: Conditions, rng: np.random.Generator) -> Real:
+    """Uneven light, texture and debris out of focus, around 1; the trouble is anything from none to all of it."""
     trouble = rng.uniform()
     gx, gy = np.clip(trouble * how.gradient * rng.standard_normal(2), -how.steepest, how.steepest)
     light: Real = 1 + gx * np.linspace(-0.5, 0.5, shape[1]) + gy * np.linspace(-0.5, 0.5, shape[0])[:, None]
     light = light * (1 + TEXTURE * trouble * rng.uniform() * smooth_field(shape, log_uniform(3, 25, rng), rng))
-    debris = np.ones(shape)
     for _ in range(rng.poisson(DEBRIS * trouble * shape[0] * shape[1])):
         cx, cy = rng.uniform(0, shape[1]), rng.uniform(0, shape[0])
         width, stretch, angle = log_uniform(0.8, 4, rng), rng.uniform(0.5, 2), rng.uniform(0, np.pi)
         box, dy, dx = around(shape, cx, cy, 5 * width * max(1, stretch))
         along, across = np.cos(angle) * dx + np.sin(angle) * dy, np.cos(angle) * dy - np.sin(angle) * dx
         blob = np.exp(-0.5 * ((along / width) ** 2 + (across / (width * stretch)) ** 2))
-        shade = 1 + rng.uniform(*DEBRIS_CONTRAST) * blob
-        light[box] *= shade
-        debris[box] *= shade
+        light[box] *= 1 + rng.uniform(*DEBRIS_CONTRAST) * blob
     np.clip(light, 0.05, None, out=light)
-    return light, np.abs(debris - 1) > DISTURBED
+    return light

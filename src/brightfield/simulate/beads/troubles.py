@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.localising.bound import cramer_rao
-from brightfield.simulate.beads import DISTURBED
 from brightfield.simulate.beads.diffraction import RingProfile, Sphere, draw_rings, ring_profile
 from brightfield.simulate.optics import Camera, around, log_uniform
 
@@ -25,6 +24,7 @@ ELECTRONS, READ_NOISE, OFFSET = 1000.0, 3.0, 100.0
 LOW_ELECTRONS = 50.0
 DEBRIS = 3.0  # blobs a window, Poisson
 DEBRIS_CONTRAST = (-0.45, 0.3)
+DISTURBED = 0.02  # of the light: where debris changes it by more, a pixel counts as debris
 GRADIENT = 0.25  # of the light across the window, standard deviation
 STEEPEST = 0.6
 SECOND_PX = (28.0, 44.0)  # to the second bead: from contact to the corner
