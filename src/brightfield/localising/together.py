@@ -143,6 +143,7 @@ class _Model:
         self.counts = [max(int(distance / KNOT_PX) + 3, 8) for distance in far]
         self.first = np.r_[0, np.cumsum(self.counts)]  # of each bead's coefficients
         self.coefficients = np.zeros(self.first[-1])
+        self._whole, self._own = np.zeros(x.shape), np.zeros(x.shape)  # drawn by :meth:`design`
         bends = [np.diff(np.eye(count + 2)[:, :count], n=2, axis=0) for count in self.counts]
         self.stiffness = sparse.block_diag([bend.T @ bend for bend in bends]).toarray()
 
