@@ -87,12 +87,7 @@ def fit_together(
     """
     pixels, places = np.asarray(window, dtype=np.float64) - dark, np.array(starts, dtype=np.float64).reshape(-1, 2)
     open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
-    level = float(np.median(pixels[open_ > 0.5])) if (open_ > 0.5).any() else 0.0
-    if not len(places) or level <= 0:
-        raise BrightfieldError(
-            f"Got {len(places)} starts and a window whose pixels that count have a median of {level:g} above the dark: expected at "
-            "least one start, and light. Give counts as the camera records them, and the offset of the camera as `dark`."
-        )
+    level = _level(pixels, places, open_)
     model = _Model(pixels.shape, places, level)
     if noise is not None:
         noise = Noise(noise.constant + noise.slope * dark, noise.slope, noise.floor)  # of the signal above the dark
@@ -115,19 +110,20 @@ def fit_together(
         if turn > 3 and (np.abs(step[0]) < RESTED * error[0]).all() and np.abs(step).max() < RESTED_PX:
             converged = True
             break
-    seen = open_.ravel() > 0.5
-    misfit = float(ROBUST * np.median(np.abs(residual / sigma)[seen]))
-    shown = model.explained(weight) > SHOWN * max(misfit, 1e-12) ** 2 * (model.counts[0] + 2)
-    return Together(
-        model.positions,
-        error * max(misfit, 1e-12),
-        tuple(model.profiles()),
-        model.light,
-        (residual / sigma).reshape(pixels.shape),
-        misfit,
-        converged,
-        shown,
-    )
+    residuals = (residual / sigma).reshape(pixels.shape)
+    misfit = float(ROBUST * np.median(np.abs(residuals[open_ > 0.5])))
+    return model.told(residuals, misfit, error, weight, converged)
+
+
+def _level(pixels: Real, places: Real, open_: Real) -> float:
+    """The median of the pixels that count: the light."""
+    level = float(np.median(pixels[open_ > 0.5])) if (open_ > 0.5).any() else 0.0
+    if not len(places) or level <= 0:
+        raise BrightfieldError(
+            f"Got {len(places)} starts and a window whose pixels that count have a median of {level:g} above the dark: expected at "
+            "least one start, and light. Give counts as the camera records them, and the offset of the camera as `dark`."
+        )
+    return level
 
 
 class _Model:
@@ -153,10 +149,14 @@ class _Model:
     def expected(self) -> Real:
         return self._whole
 
-    def explained(self, weight: Real) -> float:
-        """The squared deviation that the first bead makes, over that of the noise."""
+    def told(self, residuals: Real, misfit: float, error: Real, weight: Real, converged: bool) -> Together:
+        """What came out; the first bead shows if the squared deviation that it makes, over that of the noise, is large."""
+        scale = max(misfit, 1e-12)
         mean = np.average(self._own, weights=np.maximum(weight, 1e-30))
-        return float((weight * (self._own - mean) ** 2).sum())
+        explained = float((weight * (self._own - mean) ** 2).sum())
+        shown = explained > SHOWN * scale**2 * (self.counts[0] + 2)
+        profiles = tuple(self.profiles())
+        return Together(self.positions, error * scale, profiles, self.light, residuals, misfit, converged, shown)
 
     def design(self) -> tuple[Real, npt.NDArray[np.intp]]:
         """Derivatives (P, m) of each pixel by the parameters that it depends on, and which these are, (P, m)."""
