@@ -18,7 +18,7 @@ class Record:
         image: (H, W) or (H, W, C), uint8, uint16 or float32.
         fields: truth that is an array. The names in use: ``labels`` (H, W) int32 instance ids, ``species`` (N + 1,) uint8
             species of each instance id (entry 0 unused), ``fluorescence`` (H, W), ``positions`` (N, 2) float64 x and y in px,
-            ``clean`` (H, W) float32.
+            ``clean`` (H, W) float32, ``transmission`` (H, W) of the beads alone, 1 where there is none.
         row: what is a number or a word (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): a row of ``index.csv``.
     """
 

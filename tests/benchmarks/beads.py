@@ -1,6 +1,6 @@
 """Classical localisation of beads against the Cramer-Rao bound, magtrack and trackpy, on the same images in the same run.
 
-Windows are 64 x 64 px, simulated with exact truth, under one trouble at a time. Peers get what suits them best: trackpy the
+Windows are 64 x 64 px, simulated with exact truth; troubles are in ``beads_troubles``. Peers get what suits them best: trackpy the
 diameter and sign with the least error, magtrack its own pipeline and a short one. Speeds are of one process, the best of several
 runs, turn by turn. Whole frames are in ``beads_frames``.
 """
@@ -18,11 +18,7 @@ import numpy.typing as npt
 from brightfield.localising import Correlator, Refiner, fit_profile, mirror_centres
 from brightfield.localising.windows import flatten
 from brightfield.metrics import tracking
-from brightfield.simulate.beads.troubles import (
-    TROUBLES,
-    Windows,
-    simulate_windows,
-)
+from brightfield.simulate.beads.troubles import Windows, simulate_windows
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # no graphics card: computes on the processor
@@ -33,21 +29,18 @@ Row = tuple[str, str, str]
 Real = npt.NDArray[np.float64]
 Locate = Callable[[npt.NDArray[Any]], Real]
 PER_PHASE, PHASES = 1600, 16  # 1600 windows know a mean error to a fortieth of the bound
-TIMED, TROUBLED, TO_TRACKPY = 2000, 600, 120  # windows
+TIMED, TO_TRACKPY = 2000, 120  # windows
 FIRST = 40  # to which the profile is fitted
 REPEATS = 4
 JUMP_PX = 1.0
 
 
 def rows() -> Iterator[Row]:
-    """Clean rings, then each trouble."""
+    """Clean rings."""
     trackpy.quiet()
     warnings.filterwarnings("ignore", module="trackpy")  # that a window has no feature: such windows are counted here
     rng = np.random.default_rng(2026)
     yield from _clean_rows(simulate_windows("clean", PER_PHASE * PHASES, rng))
-    for trouble in TROUBLES:
-        if trouble != "clean":
-            yield from _trouble_rows(trouble, simulate_windows(trouble, TROUBLED, rng))
 
 
 def classical(windows: npt.NDArray[Any], *, robust: bool = False) -> Locate:
@@ -67,11 +60,6 @@ def classical(windows: npt.NDArray[Any], *, robust: bool = False) -> Locate:
         return refiner.refine(level, correlator.locate(level)).positions
 
     return locate
-
-
-def own_profile(windows: npt.NDArray[Any]) -> Real:
-    """Each window by a profile fitted to itself alone."""
-    return np.concatenate([fit_profile(one[None], mirror_centres(one[None], within=6))[1].positions for one in windows])
 
 
 def magtrack_short(windows: npt.NDArray[Any]) -> Real:
@@ -97,7 +85,7 @@ def trackpy_one(windows: npt.NDArray[Any], diameter: int, invert: bool) -> Real:
     return found
 
 
-def _error(found: Real, truth: Windows) -> tuple[float, float]:
+def error_and_jumps(found: Real, truth: Windows) -> tuple[float, float]:
     """Root mean square error over the bound of what did not jump, and jumps in 10,000."""
     true, bounds = truth.positions[: len(found)], truth.bounds[: len(found)]
     near = np.hypot(*(found - true).T) <= JUMP_PX
@@ -117,12 +105,12 @@ def _speeds(methods: Sequence[Locate], windows: npt.NDArray[Any]) -> list[float]
     return [float(len(windows) / fastest) for fastest in times.min(axis=0)]
 
 
-def _best_trackpy(truth: Windows) -> tuple[str, Locate]:
+def best_trackpy(truth: Windows) -> tuple[str, Locate]:
     """trackpy with the diameter and sign that jump least, and then err least."""
     tried = {}
     for diameter in (9, 13, 17, 21, 25, 31, 41):
         for invert in (False, True):
-            error, jumps = _error(trackpy_one(truth.pixels[:30], diameter, invert), truth)
+            error, jumps = error_and_jumps(trackpy_one(truth.pixels[:30], diameter, invert), truth)
             tried[diameter, invert] = (jumps, error if np.isfinite(error) else np.inf)
     diameter, invert = min(tried, key=lambda how: tried[how])
     return f"trackpy (diameter {diameter}{', inverted' if invert else ''})", lambda w: trackpy_one(w, diameter, invert)
@@ -131,7 +119,7 @@ def _best_trackpy(truth: Windows) -> tuple[str, Locate]:
 def _clean_rows(truth: Windows) -> Iterator[Row]:
     locate = classical(truth.pixels)
     found = locate(truth.pixels)
-    ours, jumps = _error(found, truth)
+    ours, jumps = error_and_jumps(found, truth)
     what = "clean rings 64 x 64"
     yield (f"{what}: RMSE over the bound", f"{ours:.3f}", "at most 1.10")
     yield (f"{what}: jumps per 10,000", f"{jumps:.1f}", "0")
@@ -143,21 +131,21 @@ def _clean_rows(truth: Windows) -> Iterator[Row]:
     locking = tracking.locking(found, truth.positions)
     wave = max(locking["locking_x_px"], locking["locking_y_px"]) / truth.bounds[0, 0]
     yield (f"{what}: pixel locking over the bound", f"{wave:.3f}", "under 0.1")
-    name, peer = _best_trackpy(truth)
+    name, peer = best_trackpy(truth)
     few = truth.pixels[:TIMED]
     speed, whole, short = _speeds([locate, magtrack_whole, magtrack_short], few)
     for label, method, rate in (
         ("magtrack, its pipeline", magtrack_whole, whole),
         ("magtrack, its least", magtrack_short, short),
     ):
-        other = _error(method(few), truth)[0]
+        other = error_and_jumps(method(few), truth)[0]
         yield (f"{what}: RMSE over the bound, {label}", f"{other:.2f}", f"more than {ours:.2f}")
         yield (
             f"{what}: frames a second, {label}",
             f"{speed:.0f} against {rate:.0f}: {speed / rate:.2f} times",
             "at least 1",
         )
-    other, jumps = _error(peer(few[:TO_TRACKPY]), truth)
+    other, jumps = error_and_jumps(peer(few[:TO_TRACKPY]), truth)
     yield (
         f"{what}: RMSE over the bound, {name}",
         f"{other:.1f}, {jumps:.0f} jumps per 10,000",
@@ -165,17 +153,3 @@ def _clean_rows(truth: Windows) -> Iterator[Row]:
     )
     speed, rate = _speeds([locate, peer], few[:TO_TRACKPY])
     yield (f"{what}: frames a second, {name}", f"{speed:.0f} against {rate:.0f}: {speed / rate:.0f} times", "")
-
-
-def _trouble_rows(trouble: str, truth: Windows) -> Iterator[Row]:
-    name, peer = _best_trackpy(truth)
-    methods: dict[str, tuple[Locate, int]] = {
-        "classical": (classical(truth.pixels, robust=True), TROUBLED),
-        "magtrack": (magtrack_whole, TROUBLED),
-        name: (peer, TO_TRACKPY),
-    }
-    if trouble == "defocus":
-        methods["classical, a profile of its own in every window"] = (own_profile, 60)
-    for label, (locate, count) in methods.items():
-        error, jumps = _error(locate(truth.pixels[:count]), truth)
-        yield (f"{trouble}: RMSE over the bound, jumps per 10,000: {label}", f"{error:.2f}, {jumps:.0f}", "")

@@ -33,15 +33,28 @@ def test_beads_of_two_kinds_are_refined_to_the_bound() -> None:
     assert np.abs(np.array(off)).max() < 0.05
 
 
-def test_what_nobody_vouches_for_does_not_pull() -> None:
-    rng = np.random.default_rng(1)
-    frame = scene(rng).astype(float)
-    frame[30:60, 48:53] += 1500
+def test_what_nobody_vouches_for_has_no_say() -> None:
+    frame = scene(np.random.default_rng(1)).astype(float)
     gate = np.ones(frame.shape)
     gate[28:62, 46:55] = 0
-    plain, gated = (refine_found(frame, PLACES[:1], vouched=given)[0] for given in (None, gate))
-    assert np.hypot(*(gated - PLACES[:1])[0]) < 0.05
-    assert np.hypot(*(gated - PLACES[:1])[0]) < np.hypot(*(plain - PLACES[:1])[0])
+    spoilt = np.where(gate == 0, frame + np.random.default_rng(2).uniform(0, 1500, frame.shape), frame)
+    clean, gated = (refine_found(image, PLACES[:1], vouched=gate) for image in (frame, spoilt))
+    np.testing.assert_allclose(gated, clean, rtol=0, atol=1e-9)
+    assert np.hypot(*(gated[0] - PLACES[:1])[0]) < 0.05
+    without = refine_found(spoilt, PLACES[:1])[0]
+    assert np.abs(without - clean[0]).max() > 1e-3
+
+
+def test_a_bead_that_nobody_could_find_beyond_the_frame_is_fitted_too() -> None:
+    rng, off = np.random.default_rng(3), []
+    places = np.array([[40.3, 40.6], [71.0, 44.0]])
+    for _ in range(6):
+        drawn = np.ones((80, 110), dtype=np.float32)
+        for place in places:
+            draw_rings(drawn, RINGS, 1.0, place[None], PIXEL_UM)
+        frame = exposed(ELECTRONS * drawn.astype(float), rng)[:, :66]  # the second bead's centre is cut off
+        off.append(refine_found(frame, places[:1])[0][0] - places[0])
+    assert np.sqrt(np.mean((np.array(off) / BOUND) ** 2)) < 2.5
 
 
 def test_where_nothing_is_the_position_stays_and_has_no_error() -> None:

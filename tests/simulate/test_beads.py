@@ -10,7 +10,16 @@ import pytest
 from brightfield.params import BeadsAppearance, BeadsSimulation, Suite
 from brightfield.records import Record
 from brightfield.simulate import simulate
-from brightfield.simulate.beads import DEFOCUS_UM, ELECTRONS, RAMP_UM, VISIBLE, Movie, draw_light, draw_movie
+from brightfield.simulate.beads import (
+    DEFOCUS_UM,
+    ELECTRONS,
+    RAMP_UM,
+    VISIBLE,
+    Movie,
+    draw_light,
+    draw_movie,
+    simulate_group,
+)
 from brightfield.simulate.beads.diffraction import FINE_UM
 from brightfield.simulate.beads.motion import CONTACT_PX, MARGIN_PX, SEPARATION_PX
 
@@ -46,6 +55,15 @@ def test_records_say_what_was_drawn(records: list[Record]) -> None:
         assert 100 <= float(str(record.row["electrons"])) <= 3000
         assert 0.3 <= abs(float(str(record.row["defocus_um"]))) <= DEFOCUS_UM[1] + RAMP_UM[1]
     assert {record.row["beads"] for record in records} == {1, 2, 3}
+
+
+def test_transmission_is_that_of_the_beads_and_of_nothing_else(params: BeadsSimulation) -> None:
+    for seed in range(4):
+        movie = draw_movie(params, np.random.default_rng(seed))
+        record = next(simulate_group(params, 0, np.random.default_rng(seed)))
+        alone = next(iter(draw_light(replace(movie, background=np.ones_like(movie.background)))))
+        assert record.fields["transmission"].dtype == np.float16
+        np.testing.assert_allclose(record.fields["transmission"].astype(float), alone, rtol=2e-3)
 
 
 def test_beads_keep_to_the_frame_and_some_touch(records: list[Record]) -> None:

@@ -39,6 +39,21 @@ def test_a_second_bead_is_no_nearer_than_contact() -> None:
     assert edge[0] > 3 * edge[1]  # it comes in from every side
 
 
+def test_windows_tell_beads_alone_and_debris() -> None:
+    made = {name: simulate_windows(name, 12, np.random.default_rng(4)) for name in ("clean", "debris", "second bead")}
+    # the bead is the same in all of them, and so is its image alone, but where a second one lies beside it
+    first = made["clean"].transmission[0].astype(float)
+    np.testing.assert_allclose(made["debris"].transmission[0].astype(float), first, atol=2e-3)
+    assert np.abs(made["second bead"].transmission[0].astype(float) - first).max() > 0.05
+    assert not made["clean"].debris.any()
+    assert 0.005 < made["debris"].debris.mean() < 0.15
+    for name, windows in made.items():
+        for beads, position in zip(windows.beads, windows.positions, strict=True):
+            np.testing.assert_array_equal(beads[0], position)
+            assert len(beads) == 1 or name == "second bead"
+    assert {len(beads) for beads in made["second bead"].beads} == {1, 2}  # some centres lie beyond the window
+
+
 def test_an_unknown_trouble_is_refused() -> None:
     with pytest.raises(ValueError, match="known: clean, debris"):
         simulate_windows("rain", 1, np.random.default_rng(0))

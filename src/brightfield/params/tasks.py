@@ -37,8 +37,10 @@ class TrackingSettings(TaskSettings):
     threshold: Fraction = 0.3  # peaks of the heat map below this are not beads
     separation_px: Annotated[float, Field(gt=0)] = 8.0  # two beads are at least this far apart
     tolerance_px: Annotated[float, Field(gt=0)] = 1.0  # further off than this is a miss
-    # refine each bead against the frame itself, with a profile of its own: standard errors, and some tenths of a second a bead
+    # refine each bead against the frame itself, with a profile of its own: standard errors, and some hundredths of a second a bead
     refine: bool = False
+    # the network also answers the image of the beads alone, in which symmetry finds their centres; simulated frames teach that
+    hybrid: bool = False
 
 
 class SegmentationSettings(TaskSettings):

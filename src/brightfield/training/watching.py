@@ -41,7 +41,7 @@ class Watch:
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
         """Score, compare with the best so far, tell whoever listens."""
         activated = inference.activations(self.task, network, self.encoded_for_epochs, self.computer)
-        answers = [self.task.decode(a, e) for a, e in zip(activated, self.encoded, strict=True)]
+        answers = [self.task.glance(a, e) for a, e in zip(activated, self.encoded, strict=True)]
         metrics = {f"validation_{name}": value for name, value in self.task.score(answers, self.truth).items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})

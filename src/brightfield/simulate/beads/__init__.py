@@ -133,9 +133,10 @@ def simulate_group(
     """The frames of one movie.
 
     Yields:
-        Records with an image (size_px, width_px) uint16, ``positions`` (N, 2) float64 (x and y in px) and a row of
-        frame, movie, beads (how many), defocus_um (of the frame; positive where beads have a bright core), electrons
-        (in a pixel of the background) and read_noise (electrons).
+        Records with an image (size_px, width_px) uint16, ``positions`` (N, 2) float64 (x and y in px), ``transmission``
+        (size_px, width_px) float16 of the beads alone, and a row of frame, movie, beads (how many), defocus_um (of the
+        frame; positive where beads have a bright core), electrons (in a pixel of the background) and read_noise
+        (electrons).
     """
     movie, name = draw_movie(params, rng, suite), f"movie{number:03d}"
     for frame, (light, path) in enumerate(zip(draw_light(movie), movie.paths, strict=True)):
@@ -148,7 +149,9 @@ def simulate_group(
             "electrons": movie.electrons,
             "read_noise": movie.camera.read_noise,
         }
-        yield Record(f"{name}_{frame:04d}", name, image, {"positions": path.mean(axis=0)}, row)
+        alone = (light / movie.background).astype(np.float16)  # beads multiply what is behind them
+        fields = {"positions": path.mean(axis=0), "transmission": alone}
+        yield Record(f"{name}_{frame:04d}", name, image, fields, row)
 
 
 def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite | None = None) -> Movie:

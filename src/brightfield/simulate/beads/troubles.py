@@ -24,6 +24,7 @@ ELECTRONS, READ_NOISE, OFFSET = 1000.0, 3.0, 100.0
 LOW_ELECTRONS = 50.0
 DEBRIS = 3.0  # blobs a window, Poisson
 DEBRIS_CONTRAST = (-0.45, 0.3)
+DISTURBED = 0.02  # of the light: where debris changes it by more, a pixel counts as debris
 GRADIENT = 0.25  # of the light across the window, standard deviation
 STEEPEST = 0.6
 SECOND_PX = (28.0, 44.0)  # to the second bead: from contact to the corner
@@ -32,12 +33,18 @@ HEIGHTS_UM = (2.0, 10.0)
 
 @dataclass(frozen=True)
 class Window:
-    """What one window shows: its bead, and the light (H, W) around 1 in which it stands."""
+    """What one window shows: its bead, and the light (H, W) around 1 in which it stands.
+
+    ``ground`` is that light without other beads, ``debris`` where debris changes it, ``others`` (K, 2) where other beads are.
+    """
 
     position: tuple[float, float]
     profile: npt.NDArray[np.float32]
     light: Real
     electrons: float
+    ground: Real
+    debris: npt.NDArray[np.bool_]
+    others: Real
 
     def expected(self, x: float, y: float) -> Real:
         """Electrons (H, W) with the bead at x and y in px."""
@@ -54,11 +61,17 @@ class Windows:
         pixels: (N, 64, 64) uint16, one count an electron.
         positions: (N, 2) x and y in px of the bead nearest to the middle.
         bounds: (N, 2) least standard deviations of x and y.
+        beads: for each window (K, 2), all beads whose centres lie in it, the one of ``positions`` first.
+        transmission: (N, 64, 64) float16 of the beads alone, 1 where there is none.
+        debris: (N, 64, 64) bool, where debris changes the light by more than 2%.
     """
 
     pixels: npt.NDArray[np.uint16]
     positions: Real
     bounds: Real
+    beads: tuple[Real, ...]
+    transmission: npt.NDArray[np.float16]
+    debris: npt.NDArray[np.bool_]
 
 
 def simulate_windows(trouble: str, count: int, rng: np.random.Generator) -> Windows:
@@ -76,17 +89,25 @@ def simulate_windows(trouble: str, count: int, rng: np.random.Generator) -> Wind
         raise ValueError(f"unknown trouble {trouble!r}; known: {', '.join(TROUBLES)}")
     rings = ring_profile(SPHERE, CONDENSER, PIXEL_UM)
     usual, camera = rings.at([HEIGHT_UM])[0], Camera(1.0, OFFSET, READ_NOISE, 0.0)
-    pixels, positions, bounds = [], [], []
+    even, none = np.ones((SIZE_PX, SIZE_PX)), np.zeros((SIZE_PX, SIZE_PX), dtype=np.bool_)
+    pixels, positions, bounds, beads, alone, debris = [], [], [], [], [], []
     known: Real | None = None
     for _ in range(count):
         x, y = (SIZE_PX - 1) / 2 + rng.uniform(-0.5, 0.5, 2)
-        window = TROUBLES[trouble](Window((x, y), usual, np.ones((SIZE_PX, SIZE_PX)), ELECTRONS), rings, rng)
-        pixels.append(camera.expose(window.expected(x, y), rng))
+        window = TROUBLES[trouble](Window((x, y), usual, even, ELECTRONS, even, none, np.empty((0, 2))), rings, rng)
+        expected = window.expected(x, y)
+        pixels.append(camera.expose(expected, rng))
         positions.append((x, y))
         if known is None or trouble not in ALIKE:
             known = cramer_rao(window.expected, (x, y), READ_NOISE)
         bounds.append(known)
-    return Windows(np.stack(pixels), np.array(positions), np.array(bounds))
+        inside = ((window.others > -0.5) & (window.others < SIZE_PX - 0.5)).all(axis=1)
+        beads.append(np.concatenate([[(x, y)], window.others[inside]]))
+        alone.append((expected / (window.electrons * window.ground)).astype(np.float16))
+        debris.append(window.debris)
+    return Windows(
+        np.stack(pixels), np.array(positions), np.array(bounds), tuple(beads), np.stack(alone), np.stack(debris)
+    )
 
 
 def _clean(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
@@ -103,7 +124,8 @@ def _uneven(window: Window, rings: RingProfile, rng: np.random.Generator) -> Win
     del rings
     gx, gy = np.clip(GRADIENT * rng.standard_normal(2), -STEEPEST, STEEPEST)
     across = np.linspace(-0.5, 0.5, SIZE_PX)
-    return replace(window, light=window.light + gx * across + gy * across[:, None])
+    light = window.light + gx * across + gy * across[:, None]
+    return replace(window, light=light, ground=light)
 
 
 def _debris(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
@@ -114,7 +136,7 @@ def _debris(window: Window, rings: RingProfile, rng: np.random.Generator) -> Win
         x, y = rng.uniform(0, SIZE_PX, 2)
         box, dy, dx = around((SIZE_PX, SIZE_PX), x, y, 5 * width)
         light[box] *= 1 + rng.uniform(*DEBRIS_CONTRAST) * np.exp(-0.5 * (dx**2 + dy**2) / width**2)
-    return replace(window, light=light)
+    return replace(window, light=light, ground=light, debris=np.abs(light - 1) > DISTURBED)
 
 
 def _second_bead(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:
@@ -123,7 +145,7 @@ def _second_bead(window: Window, rings: RingProfile, rng: np.random.Generator) -
     place = np.array([window.position]) + away * np.array([np.cos(angle), np.sin(angle)])
     light = window.light.astype(np.float32)
     draw_rings(light, window.profile, 1.0, place, PIXEL_UM)
-    return replace(window, light=light.astype(np.float64))
+    return replace(window, light=light.astype(np.float64), others=place)
 
 
 def _defocus(window: Window, rings: RingProfile, rng: np.random.Generator) -> Window:

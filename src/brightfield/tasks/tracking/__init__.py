@@ -20,13 +20,17 @@ from brightfield.metrics import Columns, tracking
 from brightfield.records import Record
 from brightfield.results import Points
 from brightfield.tasks.base import Encoded, Objective, Task
+from brightfield.tasks.tracking import cleaning
+from brightfield.tasks.tracking.cleaning import ALONE, CHANNELS, HEAT, NOTHING
 
 HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
-NOTHING = -4.0  # log odds of a heat of 0.02: beads fill few pixels
 
 
 class Tracking(Task[params.TrackingSettings, Points]):
-    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
+    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions.
+
+    A hybrid network also answers what :mod:`brightfield.tasks.tracking.cleaning` tells.
+    """
 
     objective = Objective("capped_error_px", "minimize")
     # whole-pixel flips only: anything that resamples would move the bead against its heat map
@@ -42,18 +46,22 @@ class Tracking(Task[params.TrackingSettings, Points]):
         return Points.exact(record.fields["positions"])
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
-        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet."""
+        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet.
+
+        Of a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
+        """
         height, width = encoded.shape
         y, x = np.ogrid[:height, :width]
         heat = np.zeros((height, width), np.float32)
         for px, py in self.truth(record).positions:
             distance2 = (x - px) ** 2 + (y - py) ** 2
             np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
-        return torch.from_numpy(heat)[None]
+        drawn = torch.from_numpy(heat)[None]
+        return torch.cat([drawn, cleaning.target(record, (height, width))]) if self.settings.hybrid else drawn
 
     def shape(self) -> architectures.Shape:
-        """One grey channel in, one heat map out."""
-        return architectures.Shape(1, 1, bias=NOTHING)
+        """One grey channel in; one heat map out, or what a hybrid network answers."""
+        return architectures.Shape(1, CHANNELS if self.settings.hybrid else 1, bias=NOTHING)
 
     def loss(self, output: Tensor, target: Tensor) -> Tensor:
         """Cross-entropy against the heat map; its minimum is the heat map itself.
@@ -61,27 +69,38 @@ class Tracking(Task[params.TrackingSettings, Points]):
         Pixels of beads are not weighted up: that finds few more beads and invents many, and a network that starts from
         ``NOTHING`` learns them without.
         """
-        return F.binary_cross_entropy_with_logits(output, target)
+        heat = F.binary_cross_entropy_with_logits(output[:, HEAT], target[:, HEAT])
+        return heat + cleaning.loss(output, target) if self.settings.hybrid else heat
 
     def activate(self, output: Tensor) -> Tensor:
-        """Logits to a heat map in [0, 1]."""
-        return torch.sigmoid(output)
+        """Logits to a heat map in [0, 1], and the transmission of a hybrid network."""
+        return cleaning.activate(output) if self.settings.hybrid else torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
+        """The beads of :meth:`glance`; with ``refine`` fitted to the image itself, which gives standard errors too."""
+        points = self.glance(activated, encoded)
+        if not self.settings.refine:
+            return points
+        # as the camera saw it: light multiplies, and the noise grows with it
+        frame = encoded.tensor[0].numpy().astype(np.float64) * encoded.std + encoded.mean
+        refined, errors = refine_found(frame, points.positions)
+        return Points(refined, points.quality, errors)
+
+    def glance(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
 
-        With ``refine`` the peaks are where the fit to the image itself begins, and answers have standard errors.
+        Of a hybrid network's answer (2, H, W), centres of symmetry of the beads alone, near those peaks.
         """
-        heat = activated[0]
+        del encoded
+        heat = activated[HEAT]
         size = 2 * int(self.settings.separation_px / 2) + 1
         peaks = np.argwhere((ndimage.maximum_filter(heat, size) == heat) & (heat >= self.settings.threshold))
         positions = [_gaussian_centre(heat, int(y), int(x)) for y, x in peaks]
         quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
         points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
-        if not self.settings.refine:
+        if not self.settings.hybrid:
             return points
-        refined, errors = refine_found(encoded.tensor[0].numpy(), points.positions)
-        return Points(refined, points.quality, errors)
+        return Points(cleaning.centres(activated[ALONE], points.positions), points.quality)
 
     def rows(self, answer: Points) -> pd.DataFrame:
         """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""

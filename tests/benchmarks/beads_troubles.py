@@ -1,0 +1,178 @@
+"""Five troubles, one at a time: classical, hybrid and regressed positions beside magtrack and trackpy, on the same windows.
+
+A U-Net and a plain convolutional network are trained here on windows of all troubles, none of which is tested on; the plain one,
+which answers x and y at once, is the negative example. Of the hybrid each piece is left out once: the fit to the pixels, the image
+of beads alone, neighbours and debris found in what the fit leaves, and the network itself. Windows, peers: see ``beads``.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from beads import JUMP_PX, Locate, Real, Row, best_trackpy, classical, error_and_jumps, magtrack_whole
+from torch.nn import functional as F
+
+from brightfield import architectures, computing, images, inference, params, training
+from brightfield.localising.neighbours import fit_apart
+from brightfield.localising.together import fit_together
+from brightfield.records import Record
+from brightfield.simulate.beads.troubles import OFFSET, SIZE_PX, TROUBLES, Windows, simulate_windows
+from brightfield.tasks.tracking import Tracking
+
+WINDOWS, LEFT_OUT, TO_TRACKPY = 400, 60, 120  # of each trouble
+TRAINED_ON, VALIDATED_ON = 400, 20  # windows of each trouble
+STEPS, BATCH = 1000, 32  # of the plain network; it is small
+MIDDLE = (SIZE_PX - 1) / 2
+COMPUTE = params.Compute(threads=1, device="cpu")
+Pixels = npt.NDArray[Any]
+
+
+def rows() -> Iterator[Row]:
+    """How each was trained, then each trouble, then all of them."""
+    warnings.filterwarnings("ignore", module="trackpy")  # that a window has no feature: such windows are counted here
+    lessons = {
+        name: simulate_windows(name, TRAINED_ON, np.random.default_rng([1, k])) for k, name in enumerate(TROUBLES)
+    }
+    begun = time.perf_counter()
+    finder = Finder(lessons)
+    yield ("hybrid: U-Net, minutes of training on one core", f"{(time.perf_counter() - begun) / 60:.1f}", "")
+    begun = time.perf_counter()
+    regress = regression(lessons)
+    yield ("regression: minutes of training on one core", f"{(time.perf_counter() - begun) / 60:.1f}", "")
+    jumped = seen = 0
+    for k, trouble in enumerate(TROUBLES):
+        truth = simulate_windows(trouble, WINDOWS, np.random.default_rng([2, k]))
+        found = finder.refined(truth.pixels)
+        jumped += int((np.hypot(*(found - truth.positions).T) > JUMP_PX).sum())
+        seen += WINDOWS
+        yield (f"{trouble}: RMSE over the bound, jumps: hybrid", _told(found, truth), "at most 2, 0")
+        for label, locate, count in _others(trouble, truth, finder, regress):
+            yield (f"{trouble}: RMSE over the bound, jumps: {label}", _told(locate(truth.pixels[:count]), truth), "")
+    yield (f"jumps of the hybrid in {seen} windows of all troubles", str(jumped), "under 1 in 10,000")
+
+
+class Finder:
+    """A U-Net that finds beads in windows, trained on all troubles as ``brightfield train`` trains it."""
+
+    def __init__(self, lessons: dict[str, Windows]) -> None:
+        self.task = Tracking(params.TrackingSettings(hybrid=True))
+        model = params.Model(
+            task="beads",
+            kind="tracking",
+            dataset="beads",
+            network=params.UNet(architecture="unet", filters=16, depth=4),
+            training=params.Training(
+                epochs=4, steps_per_epoch=60, batch_size=16, learning_rate=0.004, augment=["flip", "brightness"]
+            ),
+        )
+        self.computer = computing.start(COMPUTE, 0)
+        records = [record for name, windows in lessons.items() for record in _records(name, windows)]
+        last = np.arange(len(records)) % TRAINED_ON >= TRAINED_ON - VALIDATED_ON
+        train = [record for record, held in zip(records, last, strict=True) if not held]
+        validate = [record for record, held in zip(records, last, strict=True) if held]
+        self.network = training.fit(self.task, model, train, validate, COMPUTE).network  # type: ignore[arg-type]
+
+    def answers(self, windows: Pixels) -> tuple[Real, Real]:
+        """Of the bead nearest to the middle of each window: by the heat map, by the image of beads alone; (N, 2) each.
+
+        Where the heat map shows no bead both places are the middle.
+        """
+        encoded = [self.task.encode(window) for window in windows]
+        activated = inference.activations(self.task, self.network, encoded, self.computer)
+        places = np.full((2, len(windows), 2), MIDDLE)
+        for k, (maps, each) in enumerate(zip(activated, encoded, strict=True)):
+            for row, beads in enumerate(
+                (Tracking(params.TrackingSettings()).glance(maps, each), self.task.glance(maps, each))
+            ):
+                if len(beads.positions):
+                    places[row, k] = beads.positions[np.hypot(*(beads.positions - MIDDLE).T).argmin()]
+        return places[0], places[1]
+
+    def refined(self, windows: Pixels) -> Real:
+        """Fitted to the pixels with whatever else is in the window."""
+        return fitted(windows, self.answers(windows)[1])
+
+    def weighted(self, windows: Pixels) -> Real:
+        """Fitted with robust weights as if the bead were alone: no neighbour and no debris is looked for."""
+        alone = self.answers(windows)[1]
+        return np.array(
+            [fit_together(one, at, dark=OFFSET).positions[0] for one, at in zip(windows, alone, strict=True)]
+        )
+
+
+def fitted(windows: Pixels, starts: Real) -> Real:
+    """Each window by a profile of its own, with neighbours and without debris."""
+    return np.array([fit_apart(one, at, dark=OFFSET).positions[0] for one, at in zip(windows, starts, strict=True)])
+
+
+def regression(lessons: dict[str, Windows]) -> Locate:
+    """The negative example: a plain convolutional network that answers x and y, with nothing of how beads look in it."""
+    torch.manual_seed(0)
+    layers = params.ConvNet(
+        architecture="convnet", filters=[32, 64, 96, 128], dense=[256, 128], dropout=0.0, batch_norm=True
+    )
+    network = architectures.build(layers, architectures.Shape(1, 2, size_px=SIZE_PX))
+    pixels = torch.cat([_normalised(windows.pixels) for windows in lessons.values()])
+    places = np.concatenate([windows.positions for windows in lessons.values()])
+    targets = torch.from_numpy(places - MIDDLE).float()
+    optimiser = torch.optim.AdamW(network.parameters(), 2e-3)
+    rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=STEPS)
+    draws = np.random.default_rng(0)
+    for _ in range(STEPS):
+        chosen = torch.from_numpy(draws.integers(len(pixels), size=BATCH))
+        image, target = pixels[chosen], targets[chosen]
+        for axis in (0, 1):  # a mirrored window has a mirrored answer
+            if draws.random() < 0.5:
+                image, target = image.flip(3 - axis), target * torch.tensor([1 - 2 * (axis == 0), 1 - 2 * (axis == 1)])
+        loss = F.mse_loss(network(image), target)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        rate.step()
+    network.eval()
+
+    def locate(windows: Pixels) -> Real:
+        with torch.inference_mode():
+            answers = [network(part) for part in _normalised(windows).split(100)]
+        return np.asarray(torch.cat(answers).double().numpy() + MIDDLE)
+
+    return locate
+
+
+def _others(trouble: str, truth: Windows, finder: Finder, regress: Locate) -> Iterator[tuple[str, Locate, int]]:
+    name, peer = best_trackpy(truth)
+    one_profile = classical(truth.pixels, robust=True)
+    yield "classical, one profile for all", one_profile, WINDOWS
+    yield "classical, then fitted as the hybrid", lambda windows: fitted(windows, one_profile(windows)), LEFT_OUT
+    yield "hybrid without the fit: its heat map", lambda windows: finder.answers(windows)[0], WINDOWS
+    yield "hybrid without the fit: its image of beads alone", lambda windows: finder.answers(windows)[1], WINDOWS
+    yield (
+        "hybrid without the image of beads alone",
+        lambda windows: fitted(windows, finder.answers(windows)[0]),
+        LEFT_OUT,
+    )
+    yield "hybrid without neighbours and debris", finder.weighted, LEFT_OUT
+    yield "regression", regress, WINDOWS
+    yield "magtrack", magtrack_whole, WINDOWS
+    yield name, peer, TO_TRACKPY
+
+
+def _told(found: Real, truth: Windows) -> str:
+    error, jumps = error_and_jumps(found, truth)
+    return f"{error:.2f}, {round(jumps * len(found) / 1e4)} in {len(found)}"
+
+
+def _records(trouble: str, windows: Windows) -> Iterator[Record]:
+    for k, pixels in enumerate(windows.pixels):
+        truth = {"positions": windows.beads[k], "transmission": windows.transmission[k]}
+        yield Record(f"{trouble.replace(' ', '_')}{k}", trouble, pixels, truth)
+
+
+def _normalised(windows: Pixels) -> torch.Tensor:
+    return torch.from_numpy(np.stack([images.normalise(window)[0] for window in windows]))[:, None]
