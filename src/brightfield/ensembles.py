@@ -99,7 +99,7 @@ def compare(
 def objective(task: Task[Any, Any], split: Split, outputs: Outputs, weights: Weights) -> float:
     """The task's objective for a weighted mean of outputs."""
     mean = mix(outputs, weights)
-    answers = [task.decode(a, e) for a, e in zip(mean, split.encoded, strict=True)]
+    answers = task.decode_all(mean, split.encoded)
     return task.score(answers, split.truth)[task.objective.metric]
 
 

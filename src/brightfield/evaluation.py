@@ -73,7 +73,7 @@ def splits_to_score(folder: Path) -> list[str]:
 
 def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
     """Decode activated outputs and hold them against the truth."""
-    answers = [task.decode(a, e) for a, e in zip(activated, split.encoded, strict=True)]
+    answers = task.decode_all(activated, split.encoded)
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
     index = known[[name for name in ("id", "group", "split", KIND, *task.carried, *task.conditions) if name in known]]

@@ -48,7 +48,7 @@ class Predictor:
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
         """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
         encoded = [self.task.encode(image) for image in images]
-        return [self.task.decode(a, e) for a, e in zip(self.activations(encoded), encoded, strict=True)]
+        return self.task.decode_all(self.activations(encoded), encoded)
 
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
         """How far images lie outside what was trained on: columns outside, distance and farthest, a row an image.

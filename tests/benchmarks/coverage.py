@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from brightfield import params, simulate
+from brightfield import params, processes, simulate
 from brightfield.data import coverage, splitting
 from brightfield.data.coverage import Coverage
 from brightfield.data.measuring import measure
@@ -39,7 +39,7 @@ def _times() -> list[tuple[str, str, str]]:
 
 
 def _suites(name: str) -> list[tuple[str, str, str]]:
-    records = list(simulate.simulate(params.load().simulations[name], simulate.processes()))
+    records = list(simulate.simulate(params.load().simulations[name], processes.available()))
     table = coverage.table(records).assign(split=[str(record.row["suite"]) for record in records])
     usual = table["split"] == ""
     dealt = splitting.split_groups(list(table.loc[usual, "group"]), validation=0.2, test=0.2, seed=0)

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import params, suspects, tasks
+from brightfield import params, processes, suspects, tasks
 from brightfield.data.label_errors import judge
-from brightfield.simulate import processes, simulate
+from brightfield.simulate import simulate
 
 SHARE = 0.05  # of the labels, flipped at random and looked at
 DRAWS = 5  # of which labels are flipped
@@ -45,7 +45,7 @@ def rows() -> list[tuple[str, str, str]]:
     """Precision at 5% of the labels, against flips alone and against flips and unlikely labels."""
     settings = params.load(Path(__file__).parents[2] / "params.yaml")
     entry = settings.tasks["rbc"]
-    crops = list(simulate(settings.simulations["rbc"].model_copy(update={"suites": []}), processes()))
+    crops = list(simulate(settings.simulations["rbc"].model_copy(update={"suites": []}), processes.available()))
     known = pd.DataFrame([{"group": crop.group, **crop.row} for crop in crops])
     start = time.perf_counter()
     described = suspects.describe(tasks.build(entry.kind, entry.settings), crops)

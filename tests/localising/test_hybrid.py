@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brightfield.localising import hybrid
 from brightfield.localising.bound import cramer_rao
-from brightfield.localising.hybrid import refine_found
+from brightfield.localising.hybrid import refine_found, refine_frames
 from brightfield.simulate.beads.diffraction import draw_rings
 from rings import ELECTRONS, PIXEL_UM, READ_NOISE, RINGS, exposed, light
 
@@ -65,3 +66,13 @@ def test_where_nothing_is_the_position_stays_and_has_no_error() -> None:
     found, errors = refine_found(frame, PLACES, vouched=np.zeros(frame.shape))
     np.testing.assert_array_equal(found, PLACES)
     assert refine_found(frame, np.empty((0, 2)))[0].shape == (0, 2)
+
+
+def test_many_beads_are_refined_alike_in_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [scene(np.random.default_rng(seed)) for seed in range(2)]
+    alone = [refine_found(frame, PLACES) for frame in frames]
+    monkeypatch.setattr(hybrid, "FEW", 1)
+    monkeypatch.setattr(hybrid.processes, "available", lambda: 2)
+    for (found, errors), (wanted, told) in zip(refine_frames(frames, [PLACES, PLACES]), alone, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(errors, told, rtol=1e-6)

@@ -10,11 +10,13 @@ What a network vouches for comes as gates: 1 where a pixel shows beads and the b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from brightfield import processes, progress
 from brightfield.errors import BrightfieldError
 from brightfield.localising.neighbours import fit_apart
 from brightfield.localising.windows import corners, cut
@@ -24,6 +26,7 @@ HALF_PX = 24  # of a window
 FARTHEST_PX = 2.0  # a position that moves farther is another bead's, or debris's
 REACHING_PX = 36.0  # a bead no farther from a window's own has rings in the window, and is fitted with it,
 MOST_OTHERS = 3  # the nearest of them
+FEW = 60  # beads that are sooner refined than a process is started
 LEAST_PIXELS = 200  # that must count in a window: fewer cannot tell profile and position
 
 
@@ -76,6 +79,19 @@ def refine_found(
         if found.converged and found.shown and np.hypot(*(place - positions[n])) <= FARTHEST_PX:
             refined[n], errors[n] = place, found.errors[0]
     return refined, errors
+
+
+def refine_frames(frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real]) -> list[tuple[Real, Real]]:
+    """:func:`refine_found` for each frame and its (N, 2) positions, on all cores where there are many beads."""
+    many = sum(map(len, positions)) > FEW
+    found = processes.spread(
+        _refine_frame, list(zip(frames, positions, strict=True)), processes.available() if many else 1
+    )
+    return list(progress.track(found, "refining", total=len(frames), unit="frame"))
+
+
+def _refine_frame(given: tuple[npt.NDArray[Any], Real]) -> tuple[Real, Real]:
+    return refine_found(*given)
 
 
 def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from types import ModuleType
@@ -14,13 +11,13 @@ from typing import NamedTuple
 import numpy as np
 
 from brightfield.params import Simulation, Suite
+from brightfield.processes import spread
 from brightfield.records import Record
 from brightfield.simulate import bacteria, beads, denoise, rbc
 
 # Each module has `groups(params)`, `per_group(params)` (images in a group) and `simulate_group(params, number, rng, suite)`, where
 # params is that simulator's section and suite what is changed, or None.
 SIMULATORS: dict[str, ModuleType] = {"rbc": rbc, "beads": beads, "bacteria": bacteria, "denoise": denoise}
-MOST_PROCESSES = 8
 FEW = 24  # images that are sooner simulated than a process is started
 
 
@@ -40,14 +37,8 @@ def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
     """
     jobs = list(_jobs(params))
     draw = partial(_group, params)
-    if processes <= 1 or count(params) <= FEW:
-        for job in jobs:
-            yield from draw(job)
-        return
-    # not forked: a fork of a process with threads (a progress bar has one) may hang
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
-        for records in pool.map(draw, jobs, chunksize=max(1, len(jobs) // (16 * processes))):
-            yield from records
+    for records in spread(draw, jobs, processes if count(params) > FEW else 1):
+        yield from records
 
 
 def count(params: Simulation) -> int:
@@ -71,10 +62,3 @@ def _group(params: Simulation, job: Job) -> list[Record]:
         replace(r, id=prefix + r.id, group=prefix + r.group, row={**r.row, "suite": job.suite or ""})
         for r in module.simulate_group(params, job.number, rng, job.suite)
     ]
-
-
-def processes() -> int:
-    """How many processes serve this machine."""
-    return min(
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST_PROCESSES
-    )

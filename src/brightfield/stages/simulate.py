@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from brightfield import layout, params, progress, simulate
+from brightfield import layout, params, processes, progress, simulate
 from brightfield.data import store
 from brightfield.files import whole_folder
 
@@ -10,7 +10,7 @@ from brightfield.files import whole_folder
 def run(name: str) -> None:
     """Simulate one entry of ``simulations``."""
     settings = params.entry(params.load().simulations, name, "simulation")
-    simulated = simulate.simulate(settings, simulate.processes())
+    simulated = simulate.simulate(settings, processes.available())
     records = progress.track(simulated, f"simulate {name}", simulate.count(settings), "image")
     about = {"origin": "simulated", "parameters": settings.model_dump(mode="json")}
     with whole_folder(layout.raw(name)) as folder:

@@ -180,6 +180,10 @@ class Task(ABC, Generic[Settings, Answer]):
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
         """The answer for one image from its activated output (channels first)."""
 
+    def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Answer]:
+        """:meth:`decode` for each image; on all cores, with a progress bar, where it takes long."""
+        return [self.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+
     def glance(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
         """A quicker answer that tells one epoch from another, where :meth:`decode` takes long; by default the same."""
         return self.decode(activated, encoded)

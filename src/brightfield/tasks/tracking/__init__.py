@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from brightfield import architectures, params
 from brightfield.errors import BrightfieldError
-from brightfield.localising.hybrid import refine_found
+from brightfield.localising.hybrid import refine_frames
 from brightfield.metrics import Columns, tracking
 from brightfield.records import Record
 from brightfield.results import Points
@@ -78,13 +78,20 @@ class Tracking(Task[params.TrackingSettings, Points]):
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """The beads of :meth:`glance`; with ``refine`` fitted to the image itself, which gives standard errors too."""
-        points = self.glance(activated, encoded)
+        return self.decode_all([activated], [encoded])[0]
+
+    def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Points]:
+        """:meth:`decode` for each image; beads are refined on all cores, with a progress bar."""
+        found = [self.glance(a, e) for a, e in zip(activated, encoded, strict=True)]
         if not self.settings.refine:
-            return points
+            return found
         # as the camera saw it: light multiplies, and the noise grows with it
-        frame = encoded.tensor[0].numpy().astype(np.float64) * encoded.std + encoded.mean
-        refined, errors = refine_found(frame, points.positions)
-        return Points(refined, points.quality, errors)
+        frames = [one.tensor[0].numpy().astype(np.float64) * one.std + one.mean for one in encoded]
+        refined = refine_frames(frames, [points.positions for points in found])
+        return [
+            Points(positions, points.quality, errors)
+            for points, (positions, errors) in zip(found, refined, strict=True)
+        ]
 
     def glance(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
