@@ -172,7 +172,8 @@ def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
     for part, records in _parts().items():
         answers = [task.decode(a, e) for a, e in zip(*answered(task, records), strict=True)]
         told = [task.statistics(a, task.truth(r)) for a, r in zip(answers, records, strict=True)]
-        tables[part] = pd.DataFrame(told).assign(group=[record.group for record in records])
+        known = {"id": [record.id for record in records], "group": [record.group for record in records]}
+        tables[part] = pd.DataFrame(told).assign(**known)
     return Scored(task, tables, minutes, kept)
 
 
