@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 MOST = 8
 PORTIONS = 16  # that each process gets: few enough to cost nothing, enough that none waits long for the last
 
@@ -21,10 +23,17 @@ def available() -> int:
 
 
 def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
-    """The results of ``work``, a function of a module, in the order of the items; with one process they are made here."""
+    """The results of ``work``, a function of a module, in the order of the items; with one process they are made here.
+
+    Each of several processes does its linear algebra in one thread: more would wait for each other at the same cores.
+    """
     if processes <= 1:
         yield from map(work, items)
         return
     # not forked: a fork of a process with threads (a progress bar has one) may hang
-    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_alone) as pool:
         yield from pool.map(work, items, chunksize=max(1, len(items) // (PORTIONS * processes)))
+
+
+def _alone() -> None:
+    threadpool_limits(1)
