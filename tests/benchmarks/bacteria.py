@@ -1,8 +1,9 @@
 """Every model of bacteria in ``params.yaml`` on simulated fields: one table, answers of all schemes scored as three classes.
 
 Each network is trained as its entry says, but longer, on larger patches and more fields. Beside them stand two classes (cells that
-touch become one: the bad example), the lite network without what photographs taught it, and the U-Net of five classes trained on
-fields out of focus too or, with fluorescence and without, four times as long and asked about eight views. The last rows say what
+touch become one: the bad example), the lite network without what photographs taught it, the U-Net of five classes trained on fields
+out of focus too, and three networks trained four times as long and asked about eight views: the lite one, and five classes with
+fluorescence and without. The last rows say what
 augmentation gains where something is unlike training, and what fluorescence gains in telling species. The focus suite is told by
 grade: up to one and a half times as far off as training goes, and up to twice.
 
@@ -113,6 +114,7 @@ def _entries(own: params.Params) -> dict[str, Entry]:
         "lite without weights": beside("bacteria-lite", {"network.weights": "none"}),
         "species, out of focus too": beside("bacteria-species", {}, unfocused=UNFOCUSED_FIELDS),
         "species, long, eight views": beside("bacteria-species", {"views": 8}, longer=4),
+        "lite, long, eight views": beside("bacteria-lite", {"views": 8}, longer=4),
         "fluorescence, long, eight views": beside("bacteria-fluorescence", {"views": 8}, longer=4),
     }
 
