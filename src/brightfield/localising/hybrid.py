@@ -24,8 +24,9 @@ from brightfield.localising.windows import corners, cut
 Real = npt.NDArray[np.float64]
 HALF_PX = 24  # of a window
 FARTHEST_PX = 2.0  # a position that moves farther is another bead's, or debris's
-REACHING_PX = 36.0  # a bead no farther from a window's own has rings in the window, and is fitted with it,
-MOST_OTHERS = 3  # the nearest of them
+REACHING_PX = 60.0  # a bead no farther from a window's own has rings in the window, and is fitted with it,
+MOST_OTHERS = 8  # the nearest of them
+UNSEEN_PX = 36.0  # from the edge: a bead that is known to be alone and lies nearer may have a neighbour beyond it
 FEW = 60  # beads that are sooner refined than a process is started
 LEAST_PIXELS = 200  # that must count in a window: fewer cannot tell profile and position
 
@@ -101,7 +102,7 @@ def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:
     nearest = np.argsort(away, kind="stable")[:MOST_OTHERS]
     near = positions[nearest[away[nearest] <= REACHING_PX]]
     edge = min(*positions[own], size[1] - 1 - positions[own][0], size[0] - 1 - positions[own][1])
-    return None if not len(near) and edge < REACHING_PX else near
+    return None if not len(near) and edge < UNSEEN_PX else near
 
 
 def _black(frame: npt.NDArray[Any]) -> float:

@@ -8,6 +8,7 @@ at every place in and around the window, weighted by the noise, and the best pla
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +17,11 @@ from scipy import ndimage
 
 from brightfield.localising.debris import undisturbed
 from brightfield.localising.noise import Noise
-from brightfield.localising.together import Together, fit_together
+from brightfield.localising.together import STEPS, Together, fit_together
 
 Real = npt.NDArray[np.float64]
 ASKED = 1.1  # misfit of one bead from which on a neighbour is looked for: noise and debris alone stay below
+ALONE = 9  # steps after which a bead that has not come to rest, and leaves so much, is not alone
 APART_PX = 10.0  # a neighbour's centre is at least this far: nearer is the same bead
 BEYOND_PX = 16  # it may lie this far outside
 REACH_PX = 48  # rings farther from their centre do not help to find it
@@ -55,12 +57,16 @@ def fit_apart(
     Raises:
         BrightfieldError: as :func:`brightfield.localising.together.fit_together`.
     """
+    fit = partial(fit_together, window, dark=dark, noise=noise)
     own = np.asarray(start, dtype=np.float64).reshape(1, 2)
     known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
-    best = fit_together(window, np.concatenate([own, known]), gate=gate, dark=dark, noise=noise)
-    if others is None and best.misfit > ASKED:
+    alone = others is None
+    best = fit(np.concatenate([own, known]), gate=gate, steps=ALONE if alone else STEPS)
+    if alone and not best.converged and best.misfit <= ASKED:
+        best = fit(best.positions, gate=gate, begin=best)
+    if alone and best.misfit > ASKED:
         for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
-            both = fit_together(window, np.stack([own[0], place]), gate=gate, dark=dark, noise=noise)
+            both = fit(np.stack([own[0], place]), gate=gate)
             best = both if both.misfit < best.misfit else best
             if best.misfit <= ASKED:
                 break
@@ -68,7 +74,7 @@ def fit_apart(
     if not best.converged or open_.all() or open_.mean() < LEAST_OPEN:
         return best
     left = open_ if gate is None else open_ * np.asarray(gate, dtype=np.float64)
-    again = fit_together(window, best.positions, gate=left, dark=dark, noise=noise)
+    again = fit(best.positions, gate=left, begin=best)
     return again if again.converged else best
 
 

@@ -75,9 +75,11 @@ def measure(signal: Real, residual: Real) -> Noise:
             f"Noise cannot be measured in {len(flat)} pixels of which {np.count_nonzero(rest)} scatter: expected 16 or more of a "
             "recorded image. Give larger windows, or the noise of the camera."
         )
-    bins = np.array_split(np.argsort(flat, kind="stable"), min(BINS, len(flat) // 8))
-    mean = np.array([flat[members].mean() for members in bins])
-    variance = np.array([_variance(rest[members]) for members in bins])
+    bins = min(BINS, len(flat) // 8)
+    each = len(flat) // bins
+    order = np.argsort(flat, kind="stable")
+    members = order[np.linspace(0, len(flat) - 1, bins * each).round().astype(np.intp)].reshape(bins, each)
+    mean, variance = flat[members].mean(axis=1), _variances(rest[members])
     least = max(float(np.mean(variance)) * 1e-3, 1e-12)
     weight = 1 / np.maximum(variance, least) ** 2  # a variance is known to a share of itself
     middle = float(np.average(mean, weights=weight))
@@ -87,13 +89,14 @@ def measure(signal: Real, residual: Real) -> Noise:
     if spread > 0:
         line = float((weight * (mean - middle) * variance).sum()) / spread
         rest_of_line = variance - level - line * (mean - middle)
-        scatter = float(np.sqrt(np.average(rest_of_line**2, weights=weight) / spread * weight.sum() / (len(bins) - 1)))
+        scatter = float(np.sqrt(np.average(rest_of_line**2, weights=weight) / spread * weight.sum() / (bins - 1)))
         slope = line if line > SIGNIFICANT * scatter else 0.0
     return Noise(level - slope * middle, slope, max(least, 0.25 * float(variance.min())))
 
 
-def _variance(residual: Real) -> float:
-    """Of Gaussian residuals, without those beyond four robust deviations."""
-    limit = 4 * ROBUST * float(np.median(np.abs(residual)))
-    kept = residual[np.abs(residual) <= limit]
-    return float(np.mean(kept**2)) if limit > 0 else float(np.mean(residual**2))
+def _variances(residual: Real) -> Real:
+    """Of each row (bins, n) of Gaussian residuals, without those beyond four robust deviations."""
+    limit = 4 * ROBUST * np.median(np.abs(residual), axis=1, keepdims=True)
+    kept = (np.abs(residual) <= limit) | (limit == 0)
+    found: Real = np.sum(residual**2 * kept, axis=1) / kept.sum(axis=1)
+    return found

@@ -17,25 +17,22 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, sparse
+from scipy import ndimage
 
 from brightfield.errors import BrightfieldError
-from brightfield.localising.fitting import MIXED, SHOWN, SMOOTH
+from brightfield.localising.fitting import MIXED, SHOWN
 from brightfield.localising.noise import ROBUST, Noise, measure
-from brightfield.localising.profile import basis
+from brightfield.localising.scene import Scene
 
 Real = npt.NDArray[np.float64]
-KNOT_PX = (
-    0.8  # between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
-)
 STEPS = 20
 TAIL = (
     2.0  # standard deviations, at which weights halve: a clean image loses 4% of its precision, debris half of its pull
 )
-LONGEST_PX = 1.0  # of one step
 RESTED = 0.05  # standard errors: a first bead that moves less has come to rest,
 RESTED_PX = 0.1  # and its neighbours when they move less than this
-RIDGE = 1e-4  # of the mean information of a coefficient: settles which of two beads has what both might have
+MEASURED = (1, 3)  # steps after which the noise is measured in what is left
+ROBUST_FROM = 2  # step: before, what is left is no noise yet
 
 
 @dataclass(frozen=True)
@@ -70,6 +67,7 @@ def fit_together(
     gate: npt.ArrayLike | None = None,
     dark: float = 0.0,
     noise: Noise | None = None,
+    begin: Together | None = None,
     steps: int = STEPS,
 ) -> Together:
     """Fit all beads of one window together.
@@ -80,6 +78,7 @@ def fit_together(
         gate: (H, W) from 0 (a pixel that is not to count) to 1.
         dark: counts without light, which nothing multiplies.
         noise: of the pixels; None: measured in the residuals of this window.
+        begin: another fit of the same beads in this window, from whose profiles and light to go on.
         steps: at most so many.
 
     Raises:
@@ -88,31 +87,39 @@ def fit_together(
     pixels, places = np.asarray(window, dtype=np.float64) - dark, np.array(starts, dtype=np.float64).reshape(-1, 2)
     open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
     level = _level(pixels, places, open_)
-    model = _Model(pixels.shape, places, level)
+    scene = Scene(pixels.shape, places, level)
+    if begin is not None:
+        scene.resume(begin.profiles, begin.light)
     if noise is not None:
         noise = Noise(noise.constant + noise.slope * dark, noise.slope, noise.floor)  # of the signal above the dark
     told, converged = noise, False
     error = np.zeros((len(places), 2))
-    for turn in range(steps):
-        design, where = model.design()
-        expected = model.expected()
+    first = 0 if begin is None else ROBUST_FROM
+    for turn in range(first, steps):
+        expected = scene.draw()
         residual = pixels.ravel() - expected
-        if noise is None and turn < 4:
+        if noise is None and (turn == first or turn in MEASURED):
             told = (
                 _fine_noise(expected, residual, pixels.shape, open_) if turn else Noise(0.0, 1.0, 1e-9 * level + 1e-12)
             )
         assert told is not None
         sigma = np.sqrt(told.variance(expected.copy()))
         weight = open_.ravel() / sigma**2
-        if turn > 1:
+        if turn >= ROBUST_FROM:
             weight /= 1 + (residual / sigma / TAIL) ** 2
-        step, error = model.step(design, where, weight, residual, moving=turn > 0)
-        if turn > 3 and (np.abs(step[0]) < RESTED * error[0]).all() and np.abs(step).max() < RESTED_PX:
+        step, error = scene.step(weight, residual, moving=turn > 0)
+        if turn > MEASURED[-1] and (np.abs(step[0]) < RESTED * error[0]).all() and np.abs(step).max() < RESTED_PX:
             converged = True
             break
     residuals = (residual / sigma).reshape(pixels.shape)
     misfit = float(ROBUST * np.median(np.abs(residuals[open_ > 0.5])))
-    return model.told(residuals, misfit, error, weight, converged)
+    scale = max(misfit, 1e-12)
+    alone = scene.first_alone()  # shows if its squared deviation, over that of the noise, is large
+    explained = float((weight * (alone - np.average(alone, weights=np.maximum(weight, 1e-30))) ** 2).sum())
+    shown = explained > SHOWN * scale**2 * (scene.counts[0] + 2)
+    return Together(
+        scene.positions, error * scale, tuple(scene.profiles()), scene.light, residuals, misfit, converged, shown
+    )
 
 
 def _level(pixels: Real, places: Real, open_: Real) -> float:
@@ -124,91 +131,6 @@ def _level(pixels: Real, places: Real, open_: Real) -> float:
             "least one start, and light. Give counts as the camera records them, and the offset of the camera as `dark`."
         )
     return level
-
-
-class _Model:
-    """Parameters of a window, and their derivatives in its pixels."""
-
-    def __init__(self, size: tuple[int, ...], places: Real, level: float) -> None:
-        height, width = size
-        self.positions, self.light = places, np.array([level, 0.0, 0.0])
-        y, x = np.indices((height, width)).reshape(2, -1).astype(np.float64)
-        self.x, self.y = x, y
-        self.tilts = np.stack([x / (width - 1) - 0.5, y / (height - 1) - 0.5])
-        far = [np.hypot(np.abs(x - px).max(), np.abs(y - py).max()) for px, py in places]
-        self.counts = [max(int(distance / KNOT_PX) + 3, 8) for distance in far]
-        self.first = np.r_[0, np.cumsum(self.counts)]  # of each bead's coefficients
-        self.coefficients = np.zeros(self.first[-1])
-        self._whole, self._own = np.zeros(x.shape), np.zeros(x.shape)  # drawn by :meth:`design`
-        bends = [np.diff(np.eye(count + 2)[:, :count], n=2, axis=0) for count in self.counts]
-        self.stiffness = sparse.block_diag([bend.T @ bend for bend in bends]).toarray()
-
-    def profiles(self) -> list[Real]:
-        return np.split(self.coefficients, self.first[1:-1])
-
-    def expected(self) -> Real:
-        return self._whole
-
-    def told(self, residuals: Real, misfit: float, error: Real, weight: Real, converged: bool) -> Together:
-        """What came out; the first bead shows if the squared deviation that it makes, over that of the noise, is large."""
-        scale = max(misfit, 1e-12)
-        mean = np.average(self._own, weights=np.maximum(weight, 1e-30))
-        explained = float((weight * (self._own - mean) ** 2).sum())
-        shown = explained > SHOWN * scale**2 * (self.counts[0] + 2)
-        profiles = tuple(self.profiles())
-        return Together(self.positions, error * scale, profiles, self.light, residuals, misfit, converged, shown)
-
-    def design(self) -> tuple[Real, npt.NDArray[np.intp]]:
-        """Derivatives (P, m) of each pixel by the parameters that it depends on, and which these are, (P, m)."""
-        known, count = self.first[-1], len(self.positions)
-        factors, parts = [], []
-        for own, coefficients, (px, py) in zip(self.counts, self.profiles(), self.positions, strict=True):
-            dx, dy = self.x - px, self.y - py
-            distance = np.hypot(dx, dy)
-            which, value, slope = basis(distance, KNOT_PX, own)
-            steep = (coefficients[which] * slope).sum(axis=1) / np.maximum(distance, 1e-9)
-            factors.append(1 + (coefficients[which] * value).sum(axis=1))
-            parts.append((which, value, np.stack([-steep * dx, -steep * dy], axis=1)))
-        plane, product = self.light[0] + self.light[1:] @ self.tilts, np.prod(factors, axis=0)
-        self._whole = plane * product
-        self._own = self._whole - plane * np.prod(factors[1:], axis=0)  # of the first bead alone
-        values, columns = [(self.tilts * product).T], [np.arange(2) + known + 2 * count]
-        for k, (which, value, shift) in enumerate(parts):
-            others = (plane * np.prod(factors[:k] + factors[k + 1 :], axis=0))[..., None]
-            values += [value * others, shift * others]
-            columns += [which + self.first[k], np.arange(2) + known + 2 * k]
-        return np.concatenate(values, axis=1), np.concatenate(
-            [np.broadcast_to(which, value.shape) for which, value in zip(columns, values, strict=True)], axis=1
-        )
-
-    def step(
-        self, design: Real, where: npt.NDArray[np.intp], weight: Real, residual: Real, moving: bool
-    ) -> tuple[Real, Real]:
-        """One Gauss-Newton step; returns that of the positions and their standard errors, (K, 2) each."""
-        known, count = int(self.first[-1]), len(self.positions)
-        free = known + 2 * count + 2
-        ends = np.arange(0, design.size + 1, design.shape[1])
-        whole = sparse.csr_array((design.ravel(), where.ravel(), ends), shape=(len(design), free))
-        weighted = sparse.csr_array(((design * weight[:, None]).ravel(), where.ravel(), ends), shape=whole.shape)
-        matrix, right = (whole.T @ weighted).toarray(), weighted.T @ residual
-        typical = np.trace(matrix[:known, :known]) / known
-        prior = SMOOTH * typical * self.stiffness + RIDGE * typical * np.eye(known)
-        matrix[:known, :known] += prior
-        right[:known] -= prior @ self.coefficients
-        spot = slice(known, known + 2 * count)
-        if not moving:  # of a bead without a profile nobody knows where to
-            matrix[spot], matrix[:, spot], right[spot] = 0, 0, 0
-            matrix[spot, spot] = np.eye(2 * count)
-        scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-30))
-        # beside the step, of the inverse only what belongs to positions
-        wanted = np.concatenate([right[:, None], np.eye(free)[:, spot]], axis=1) * scale[:, None]
-        columns = np.linalg.solve(matrix * scale[:, None] * scale + 1e-10 * np.eye(free), wanted) * scale[:, None]
-        solved, variance = columns[:, 0], np.diag(columns[spot, 1:])
-        moved = np.clip(solved[spot].reshape(count, 2), -LONGEST_PX, LONGEST_PX)
-        self.coefficients = self.coefficients + solved[:known]
-        self.positions = self.positions + moved
-        self.light[1:] += solved[known + 2 * count :]
-        return moved, np.sqrt(np.maximum(variance, 0)).reshape(count, 2)
 
 
 def _fine_noise(expected: Real, residual: Real, size: tuple[int, ...], open_: Real) -> Noise:
