@@ -11,6 +11,7 @@ What a network vouches for comes as gates: 1 where a pixel shows beads and the b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,10 @@ from brightfield.localising.neighbours import fit_apart
 from brightfield.localising.windows import corners, cut
 
 Real = npt.NDArray[np.float64]
-HALF_PX = 24  # of a window
+HALF_PX = 32  # of a window: narrower ones lose what the outer rings tell, and neighbours that must be fitted too
 FARTHEST_PX = 2.0  # a position that moves farther is another bead's, or debris's
 REACHING_PX = 60.0  # a bead no farther from a window's own has rings in the window, and is fitted with it,
-MOST_OTHERS = 8  # the nearest of them
+MOST_OTHERS = 3  # the nearest of them: the time grows with the square of their number
 UNSEEN_PX = 36.0  # from the edge: a bead that is known to be alone and lies nearer may have a neighbour beyond it
 FEW = 60  # beads that are sooner refined than a process is started
 LEAST_PIXELS = 200  # that must count in a window: fewer cannot tell profile and position
@@ -82,17 +83,21 @@ def refine_found(
     return refined, errors
 
 
-def refine_frames(frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real]) -> list[tuple[Real, Real]]:
+def refine_frames(
+    frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real], *, dark: float | None = None
+) -> list[tuple[Real, Real]]:
     """:func:`refine_found` for each frame and its (N, 2) positions, on all cores where there are many beads."""
     many = sum(map(len, positions)) > FEW
     found = processes.spread(
-        _refine_frame, list(zip(frames, positions, strict=True)), processes.available() if many else 1
+        partial(_refine_frame, dark=dark),
+        list(zip(frames, positions, strict=True)),
+        processes.available() if many else 1,
     )
     return list(progress.track(found, "refining", total=len(frames), unit="frame"))
 
 
-def _refine_frame(given: tuple[npt.NDArray[Any], Real]) -> tuple[Real, Real]:
-    return refine_found(*given)
+def _refine_frame(given: tuple[npt.NDArray[Any], Real], dark: float | None) -> tuple[Real, Real]:
+    return refine_found(*given, dark=dark)
 
 
 def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:

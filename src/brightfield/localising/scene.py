@@ -21,6 +21,7 @@ KNOT_PX = (
 )
 SMOOTH = 1e-3  # of the mean information of a coefficient, for squared second differences
 RIDGE = 1e-4  # likewise: settles which of two beads has what both might have
+REACH_PX = 60.0  # from a bead: rings farther away are as weak as the noise
 LONGEST_PX = 1.0  # of one step
 
 
@@ -50,9 +51,13 @@ class Scene:
         self._x, self._y = np.arange(width), np.arange(height)
         across, down = np.meshgrid(self._x / (width - 1) - 0.5, self._y / (height - 1) - 0.5)
         self._tilts = np.stack([across.ravel(), down.ravel()])
-        corners = np.array([width - 1, height - 1])
-        far = np.hypot(*np.maximum(np.abs(places), np.abs(places - corners)).T)
-        self.counts = [max(int(distance / KNOT_PX) + 3, 8) for distance in far]
+        corner = np.array([width - 1, height - 1])
+        near = np.hypot(*np.maximum(np.maximum(-places, places - corner), 0).T)
+        far = np.hypot(*np.maximum(np.abs(places), np.abs(places - corner)).T)
+        # of each bead's spline only what pixels of the window see, and some more, as beads move
+        self._lowest = np.maximum((near / KNOT_PX).astype(np.intp) - 4, 0)
+        ends = np.minimum(far, REACH_PX) / KNOT_PX
+        self.counts = np.maximum(ends.astype(np.intp) + 3 - self._lowest, 8)
         self._first = np.r_[0, np.cumsum(self.counts)]  # of each bead's coefficients
         self.coefficients = np.zeros(self._first[-1])
         self._design = np.empty((height * width, self._first[-1] + 2 * len(places) + 2), dtype=np.float32)
@@ -63,19 +68,21 @@ class Scene:
             self._stiffness[begin : begin + count, begin : begin + count] = bend.T @ bend
 
     def profiles(self) -> list[Real]:
-        """Coefficients of each bead."""
-        return np.split(self.coefficients, self._first[1:-1])
+        """Coefficients of each bead, from its centre on; 0 where the window sees nothing of it."""
+        parts = np.split(self.coefficients, self._first[1:-1])
+        return [np.r_[np.zeros(lowest), part] for lowest, part in zip(self._lowest, parts, strict=True)]
 
     def resume(self, profiles: Sequence[Real], light: Real) -> None:
         """Go on from what another fit of these beads found, whose splines may be a knot longer or shorter."""
-        for begin, count, known in zip(self._first, self.counts, profiles, strict=False):
-            kept = min(count, len(known))
-            self.coefficients[begin : begin + kept] = known[:kept]
+        for begin, lowest, count, known in zip(self._first, self._lowest, self.counts, profiles, strict=False):
+            kept = known[lowest : lowest + count]
+            self.coefficients[begin : begin + len(kept)] = kept
         self.light = light.copy()
 
     def draw(self) -> Real:
         """What is expected of each pixel, (P,); the derivatives in :meth:`step` are those at what was drawn last."""
-        self._beads = [self._bead(place, known) for place, known in zip(self.positions, self.profiles(), strict=True)]
+        parts = np.split(self.coefficients, self._first[1:-1])
+        self._beads = [self._bead(*bead) for bead in zip(self.positions, parts, self._lowest, strict=True)]
         self._plane = self.light[0] + self.light[1:] @ self._tilts
         self._product = _product([bead.transmission for bead in self._beads], self._plane.shape)
         expected: Real = self._plane * self._product
@@ -87,16 +94,16 @@ class Scene:
         changed: Real = self._plane * (self._product - others)
         return changed
 
-    def _bead(self, place: Real, known: Real) -> _Drawn:
+    def _bead(self, place: Real, known: Real, lowest: np.intp) -> _Drawn:
         dx, dy = (self._x - place[0]).astype(np.float32), (self._y - place[1]).astype(np.float32)[:, None]
         distance = np.sqrt(dx * dx + dy * dy).ravel()
         scaled = distance * np.float32(1 / KNOT_PX)
         first = np.floor(scaled)
         weight, slope = _cubic(scaled - first)
-        which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3))  # mirrored at the centre
-        if which.max() >= len(known):  # the bead moved away since its spline was laid out
-            outside = which >= len(known)
-            weight[outside], slope[outside], which[outside] = 0, 0, len(known) - 1
+        which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3)) - lowest  # mirrored at the centre
+        outside = (which < 0) | (which >= len(known))
+        if outside.any():
+            weight[outside], slope[outside], which[outside] = 0, 0, 0
         chosen = known.astype(np.float32)[which]
         transmission = 1 + np.einsum("pi,pi->p", chosen, weight)
         steep = -np.einsum("pi,pi->p", chosen, slope) / np.maximum(distance, np.float32(1e-6))

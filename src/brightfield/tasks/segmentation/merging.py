@@ -6,7 +6,7 @@ the valley between them is, how long their border, how well both together look l
 one cell. A logistic regression learns that from images whose cells are known. The likeliest neighbours are merged first, and each
 merged cell is judged anew.
 
-Everything after the watershed happens on tables of fragments and borders, whose sums add up when fragments merge.
+Everything after that cut happens on tables of fragments and borders, whose sums add up when fragments merge.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from brightfield.tasks.segmentation.basins import basins
 from brightfield.tasks.segmentation.masks import BODY
 
 FOREGROUND = 0.5  # probability of not being background
 FLOOR = 0.01  # keeps the log odds finite
 SMOOTH_PX = 1.0  # peaks nearer to each other are one
-PEAK_PX = 5  # window in which a peak is the highest
 SHALLOW = 1.0  # valleys of the log odds that are no deeper are noise: their fragments are merged unseen
 MOST_ROUNDS = 50
 FEWEST_BORDERS = 100  # fewer teach nothing
@@ -79,14 +79,11 @@ class Fragments:
 
 def fragments(probabilities: Probabilities) -> Fragments:
     """A fragment for each peak of the probability (3, H, W) of background, body and contour; noise merged already."""
-    from skimage.segmentation import watershed
-
     body = probabilities[BODY]
     odds = np.log((body + np.float32(FLOOR)) / (1 - body + np.float32(FLOOR)))
     height = ndimage.gaussian_filter(odds, SMOOTH_PX)
     inside = (probabilities[0] < 1 - FOREGROUND) | (body > FOREGROUND)
-    seeds, _ = ndimage.label((ndimage.maximum_filter(height, PEAK_PX) == height) & inside)
-    whole = _described(watershed(-height, seeds, mask=inside).astype(np.int32), height)
+    whole = _described(*basins(height, inside), height)
     groups = _without_shallow(whole)
     joined = whole.joined(groups)
     return Fragments(
@@ -94,14 +91,12 @@ def fragments(probabilities: Probabilities) -> Fragments:
     )
 
 
-def _described(labels: Labels, height: npt.NDArray[np.float32]) -> Fragments:
-    count = int(labels.max(initial=0)) + 1
+def _described(labels: Labels, peaks: npt.NDArray[np.float32], height: npt.NDArray[np.float32]) -> Fragments:
+    count = len(peaks) + 1
     y, x = np.nonzero(labels)
     number, dx, dy = labels[y, x], x.astype(np.float64), y.astype(np.float64)
     columns = (np.ones(len(dx)), dx, dy, dx * dx, dy * dy, dx * dy)
     moments: Real = np.stack([np.bincount(number, column, count).astype(np.float64) for column in columns], axis=1)
-    peaks: Real = np.full(count, -np.inf)
-    np.maximum.at(peaks, number, height[y, x].astype(np.float64))
     sides = [
         (labels[:, :-1], labels[:, 1:], height[:, :-1], height[:, 1:]),
         (labels[:-1], labels[1:], height[:-1], height[1:]),
@@ -111,7 +106,8 @@ def _described(labels: Labels, height: npt.NDArray[np.float32]) -> Fragments:
         meet = (a != b) & (a > 0) & (b > 0)
         found.append((np.minimum(a[meet], b[meet]), np.maximum(a[meet], b[meet]), np.minimum(ha[meet], hb[meet])))
     first, second, passes = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Fragments(labels, peaks, moments, first.astype(np.intp), second.astype(np.intp), passes.astype(np.float64))
+    summits: Real = np.r_[-np.inf, peaks].astype(np.float64)
+    return Fragments(labels, summits, moments, first.astype(np.intp), second.astype(np.intp), passes.astype(np.float64))
 
 
 def _without_shallow(whole: Fragments) -> Ints:

@@ -87,7 +87,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
             return found
         # as the camera saw it: light multiplies, and the noise grows with it
         frames = [one.tensor[0].numpy().astype(np.float64) * one.std + one.mean for one in encoded]
-        refined = refine_frames(frames, [points.positions for points in found])
+        refined = refine_frames(frames, [points.positions for points in found], dark=self.settings.dark)
         return [
             Points(positions, points.quality, errors)
             for points, (positions, errors) in zip(found, refined, strict=True)
