@@ -11,6 +11,7 @@ import pytest
 
 from brightfield import images, locating
 from brightfield.errors import BrightfieldError
+from brightfield.localising.profile import Profile
 from brightfield.metrics.tracking import match
 from brightfield.simulate.beads.diffraction import draw_rings
 from rings import ELECTRONS, PIXEL_UM, RINGS, exposed
@@ -54,6 +55,28 @@ def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarra
     assert "Beads differ: 2 profiles" in str(several)
     assert "leaves 2.0 times the noise" in str(several)
     assert all(path.is_file() for path in told.files)
+
+
+def test_where_beads_differ_the_table_tells_the_kind_of_each(
+    movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = movie
+    for path in folder.iterdir():
+        image = images.read(path).astype(float)
+        middle = np.median(image)
+        image[60:] = 2 * middle - image[60:]  # the last bead is bright where the others are dark
+        images.write_tiff(path, np.maximum(image, 0).astype(np.uint16))
+
+    def both(frames: object, profile: Profile, most: int) -> tuple[Profile, ...]:
+        return profile, replace(profile, coefficients=-profile.coefficients)
+
+    monkeypatch.setattr(locating, "tell_apart", both)
+    locating.locate([folder], tmp_path / "out", overlays=0)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "kind", "image"]
+    kinds = table.groupby(table["y"] > 66)["kind"].unique()
+    assert sorted(map(len, kinds)) == [1, 1]
+    assert {kinds[False][0], kinds[True][0]} == {1, 2}
 
 
 def test_answers_that_are_there_stay(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:

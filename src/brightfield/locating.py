@@ -48,7 +48,10 @@ class Told:
             error = float(self.table[["x_error", "y_error"]].to_numpy().mean())
             number += f" (standard errors of {error:.3f} px on average)"
         if len(self.profiles) > 1:
-            number += f"\nBeads differ: {len(self.profiles)} profiles, one a kind or height, each bead by that which leaves least."
+            number += (
+                f"\nBeads differ: {len(self.profiles)} profiles, one a kind or height, each bead by that which leaves least "
+                "(column kind)."
+            )
         misfit = max(profile.misfit for profile in self.profiles)
         if misfit > POOR:
             number += (
@@ -72,6 +75,8 @@ def locate(
     overwrite: bool = False,
 ) -> Told:
     """Find the beads in all frames and write ``positions.csv``, ``profile.png`` and some overlays; frames are read one at a time.
+
+    Where beads differ, ``positions.csv`` has the number of each one's profile in ``profile.png`` as ``kind``.
 
     Args:
         paths: images, stacks or folders of them, in the order of the movie.
@@ -106,7 +111,8 @@ def locate(
         found = locator.locate(grey)
         points = Points(found.positions, found.quality, found.errors)
         writer.add(name, image, points)
-        rows[name] = position_rows(points)
+        told = position_rows(points)
+        rows[name] = told.assign(kind=found.kinds + 1) if len(locator.profiles) > 1 else told
     table = position_table(rows)
     files = writer.finish(table)
     picture = _picture(locator, begin, out)
