@@ -9,7 +9,7 @@ from brightfield.localising import hybrid
 from brightfield.localising.bound import cramer_rao
 from brightfield.localising.hybrid import refine_found, refine_frames
 from brightfield.simulate.beads.diffraction import draw_rings
-from rings import ELECTRONS, PIXEL_UM, READ_NOISE, RINGS, exposed, light
+from rings import ELECTRONS, OFFSET, PIXEL_UM, READ_NOISE, RINGS, exposed, light
 
 PLACES = np.array([[40.3, 45.7], [120.1, 44.9]])
 BOUND = cramer_rao(light, (27.5, 23.5), READ_NOISE)[0]
@@ -76,3 +76,30 @@ def test_many_beads_are_refined_alike_in_several_processes(monkeypatch: pytest.M
     for (found, errors), (wanted, told) in zip(refine_frames(frames, [PLACES, PLACES]), alone, strict=True):
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
         np.testing.assert_allclose(errors, told, rtol=1e-6)
+
+
+def test_rings_of_a_neighbour_whose_centre_is_far_from_the_window_do_not_pull() -> None:
+    rng, off = np.random.default_rng(4), []
+    places = np.array([[60.2, 60.4], [107.0, 60.0]])  # 47 px away: the second one's centre is 15 px outside the window
+    for _ in range(6):
+        drawn = np.ones((120, 170), dtype=np.float32)
+        for place in places:
+            draw_rings(drawn, RINGS, 1.0, place[None], PIXEL_UM)
+        off.append(refine_found(exposed(ELECTRONS * drawn.astype(float), rng), places)[0] - places)
+    assert np.sqrt(np.mean((np.array(off) / BOUND) ** 2)) < 1.6
+
+
+def test_the_dark_level_of_the_camera_tells_how_much_rings_are_dimmed_where_there_is_less_light() -> None:
+    more, dark_counts = 400, 400.0 + OFFSET
+    off: dict[float | None, list[np.ndarray]] = {None: [], dark_counts: []}
+    place = np.array([[40.3, 45.7]])
+    slope = 1 + 0.8 * (np.arange(90) / 89 - 0.5)
+    for seed in range(6):
+        drawn = np.ones((90, 90), dtype=np.float32)
+        draw_rings(drawn, RINGS, 1.0, place, PIXEL_UM)
+        frame = exposed(ELECTRONS * drawn * slope, np.random.default_rng(seed)) + more
+        for dark, errors in off.items():
+            errors.append(refine_found(frame, place, dark=dark)[0] - place)
+    known, unknown = (np.sqrt(np.mean((np.array(off[dark]) / BOUND) ** 2)) for dark in (dark_counts, None))
+    assert known < 1.6
+    assert unknown > 1.5 * known

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import rings
 import tiny
 from brightfield import params
+from brightfield.localising.hybrid import refine_found
 from brightfield.records import Record
 from brightfield.results import Points
 from brightfield.tasks.tracking import Tracking
@@ -28,6 +29,10 @@ def heat_of(*positions: tuple[float, float], task: Tracking = TASK) -> np.ndarra
 
 def decode(heat: np.ndarray, task: Tracking = TASK) -> Points:
     return task.decode(heat.astype(np.float32), task.encode(heat[0]))
+
+
+def decode_image(task: Tracking, heat: np.ndarray, image: np.ndarray) -> np.ndarray:
+    return task.decode(heat, task.encode(image)).positions
 
 
 def errors(found: Points, *truth: tuple[float, float]) -> np.ndarray:
@@ -177,3 +182,15 @@ def test_refined_answers_come_from_the_frame_and_say_how_sure_they_are() -> None
     table = task.combine({"a": task.rows(found), "b": task.rows(found)})
     assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "image"]
     assert TASK.decode(heat, encoded).errors is None
+
+
+def test_refined_answers_know_the_dark_level_of_the_camera() -> None:
+    slope = 1 + 0.6 * (np.arange(rings.SIZE[1]) / rings.SIZE[1] - 0.5)
+    image = rings.exposed(rings.light(27.3, 23.8) * slope, np.random.default_rng(1))
+    record = Record("frame", "movie", image, {"positions": np.array([[27.8, 23.3]])})
+    settings_of = [params.TrackingSettings(refine=True, dark=dark) for dark in (None, rings.OFFSET)]
+    heat = TASK.target(record, TASK.encode(image)).numpy()
+    unknown, known = (decode_image(Tracking(each), heat, image) for each in settings_of)
+    found = TASK.decode(heat, TASK.encode(image)).positions
+    np.testing.assert_allclose(known, refine_found(image, found, dark=rings.OFFSET)[0], atol=1e-4)
+    assert np.abs(known - unknown).max() > 1e-3
