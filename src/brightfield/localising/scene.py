@@ -63,7 +63,7 @@ class Scene:
         self._design = np.empty((height * width, self._first[-1] + 2 * len(places) + 2), dtype=np.float32)
         self._rows = np.arange(height * width)[:, None]
         self._stiffness = np.zeros((self._first[-1], self._first[-1]))
-        for begin, count in zip(self._first, self.counts, strict=False):
+        for begin, count in zip(self._first[:-1], self.counts, strict=True):
             bend = np.diff(np.eye(count + 2)[:, :count], n=2, axis=0)  # beyond the last there are zeros
             self._stiffness[begin : begin + count, begin : begin + count] = bend.T @ bend
 
@@ -74,7 +74,7 @@ class Scene:
 
     def resume(self, profiles: Sequence[Real], light: Real) -> None:
         """Go on from what another fit of these beads found, whose splines may be a knot longer or shorter."""
-        for begin, lowest, count, known in zip(self._first, self._lowest, self.counts, profiles, strict=False):
+        for begin, lowest, count, known in zip(self._first[:-1], self._lowest, self.counts, profiles, strict=True):
             kept = known[lowest : lowest + count]
             self.coefficients[begin : begin + len(kept)] = kept
         self.light = light.copy()
@@ -101,9 +101,11 @@ class Scene:
         first = np.floor(scaled)
         weight, slope = _cubic(scaled - first)
         which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3)) - lowest  # mirrored at the centre
-        outside = (which < 0) | (which >= len(known))
-        if outside.any():
-            weight[outside], slope[outside], which[outside] = 0, 0, 0
+        for outside, other in (
+            (which < 0, len(known) - 1),
+            (which >= len(known), 0),
+        ):  # another than the pixel's own ones
+            weight[outside], slope[outside], which[outside] = 0, 0, other
         chosen = known.astype(np.float32)[which]
         transmission = 1 + np.einsum("pi,pi->p", chosen, weight)
         steep = -np.einsum("pi,pi->p", chosen, slope) / np.maximum(distance, np.float32(1e-6))
