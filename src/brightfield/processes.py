@@ -11,6 +11,7 @@ from typing import TypeVar
 from threadpoolctl import threadpool_limits
 
 MOST = 8
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # read once, when a library is loaded
 PORTIONS = 16  # that each process gets: few enough to cost nothing, enough that none waits long for the last
 
 Item = TypeVar("Item")
@@ -36,4 +37,7 @@ def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int
 
 
 def _alone() -> None:
+    """One thread of linear algebra, in libraries that are loaded already and in those that the work will load."""
+    for name in THREADS:
+        os.environ[name] = "1"
     threadpool_limits(1)
