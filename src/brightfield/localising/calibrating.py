@@ -21,7 +21,12 @@ from brightfield.localising.windows import corners, cut, territories
 
 Real = npt.NDArray[np.float64]
 Seen = tuple[npt.NDArray[Any], Beads]  # a frame, and the beads in it
-DIAMETER_PX = 48.0  # of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off
+DIAMETERS_PX = (
+    48.0,
+    24.0,
+    12.0,
+)  # of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off;
+# the next is tried where a profile of the last explains no bead, as where many small ones lie in a wide window
 MOST = 40  # windows to fit the profile to: more say no more
 AGREED = 0.7  # of the median quality: candidates that fit worse are something else
 TURNS = 6  # of taking neighbours away and fitting the profile again: each knows them better
@@ -40,7 +45,7 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
 
     Args:
         frames: (H, W) each, a few of a movie.
-        diameter: px across a bead's image, its rings included; None: up to ``DIAMETER_PX``, found from the images.
+        diameter: px across a bead's image, its rings included; None: up to the first of ``DIAMETERS_PX``, found from the images.
 
     Raises:
         BrightfieldError: no frame, no bead, or a diameter that does not fit the frames.
@@ -50,15 +55,39 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
             f"Got {len(frames)} frames and a diameter of {diameter} px: expected at least one frame of 16 x 16 px or more, and a "
             "diameter of 3 px or more. Give the diameter of a bead's image, its rings included."
         )
+    if diameter is not None:
+        return _calibrated(frames, diameter, known=True)
+    best: Profile | None = None
+    for wide in DIAMETERS_PX:
+        try:
+            profile = _calibrated(frames, wide, known=wide < DIAMETERS_PX[0])
+        except BrightfieldError:
+            if best is None and wide == DIAMETERS_PX[-1]:
+                raise
+            continue
+        if len(Locator(profile).locate(frames[0]).positions) and (best is None or profile.misfit < best.misfit):
+            best = profile
+        if best is not None and best.misfit <= UNLIKE:
+            break
+    if best is None:
+        raise BrightfieldError(
+            f"No profile of {', '.join(f'{wide:g}' for wide in DIAMETERS_PX)} px across finds beads in the frames themselves. "
+            "Give the diameter of a bead's image in px, its rings included (--diameter)."
+        )
+    return best
+
+
+def _calibrated(frames: Sequence[npt.NDArray[Any]], diameter: float, *, known: bool) -> Profile:
+    """The profile of beads up to a diameter; where that is not known, as narrow as they turn out, or wider with their rings."""
     smallest = min(min(frame.shape) for frame in frames)
-    wide = min(DIAMETER_PX if diameter is None else diameter, smallest - 4)
+    wide = min(diameter, smallest - 4)
     profile = _fit(frames, wide, wide / 4)
-    if diameter is None:
+    if not known:
         # a narrow bead in a wide window lets its neighbours in: fit again in what it fills
         narrow = 2 * profile.extent(0.98) + 4
         if narrow < 0.8 * wide:
             profile = _fit(frames, narrow, narrow / 2)
-    widest = profile.reach if diameter is not None else min(WIDEST_PX, smallest / 2 - 4)
+    widest = profile.reach if known else min(WIDEST_PX, smallest / 2 - 4)
     return _without_neighbours(frames, profile, widest)
 
 
