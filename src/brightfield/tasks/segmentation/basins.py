@@ -1,7 +1,7 @@
 """A height map cut at its valleys: every pixel belongs to the peak that the steepest way up from it leads to.
 
 Rain that falls on the map turned upside down runs into these basins. Each pixel knows its highest neighbour, and to follow all ways
-at once takes a few array operations: a tenth of the time of a watershed that floods pixel by pixel.
+at once takes a few array operations: a fifth of the time of a watershed that floods pixel by pixel.
 """
 
 from __future__ import annotations
