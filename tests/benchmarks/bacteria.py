@@ -3,9 +3,8 @@
 Each network is trained as its entry says, but longer, on larger patches and more fields. Beside them stand two classes (cells that
 touch become one: the bad example), the lite network without what photographs taught it, the U-Net of five classes trained on fields
 out of focus too, and three networks trained four times as long and asked about eight views: the lite one, and five classes with
-fluorescence and without. The last rows say what
-augmentation gains where something is unlike training, and what fluorescence gains in telling species. The focus suite is told by
-grade: up to one and a half times as far off as training goes, and up to twice.
+fluorescence and without. The last rows say what augmentation gains where something is unlike training, and what fluorescence gains
+in telling species. The focus suite is told by grade: up to one and a half times as far off as training goes, and up to twice.
 
 It takes an hour or two, so networks are kept in ``.brightfield/benchmarks/bacteria``: run again, it goes on where it was stopped. A
 file is named by a digest of the entry, of this benchmark's numbers and of the code that simulates and trains; when any of them

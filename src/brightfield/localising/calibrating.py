@@ -21,12 +21,9 @@ from brightfield.localising.windows import corners, cut, territories
 
 Real = npt.NDArray[np.float64]
 Seen = tuple[npt.NDArray[Any], Beads]  # a frame, and the beads in it
-DIAMETERS_PX = (
-    48.0,
-    24.0,
-    12.0,
-)  # of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off;
-# the next is tried where a profile of the last explains no bead, as where many small ones lie in a wide window
+# Of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off. Where the profile leaves much more
+# than noise, as with many small beads in so wide a window, a narrower one is tried.
+DIAMETERS_PX = (48.0, 24.0, 12.0)
 MOST = 40  # windows to fit the profile to: more say no more
 AGREED = 0.7  # of the median quality: candidates that fit worse are something else
 TURNS = 6  # of taking neighbours away and fitting the profile again: each knows them better
@@ -60,6 +57,7 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
     best: Profile | None = None
     for wide in DIAMETERS_PX:
         try:
+            # only the widest finds out how far rings reach: a narrower one would grow to what has failed already
             profile = _calibrated(frames, wide, known=wide < DIAMETERS_PX[0])
         except BrightfieldError:
             if best is None and wide == DIAMETERS_PX[-1]:

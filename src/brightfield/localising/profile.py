@@ -8,6 +8,7 @@ over pixels follows.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -93,14 +94,31 @@ def basis(distance: npt.ArrayLike, spacing: float, count: int) -> tuple[npt.NDAr
     """
     scaled = np.ravel(np.asarray(distance, dtype=np.float64)) / spacing
     first = np.floor(scaled)
-    u = scaled - first
-    v = 1 - u
-    weight = np.stack([v**3, 3 * u**3 - 6 * u**2 + 4, 3 * v**3 - 6 * v**2 + 4, u**3], axis=1) / 6
-    slope = np.stack([-(v**2), 3 * u**2 - 4 * u, 4 * v - 3 * v**2, u**2], axis=1) / (2 * spacing)
+    weight, slope = cubic(scaled - first)
+    slope /= spacing
     which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3))  # mirrored at the centre
     outside = which >= count
     weight[outside] = slope[outside] = 0
     return np.where(outside, count - 1, which), weight, slope
+
+
+def cubic(u: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The four cubic B-splines that are not 0 at a share ``u`` (P,) of the way from one knot to the next.
+
+    Returns:
+        Their weights (P, 4) and the derivatives of these by ``u`` (P, 4), in its type.
+    """
+    v = 1 - u
+    uu, vv = u * u, v * v
+    uuu, vvv = uu * u, vv * v  # a power costs many times a product
+    weight, slope = np.empty((len(u), 4), dtype=u.dtype), np.empty((len(u), 4), dtype=u.dtype)
+    weight[:, 0], weight[:, 3] = vvv, uuu
+    weight[:, 1], weight[:, 2] = 3 * uuu - 6 * uu + 4, 3 * vvv - 6 * vv + 4
+    slope[:, 0], slope[:, 3] = -vv, uu
+    slope[:, 1], slope[:, 2] = 3 * uu - 4 * u, 4 * v - 3 * vv
+    weight /= 6
+    slope /= 2
+    return weight, slope
 
 
 def evaluate(coefficients: Real, spacing: float, distance: npt.ArrayLike) -> tuple[Real, Real]:

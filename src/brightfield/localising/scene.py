@@ -13,14 +13,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brightfield.localising.fitting import SMOOTH
+from brightfield.localising.profile import cubic
+
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 KNOT_PX = (
     0.8  # between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
 )
-SMOOTH = 1e-3  # of the mean information of a coefficient, for squared second differences
-RIDGE = 1e-4  # likewise: settles which of two beads has what both might have
+RIDGE = 1e-4  # of the mean information of a coefficient: settles which of two beads has what both might have
 REACH_PX = 60.0  # from a bead: rings farther away are as weak as the noise
 LONGEST_PX = 1.0  # of one step
 
@@ -99,7 +101,8 @@ class Scene:
         distance = np.sqrt(dx * dx + dy * dy).ravel()
         scaled = distance * np.float32(1 / KNOT_PX)
         first = np.floor(scaled)
-        weight, slope = _cubic(scaled - first)
+        weight, slope = cubic(scaled - first)
+        slope /= np.float32(KNOT_PX)
         which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3)) - lowest  # mirrored at the centre
         for outside, other in (
             (which < 0, len(known) - 1),
@@ -169,18 +172,3 @@ def _product(transmissions: Sequence[Single], shape: tuple[int, ...]) -> Real:
     for transmission in transmissions:
         product *= transmission
     return product
-
-
-def _cubic(u: Single) -> tuple[Single, Single]:
-    """Weights of the four cubic B-splines (P, 4) at this share (P,) of the way between two knots, and their slopes by px."""
-    v = 1 - u
-    uu, vv = u * u, v * v
-    uuu, vvv = uu * u, vv * v
-    weight, slope = np.empty((len(u), 4), dtype=np.float32), np.empty((len(u), 4), dtype=np.float32)
-    weight[:, 0], weight[:, 3] = vvv, uuu
-    weight[:, 1], weight[:, 2] = 3 * uuu - 6 * uu + 4, 3 * vvv - 6 * vv + 4
-    slope[:, 0], slope[:, 3] = -vv, uu
-    slope[:, 1], slope[:, 2] = 3 * uu - 4 * u, 4 * v - 3 * vv
-    weight *= np.float32(1 / 6)
-    slope *= np.float32(1 / (2 * KNOT_PX))
-    return weight, slope
