@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import tiny
-from brightfield import params, runs
+from brightfield import params
 from brightfield.data import coverage, store
-from brightfield.predictor import Predictor
+from brightfield.experiments import runs
+from brightfield.inference.predictor import Predictor
 from brightfield.tasks import Encoded
 
 SPLITS = {"train": 8, "validation": 4, "test": 6}  # images

@@ -212,7 +212,7 @@ def test_predict_takes_a_folder_for_answers_or_one_for_sorted_copies(
 
 
 def test_predict_hands_over_what_sorts(monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
-    from brightfield import sorting
+    from brightfield.prediction import sorting
 
     asked: list[tuple[object, ...]] = []
     monkeypatch.setattr(sorting, "sort", lambda *given, **options: asked.append((*given, options)) or "sorted")
@@ -226,7 +226,7 @@ def test_predict_hands_over_what_sorts(monkeypatch: pytest.MonkeyPatch, call: Ca
 
 
 def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from brightfield import physics
+    from brightfield.beads import physics
 
     asked: list[tuple[Path, Path, physics.Settings, bool]] = []
     monkeypatch.setattr(

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 import tiny
-from brightfield import layout, lineage
+from brightfield import layout
 from brightfield.data import store
 from brightfield.stages import simulate
+from brightfield.system import lineage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ruamel.yaml import YAML
 
 from brightfield import params
-from brightfield.records import Record
+from brightfield.data.records import Record
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 FloatArray = npt.NDArray[np.float64]

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brightfield import images, predicting
+from brightfield import images, prediction
 from brightfield.errors import BrightfieldError
-from brightfield.predicting import Answering
-from brightfield.predictor import Predictor
+from brightfield.inference.predictor import Predictor
+from brightfield.prediction import Answering
 from queries import project, reports
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
@@ -80,7 +80,7 @@ def predictor(task: str, reference: str) -> Predictor:
     Raises:
         BrightfieldError: there is no such model, or it is damaged.
     """
-    folder = predicting.bundle_folder(task, reference)
+    folder = prediction.bundle_folder(task, reference)
     return _load(str(folder.absolute()), (folder / "bundle.json").stat().st_mtime_ns)
 
 
@@ -117,7 +117,7 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
             {path.name: pd.read_csv(path) for path in answered.files if path.suffix == ".csv"},
             {path.name: path.read_bytes() for path in answered.files},
             problems,
-            predicting.warning(answered.compared),
+            prediction.warning(answered.compared),
         )
 
 

@@ -1,4 +1,4 @@
-"""Tuning studies. Importing ``tuning`` brings Optuna and Lightning, so it waits until the page is opened."""
+"""Tuning studies. Importing Optuna takes a second, so it waits until the page is opened."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ NOT_PARAMETERS = ("number", "state", "value", "epochs", "duration_s")
 
 
 @st.cache_resource(show_spinner="Loading Optuna")
-def _tuning() -> ModuleType:
-    from brightfield import tuning
+def _studies() -> ModuleType:
+    from brightfield.training import studies
 
-    return tuning
+    return studies
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def tuned() -> list[str]:
     """Names of the models that have a study."""
-    return list(_tuning().studies())
+    return list(_studies().studies())
 
 
 @st.cache_data(ttl=TTL_S, show_spinner="Reading the study")
 def trials(model: str) -> pd.DataFrame:
     """A row a trial: number, state, value, epochs, duration_s, then a column a parameter."""
-    table = pd.DataFrame(_tuning().trials(model))
+    table = pd.DataFrame(_studies().trials(model))
     for column in NOT_PARAMETERS:
         if column not in table:
             table[column] = None
@@ -42,6 +42,6 @@ def parameters(table: pd.DataFrame) -> list[str]:
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def importances(model: str) -> pd.DataFrame:
     """Columns parameter and importance, the largest first; empty before there are enough trials."""
-    found = list(_tuning().importances(model).items())
+    found = list(_studies().importances(model).items())
     table = pd.DataFrame(found, columns=["parameter", "importance"])
     return table.sort_values("importance", ascending=False, ignore_index=True)

@@ -10,9 +10,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from brightfield import layout, registry, runs
+from brightfield import layout
 from brightfield.errors import BrightfieldError
-from brightfield.runs.connection import sqlite_path
+from brightfield.experiments import registry, runs
+from brightfield.experiments.runs.connection import sqlite_path
 from queries import project, reports
 
 TTL_S = 60
@@ -30,7 +31,7 @@ class Found:
 
 @st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs", refresh_mode="background")  # seconds, with many runs
 def all_runs() -> Found:
-    """The newest runs, as :func:`brightfield.runs.search` gives them."""
+    """The newest runs, as :func:`brightfield.experiments.runs.search` gives them."""
     return _ask(lambda: runs.search(limit=MOST_RUNS), list(runs.queries.FIRST_COLUMNS))
 
 

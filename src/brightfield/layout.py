@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
+
 
 def raw(dataset: str) -> Path:
     """What a simulator or an import made."""

@@ -11,8 +11,8 @@ import tiny
 from brightfield import architectures, params, tasks
 from brightfield.architectures import Shape
 from brightfield.architectures.correlation import TemplateCorrelation, correlate
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 SETTINGS = params.Correlation(architecture="correlation", template_px=13)
 

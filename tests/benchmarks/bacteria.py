@@ -28,10 +28,12 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from brightfield import comparison, inference, params, tasks, training
-from brightfield.computing import start
+from brightfield import params, tasks, training
+from brightfield.data.records import Record
+from brightfield.evaluation import bootstrap
+from brightfield.inference import activations
+from brightfield.inference.device import start_device
 from brightfield.params import BacteriaSimulation
-from brightfield.records import Record
 from brightfield.simulate import simulate
 from brightfield.simulate.bacteria import FOCUS_UM
 from brightfield.tasks import Task
@@ -137,7 +139,7 @@ def _promises(scored: Mapping[str, Scored]) -> Iterator[Row]:
 
 def _gain(a: Scored, b: Scored, part: str) -> str:
     """The objective of b minus that of a, with its interval over fields."""
-    difference = comparison.paired_difference(
+    difference = bootstrap.paired_difference(
         a.tables[part],
         b.tables[part],
         a.tables[part]["group"],
@@ -158,12 +160,12 @@ def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
         model = params.with_values(model, {f"training.{key}": value for key, value in values.items()}, "benchmark")
     task = tasks.build(model.kind, own.settings_of(model))
     network, minutes, kept = _fitted(task, name, model, entry.unfocused)
-    computer = start(COMPUTE).suited(network)
+    computer = start_device(COMPUTE).suited(network)
     network.to(memory_format=torch.channels_last)
 
     def answered(task: Task[Any, Any], records: Sequence[Record]) -> tuple[list[Any], list[Any]]:
         encoded = [task.encode(task.pixels(record)) for record in records]
-        return inference.activations(task, network, encoded, computer, model.views), encoded
+        return activations.activations(task, network, encoded, computer, model.views), encoded
 
     if task.is_open:
         watched = _simulated(FIELDS + WATCHED, SEEDS[0])[FIELDS:]

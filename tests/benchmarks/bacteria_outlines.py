@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.simulate.bacteria import imaging
-from brightfield.simulate.bacteria.drawing import Scene, scene_of
 from brightfield.simulate.bacteria.imaging import Focus, transmitted_light
 from brightfield.simulate.bacteria.placement import Rod
+from brightfield.simulate.bacteria.rendering import Scene, scene_of
 
 PIXEL_UM, SIZE_PX = 0.065, 96
 RADIUS_UM, AXIS_UM, ANGLE = 0.47, 1.6, 0.5

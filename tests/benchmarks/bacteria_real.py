@@ -20,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import images, inference, overlays, params, tasks, training
-from brightfield.computing import start
+from brightfield import images, params, tasks, training
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.inference import activations
+from brightfield.inference.device import start_device
 from brightfield.params import BacteriaSimulation
-from brightfield.records import Record
-from brightfield.regions import regions
-from brightfield.results import ClassMap
+from brightfield.results import ClassMap, overlays
+from brightfield.results.regions import regions
 from brightfield.simulate import simulate
 from brightfield.tasks import Task
 from brightfield.training import Fitted
@@ -135,7 +136,9 @@ def _sets(folder: Path) -> dict[str, list[Record]]:
 def _answered(fitted: Fitted, image: npt.NDArray[Any]) -> ClassMap:
     task = tasks.build("segmentation", fitted.settings)
     encoded = task.encode(image)
-    answer = task.decode(inference.activations(task, fitted.network, [encoded], start(COMPUTE), views=8)[0], encoded)
+    answer = task.decode(
+        activations.activations(task, fitted.network, [encoded], start_device(COMPUTE), views=8)[0], encoded
+    )
     assert isinstance(answer, ClassMap)
     return answer
 

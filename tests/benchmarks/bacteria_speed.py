@@ -17,9 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from brightfield import bundle, inference, params, tasks, training
+from brightfield import params, tasks, training
+from brightfield.inference import activations, bundle
+from brightfield.inference.predictor import Predictor
 from brightfield.params import BacteriaSimulation
-from brightfield.predictor import Predictor
 from brightfield.results import ClassMap
 from brightfield.simulate import simulate
 
@@ -71,7 +72,7 @@ def measure(folder: Path) -> dict[str, float]:
         encoded = predictor.task.encode(image)
         known = time.perf_counter()
         network = predictor.members[0].bundle.network
-        activated = inference.activations(predictor.task, network, [encoded], predictor.computer)[0]
+        activated = activations.activations(predictor.task, network, [encoded], predictor.computer)[0]
         answered = time.perf_counter()
         answer = predictor.task.decode(activated, encoded)
         times.append((time.perf_counter() - begun, answered - known, time.perf_counter() - answered))

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.localising import Correlator, Refiner, fit_profile, mirror_centres
-from brightfield.localising.windows import flatten
+from brightfield.beads.localisation import Correlator, Refiner, fit_profile, mirror_centres
+from brightfield.beads.localisation.windows import flatten
 from brightfield.metrics import tracking
 from brightfield.simulate.beads.troubles import Windows, simulate_windows
 

@@ -20,12 +20,12 @@ import trackpy
 from scipy import ndimage
 
 from brightfield import images
-from brightfield.localising.bound import cramer_rao
-from brightfield.localising.calibrating import calibrate
-from brightfield.localising.frames import Locator
-from brightfield.localising.kinds import tell_apart
-from brightfield.localising.noise import ROBUST
-from brightfield.localising.profile import Profile
+from brightfield.beads.localisation.bound import cramer_rao
+from brightfield.beads.localisation.calibrating import calibrate
+from brightfield.beads.localisation.frames import Locator
+from brightfield.beads.localisation.kinds import tell_apart
+from brightfield.beads.localisation.noise import ROBUST
+from brightfield.beads.localisation.profile import Profile
 from brightfield.metrics import tracking
 from brightfield.simulate.beads.diffraction import draw_rings, ring_profile
 from brightfield.simulate.beads.troubles import CONDENSER, HEIGHT_UM, PIXEL_UM, READ_NOISE, SPHERE

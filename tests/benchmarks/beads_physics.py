@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
+from brightfield.beads.trajectories import Estimate, Real, Sampling, Track
+from brightfield.beads.trajectories.diffusion import free
+from brightfield.beads.trajectories.judging import judge
+from brightfield.beads.trajectories.linking import link
+from brightfield.beads.trajectories.spectrum import spectrum
+from brightfield.beads.trajectories.trap import equipartition, fit, stiffness
 from brightfield.metrics import trajectories as indicators
 from brightfield.simulate.beads.motion import THERMAL_ENERGY, VISCOSITY, thermal_step
-from brightfield.trajectories import Estimate, Real, Sampling, Track
-from brightfield.trajectories.diffusion import free
-from brightfield.trajectories.judging import judge
-from brightfield.trajectories.linking import link
-from brightfield.trajectories.spectrum import spectrum
-from brightfield.trajectories.trap import equipartition, fit, stiffness
 
 BEADS = 24  # of each kind
 FRAMES, FREE_FRAMES = 20_000, 2_000

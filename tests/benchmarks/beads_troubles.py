@@ -16,13 +16,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from beads import JUMP_PX, Locate, Real, Row, best_trackpy, classical, error_and_jumps, magtrack_whole
 from torch.nn import functional as F
 
-from brightfield import architectures, computing, images, inference, params, training
-from brightfield.localising.hybrid import refine_frames
-from brightfield.localising.together import fit_together
-from brightfield.records import Record
+from beads import JUMP_PX, Locate, Real, Row, best_trackpy, classical, error_and_jumps, magtrack_whole
+from brightfield import architectures, images, params, training
+from brightfield.beads.localisation.hybrid import refine_frames
+from brightfield.beads.localisation.joint_fit import fit_together
+from brightfield.data.records import Record
+from brightfield.inference import activations
+from brightfield.inference.device import start_device
 from brightfield.simulate.beads.troubles import OFFSET, SIZE_PX, TROUBLES, Windows, simulate_windows
 from brightfield.tasks.tracking import Tracking
 
@@ -80,7 +82,7 @@ class Finder:
                 epochs=4, steps_per_epoch=60, batch_size=16, learning_rate=0.004, augment=["flip", "brightness"]
             ),
         )
-        self.computer = computing.start(COMPUTE, 0)
+        self.computer = start_device(COMPUTE, 0)
         records = [record for name, windows in lessons.items() for record in _records(name, windows)]
         last = np.arange(len(records)) % TRAINED_ON >= TRAINED_ON - VALIDATED_ON
         train = [record for record, held in zip(records, last, strict=True) if not held]
@@ -93,7 +95,7 @@ class Finder:
         Where the heat map shows no bead both places are the middle.
         """
         encoded = [self.task.encode(window) for window in windows]
-        activated = inference.activations(self.task, self.network, encoded, self.computer)
+        activated = activations.activations(self.task, self.network, encoded, self.computer)
         places = np.full((2, len(windows), 2), MIDDLE)
         for k, (maps, each) in enumerate(zip(activated, encoded, strict=True)):
             for row, beads in enumerate(

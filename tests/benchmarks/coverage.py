@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import roc_auc_score
 
-from brightfield import params, processes, simulate
+from brightfield import params, simulate
 from brightfield.data import coverage, splitting
 from brightfield.data.coverage import Coverage
 from brightfield.data.measuring import measure
+from brightfield.system import processes
 
 # Area under the curve: 0.9 where one image tells. Where training holds such images as well (crops out of focus, crops with a
 # neighbour), only how many there are is unlike, and no single image shows it.

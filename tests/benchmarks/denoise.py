@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brightfield import computing, images, inference, params, tasks, training
-from brightfield.bundle import Bundle, Member
+from brightfield import images, params, tasks, training
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.inference import activations
+from brightfield.inference.bundle import Bundle, Member
+from brightfield.inference.device import start_device
+from brightfield.inference.predictor import Predictor
 from brightfield.metrics import restoration
 from brightfield.params import DenoiseSimulation
-from brightfield.predictor import Predictor
-from brightfield.records import Record
 from brightfield.results import Picture
 from brightfield.simulate import simulate
 from brightfield.simulate.optics import Camera
@@ -198,14 +200,14 @@ def _seams() -> Iterator[Row]:
         )
         fitted = training.fit(task, model, few, few, COMPUTE)
         for precision in ("float32", "bfloat16"):
-            computer = computing.start(params.Compute(threads=2, precision=precision))
+            computer = start_device(params.Compute(threads=2, precision=precision))
             answers = []
             for side in (4096, 512):
-                usual, inference.TILE_PX = inference.TILE_PX, side
+                usual, activations.TILE_PX = activations.TILE_PX, side
                 try:
-                    answers.append(inference.activations(task, fitted.network, [task.encode(image)], computer)[0])
+                    answers.append(activations.activations(task, fitted.network, [task.encode(image)], computer)[0])
                 finally:
-                    inference.TILE_PX = usual
+                    activations.TILE_PX = usual
             seam = float(np.abs(answers[0] - answers[1]).max())
             what = f"seam of tiles of 512 px, {image.shape[0]}x{image.shape[1]} px, depth {depth}, {precision}"
             yield (what, f"{seam:.1e}", f"at most {SEAM:g}")

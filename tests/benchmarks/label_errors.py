@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import params, processes, suspects, tasks
-from brightfield.data.label_errors import judge
+from brightfield import params, tasks
+from brightfield.evaluation import label_errors
+from brightfield.evaluation.label_errors import judge
 from brightfield.simulate import simulate
+from brightfield.system import processes
 
 SHARE = 0.05  # of the labels, flipped at random and looked at
 DRAWS = 5  # of which labels are flipped
@@ -31,9 +33,9 @@ def precisions(
     flipped[rng.choice(len(labels), round(SHARE * len(labels)), replace=False)] = True
     given = np.where(flipped, 1 - labels, labels)
     if p_positive is None:
-        regularisation = BASELINE_REGULARISATION if described.shape[1] == BASELINE else suspects.REGULARISATION
+        regularisation = BASELINE_REGULARISATION if described.shape[1] == BASELINE else label_errors.REGULARISATION
         groups = known["group"].to_numpy(dtype=str)
-        probabilities = suspects.out_of_fold(described, given, groups, FOLDS, regularisation)
+        probabilities = label_errors.out_of_fold(described, given, groups, FOLDS, regularisation)
     else:
         probabilities = np.column_stack([1 - p_positive, p_positive])
     first = judge(given, probabilities).order[: flipped.sum()]
@@ -48,8 +50,10 @@ def rows() -> list[tuple[str, str, str]]:
     crops = list(simulate(settings.simulations["rbc"].model_copy(update={"suites": []}), processes.available()))
     known = pd.DataFrame([{"group": crop.group, **crop.row} for crop in crops])
     start = time.perf_counter()
-    described = suspects.describe(tasks.build(entry.kind, entry.settings), crops)
-    suspects.out_of_fold(described, known["label"].to_numpy(dtype=np.int64), known["group"].to_numpy(dtype=str), FOLDS)
+    described = label_errors.describe(tasks.build(entry.kind, entry.settings), crops)
+    label_errors.out_of_fold(
+        described, known["label"].to_numpy(dtype=np.int64), known["group"].to_numpy(dtype=str), FOLDS
+    )
     duration = time.perf_counter() - start
     ceiling = known["p_positive"].to_numpy()
     ways = {

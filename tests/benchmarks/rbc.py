@@ -23,9 +23,11 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
-from brightfield import computing, inference, params, tasks, training
+from brightfield import params, tasks, training
 from brightfield.data.importing import import_dataset
 from brightfield.data.store import ImageSet
+from brightfield.inference import activations
+from brightfield.inference.device import start_device
 from brightfield.metrics import classification
 
 FOLDS = 3
@@ -120,10 +122,10 @@ def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> d
     task = tasks.build("classification", settings.tasks["rbc"].settings)
     fitted = training.fit(task, model, train, validation, compute, description=name)
     task = tasks.build("classification", fitted.settings)
-    computer = computing.start(compute)
+    computer = start_device(compute)
     records = list(test)
     encoded = [task.encode(record.image) for record in records]
-    activated = inference.activations(task, fitted.network, encoded, computer, model.views)
+    activated = activations.activations(task, fitted.network, encoded, computer, model.views)
     answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
     truth = [task.truth(record) for record in records]
     return classification.summarise(pd.DataFrame(map(classification.statistics, answers, truth)))

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 from brightfield import params
+from brightfield.data.records import Record
 from brightfield.params import RbcSimulation
-from brightfield.records import Record
 from brightfield.simulate import simulate
 
 CROPS = 3000

@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from brightfield import bundle, images, layout, params, registry, runs, tasks
+from brightfield import images, layout, params, tasks
 from brightfield.data import auditing
-from brightfield.files import write_json
-from brightfield.lineage import Lineage
-from brightfield.records import Record
-from brightfield.runs.connection import VARIABLE
+from brightfield.data.records import Record
+from brightfield.experiments import registry, runs
+from brightfield.experiments.runs.connection import VARIABLE
+from brightfield.inference import bundle
+from brightfield.system.files import write_json
+from brightfield.system.lineage import Lineage
 
 PARAMS = """
 tasks:

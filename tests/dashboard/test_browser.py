@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from brightfield.runs.connection import VARIABLE
+from brightfield.experiments.runs.connection import VARIABLE
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from brightfield.data import store
+from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 RNG = np.random.default_rng(0)
 ARRAYS: dict[str, np.ndarray] = {

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from brightfield.data.records import Record
 from brightfield.params import DenoiseSimulation, RbcSimulation
-from brightfield.records import Record
 from brightfield.simulate import simulate
 
 

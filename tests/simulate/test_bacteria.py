@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from brightfield.data.records import Record
 from brightfield.params import BacteriaSimulation
-from brightfield.records import Record
 from brightfield.simulate import simulate
 from brightfield.simulate.bacteria import FOCUS_UM, imaging
-from brightfield.simulate.bacteria.drawing import draw_rods, draw_scene, scene_of
 from brightfield.simulate.bacteria.imaging import Focus, fluorescent_light, transmitted_light
 from brightfield.simulate.bacteria.placement import ALLOWED_OVERLAP, E_COLI, MYXOCOCCUS, Rod, place
+from brightfield.simulate.bacteria.rendering import draw_rods, draw_scene, scene_of
 
 PIXEL_UM = 0.065
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from brightfield.simulate.bacteria import imaging
-from brightfield.simulate.bacteria.drawing import MIN_PIECE_PX, Scene, draw_scene, scene_of
 from brightfield.simulate.bacteria.imaging import Focus, transmitted_light
 from brightfield.simulate.bacteria.placement import Rod
+from brightfield.simulate.bacteria.rendering import MIN_PIECE_PX, Scene, draw_scene, scene_of
 
 PIXEL_UM = 0.065
 SIZE_PX = 96

@@ -8,8 +8,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from brightfield.data.records import Record
 from brightfield.params import BacteriaAppearance, BacteriaSimulation, Suite
-from brightfield.records import Record
 from brightfield.simulate.bacteria import COVER, ELECTRONS, FOCUS_UM, Acquisition, draw_acquisition, simulate_group
 from brightfield.simulate.bacteria.placement import MYXOCOCCUS
 

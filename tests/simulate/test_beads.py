@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from brightfield.data.records import Record
 from brightfield.params import BeadsAppearance, BeadsSimulation, Suite
-from brightfield.records import Record
 from brightfield.simulate import simulate
 from brightfield.simulate.beads import (
     DEFOCUS_UM,

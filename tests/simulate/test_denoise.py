@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from brightfield.data.records import Record
 from brightfield.params import DenoiseSimulation
-from brightfield.records import Record
 from brightfield.simulate import simulate
 from brightfield.simulate.denoise import Acquisition, draw_scene, level
 

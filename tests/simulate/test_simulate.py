@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
+from brightfield.data.records import Record
 from brightfield.params import BacteriaSimulation, BeadsSimulation, DenoiseSimulation, RbcSimulation, Simulation
-from brightfield.records import Record
 from brightfield.simulate import FEW, SIMULATORS, count, simulate
 
 SMALL: list[Simulation] = [

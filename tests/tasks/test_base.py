@@ -8,7 +8,7 @@ import torch
 
 import tiny
 from brightfield import params, tasks
-from brightfield.records import Record
+from brightfield.data.records import Record
 from brightfield.tasks import Objective
 
 NAN = float("nan")

@@ -15,12 +15,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import tiny
-from brightfield import bundle, computing, inference, tasks, training
+from brightfield import tasks, training
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.files import whole_folder
-from brightfield.predictor import Predictor
-from brightfield.records import Record
+from brightfield.inference import activations, bundle
+from brightfield.inference.device import start_device
+from brightfield.inference.predictor import Predictor
 from brightfield.results import ClassMap, Label, Picture, Points, Result
+from brightfield.system.files import whole_folder
 from brightfield.tasks import Task
 
 Encode = Callable[[Tensor], Tensor]
@@ -89,7 +91,7 @@ def task_of(kind: str) -> Task[Any, Any]:
 
 def answers_of(task: Task[Any, Any], network: torch.nn.Module, records: list[Record]) -> list[Any]:
     encoded = [task.encode(record.image) for record in records]
-    activated = inference.activations(task, network, encoded, computing.start(tiny.COMPUTE))
+    activated = activations.activations(task, network, encoded, start_device(tiny.COMPUTE))
     return [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
 
 
@@ -149,7 +151,7 @@ def test_four_images_are_learnt_by_heart(kind: str) -> None:
     task, contract = task_of(kind), CONTRACTS[kind]
     records: Any = tiny.records(kind, 4, seed=5)
     model = tiny.model(kind, epochs=contract.epochs, steps_per_epoch=10, learning_rate=0.03)
-    computing.start(tiny.COMPUTE, model.seed)
+    start_device(tiny.COMPUTE, model.seed)
     truth = [task.truth(record) for record in records]
     name, direction = task.objective
     before = task.score(answers_of(task, task.network(model), records), truth)[name]
@@ -170,7 +172,7 @@ def test_a_bundle_answers_as_what_was_put_into_it(kind: str, make: Callable[[str
         bundle.write(folder, "small", kind, task.settings, model, fitted.network, {})
     seen = [record.image for record in tiny.records(kind, 3, seed=7)]
     predictor = Predictor.load(tmp_path / "bundle", tiny.COMPUTE)
-    expected = inference.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.computer)
+    expected = activations.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.computer)
     found = predictor.activations([predictor.task.encode(image) for image in seen])
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -249,8 +251,8 @@ def test_the_baseline_fits_and_answers_with_finite_values(kind: str) -> None:
     fitted = training.fit(task, tiny.baseline(kind), records, records, tiny.COMPUTE)
     assert not list(fitted.network.parameters())
     unseen = tiny.records(kind, 4, seed=11)
-    computer = computing.start(tiny.COMPUTE)
-    for activated in inference.activations(task, fitted.network, [task.encode(r.image) for r in unseen], computer):
+    computer = start_device(tiny.COMPUTE)
+    for activated in activations.activations(task, fitted.network, [task.encode(r.image) for r in unseen], computer):
         assert len(activated) == task.shape().outputs
         assert np.isfinite(activated).all()
     score = task.score(answers_of(task, fitted.network, unseen), [task.truth(r) for r in unseen])

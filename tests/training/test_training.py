@@ -12,28 +12,20 @@ import torch
 from torch import Tensor, nn
 
 import tiny
-from brightfield import computing, inference, params, tasks, training
-from brightfield.bundle import Bundle, Member
+from brightfield import params, tasks, training
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.predictor import Predictor
+from brightfield.inference import activations
+from brightfield.inference.bundle import Bundle, Member
+from brightfield.inference.device import start_device
+from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
-from brightfield.training import Fitted, drawing, loop
-from brightfield.training.drawing import Draws
-from brightfield.training.watching import Watch
+from brightfield.training import loop, sampling
+from brightfield.training.checkpointing import Watch
+from brightfield.training.sampling import Draws
+from trained import fit, weights
 
 BETTER = {"maximize": max, "minimize": min}
-
-
-def fit(kind: str, model: params.Model, images: int = 6, **options: Any) -> Fitted:
-    """A fit on tiny images; lists of records serve as image sets."""
-    train: Any = tiny.records(kind, images, seed=1)
-    validation: Any = tiny.records(kind, 4, seed=2)
-    return training.fit(tasks.build(kind, tiny.SETTINGS[kind]), model, train, validation, tiny.COMPUTE, **options)
-
-
-def weights(fitted: Fitted) -> dict[str, Tensor]:
-    return dict(fitted.network.state_dict())
 
 
 # --- repeatable -------------------------------------------------------------------------------------------------------
@@ -79,7 +71,7 @@ def test_the_watch_keeps_the_weights_of_the_best_epoch(values: list[float], best
     """PSNR is highest where the constant is nearest the mean of the clean images, 0 in units of the noisy ones; nan is worst."""
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     records: Any = tiny.records("restoration", 2)
-    watch = Watch(task, records, computing.start(tiny.COMPUTE), None)
+    watch = Watch(task, records, start_device(tiny.COMPUTE), None)
     for epoch, value in enumerate(values):
         network = Constant(value)
         watch.epoch(network, epoch, train_loss=0.0, learning_rate=0.1)
@@ -95,7 +87,7 @@ def test_the_weights_returned_are_those_whose_score_is_the_best_of_the_history(k
     task = tasks.build(kind, tiny.SETTINGS[kind])
     records = tiny.records(kind, 4, seed=2)
     encoded = [task.encode(record.image) for record in records]
-    activated = inference.activations(task, fitted.network, encoded, computing.start(tiny.COMPUTE))
+    activated = activations.activations(task, fitted.network, encoded, start_device(tiny.COMPUTE))
     answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
     score = task.score(answers, [task.truth(record) for record in records])[task.objective.metric]
     column = fitted.history[f"validation_{task.objective.metric}"]
@@ -253,7 +245,7 @@ def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take
     for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
         entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
         assert entry is not None
-        loader = drawing.loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
+        loader = sampling.loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
         assert [len(batch["image"]) for batch in loader] == expected
         assert len(loader) == len(expected)
 
@@ -311,36 +303,3 @@ def test_what_a_task_leaves_open_is_chosen_on_the_validation_split(model: params
 
 def test_a_task_that_leaves_nothing_open_keeps_its_settings() -> None:
     assert fit("tracking", tiny.model("tracking")).settings == tiny.SETTINGS["tracking"]
-
-
-# --- weights to begin with ----------------------------------------------------------------------------------------------
-
-
-def still(**network: Any) -> params.Model:
-    """A network that hardly learns: what it ends with is what it began with."""
-    return tiny.model("segmentation", network=network or None, epochs=1, steps_per_epoch=1, learning_rate=1e-9)
-
-
-def test_training_begins_with_the_weights_that_are_given() -> None:
-    learnt = weights(fit("segmentation", tiny.model("segmentation", seed=1)))
-    fresh, begun = (weights(fit("segmentation", still(), initial=given)) for given in (None, learnt))
-    of_layers = [name for name in learnt if name.endswith("weight")]
-    assert all(torch.allclose(begun[name], learnt[name], atol=1e-6) for name in of_layers)
-    assert not all(torch.allclose(fresh[name], learnt[name], atol=1e-3) for name in of_layers)
-
-
-def test_a_last_layer_of_other_classes_begins_anew() -> None:
-    three = tasks.build("segmentation", tiny.SETTINGS["segmentation"]).network(still())
-    own = params.SegmentationSettings(scheme="species", species=["a", "b"])
-    five = tasks.build("segmentation", own).network(still())
-    last = {name for name in five.state_dict() if name.startswith("answer")}
-    before = {name: value.clone() for name, value in five.state_dict().items()}
-    training.begin_with(five, three.state_dict())
-    for name, value in five.state_dict().items():
-        assert torch.equal(value, before[name] if name in last else three.state_dict()[name])
-
-
-def test_weights_of_another_architecture_are_refused() -> None:
-    learnt = weights(fit("segmentation", still()))
-    with pytest.raises(BrightfieldError, match="another architecture: .* tensors fit"):
-        fit("segmentation", still(filters=6), initial=learnt)

@@ -13,8 +13,8 @@ from torch import Tensor
 from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.classical import Classical, FloatArray
+from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.errors import BrightfieldError
-from brightfield.localising.fitting import fit_profile
 
 FITTED = 60  # beads to which the profile is fitted: more say little more
 NEAR_A_BEAD = 0.6  # height of the heat map: about its own width from the centre

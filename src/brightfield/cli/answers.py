@@ -74,15 +74,15 @@ def predict(
     of_out = {"--pixel-size-um": pixel_size_um, "--magnify": magnify, "--fluorescence": fluorescence}
     _check_together(out, sort, sure, of_out)
     if sort is not None:
-        from brightfield import sorting
+        from brightfield.prediction import sorting
 
         chosen = given(sure=sure, recalibrate=recalibrate)
         print(sorting.sort(task, paths, sort, reference=model, overwrite=overwrite, **chosen))
     if out is not None:
-        from brightfield import predicting
+        from brightfield import prediction
 
         chosen = given(pixel_size_um=pixel_size_um, magnify=magnify, recalibrate=recalibrate, fluorescence=fluorescence)
-        written = predicting.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
+        written = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         tables = ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
         print(f"{len(written)} files in {out}: {tables}")
 

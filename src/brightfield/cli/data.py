@@ -51,9 +51,9 @@ def import_(
 
     restoration: a folder of clean images (camera noise is added), or parallel folders clean/ and noisy/.
     """
-    from brightfield import datasets
+    from brightfield.data import catalogue
 
-    report = datasets.add(
+    report = catalogue.add(
         task,
         source,
         name,
@@ -78,9 +78,9 @@ def export(
     ] = "tiff",
 ) -> None:
     """Write the images of a dataset with their labels or positions for another tool; `import` takes the folder back."""
-    from brightfield import datasets
+    from brightfield.data import catalogue
 
-    number = datasets.export(name, out, to)
+    number = catalogue.export(name, out, to)
     print(
         f"{number} files of images in {out}; `brightfield import TASK {out} --groups {out}/groups.csv` takes them back."
     )
@@ -92,9 +92,9 @@ def use(
     model: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be given again.")] = None,
 ) -> None:
     """Point the models of a dataset's task to it (in params.yaml)."""
-    from brightfield import datasets
+    from brightfield.data import catalogue
 
-    for path in datasets.use(dataset, model or ()):
+    for path in catalogue.use(dataset, model or ()):
         print(f"{path}: {dataset}")
 
 
@@ -103,7 +103,7 @@ def data_list(
     json: Annotated[bool, typer.Option("--json", help="For machines: everything that is known, as JSON.")] = False,
 ) -> None:
     """Every dataset: where it comes from, how it is split, its size, its DVC hash and the models that learn from it."""
-    from brightfield import listing
+    from brightfield.data import listing
 
     print(listing.as_json() if json else listing.as_text())
 
@@ -122,8 +122,8 @@ def gallery(
     truth: Annotated[bool, typer.Option("--truth", help="Draw what is known to be true.")] = False,
 ) -> None:
     """Draw a contact sheet of a dataset, a row for each split and suite, with frames of your own below if they are given."""
-    from brightfield import gallery as sheets
     from brightfield import images
+    from brightfield.data import gallery as sheets
 
     images.write_png(out, sheets.sheet(task, dataset, like=like or (), truth=truth))
     print(out)
@@ -140,7 +140,7 @@ def match(
     trials: Annotated[int, typer.Option(min=1, help="Simulations to try.")] = 60,
 ) -> None:
     """Simulate what your own microscope shows: noise, light, blur and density fitted to a few frames of it."""
-    from brightfield import matching
+    from brightfield.simulate import matching
 
     new = name or f"{simulation}-matched"
     print(matching.match(simulation, like or (), new, pixel_size_um=pixel_size_um, trials=trials))
@@ -154,6 +154,6 @@ def labels(
     top: Annotated[int, typer.Option(min=1, help="Crops on the contact sheet.")] = 50,
 ) -> None:
     """List the labels that are probably wrong into reports/labels-NAME, the most suspect first."""
-    from brightfield import suspects
+    from brightfield.evaluation import label_errors
 
-    print(suspects.write(name, folds=folds, top=top))
+    print(label_errors.write(name, folds=folds, top=top))

@@ -50,9 +50,9 @@ def locate(
     missing, give --diameter. Where beads of several kinds, or at several heights, differ by more than the noise, each kind gets a
     profile of its own, up to --kinds, and each bead is fitted by the one that leaves least of its pixels; profile.png shows all.
     """
-    from brightfield import locating
+    from brightfield.beads.locate import locate as locate_beads
 
-    told = locating.locate(
+    told = locate_beads(
         paths,
         out,
         diameter=diameter,

@@ -8,7 +8,7 @@ from brightfield.cli.base import REGISTRY, TASK, app
 @app.command(rich_help_panel=REGISTRY)
 def champions() -> None:
     """The champion of every task, and how it became one."""
-    from brightfield import champions as table
+    from brightfield.evaluation import champions as table
 
     print(table.as_text())
 
@@ -16,7 +16,7 @@ def champions() -> None:
 @app.command(rich_help_panel=REGISTRY)
 def rollback(task: TASK) -> None:
     """Make the previous champion of a task champion again; a second time undoes it."""
-    from brightfield import registry
+    from brightfield.experiments import registry
 
     version = registry.roll_back(task)
     print(f"{task}: champion is {version.model} (version {version.number}) again")
@@ -25,8 +25,8 @@ def rollback(task: TASK) -> None:
 @app.command(rich_help_panel=REGISTRY)
 def sync() -> None:
     """Bring to MLflow what it lacks of models, reports and champions (after `dvc pull`, or when its database was lost)."""
-    from brightfield import champions as table
     from brightfield import params
+    from brightfield.evaluation import champions as table
     from brightfield.stages import register as stage
 
     for task in params.load().tasks:

@@ -64,8 +64,8 @@ def tracks(
     above a fifth of the frame rate looks like noise: intervals get wide, unless --trust-errors says how large the noise is.
     --lowest 1 leaves slow drift out of the fits.
     """
-    from brightfield import physics
-    from brightfield.trajectories import Sampling
+    from brightfield.beads import physics
+    from brightfield.beads.trajectories import Sampling
 
     if frame_rate == 0 or pixel_size == 0 or max_step == 0:
         raise typer.BadParameter("--frame-rate, --pixel-size and --max-step are above 0.")

@@ -24,7 +24,7 @@ def tune_run(
     What is tried stands in section `spaces` of params.yaml; of a model that it does not name, the learning rate and what its
     architecture has of dropout, filters and the rate of its backbone, around the entry's own values.
     """
-    from brightfield import tuning
+    from brightfield.training import tuning
 
     tuning.tune(model, trials)
 
@@ -32,7 +32,7 @@ def tune_run(
 @tune_app.command("adopt")
 def tune_adopt(model: Annotated[str, typer.Argument(metavar="MODEL", help="A model that was tuned.")]) -> None:
     """Write the best trial into params.yaml as MODEL-tuned."""
-    from brightfield import tuning
+    from brightfield.training import tuning
 
     name = tuning.adopt(model)
     print(f"params.yaml has models.{name} now; `dvc repro` trains it.")

@@ -14,9 +14,9 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from brightfield.data.measuring import COLOURS, NUMBERS, measure
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.files import write_json
-from brightfield.records import Record
+from brightfield.system.files import write_json
 
 FloatArray = npt.NDArray[np.floating[Any]]
 

@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.files import write_json
-from brightfield.records import Record
+from brightfield.system.files import write_json
 
 INDEX = "index.csv"
 IDS = "_ids"

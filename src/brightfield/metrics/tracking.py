@@ -141,7 +141,7 @@ def over_bound(found: npt.NDArray[np.float64], true: npt.NDArray[np.float64], bo
     Args:
         found: (N, 2) in px.
         true: (N, 2).
-        bound: (N, 2) or (2,), the least standard deviations of x and y (:func:`brightfield.localising.bound.cramer_rao`).
+        bound: (N, 2) or (2,), the least standard deviations of x and y (:func:`brightfield.beads.localisation.bound.cramer_rao`).
     """
     return float(np.sqrt(np.mean(((found - true) / bound) ** 2)))
 

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from brightfield.data.records import Record
 from brightfield.params import Simulation, Suite
-from brightfield.processes import spread
-from brightfield.records import Record
 from brightfield.simulate import bacteria, beads, denoise, rbc
+from brightfield.system.processes import spread
 
 # Each module has `groups(params)`, `per_group(params)` (images in a group) and `simulate_group(params, number, rng, suite)`, where
 # params is that simulator's section and suite what is changed, or None.

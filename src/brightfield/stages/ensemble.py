@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brightfield import bundle, ensembles, evaluation, layout, lineage, params, runs, tasks
-from brightfield.ensembles import Outputs
+from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import TEST, VALIDATION, Scores, Split
-from brightfield.files import whole_folder, write_json
-from brightfield.runs.syncing import write_reference
+from brightfield.evaluation import ensembles, scoring
+from brightfield.evaluation.ensembles import Outputs
+from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
+from brightfield.experiments import runs
+from brightfield.experiments.runs.syncing import write_reference
+from brightfield.inference import bundle
+from brightfield.system import lineage
+from brightfield.system.files import whole_folder, write_json
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
@@ -42,15 +46,15 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
             settled = task.settle(ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded)
             task = tasks.build(entry.kind, settled)
         scores: dict[str, Scores] = {}
-        for split_name in evaluation.splits_to_score(data):
+        for split_name in scoring.splits_to_score(data):
             split = validation if split_name == VALIDATION else Split.load(task, data, split_name)
             outputs = outputs_of(entry.task, [*members, *baselines], split)
-            scores[split_name] = evaluation.score(task, split, ensembles.mix(outputs, choice.weights))
+            scores[split_name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
             if split_name == TEST:
                 test, rows = split, ensembles.compare(task, split, outputs, choice, baselines, settings.evaluation)
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
-        evaluation.write_report(report, task, test, scores, metrics)
+        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        scoring.write_report(report, task, test, scores, metrics)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / "ensemble.json", described)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
@@ -80,4 +84,4 @@ def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[st
 def outputs_of(task_name: str, models: list[str], split: Split) -> Outputs:
     """The activated outputs of models on a split, from ``predictions/``."""
     ids = list(split.images.index["id"])
-    return {name: evaluation.read_activations(layout.predictions(task_name, name), split.name, ids) for name in models}
+    return {name: scoring.read_activations(layout.predictions(task_name, name), split.name, ids) for name in models}

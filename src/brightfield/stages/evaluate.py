@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield import evaluation, layout, lineage, params, progress
-from brightfield.evaluation import Split
-from brightfield.files import whole_folder
-from brightfield.predictor import Predictor
+from brightfield import layout, params
+from brightfield.evaluation import scoring
+from brightfield.evaluation.scoring import Split
+from brightfield.inference.predictor import Predictor
+from brightfield.system import lineage, progress
+from brightfield.system.files import whole_folder
 
 BATCH = 32  # images between two steps of the progress bar
 
@@ -28,16 +30,16 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     task = predictor.task
     scores, test = {}, None
     with whole_folder(layout.predictions(model.task, name)) as outputs, whole_folder(layout.report(name)) as report:
-        for split_name in evaluation.splits_to_score(data):
+        for split_name in scoring.splits_to_score(data):
             split = Split.load(task, data, split_name)
             activated = _answers(predictor, split, f"{name} on {split_name}")
-            evaluation.write_activations(outputs, split_name, split.images.index["id"], activated)
-            scores[split_name] = evaluation.score(task, split, activated)
-            test = split if split_name == evaluation.TEST else test
+            scoring.write_activations(outputs, split_name, split.images.index["id"], activated)
+            scores[split_name] = scoring.score(task, split, activated)
+            test = split if split_name == scoring.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = evaluation.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
-        evaluation.write_report(report, task, test, scores, metrics)
+        scoring.write_report(report, task, test, scores, metrics)
 
 
 def _answers(predictor: Predictor, split: Split, description: str) -> list[npt.NDArray[np.float32]]:

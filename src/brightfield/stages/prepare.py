@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from brightfield import layout, params, progress
+from brightfield import layout, params
 from brightfield.data import auditing, coverage, splitting, store
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.files import whole_folder, write_json
+from brightfield.system import progress
+from brightfield.system.files import whole_folder, write_json
 
 
 def run(name: str) -> None:

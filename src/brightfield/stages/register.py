@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from brightfield import bundle, layout, params, promotion, registry, runs
-from brightfield.files import write_json
-from brightfield.promotion import Candidate, Trained
-from brightfield.registry import Version
+from brightfield import layout, params
+from brightfield.evaluation import promotion
+from brightfield.evaluation.promotion import Candidate, Trained
+from brightfield.experiments import registry, runs
+from brightfield.experiments.registry import Version
+from brightfield.inference import bundle
+from brightfield.system.files import write_json
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from brightfield import layout, params, processes, progress, simulate
+from brightfield import layout, params, simulate
 from brightfield.data import store
-from brightfield.files import whole_folder
+from brightfield.system import processes, progress
+from brightfield.system.files import whole_folder
 
 
 def run(name: str) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from brightfield import bundle, layout, lineage, params, predicting, runs, tasks, training
+from brightfield import layout, params, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
-from brightfield.files import whole_folder
-from brightfield.runs.syncing import write_reference
+from brightfield.experiments import runs
+from brightfield.experiments.runs.syncing import write_reference
+from brightfield.inference import bundle
+from brightfield.system import lineage
+from brightfield.system.files import whole_folder
+from brightfield.training.warm_start import initial_weights
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
@@ -37,7 +41,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             settings.compute,
             on_epoch=lambda epoch, metrics: started.log_metrics(metrics, epoch),
             description=name,
-            initial=predicting.initial_weights(model),
+            initial=initial_weights(model),
         )
         provenance = {
             "lineage": made_by.as_dict(),

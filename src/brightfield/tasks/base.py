@@ -16,9 +16,9 @@ from torch.utils.data import Dataset
 
 from brightfield import architectures, images, params
 from brightfield.data.augmenting import Augmenter, noise_windows
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns
-from brightfield.records import Record
 from brightfield.results import Result
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)

@@ -9,18 +9,16 @@ from typing import Any
 import pandas as pd
 from torch import Tensor, nn
 
-from brightfield import computing, params, progress
+from brightfield import params
 from brightfield.architectures.classical import Classical
 from brightfield.architectures.transfer import Transfer
-from brightfield.computing import Computer
 from brightfield.data.store import ImageSet
-from brightfield.errors import BrightfieldError
+from brightfield.inference.device import Computer, start_device
+from brightfield.system import progress
 from brightfield.tasks import Task
 from brightfield.tasks.base import Samples
-from brightfield.training import drawing, frozen
-from brightfield.training.watching import OnEpoch, Watch
-
-MOST_ANEW = 0.2  # of the weights: the last layer, where classes differ
+from brightfield.training import frozen_features, sampling, warm_start
+from brightfield.training.checkpointing import OnEpoch, Watch
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,10 @@ def fit(
     Raises:
         BrightfieldError: initial weights of another architecture.
     """
-    computer = computing.start(compute, model.seed)
+    computer = start_device(compute, model.seed)
     network = task.network(model)
     if initial is not None:
-        begin_with(network, initial)
+        warm_start.begin_with(network, initial)
     computer = computer.suited(network)
     # to choose an epoch by its score would be to learn from clean images after all
     blind = model.training is not None and model.training.blind_spots
@@ -86,23 +84,6 @@ def fit(
         history, best_epoch = pd.DataFrame(watch.rows), watch.best_epoch
     settings = watch.settled(network, model.views) if task.is_open else task.settings
     return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
-
-
-def begin_with(network: nn.Module, initial: Mapping[str, Tensor]) -> None:
-    """Put in those weights that fit; a last layer of other classes begins anew.
-
-    Raises:
-        BrightfieldError: they are of another architecture.
-    """
-    own = network.state_dict()
-    fitting = {name: value for name, value in initial.items() if name in own and own[name].shape == value.shape}
-    of_others = sum(value.numel() for value in own.values()) - sum(value.numel() for value in fitting.values())
-    if of_others > MOST_ANEW * sum(value.numel() for value in own.values()):
-        raise BrightfieldError(
-            f"training.start names a network of another architecture: {len(fitting)} of {len(own)} tensors fit. "
-            "Give the model the same section 'network'."
-        )
-    network.load_state_dict({**own, **fitting})
 
 
 def _fit_network(
@@ -122,10 +103,10 @@ def _fit_network(
     fitted: nn.Module = network
     samples: Samples = images
     if isinstance(network, Transfer) and network.is_frozen:
-        fitted, samples = network.head, frozen.features_of(network, images, computer, model.seed, description)
-        watch.encoded_for_epochs = frozen.as_encoded(network, watch.encoded, computer, description)
+        fitted, samples = network.head, frozen_features.features_of(network, images, computer, model.seed, description)
+        watch.encoded_for_epochs = frozen_features.as_encoded(network, watch.encoded, computer, description)
     from brightfield.training import loop  # Lightning takes seconds to import, so only when something is trained
 
-    loader = drawing.loader(task, samples, training, model.seed)
+    loader = sampling.loader(task, samples, training, model.seed)
     loop.run(task, fitted, training, loader, watch, computer, description)
     fitted.load_state_dict(watch.best_weights)

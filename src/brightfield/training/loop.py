@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
-from brightfield import params, progress
-from brightfield.computing import Computer
+from brightfield import params
+from brightfield.inference.device import Computer
+from brightfield.system import progress
 from brightfield.tasks import Sample, Task
-from brightfield.training.watching import Watch
+from brightfield.training.checkpointing import Watch
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice is for other uses
 warnings.filterwarnings("ignore", module="lightning")

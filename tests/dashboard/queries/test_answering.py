@@ -13,12 +13,12 @@ import PIL.Image
 import pytest
 import tifffile
 
-from brightfield.bundle import Member
 from brightfield.data import coverage
 from brightfield.data.coverage import Coverage
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.predictor import Predictor
-from brightfield.records import Record
+from brightfield.inference.bundle import Member
+from brightfield.inference.predictor import Predictor
 from queries import answering
 from queries.answering import Upload
 

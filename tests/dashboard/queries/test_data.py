@@ -8,7 +8,7 @@ import pytest
 
 from brightfield import layout
 from brightfield.errors import BrightfieldError
-from brightfield.files import write_json
+from brightfield.system.files import write_json
 from queries import data
 
 

@@ -1,4 +1,4 @@
-"""Tuning studies, asked through the functions of ``brightfield.tuning``."""
+"""Tuning studies, asked through the functions of ``brightfield.training.tuning``."""
 
 from __future__ import annotations
 

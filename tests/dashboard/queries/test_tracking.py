@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brightfield.runs.connection import VARIABLE
+from brightfield.experiments.runs.connection import VARIABLE
 from queries import tracking
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brightfield.runs.connection import VARIABLE
+from brightfield.experiments.runs.connection import VARIABLE
 from pages import PAGES, charts, open_page, problems, start
 
 

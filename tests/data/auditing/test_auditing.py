@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from brightfield.data.auditing import audit, fingerprint
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 
 def sound() -> tuple[list[Record], pd.DataFrame]:

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 import tiny
-from brightfield import datasets, layout
+from brightfield import layout
 from brightfield.cli import app
-from brightfield.data import store
+from brightfield.data import catalogue, store
 from brightfield.errors import BrightfieldError
 
 
@@ -30,12 +30,12 @@ def test_export_says_how_to_come_back(project: Path) -> None:
 )
 def test_unknown_names_are_answered_with_what_there_is(project: Path, name: str, to: str, says: str) -> None:
     with pytest.raises(BrightfieldError, match=says):
-        datasets.export(name, Path("there"), to)
+        catalogue.export(name, Path("there"), to)
 
 
 def test_options_of_the_import_arrive(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: dict[str, Any] = {}
-    monkeypatch.setattr(datasets, "add", lambda *names, **options: given.update(options, names=names))
+    monkeypatch.setattr(catalogue, "add", lambda *names, **options: given.update(options, names=names))
     options = ["--connected", "2", "--connected", "3", "--pixel-size-um", "0.25"]
     done = CliRunner().invoke(app, ["import", "bacteria", "lab", "--name", "mine", *options])
     assert done.exit_code == 0, done.output

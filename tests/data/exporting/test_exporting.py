@@ -19,9 +19,9 @@ from hypothesis.extra import numpy as hnp
 import tiny
 from brightfield.data.exporting import FORMATS, export_dataset, segmentation
 from brightfield.data.importing import ImportReport, hdf5, import_dataset, rois
+from brightfield.data.records import Record
 from brightfield.data.store import ImageSet, write_raw
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 ALL = [(kind, to) for kind, formats in FORMATS.items() for to in formats]
 

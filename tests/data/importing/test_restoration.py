@@ -11,10 +11,10 @@ import pytest
 from brightfield import images
 from brightfield.data.importing import import_dataset
 from brightfield.data.importing.restoration import PEAK_ELECTRONS, READ_NOISE, with_camera_noise
+from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import RestorationSettings
-from brightfield.records import Record
 
 Put = Callable[..., np.ndarray]
 

@@ -11,10 +11,10 @@ import tifffile
 
 from brightfield.data.importing import import_dataset
 from brightfield.data.importing.checks import Findings
+from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import SegmentationSettings
-from brightfield.records import Record
 
 Put = Callable[..., np.ndarray]
 SETTINGS = SegmentationSettings()

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from brightfield import params
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 from brightfield.results import Label
 from brightfield.tasks.classification import Classification
 

@@ -11,9 +11,9 @@ from torch import Tensor
 
 import tiny
 from brightfield import params, tasks, training
+from brightfield.data.records import Record
+from brightfield.inference.predictor import weighted_mean
 from brightfield.metrics import restoration
-from brightfield.predictor import weighted_mean
-from brightfield.records import Record
 from brightfield.results import Picture
 from brightfield.tasks import Encoded
 

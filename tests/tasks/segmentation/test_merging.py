@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from brightfield.data.records import Record
 from brightfield.params import SegmentationSettings
-from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.segmentation import Segmentation, merging
 from brightfield.tasks.segmentation.cells import instances_of

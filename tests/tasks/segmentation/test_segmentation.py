@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from brightfield import params
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import SegmentationSettings
-from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.segmentation import Segmentation
 from brightfield.tasks.segmentation.masks import class_map

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import rings
 import tiny
 from brightfield import params
-from brightfield.localising.hybrid import refine_found
-from brightfield.records import Record
+from brightfield.beads.localisation.hybrid import refine_found
+from brightfield.data.records import Record
 from brightfield.results import Points
 from brightfield.tasks.tracking import Tracking
 

@@ -21,7 +21,7 @@ from brightfield.data.auditing.findings import (
     summarise,
 )
 from brightfield.data.auditing.pixels import fingerprint
-from brightfield.records import Record
+from brightfield.data.records import Record
 
 __all__ = ["Audit", "Check", "audit", "fingerprint"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from brightfield.data.auditing.findings import CONSTANT, EXAMPLES, FINITE, SATURATION, Finding
-from brightfield.records import Record
+from brightfield.data.records import Record
 
 SATURATED_SHARE = 0.01  # of an image's values; above this detail is lost
 FULL_SCALES = frozenset(2**bits - 1 for bits in (8, 10, 12, 14, 16))  # where cameras end

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from brightfield.data.auditing.findings import EXAMPLES, HOLES, PIECES, TRUTH, Finding
-from brightfield.records import Record
+from brightfield.data.records import Record
 
 EIGHT = np.ones((3, 3), dtype=int)  # the pixels of a mask are joined over corners, then those of a hole over edges only
 

@@ -17,9 +17,9 @@ from brightfield import params
 from brightfield.data.exporting import folders, segmentation, tracking
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.files import whole_folder, write_json
 from brightfield.params import Kind, TaskSettings
-from brightfield.progress import track
+from brightfield.system.files import whole_folder, write_json
+from brightfield.system.progress import track
 
 Written = Iterator[tuple[str, str]]  # path of each image within the folder, and its group
 FORMATS: dict[str, dict[str, Callable[[ImageSet, Path, TaskSettings], Written]]] = {

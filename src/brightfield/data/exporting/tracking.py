@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightfield import images
+from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
-from brightfield.records import Record
 
 _RADIUS_PX = 5.0  # TrackMate draws a circle of this size; nothing is known of the beads' own
 _FEATURES = (  # key, name, short name, dimension, whether it is a whole number

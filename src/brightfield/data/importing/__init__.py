@@ -15,12 +15,12 @@ from brightfield import params
 from brightfield.data.importing import classification, restoration, segmentation, tracking
 from brightfield.data.importing.checks import Checker, Findings, Part, Request
 from brightfield.data.importing.grouping import Grouping
+from brightfield.data.records import Record
 from brightfield.data.store import write_raw
 from brightfield.errors import BrightfieldError
-from brightfield.files import whole_folder
 from brightfield.params import Kind, TaskSettings
-from brightfield.progress import track
-from brightfield.records import Record
+from brightfield.system.files import whole_folder
+from brightfield.system.progress import track
 
 IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
     "classification": classification.parts,

@@ -12,9 +12,9 @@ import numpy as np
 from brightfield import images
 from brightfield.data.auditing import fingerprint
 from brightfield.data.importing.grouping import Grouping
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
-from brightfield.records import Record
 
 MIN_SIDE_PX = 16  # nothing in this platform can be seen in less
 SHOWN = 20  # problems in one message

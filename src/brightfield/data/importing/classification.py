@@ -11,9 +11,9 @@ from typing import cast
 
 from brightfield import images
 from brightfield.data.importing.checks import Part, Request
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import ClassificationSettings
-from brightfield.records import Record
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing.checks import Part, Request
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"

@@ -21,8 +21,8 @@ from brightfield.data.importing import labels as label_files
 from brightfield.data.importing.checks import Part, Request
 from brightfield.data.importing.grouping import read_csv
 from brightfield.data.importing.labels import is_labels, plain_name
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 GROUP = r"^(?P<group>.+)_[0-9]+$"
 GROUP_RULE = "the name without its number at the end"

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from brightfield import images
 from brightfield.data.importing.checks import Part, Request
 from brightfield.data.importing.positions import Positions, is_positions
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.records import Record
 
 ANY = r"^(?P<group>.*)$"
 GROUP_RULE = "the movie"

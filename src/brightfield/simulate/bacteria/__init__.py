@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from brightfield.data.records import Record
 from brightfield.params import BacteriaAppearance, BacteriaSimulation, Suite
-from brightfield.records import Record
-from brightfield.simulate.bacteria.drawing import draw_scene
 from brightfield.simulate.bacteria.imaging import Focus, fluorescence, transmitted_light
 from brightfield.simulate.bacteria.placement import E_COLI, MYXOCOCCUS
+from brightfield.simulate.bacteria.rendering import draw_scene
 from brightfield.simulate.optics import PIXEL_RESPONSE, Camera, Real, dust, illumination, log_uniform, pixel_response
 
 COVER = {MYXOCOCCUS.code: (0.05, 0.40), E_COLI.code: (0.0, 0.22)}  # share of the area

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
-from brightfield.simulate.bacteria.drawing import Scene
 from brightfield.simulate.bacteria.placement import E_COLI, SPECIES
+from brightfield.simulate.bacteria.rendering import Scene
 from brightfield.simulate.optics import Real, around, log_uniform, smooth_field
 
 REFRACTION_SPREAD = 0.12  # relative, from cell to cell

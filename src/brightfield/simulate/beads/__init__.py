@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from brightfield.data.records import Record
 from brightfield.params import BeadsAppearance, BeadsSimulation, Suite
-from brightfield.records import Record
 from brightfield.simulate.beads.diffraction import MEDIUM, RingProfile, Sphere, draw_rings, ring_profile
 from brightfield.simulate.beads.motion import SEPARATION_PX, Room, contact_px, place, wander
 from brightfield.simulate.optics import (

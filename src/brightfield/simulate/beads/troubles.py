@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.localising.bound import cramer_rao
+from brightfield.beads.localisation.bound import cramer_rao
 from brightfield.simulate.beads.diffraction import RingProfile, Sphere, draw_rings, ring_profile
 from brightfield.simulate.optics import Camera, around, log_uniform
 

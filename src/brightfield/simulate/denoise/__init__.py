@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
+from brightfield.data.records import Record
 from brightfield.params import DenoiseAppearance, DenoiseSimulation, Suite
-from brightfield.records import Record
 from brightfield.simulate.optics import (
     PIXEL_RESPONSE,
     Camera,

@@ -19,8 +19,8 @@ import numpy.typing as npt
 from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 from scipy.special import expit
 
+from brightfield.data.records import Record
 from brightfield.params import RbcAppearance, RbcSimulation, Suite
-from brightfield.records import Record
 from brightfield.simulate.optics import Camera, Real, dust, illumination, log_uniform, pixel_response, smooth_field
 from brightfield.simulate.rbc.erythrocyte import SICK, cell_thickness, healthy_cell
 

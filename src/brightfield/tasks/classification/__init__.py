@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, images, params
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, classification
-from brightfield.records import Record
 from brightfield.results import Label
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
 

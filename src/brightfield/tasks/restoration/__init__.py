@@ -13,12 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, params
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, restoration
-from brightfield.records import Record
 from brightfield.results import Picture
 from brightfield.tasks.base import Encoded, EncodedImages, Objective, Sample, Task
-from brightfield.tasks.restoration import blinding
+from brightfield.tasks.restoration import blind_spots
 
 BETA = 0.5  # 0: the plain likelihood; 1: the image learns as from the squared error
 SMALLEST_DEVIATION = (
@@ -38,7 +38,7 @@ class BlindImages(EncodedImages):
 
     def __getitem__(self, i: int) -> Sample:
         noisy = super().__getitem__(i)["image"]
-        seen, hidden = blinding.hide(noisy[0].numpy(), self.rng)
+        seen, hidden = blind_spots.hide(noisy[0].numpy(), self.rng)
         return {"image": torch.from_numpy(seen)[None], "target": torch.cat([noisy, torch.from_numpy(hidden)[None]])}
 
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from brightfield import architectures, images, params
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
-from brightfield.records import Record
 from brightfield.results import ClassMap
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
 from brightfield.tasks.segmentation import separating

@@ -14,14 +14,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, params
+from brightfield.beads.localisation.hybrid import refine_frames
+from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.localising.hybrid import refine_frames
 from brightfield.metrics import Columns, tracking
-from brightfield.records import Record
 from brightfield.results import Points
+from brightfield.results.positions import position_rows, position_table
 from brightfield.tasks.base import Encoded, Objective, Task
-from brightfield.tasks.tracking import cleaning
-from brightfield.tasks.tracking.cleaning import ALONE, CHANNELS, HEAT, NOTHING
+from brightfield.tasks.tracking import hybrid
+from brightfield.tasks.tracking.hybrid import ALONE, CHANNELS, HEAT, NOTHING
 
 HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
 
@@ -29,7 +30,7 @@ HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
 class Tracking(Task[params.TrackingSettings, Points]):
     """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions.
 
-    A hybrid network also answers what :mod:`brightfield.tasks.tracking.cleaning` tells.
+    A hybrid network also answers what :mod:`brightfield.tasks.tracking.hybrid` tells.
     """
 
     objective = Objective("capped_error_px", "minimize")
@@ -57,7 +58,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
             distance2 = (x - px) ** 2 + (y - py) ** 2
             np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
         drawn = torch.from_numpy(heat)[None]
-        return torch.cat([drawn, cleaning.target(record, (height, width))]) if self.settings.hybrid else drawn
+        return torch.cat([drawn, hybrid.target(record, (height, width))]) if self.settings.hybrid else drawn
 
     def shape(self) -> architectures.Shape:
         """One grey channel in; one heat map out, or what a hybrid network answers."""
@@ -70,11 +71,11 @@ class Tracking(Task[params.TrackingSettings, Points]):
         ``NOTHING`` learns them without.
         """
         heat = F.binary_cross_entropy_with_logits(output[:, HEAT], target[:, HEAT])
-        return heat + cleaning.loss(output, target) if self.settings.hybrid else heat
+        return heat + hybrid.loss(output, target) if self.settings.hybrid else heat
 
     def activate(self, output: Tensor) -> Tensor:
         """Logits to a heat map in [0, 1], and the transmission of a hybrid network."""
-        return cleaning.activate(output) if self.settings.hybrid else torch.sigmoid(output)
+        return hybrid.activate(output) if self.settings.hybrid else torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """The beads of :meth:`glance`; with ``refine`` fitted to the image itself, which gives standard errors too."""
@@ -107,7 +108,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
         points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
         if not self.settings.hybrid:
             return points
-        return Points(cleaning.centres(activated[ALONE], points.positions), points.quality)
+        return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
 
     def rows(self, answer: Points) -> pd.DataFrame:
         """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
@@ -124,22 +125,6 @@ class Tracking(Task[params.TrackingSettings, Points]):
     def summarise(self, columns: Columns) -> dict[str, float]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.summarise(columns)
-
-
-def position_rows(answer: Points) -> pd.DataFrame:
-    """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
-    x, y = answer.positions.T
-    table = pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
-    if answer.errors is not None:
-        table["x_error"], table["y_error"] = answer.errors.T
-    return table
-
-
-def position_table(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One table of several frames in order: frame (its number), what :func:`position_rows` gives, and image (its name)."""
-    tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
-    whole = pd.concat(tables, ignore_index=True)
-    return whole[["frame", *(column for column in whole.columns if column not in ("frame", "image")), "image"]]
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:

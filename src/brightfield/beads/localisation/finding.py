@@ -1,0 +1,83 @@
+"""Candidates for beads in a frame of which nothing is known yet: where gradients point to, or from.
+
+Fast radial symmetry (Loy and Zelinsky 2003, IEEE Transactions on Pattern Analysis and Machine Intelligence 25, 959): every steep
+pixel votes for the two points that lie a radius away along its gradient, up and down, for every radius in question. All rings of a
+bead, bright or dark, vote for its centre.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from brightfield.beads.localisation.noise import ROBUST
+
+Real = npt.NDArray[np.float64]
+SMOOTH_PX = 1.0  # of the gradient, and of the votes
+STEEP = 4.0  # robust deviations of the gradient: less is noise
+STEEPEST = 0.15  # share of the pixels that vote at most
+NOTABLE = 0.3  # of the votes of a typical strong candidate: fewer, and it is none
+STRONG = 5  # so many are looked at to say what is typical
+
+
+def symmetry(frame: npt.ArrayLike, radius: int) -> Real:
+    """How many steep pixels, by their steepness, point at each pixel of a frame (H, W) from up to ``radius`` px away."""
+    pixels = np.asarray(frame, dtype=np.float64)
+    gx, gy = (ndimage.gaussian_filter(pixels, SMOOTH_PX, order=order) for order in ((0, 1), (1, 0)))
+    steepness = np.hypot(gx, gy)
+    limit = max(STEEP * ROBUST * float(np.median(steepness)) / 2, float(np.quantile(steepness, 1 - STEEPEST)))
+    y, x = np.nonzero(steepness > limit)
+    size = steepness[y, x]
+    ux, uy = gx[y, x] / size, gy[y, x] / size
+    votes = np.zeros(pixels.shape)
+    height, width = pixels.shape
+    for distance in range(1, radius + 1):
+        for sign in (-distance, distance):
+            column, row = np.rint(x + sign * ux).astype(np.intp), np.rint(y + sign * uy).astype(np.intp)
+            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+            at = row[inside] * width + column[inside]
+            # a ring has as many pixels as it is long: each votes for less
+            votes += np.bincount(at, size[inside] / distance, height * width).reshape(height, width)
+    smoothed: Real = ndimage.gaussian_filter(votes, SMOOTH_PX)
+    return smoothed
+
+
+def candidates(frame: npt.ArrayLike, radius: int, separation: float) -> tuple[Real, Real]:
+    """Centres of symmetry in a frame (H, W), the strongest first.
+
+    Args:
+        frame: the image.
+        radius: px from a centre to the outermost ring that votes.
+        separation: px between any two.
+
+    Returns:
+        Positions (N, 2), x and y in px, and how many votes each has (N,).
+    """
+    votes = symmetry(frame, radius)
+    peak = (ndimage.maximum_filter(votes, 5) == votes) & (votes > 0)
+    y, x = np.nonzero(peak)
+    positions, strength = np.stack([x, y], axis=1).astype(np.float64), votes[y, x]
+    kept = apart(positions, strength, separation)
+    if len(kept):
+        kept = kept[strength[kept] >= NOTABLE * float(np.median(strength[kept[:STRONG]]))]
+    return positions[kept], strength[kept]
+
+
+def apart(positions: Real, strength: Real, separation: float) -> npt.NDArray[np.intp]:
+    """The rows that remain when of any two nearer than ``separation`` px the weaker goes; the strongest first."""
+    order = np.argsort(-strength, kind="stable")
+    if not len(order):
+        return order
+    tree, nearest = cKDTree(positions), separation * (1 - 1e-9)
+    if not len(tree.query_pairs(nearest, output_type="ndarray")):
+        return order
+    near = tree.query_ball_point(positions, nearest)
+    free = np.ones(len(positions), dtype=np.bool_)
+    kept = []
+    for i in order:
+        if free[i]:
+            kept.append(i)
+            free[near[i]] = False
+    return np.array(kept, dtype=np.intp)

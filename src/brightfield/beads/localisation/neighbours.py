@@ -1,0 +1,129 @@
+"""A second bead in a window, found in what the first leaves; also one whose centre lies beyond the window's edge.
+
+A neighbour's rings reach across the whole window and pull more than any debris. The first bead's profile is read as the median
+around it, on which the neighbour's rings have hardly a say. What remains after division by it is correlated with the same profile
+at every place in and around the window, weighted by the noise, and the best place is where both are fitted together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+from scipy import ndimage
+
+from brightfield.beads.localisation.debris import undisturbed
+from brightfield.beads.localisation.joint_fit import STEPS, Together, fit_together
+from brightfield.beads.localisation.noise import Noise
+
+Real = npt.NDArray[np.float64]
+ASKED = 1.1  # misfit of one bead from which on a neighbour is looked for: noise and debris alone stay below
+ALONE = 9  # steps after which a bead that has not come to rest, and leaves so much, is not alone
+APART_PX = 10.0  # a neighbour's centre is at least this far: nearer is the same bead
+BEYOND_PX = 16  # it may lie this far outside
+REACH_PX = 48  # rings farther from their centre do not help to find it
+FAINTEST = 0.3  # contrast of a neighbour over that of the bead
+TRIED = 4  # places
+LEAST_OPEN = 0.4  # of a window: where more is debris, it is something else that the fit cannot explain
+RING_PX = 0.8  # between radii of the median,
+WIDE_PX = 0.6  # each of which looks this far to both sides
+
+
+def fit_apart(
+    window: npt.ArrayLike,
+    start: npt.ArrayLike,
+    *,
+    others: npt.ArrayLike | None = None,
+    gate: npt.ArrayLike | None = None,
+    dark: float = 0.0,
+    noise: Noise | None = None,
+) -> Together:
+    """Fit the bead at ``start``, where it leaves much unexplained a neighbour together with it, and again without debris.
+
+    Args:
+        window: (H, W) in the units of the camera.
+        start: (2,) x and y in px of the bead, right to about a quarter of a ring.
+        others: (K, 2) neighbours, fitted with it; None: nobody knows, and one is looked for where residuals ask for it.
+        gate: (H, W) from 0 (a pixel that is not to count) to 1.
+        dark: counts without light.
+        noise: of the pixels; None: measured.
+
+    Returns:
+        The beads, the one at ``start`` first. A neighbour stays only if it explains more pixels than one bead does.
+
+    Raises:
+        BrightfieldError: as :func:`brightfield.beads.localisation.joint_fit.fit_together`.
+    """
+    fit = partial(fit_together, window, dark=dark, noise=noise)
+    own = np.asarray(start, dtype=np.float64).reshape(1, 2)
+    known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
+    alone = others is None
+    best = fit(np.concatenate([own, known]), gate=gate, steps=ALONE if alone else STEPS)
+    if alone and not best.converged and best.misfit <= ASKED:
+        best = fit(best.positions, gate=gate, begin=best)
+    if alone and best.misfit > ASKED:
+        for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
+            both = fit(np.stack([own[0], place]), gate=gate)
+            best = both if both.misfit < best.misfit else best
+            if best.misfit <= ASKED:
+                break
+    open_ = undisturbed(best.residuals, gate)
+    if not best.converged or open_.all() or open_.mean() < LEAST_OPEN:
+        return best
+    left = open_ if gate is None else open_ * np.asarray(gate, dtype=np.float64)
+    again = fit(best.positions, gate=left, begin=best)
+    return again if again.converged else best
+
+
+def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -> Real:
+    """Places (K, 2), x and y to half a pixel, of what resembles the bead at ``position``: the likest first, at most ``TRIED``.
+
+    Args:
+        pixels: (H, W) above the dark.
+        position: (2,) of the bead.
+        gate: (H, W) from 0 (a pixel that is not to count) to 1.
+    """
+    open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
+    light = float(np.median(pixels[open_ > 0.5]))
+    y, x = np.indices(pixels.shape)
+    distance = np.hypot(x - position[0], y - position[1])
+    shape = _median_profile((pixels / light - 1)[open_ > 0.5], distance[open_ > 0.5])
+    model = np.maximum(1 + shape(distance), 0.02)
+    weight = model * open_  # shot noise: squared signal over variance
+    dy, dx = np.mgrid[-REACH_PX : REACH_PX + 1, -REACH_PX : REACH_PX + 1]
+    radius = np.hypot(dx, dy)
+    kernel = shape(radius) * np.clip((REACH_PX - radius) / 6, 0, 1)
+    product = _correlated(weight * (pixels / light / model - 1), kernel)
+    power = np.maximum(_correlated(weight, kernel**2), 1e-3 * weight.mean() * (kernel**2).sum())
+    row, column = np.indices(product.shape) - BEYOND_PX
+    away = np.hypot(column - position[0], row - position[1])
+    allowed = (away > APART_PX) & (away < REACH_PX) & (product > FAINTEST * power)
+    likeness = np.where(allowed, product**2 / power, 0.0)
+    peaks = np.argwhere((likeness > 0) & (likeness == ndimage.maximum_filter(likeness, 3)))
+    chosen = peaks[np.argsort(-likeness[tuple(peaks.T)], kind="stable")[:TRIED]]
+    return chosen[:, ::-1].astype(np.float64) - BEYOND_PX
+
+
+def _median_profile(deviation: Real, distance: Real) -> Callable[[Real], Real]:
+    radii = np.arange(0, min(float(distance.max()), REACH_PX - 8), RING_PX)
+    order = np.argsort(distance)
+    sorted_, values = distance[order], deviation[order]
+    first = np.searchsorted(sorted_, np.maximum(radii - WIDE_PX, 0))
+    last = np.searchsorted(sorted_, radii + np.maximum(WIDE_PX, 1.2 - radii))
+    medians = np.array([np.median(values[a:b]) if b > a else 0.0 for a, b in zip(first, last, strict=True)])
+    return lambda r: np.interp(r, radii, medians, right=0.0)
+
+
+def _correlated(image: Real, kernel: Real) -> Real:
+    """The product of a kernel, centred on each place up to ``BEYOND_PX`` outside, with the image (0 outside)."""
+    height, width = image.shape
+    size = [scipy.fft.next_fast_len(n + 2 * (BEYOND_PX + REACH_PX), real=True) for n in image.shape]
+    padded = np.zeros(size)
+    begin = BEYOND_PX + REACH_PX
+    padded[begin : begin + height, begin : begin + width] = image
+    spectrum = scipy.fft.rfft2(padded) * np.conj(scipy.fft.rfft2(kernel, s=size))
+    found: Real = scipy.fft.irfft2(spectrum, s=size)[: height + 2 * BEYOND_PX, : width + 2 * BEYOND_PX]
+    return found

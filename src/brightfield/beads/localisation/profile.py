@@ -1,0 +1,129 @@
+"""A bead's radial profile: its image by distance from the centre, exactly shiftable to any position.
+
+The profile is a cubic spline with uniform knots, even around the centre (an image has no tip there) and 0 from its reach on. It
+stands for what pixels show, so the blur of their squares is in it: a pixel has the value at its centre, and no integration
+over pixels follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.beads.localisation.noise import Noise
+from brightfield.errors import BrightfieldError
+
+Real = npt.NDArray[np.float64]
+KNOT_PX = 0.4  # between knots: five and a half in the shortest period that pixels hold
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The image of one kind of bead: background + amplitude * shape(distance).
+
+    Attributes:
+        coefficients: (K,) of the spline; the strongest deviation of the shape from 0 is 1 or -1.
+        spacing: px between knots.
+        amplitude: the deviation of a typical bead from the background, in the units of the images.
+        background: of the images that it was fitted to, in their units.
+        noise: of those images.
+        misfit: root mean square residual over the noise: 1 where the profile explains all but the noise.
+        dark: the level of the images without light, above which beads that overlap multiply each other's light (absorption,
+            diffraction); None: they add (fluorescence, or not known).
+    """
+
+    coefficients: Real
+    spacing: float
+    amplitude: float
+    background: float
+    noise: Noise
+    misfit: float = 1.0
+    dark: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.coefficients.ndim != 1 or len(self.coefficients) < 4 or not np.isfinite(self.coefficients).all():
+            raise BrightfieldError(
+                f"A profile has at least 4 finite coefficients, got an array of shape {self.coefficients.shape}."
+            )
+
+    @property
+    def reach(self) -> float:
+        """From this distance on, in px, there is nothing of the bead."""
+        return float((len(self.coefficients) + 1) * self.spacing)
+
+    def extent(self, share: float = 0.99) -> float:
+        """The radius in px that holds this share of what a position can be known by: the squared slopes of all pixels."""
+        r = np.arange(0, self.reach, self.spacing / 4)
+        known = np.cumsum(evaluate(self.coefficients, self.spacing, r)[1] ** 2 * r)
+        return float(r[np.searchsorted(known, share * known[-1])])
+
+    def at(self, distance: npt.ArrayLike) -> Real:
+        """The shape at distances in px, of any array shape."""
+        return evaluate(self.coefficients, self.spacing, distance)[0]
+
+    def render(self, size: tuple[int, int], position: tuple[float, float]) -> tuple[Real, Real, Real]:
+        """The shape drawn with its centre at an exact position.
+
+        Args:
+            size: (H, W) in px.
+            position: x and y in px; (0, 0) is the centre of the first pixel.
+
+        Returns:
+            The shape, its derivative by x of the bead and that by y, each (H, W).
+        """
+        dy, dx = np.arange(size[0])[:, None] - position[1], np.arange(size[1]) - position[0]
+        distance = np.hypot(dy, dx)
+        value, slope = evaluate(self.coefficients, self.spacing, distance)
+        slope /= np.maximum(distance, 1e-9)  # at the very centre the slope is 0
+        return value, -slope * dx, -slope * dy
+
+
+def basis(distance: npt.ArrayLike, spacing: float, count: int) -> tuple[npt.NDArray[np.intp], Real, Real]:
+    """The four cubic B-splines that are not 0 at each distance.
+
+    Args:
+        distance: px, flattened to (P,).
+        spacing: px between knots.
+        count: of coefficients; those beyond are 0, and their splines get weight 0.
+
+    Returns:
+        Which coefficient (P, 4), its weight (P, 4), and the derivative of the weight by the distance (P, 4).
+    """
+    scaled = np.ravel(np.asarray(distance, dtype=np.float64)) / spacing
+    first = np.floor(scaled)
+    weight, slope = cubic(scaled - first)
+    slope /= spacing
+    which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3))  # mirrored at the centre
+    outside = which >= count
+    weight[outside] = slope[outside] = 0
+    return np.where(outside, count - 1, which), weight, slope
+
+
+def cubic(u: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The four cubic B-splines that are not 0 at a share ``u`` (P,) of the way from one knot to the next.
+
+    Returns:
+        Their weights (P, 4) and the derivatives of these by ``u`` (P, 4), in its type.
+    """
+    v = 1 - u
+    uu, vv = u * u, v * v
+    uuu, vvv = uu * u, vv * v  # a power costs many times a product
+    weight, slope = np.empty((len(u), 4), dtype=u.dtype), np.empty((len(u), 4), dtype=u.dtype)
+    weight[:, 0], weight[:, 3] = vvv, uuu
+    weight[:, 1], weight[:, 2] = 3 * uuu - 6 * uu + 4, 3 * vvv - 6 * vv + 4
+    slope[:, 0], slope[:, 3] = -vv, uu
+    slope[:, 1], slope[:, 2] = 3 * uu - 4 * u, 4 * v - 3 * vv
+    weight /= 6
+    slope /= 2
+    return weight, slope
+
+
+def evaluate(coefficients: Real, spacing: float, distance: npt.ArrayLike) -> tuple[Real, Real]:
+    """A spline and its derivative at distances in px, each in their array shape."""
+    shape = np.shape(distance)
+    which, weight, slope = basis(distance, spacing, len(coefficients))
+    chosen = coefficients[which]
+    return (chosen * weight).sum(axis=1).reshape(shape), (chosen * slope).sum(axis=1).reshape(shape)

@@ -1,0 +1,102 @@
+"""One picture of what was found: trajectories, mean squared displacements, spectra and Allan deviations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brightfield.beads.trajectories import Sampling
+from brightfield.beads.trajectories.displacement import free_msd
+from brightfield.beads.trajectories.judging import Bead
+
+MOST = 10  # beads that are drawn: those that were seen longest
+SIZE_IN, DPI = (13.0, 10.0), 110
+COLOURS = "tab10"  # ten, that most people can tell apart
+PLACE = {"left": 0.06, "right": 0.985, "bottom": 0.055, "top": 0.965, "wspace": 0.17, "hspace": 0.2}
+POINTS = 4000  # of a trajectory that is drawn
+
+
+def draw(
+    path: Path,
+    table: pd.DataFrame,
+    beads: Mapping[int, Bead],
+    tables: Mapping[str, pd.DataFrame],
+    sampling: Sampling,
+) -> None:
+    """Write a PNG.
+
+    Args:
+        path: of the file.
+        table: trajectories, columns particle, x_um, y_um.
+        beads: by particle.
+        tables: msd.csv, spectra.csv and allan.csv of :func:`brightfield.beads.physics.tables.all_tables`.
+        sampling: when frames were taken.
+    """
+    from matplotlib import colormaps
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    chosen = sorted(sorted(beads, key=lambda particle: -len(beads[particle].track))[:MOST])
+    colours = dict(zip(chosen, colormaps[COLOURS](np.arange(MOST)), strict=False))
+    figure = Figure(figsize=SIZE_IN, dpi=DPI)  # a layout that adapts takes most of the time
+    FigureCanvasAgg(figure)
+    (paths, moved), (spectra, steady) = figure.subplots(2, 2, gridspec_kw=PLACE)
+    for particle, colour in colours.items():
+        bead, rows = beads[particle], table[table["particle"] == particle]
+        every = max(1, len(rows) // POINTS)
+        x, y = (rows[name] - rows[name].mean() for name in ("x_um", "y_um"))
+        paths.plot(x[::every], y[::every], lw=0.7, color=colour, label=f"{particle}: {bead.kind}")
+        own = {
+            name: tables[name][tables[name]["particle"] == particle] for name in ("msd.csv", "spectra.csv", "allan.csv")
+        }
+        _displacement(moved, own["msd.csv"], bead, sampling, colour)
+        _spectrum(spectra, own["spectra.csv"], colour)
+        _deviation(steady, own["allan.csv"], colour)
+    more = "" if len(beads) <= MOST else f" (the {MOST} of {len(beads)} beads that were seen longest)"
+    _frame(paths, f"Trajectories about their mean, without drift{more}", "x (um)", "y (um)", scale="linear")
+    paths.set_aspect("equal", adjustable="datalim")
+    paths.invert_yaxis()  # as in the image
+    paths.legend(fontsize=8, loc="best")
+    _frame(moved, "Mean squared displacement; lines: the fitted model", "lag (s)", "MSD (um$^2$)")
+    _frame(
+        spectra, "Power spectrum of a coordinate, one-sided; lines: fitted trap", "frequency (Hz)", "power (um$^2$/Hz)"
+    )
+    _frame(steady, "Overlapping Allan deviation", "averaged over (s)", "deviation (um)")
+    figure.savefig(path, format="png")
+
+
+def _displacement(axes: Any, rows: pd.DataFrame, bead: Bead, sampling: Sampling, colour: Any) -> None:
+    axes.errorbar(rows["lag_s"], rows["msd_um2"], rows["standard_error_um2"], fmt=".", ms=4, lw=0.6, color=colour)
+    if bead.kind == "free" and len(rows):
+        fitted = free_msd(rows["lag_s"].to_numpy(), bead.diffusion_um2_s.value, bead.localisation_um.value, sampling)
+        axes.plot(rows["lag_s"], fitted, color=colour, lw=1)
+    if bead.kind == "trapped" and bead.trap is not None and len(rows):
+        covariance = bead.trap.covariance(sampling, bead.track.span)
+        axes.plot(rows["lag_s"], 4 * (covariance[0] - covariance[rows["lag_frames"]]), color=colour, lw=1)
+
+
+def _spectrum(axes: Any, rows: pd.DataFrame, colour: Any) -> None:
+    axes.plot(rows["frequency_hz"], rows[["power_x_um2_hz", "power_y_um2_hz"]].mean(axis=1), ".", ms=4, color=colour)
+    axes.plot(rows["frequency_hz"], rows["fitted_um2_hz"], lw=1, color=colour)
+
+
+def _deviation(axes: Any, rows: pd.DataFrame, colour: Any) -> None:
+    axes.plot(rows["tau_s"], rows["deviation_um"], ".-", ms=4, lw=0.8, color=colour)
+    axes.fill_between(rows["tau_s"], rows["low_um"], rows["high_um"], color=colour, alpha=0.15, lw=0)
+
+
+def _frame(axes: Any, title: str, x: str, y: str, scale: str = "log") -> None:
+    axes.set(title=title, xlabel=x, ylabel=y)
+    for axis, set_scale in (("x", axes.set_xscale), ("y", axes.set_yscale)):
+        shown = [np.asarray(line.get_data()[axis == "y"], dtype=np.float64) for line in axes.get_lines()]
+        if any((values > 0).any() for values in shown):  # a logarithm needs something to show
+            set_scale(scale)
+            if scale == "log":
+                getattr(axes, f"{axis}axis").set_minor_formatter(
+                    ""
+                )  # between powers of ten there is no room for numbers
+    axes.grid(alpha=0.3)

@@ -1,0 +1,189 @@
+"""``brightfield gallery``: a contact sheet of a dataset, a row for each split and suite, beside the lab's own frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import gaussian_filter
+from skimage.segmentation import find_boundaries
+
+from brightfield import images, layout, params
+from brightfield.data import splitting, store
+from brightfield.data.records import Record
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.results import overlays
+from brightfield.results.overlays import Canvas, Limits
+
+COLUMNS = 8
+LARGEST_TILE_PX = 192  # of the images' pixels; larger ones show their middle
+SMALLEST_TILE_PX = 128  # on the sheet: smaller ones are enlarged by whole pixels
+GAP_PX = 4
+NAME_PX = 16  # height of a row's name
+FRAME_PX = 4
+LEAST_SPAN = 0.25  # of a common grey scale: an image that fills less of it is hardly seen
+SMOOTHING_PX = 2.0  # noise is no event
+EVENTFUL = 0.5  # of the largest spread of light: windows with more are worth a look
+RING_PX = 7.0  # radius around a true position
+REST = "simulated or imported"  # a row's name before the images are split
+
+Row = tuple[str, list[Record]]
+
+
+def sheet(
+    task: str,
+    dataset: str | None = None,
+    *,
+    like: Sequence[Path] = (),
+    truth: bool = False,
+    columns: int = COLUMNS,
+) -> Canvas:
+    """Draw the contact sheet of a dataset.
+
+    Args:
+        task: an entry of ``tasks``.
+        dataset: one of its datasets; the task's own when left out.
+        like: frames of the lab, or folders of them, to be shown below. All images have one grey scale then, so that they can be
+            compared, unless most of the simulated ones would be black under it; without, each has its own, so that everything
+            can be seen. Frames with another number of bits keep scales of their own, and their row says so.
+        truth: outline cells, ring positions, frame crops green (positive) or red, and put clean images below the noisy.
+        columns: images in a row.
+
+    Returns:
+        (H, W, 3) uint8.
+
+    Raises:
+        BrightfieldError: if the dataset is not there, or frames cannot be read.
+    """
+    settings = params.load()
+    name = dataset or params.entry(settings.tasks, task, "task").dataset
+    if (owner := params.entry(settings.datasets, name, "dataset").task) != task:
+        raise BrightfieldError(f"Dataset {name!r} belongs to task {owner!r}, not {task!r}.")
+    rows = list(_rows(name, columns))
+    frames = list(_frames(like, columns))
+    side = _side([record.image for _, chosen in rows for record in chosen] + frames)
+    factor = max(1, -(-SMALLEST_TILE_PX // side))
+    shown = [_middle(record.image, side) for _, chosen in rows for record in chosen]
+    lab = [_eventful(frame, side, i) for i, frame in enumerate(frames)]
+    alike = not lab or {frame.dtype for frame in lab} == {image.dtype for image in shown}
+    common = _common(shown, lab if alike else []) if lab else None
+    strips = []
+    for title, chosen in rows:
+        strips.append(_strip(title, [_tile(r, side, factor, common, truth) for r in chosen], columns))
+        if truth and all("clean" in record.fields for record in chosen):
+            clean = [_tile(replace(r, image=r.fields["clean"]), side, factor, common, False) for r in chosen]
+            strips.append(_strip(f"{title}: truth", clean, columns))
+    if lab:
+        own = common if alike else None
+        title = "the lab's own"
+        if not alike:
+            title += " (another number of bits: each frame has a grey scale of its own)"
+        elif own is None:
+            title += " (too bright for one grey scale: each image has its own)"
+        strips.append(_strip(title, [_enlarged(overlays.stretch(frame, own), factor) for frame in lab], columns))
+    return np.concatenate(strips, axis=0)
+
+
+def _rows(name: str, columns: int) -> Iterator[Row]:
+    """The name and some images, of as many groups as can be, of each split, or of each suite of what is not split yet."""
+    prepared, raw = layout.prepared(name), layout.raw(name)
+    split = (prepared / store.INDEX).is_file()
+    index = store.read_index(prepared if split else raw)
+    column = "split" if split else "suite"
+    part = index.get(column, pd.Series("", index.index)).fillna("")
+    for each in splitting.in_order(part):
+        path = prepared / f"{each}.h5" if split else raw / "images.h5"
+        image_set = ImageSet(path, index[part == each])
+        yield str(each) or REST, [image_set[i] for i in images.some(range(len(image_set)), columns)]
+
+
+def _frames(paths: Sequence[Path], columns: int) -> Iterator[npt.NDArray[Any]]:
+    chosen = images.some(images.files(paths), columns)
+    for file in chosen:
+        yield from (image for _, image in islice(images.frames([file]), max(1, columns // len(chosen))))
+
+
+def _side(shown: Sequence[npt.NDArray[Any]]) -> int:
+    sides = [int(min(image.shape[:2])) for image in shown]
+    return min(LARGEST_TILE_PX, *sides)
+
+
+def _corner(shape: tuple[int, ...], side: int) -> tuple[int, int]:
+    return (shape[0] - side) // 2, (shape[1] - side) // 2
+
+
+def _middle(image: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
+    y, x = _corner(image.shape, side)
+    return image[y : y + side, x : x + side]
+
+
+def _eventful(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[Any]:
+    """A window of a larger frame with something in it; another ``number`` gives another one, as frames of a movie are alike."""
+    windows = [
+        image[y : y + side, x : x + side]
+        for y in range(_corner(image.shape, side)[0] % side, image.shape[0] - side + 1, side)
+        for x in range(_corner(image.shape, side)[1] % side, image.shape[1] - side + 1, side)
+    ]
+    spread = np.array(
+        [gaussian_filter(images.to_grey(window).astype(np.float32), SMOOTHING_PX).std() for window in windows]
+    )
+    chosen = np.argsort(-spread, kind="stable")[: max(1, int((spread > EVENTFUL * spread.max()).sum()))]
+    window: npt.NDArray[Any] = windows[chosen[number % len(chosen)]]
+    return window
+
+
+def _limits(shown: Sequence[npt.NDArray[Any]]) -> Limits:
+    return overlays.limits_of(np.concatenate([np.asarray(image, np.float32).ravel() for image in shown]))
+
+
+def _common(shown: Sequence[npt.NDArray[Any]], lab: Sequence[npt.NDArray[Any]]) -> Limits | None:
+    """One grey scale for all, or None where most of the images shown would hardly be seen under it."""
+    low, high = limits = _limits([*shown, *lab])
+    seen = [np.subtract(*_limits([image])[::-1]) > LEAST_SPAN * (high - low) for image in shown]
+    return limits if np.mean(seen) > 0.5 else None
+
+
+def _enlarged(canvas: Canvas, factor: int) -> Canvas:
+    return canvas.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: bool) -> Canvas:
+    """One image of the sheet; what a record knows decides how its truth is drawn."""
+    canvas = _enlarged(overlays.stretch(_middle(record.image, side), limits), factor)
+    if not truth:
+        return canvas
+    if "labels" in record.fields:
+        labels = _middle(record.fields["labels"], side).repeat(factor, axis=0).repeat(factor, axis=1)
+        canvas[find_boundaries(labels, mode="inner")] = overlays.TRUE
+    picture = Image.fromarray(canvas)
+    draw = ImageDraw.Draw(picture)
+    y0, x0 = _corner(record.image.shape, side)
+    for x, y in record.fields.get("positions", np.empty((0, 2))):
+        cx, cy = (x - x0 + 0.5) * factor - 0.5, (y - y0 + 0.5) * factor - 0.5
+        radius = RING_PX * factor
+        draw.ellipse((cx - radius, cy - radius, cx + radius, cy + radius), outline=overlays.TRUE, width=2)
+    if "label" in record.row:
+        colour = overlays.GOOD if float(str(record.row["label"])) > 0.5 else overlays.BAD
+        draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=colour, width=FRAME_PX)
+    return np.array(picture)
+
+
+def _strip(title: str, tiles: Sequence[Canvas], columns: int) -> Canvas:
+    """A row of tiles under its name, as wide as a full one."""
+    side = tiles[0].shape[0]
+    height = NAME_PX + side + 2 * GAP_PX
+    canvas = np.full((height, columns * (side + GAP_PX) + GAP_PX, 3), 255, np.uint8)
+    for i, tile in enumerate(tiles[:columns]):
+        x = GAP_PX + i * (side + GAP_PX)
+        canvas[NAME_PX + GAP_PX : NAME_PX + GAP_PX + side, x : x + side] = tile
+    picture = Image.fromarray(canvas)
+    ImageDraw.Draw(picture).text((GAP_PX, 1), title, fill=(0, 0, 0), font=ImageFont.load_default(NAME_PX - 3))
+    return np.array(picture)

@@ -1,0 +1,166 @@
+"""``brightfield data list``: every dataset with where it came from, how it is split, how large it is and who learns from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from brightfield import layout, params
+from brightfield.data import splitting, store
+from brightfield.errors import BrightfieldError
+from brightfield.system import lineage
+
+NOT_MADE = "not made yet: dvc repro"
+NOT_HERE = "not here: dvc pull"
+CACHES = ("files/md5", "")  # of DVC 3 and of older ones, below the cache's folder
+CACHE = Path(".dvc/cache")
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One dataset as far as it is there; what is not known is None.
+
+    Attributes:
+        name: the entry of ``datasets``.
+        task: whose dataset it is.
+        origin: simulated with which seed, or imported from what, in words.
+        licence: of imported images.
+        images: how many, in ``data/raw``.
+        groups: how many acquisitions they come from.
+        splits: images in each split and suite of ``data/prepared``.
+        size_bytes: of both folders.
+        hash: DVC's of ``data/prepared``, or of ``data/raw`` before that is made.
+        cached: whether DVC's cache on this machine holds that version.
+        models: who learns from it.
+        state: ``ready``, or what to do.
+    """
+
+    name: str
+    task: str
+    origin: str
+    licence: str | None
+    images: int | None
+    groups: int | None
+    splits: Mapping[str, int] | None
+    size_bytes: int
+    hash: str | None
+    cached: bool | None
+    models: list[str]
+    state: str
+
+
+def rows() -> list[DatasetRow]:
+    """A row for each entry of ``datasets``; a dataset that is not there or damaged is a row that says so."""
+    settings = params.load()
+    return [_row(name, entry, settings) for name, entry in settings.datasets.items()]
+
+
+def as_text() -> str:
+    """The rows as a table of text."""
+    head = ("dataset", "task", "origin", "images", "groups", "splits", "size", "DVC hash", "models")
+    lines = [head, *(_cells(row) for row in rows())]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+
+
+def as_json() -> str:
+    """The rows for machines: a list of objects with the keys of :class:`DatasetRow`."""
+    return json.dumps([asdict(row) for row in rows()], indent=1)
+
+
+def _row(name: str, entry: params.Dataset, settings: params.Params) -> DatasetRow:
+    raw, prepared = layout.raw(name), layout.prepared(name)
+    simulation = settings.simulations.get(name)
+    found = lineage.data_hash(prepared) or lineage.data_hash(raw)
+    about, images, groups, splits, state = _contents(raw, prepared, tracked=found is not None)
+    return DatasetRow(
+        name=name,
+        task=entry.task,
+        origin=_origin(about, simulation),
+        licence=str(about["licence"]) if about.get("licence") else None,
+        images=images,
+        groups=groups,
+        splits=splits,
+        size_bytes=sum(_size(folder) for folder in (raw, prepared)),
+        hash=found,
+        cached=None if found is None else _in_cache(found),
+        models=[model for model, of_model in settings.models.items() if of_model.dataset == name],
+        state=state,
+    )
+
+
+def _contents(
+    raw: Path, prepared: Path, *, tracked: bool
+) -> tuple[dict[str, Any], int | None, int | None, dict[str, int] | None, str]:
+    """What about.json says, images, groups, images by split, and the state."""
+    about: dict[str, Any] = {}
+    images = groups = splits = None
+    missing = NOT_HERE if tracked else NOT_MADE
+    try:
+        if (raw / "about.json").is_file():
+            about = json.loads((raw / "about.json").read_text(encoding="utf-8"))
+        if (raw / store.INDEX).is_file():
+            index = store.read_index(raw)
+            images, groups = len(index), int(index["group"].nunique())
+        if not (prepared / store.INDEX).is_file():
+            return about, images, groups, None, missing
+        counts = store.read_index(prepared)["split"].astype(str).value_counts()
+        splits = {split: int(counts[split]) for split in splitting.in_order(counts.index)}
+    except (ValueError, KeyError, OSError, BrightfieldError) as error:
+        return about, images, groups, splits, f"damaged ({error}): dvc checkout or dvc repro"
+    return about, images, groups, splits, "ready" if images is not None else missing
+
+
+def _origin(about: Mapping[str, Any], simulation: params.Simulation | None) -> str:
+    if about.get("origin") == "imported":
+        date = f" on {about['date']}" if about.get("date") else ""
+        licence = f", {about['licence']}" if about.get("licence") else ""
+        return f"imported from {about.get('source', '?')}{date}{licence}"
+    if about.get("origin") == "simulated":
+        made = about.get("parameters") or {}
+        return f"simulated by {made.get('simulator', '?')}, seed {made.get('seed', '?')}"
+    if simulation is not None:
+        return f"simulation {simulation.simulator}, seed {simulation.seed}"
+    return str(about.get("origin", "?"))
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*") if path.is_file())
+
+
+def _in_cache(found: str) -> bool:
+    """Whether DVC's own cache holds what this hash stands for: its list of files, and each of them."""
+    listing = _cached_file(found)
+    if listing is None:
+        return False
+    if not found.endswith(".dir"):
+        return True
+    try:
+        inside = json.loads(listing.read_text(encoding="utf-8"))
+        return all(_cached_file(str(file["md5"])) is not None for file in inside)
+    except (ValueError, KeyError, TypeError):
+        return False
+
+
+def _cached_file(found: str) -> Path | None:
+    places = (CACHE / kind / found[:2] / found[2:] for kind in CACHES)
+    return next((place for place in places if place.is_file()), None)
+
+
+def _cells(row: DatasetRow) -> tuple[str, ...]:
+    splits = ", ".join(f"{split} {count}" for split, count in (row.splits or {}).items())
+    short = "-" if row.hash is None else row.hash[:8] + ("" if row.cached else " (not cached)")
+    return (
+        row.name,
+        row.task,
+        row.origin,
+        "-" if row.images is None else str(row.images),
+        "-" if row.groups is None else str(row.groups),
+        splits if row.state == "ready" else row.state,
+        f"{row.size_bytes / 1e6:.1f} MB",
+        short,
+        ", ".join(row.models) or "none",
+    )

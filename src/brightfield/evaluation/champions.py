@@ -1,0 +1,35 @@
+"""The champion of every task as a table of text."""
+
+from __future__ import annotations
+
+import json
+
+from brightfield import layout, params, tasks
+from brightfield.experiments import registry
+
+
+def as_text() -> str:
+    """A line a task: champion, version, its objective on test with interval, and what the baselines reach."""
+    settings = params.load()
+    rows = [("task", "champion", "version", "objective", "on test", "interval", "baseline")]
+    for name, entry in settings.tasks.items():
+        champion = registry.champion(name)
+        if champion is None:
+            rows.append((name, "none yet: run `dvc repro`", "", "", "", "", ""))
+            continue
+        metric = tasks.KINDS[entry.kind].objective.metric
+        value, low, high = _objective(champion.model, metric)
+        baselines = [n for n, m in settings.models.items() if m.task == name and m.is_baseline]
+        beside = ", ".join(_objective(n, metric)[0] for n in baselines)
+        rows.append((name, champion.model, str(champion.number), metric, value, f"{low} to {high}", beside))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def _objective(name: str, metric: str) -> tuple[str, str, str]:
+    path = layout.report(name) / "metrics.json"
+    if not path.is_file():
+        return "?", "?", "?"
+    found = json.loads(path.read_text(encoding="utf-8"))["test"][metric]
+    value, low, high = ("?" if found[key] is None else f"{found[key]:.4g}" for key in ("value", "low", "high"))
+    return value, low, high

@@ -1,0 +1,113 @@
+"""Several models answering together: members and weights are chosen on the validation split and judged on the test split."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import params
+from brightfield.evaluation import scoring
+from brightfield.evaluation.scoring import Split
+from brightfield.inference.predictor import weighted_mean
+from brightfield.tasks import Task
+
+Outputs = Mapping[str, Sequence[npt.NDArray[np.float32]]]  # by model: an activated output an image
+Weights = dict[str, float]  # by model, summing to 1
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the members answer together.
+
+    Attributes:
+        method: ``soft_vote`` or ``greedy``.
+        weights: of the members that take part.
+        validation: the objective on the validation split for each method that was tried.
+    """
+
+    method: str
+    weights: Weights
+    validation: dict[str, float]
+
+
+def choose(task: Task[Any, Any], validation: Split, outputs: Outputs, settings: params.Ensemble) -> Choice:
+    """Weights by the method of the entry, or by whichever method is better on the validation split."""
+    candidates = {"soft_vote": soft_vote(outputs), "greedy": greedy(task, validation, outputs, settings.max_members)}
+    values = {name: objective(task, validation, outputs, weights) for name, weights in candidates.items()}
+    method = settings.method
+    if method == "best_on_validation":
+        better = task.objective.better(values["greedy"], values["soft_vote"])
+        method = "greedy" if better else "soft_vote"
+    return Choice(method, candidates[method], values)
+
+
+def soft_vote(outputs: Outputs) -> Weights:
+    """Every model counts the same."""
+    return {name: 1 / len(outputs) for name in outputs}
+
+
+def greedy(task: Task[Any, Any], validation: Split, outputs: Outputs, most: int) -> Weights:
+    """Forward selection with replacement (Caruana et al. 2004, ICML): add whichever model betters the objective most.
+
+    It begins with the best single model and stops when no model betters the whole any more. The number of times a model was
+    picked is its weight.
+    """
+    picks: list[str] = []
+    best = float("nan")
+    while len(picks) < most:
+        values = {name: objective(task, validation, outputs, _shares([*picks, name])) for name in outputs}
+        name = max(values, key=lambda n: task.objective.rank(values[n]))
+        if picks and not task.objective.better(values[name], best):
+            break
+        picks.append(name)
+        best = values[name]
+    return _shares(picks)
+
+
+def compare(
+    task: Task[Any, Any],
+    test: Split,
+    outputs: Outputs,
+    choice: Choice,
+    baselines: Sequence[str],
+    settings: params.Evaluation,
+) -> dict[str, Any]:
+    """What the ensemble gains on the test split over each member, each baseline and each method of combining.
+
+    Returns:
+        ``metric``, ``direction`` and ``rows``: name, role (member, baseline or method), value (of the objective), and gain,
+        gain_low and gain_high: the ensemble's value minus this one, paired image by image.
+    """
+    members = [name for name in outputs if name not in baselines]
+    ways = [(name, "baseline" if name in baselines else "member", {name: 1.0}) for name in outputs]
+    ways.append(("soft_vote", "method", soft_vote({name: outputs[name] for name in members})))
+    ways.append((choice.method, "method", choice.weights))
+    ensemble = scoring.score(task, test, mix(outputs, choice.weights)).table
+    rows = []
+    for name, role, weights in {name: (name, role, weights) for name, role, weights in ways}.values():
+        table = scoring.score(task, test, mix(outputs, weights)).table
+        gain = scoring.difference(task, table, ensemble, settings)
+        bounds = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
+        rows.append({"name": name, "role": role, "value": gain.a, **bounds})
+    return {"metric": task.objective.metric, "direction": task.objective.direction, "rows": rows}
+
+
+def objective(task: Task[Any, Any], split: Split, outputs: Outputs, weights: Weights) -> float:
+    """The task's objective for a weighted mean of outputs."""
+    mean = mix(outputs, weights)
+    answers = task.decode_all(mean, split.encoded)
+    return task.score(answers, split.truth)[task.objective.metric]
+
+
+def mix(outputs: Outputs, weights: Weights) -> list[npt.NDArray[np.float32]]:
+    """The weighted mean of the activated outputs, image by image."""
+    return weighted_mean([outputs[name] for name in weights], list(weights.values()))
+
+
+def _shares(picks: Sequence[str]) -> Weights:
+    return {name: count / len(picks) for name, count in Counter(picks).items()}

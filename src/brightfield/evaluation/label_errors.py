@@ -1,0 +1,223 @@
+"""``brightfield labels NAME``: the crops of a dataset whose label is probably wrong, to be looked at again.
+
+Each crop is judged by a classifier that saw nothing of its group (smear). The classifier must be quick and need no network
+trained on these very labels: the colour and texture features of the baseline beside those of an ImageNet encoder, pooled, and
+logistic regression. On simulated crops that is clearly better than the baseline's features alone. From its probabilities
+cleanlab's confident learning (Northcutt, Jiang and Chuang, JAIR 70, 2021) says which labels are probably wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightfield import images, layout, params, tasks
+from brightfield.architectures import Shape, pretrained, smp
+from brightfield.architectures.features import features
+from brightfield.data.records import Record
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.results import contact_sheets
+from brightfield.system import progress
+from brightfield.system.files import whole_folder
+from brightfield.tasks import Task
+
+SPLITS = ("train", "validation")  # the test split is for scores alone
+ENCODER_PX = 96  # crops are brought to this size for the encoder
+FIRST_STAGE = 2  # the encoder's features from a quarter of the size on
+REGULARISATION = 0.003  # C of scikit-learn: there are about a thousand features, and many labels are wrong
+BATCH = 32
+COLUMNS = ("rank", "id", "group", "split", "label", "probability_of_label", "margin", "suspected")
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Suspects:
+    """What was found.
+
+    Attributes:
+        table: a row an image, the most suspect first; columns ``COLUMNS``.
+        suspected: how many labels confident learning takes for wrong.
+        folder: with suspects.csv and suspects.png.
+    """
+
+    table: pd.DataFrame
+    suspected: int
+    folder: Path
+
+    def __str__(self) -> str:
+        share = self.suspected / len(self.table)
+        return (
+            f"{self.suspected} of {len(self.table)} labels ({share:.1%}) are probably wrong; look at "
+            f"{self.folder / 'suspects.png'}, the whole list is {self.folder / 'suspects.csv'}"
+        )
+
+
+def write(name: str, folds: int = 4, top: int = 50) -> Suspects:
+    """Judge the labels of training and validation split, and write ``reports/labels-NAME``.
+
+    Args:
+        name: an entry of ``datasets`` whose kind is classification, and which is prepared.
+        folds: into how many parts the groups are dealt; each is judged by the others.
+        top: crops on the contact sheet.
+
+    Raises:
+        BrightfieldError: for another kind, fewer groups than folds, or a class that is not in every fold's training.
+    """
+    settings = params.load()
+    dataset = params.entry(settings.datasets, name, "dataset")
+    if dataset.kind != "classification":
+        raise BrightfieldError(
+            f"Dataset {name!r} is of kind {dataset.kind}: only labels of classification can be judged."
+        )
+    task = tasks.build(dataset.kind, settings.tasks[dataset.task].settings)
+    sets = [ImageSet.prepared(layout.prepared(name), split) for split in SPLITS]
+    index = pd.concat([each.index for each in sets], ignore_index=True)
+    described = describe(
+        task, (record for each in sets for record in progress.track(each, f"labels {name}", unit="image"))
+    )
+    labels = index["label"].to_numpy(dtype=np.int64)
+    judged = judge(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
+    table = ranked(index, judged, task.class_names)
+    with whole_folder(layout.report(f"labels-{name}")) as folder:
+        table.to_csv(folder / "suspects.csv", index=False, float_format="%.6g", lineterminator="\n")
+        first = judged.order[:top]
+        crops = [(sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])]).image for i in first]
+        told = [
+            (f"{row['rank']}  {row['label']}: {row['probability_of_label']:.3f}", str(row["id"]))
+            for row in table.head(top).to_dict("records")
+        ]
+        images.write_png(folder / "suspects.png", contact_sheets.contact_sheet(crops, told))
+    return Suspects(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
+
+
+def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
+    """(N, F) features of crops: the baseline's, and the encoder's maps pooled to mean and standard deviation."""
+    import torch
+    from torch.nn import functional as F
+
+    network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=pretrained.SHIPPED)
+    encoder: Any = smp.build(network, Shape(task.shape().inputs, 1)).encoder
+    encoder.eval()
+    rows: list[FloatArray] = []
+    batch: list[torch.Tensor] = []
+
+    def flush() -> None:
+        stacked = F.interpolate(torch.stack(batch), size=(ENCODER_PX, ENCODER_PX), mode="bilinear")
+        maps = encoder(stacked)[FIRST_STAGE:]
+        pooled = torch.cat([torch.cat([each.mean((2, 3)), each.std((2, 3))], dim=1) for each in maps], dim=1)
+        own = np.stack([features(each.numpy()) for each in batch])
+        rows.append(np.concatenate([own, pooled.double().numpy()], axis=1))
+        batch.clear()
+
+    with torch.inference_mode():
+        for record in records:
+            batch.append(task.encode(record.image).tensor)
+            if len(batch) == BATCH:
+                flush()
+        if batch:
+            flush()
+    return np.concatenate(rows)
+
+
+def out_of_fold(
+    described: FloatArray,
+    labels: IntArray,
+    groups: npt.NDArray[np.str_],
+    folds: int,
+    regularisation: float = REGULARISATION,
+) -> FloatArray:
+    """(N, 2) probabilities from a model that saw no image of the same group.
+
+    Raises:
+        BrightfieldError: fewer groups than folds, or a fold without one of the classes.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedGroupKFold
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    found = len(np.unique(groups))
+    if not 2 <= folds <= found:
+        raise BrightfieldError(f"--folds must be 2 to the number of groups, {found}, got {folds}.")
+    probabilities = np.empty((len(labels), 2))
+    dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
+    for known, judged in dealt.split(described, labels, groups):
+        if len(np.unique(labels[known])) < 2:
+            raise BrightfieldError("One class lies in one fold only, so it cannot be judged: import more groups of it.")
+        model = make_pipeline(
+            StandardScaler(), LogisticRegression(C=regularisation, class_weight="balanced", max_iter=1000)
+        )
+        probabilities[judged] = model.fit(described[known], labels[known]).predict_proba(described[judged])
+    return probabilities
+
+
+def ranked(index: pd.DataFrame, judged: Judgement, classes: list[str]) -> pd.DataFrame:
+    """``COLUMNS``, the most suspect first; labels by name."""
+    table = index[["id", "group", "split"]].assign(
+        label=[classes[label] for label in index["label"].astype(int)],
+        probability_of_label=judged.confidence,
+        margin=judged.margin,
+        suspected=judged.suspected.astype(int),
+    )
+    table = table.iloc[judged.order].reset_index(drop=True)
+    return table.assign(rank=table.index + 1)[list(COLUMNS)]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is thought of N labels.
+
+    Attributes:
+        confidence: (N,) probability of the label that was given, 0 to 1; low is suspect.
+        margin: (N,) that, less the largest probability of another class, -1 to 1.
+        suspected: (N,) whether it is among those that confident learning would remove.
+        order: (N,) rows by confidence, the most suspect first.
+        joint: (K, K) share of the images by given (row) and estimated true class (column); sums to 1.
+    """
+
+    confidence: FloatArray
+    margin: FloatArray
+    suspected: npt.NDArray[np.bool_]
+    order: IntArray
+    joint: FloatArray
+
+
+def judge(labels: IntArray, probabilities: FloatArray) -> Judgement:
+    """Judge labels (N,), 0 to K - 1, by out-of-fold probabilities (N, K) whose rows sum to 1.
+
+    The joint distribution of given and true classes is estimated by counting, for each given class, the images whose
+    probability of another class is at least what that class's own images have on average. As many images of each cell off
+    its diagonal are suspected, those with the lowest margin ("prune by noise rate").
+
+    Raises:
+        ValueError: shapes that do not match, labels out of range, or a class without an image.
+    """
+    if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
+        raise ValueError(f"expected labels (N,) and probabilities (N, K), got {labels.shape} and {probabilities.shape}")
+    if not np.array_equal(np.unique(labels), np.arange(probabilities.shape[1])):
+        raise ValueError(f"each class 0 to {probabilities.shape[1] - 1} needs an image, got {np.unique(labels)}")
+    from cleanlab.count import estimate_joint
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
+
+    rows = np.arange(len(labels))
+    others = probabilities.copy()
+    others[rows, labels] = -np.inf
+    confidence = np.asarray(get_label_quality_scores(labels, probabilities, method="self_confidence"), dtype=np.float64)
+    suspected = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
+    return Judgement(
+        confidence=confidence,
+        margin=probabilities[rows, labels] - others.max(axis=1),
+        suspected=np.asarray(suspected, dtype=bool),
+        order=np.argsort(confidence, kind="stable").astype(np.int64),
+        joint=np.asarray(estimate_joint(labels, probabilities), dtype=np.float64),
+    )

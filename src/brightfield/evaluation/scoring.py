@@ -1,0 +1,219 @@
+"""A model's answers held against the truth: scores with intervals, tables, figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import safetensors.numpy
+
+from brightfield import images, params
+from brightfield.data import splitting
+from brightfield.data.store import ImageSet, read_index
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import bootstrap
+from brightfield.evaluation.bootstrap import Difference
+from brightfield.metrics import Columns
+from brightfield.results import Result, overlays
+from brightfield.system import progress
+from brightfield.system.files import write_json
+from brightfield.tasks import Encoded, Task
+
+FloatArray = npt.NDArray[np.float32]
+VALIDATION, TEST, TRAIN = "validation", "test", "train"
+SHOWN_IMAGES = 6
+# column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
+KIND = "kind"
+OF_IMAGE = "_of_image"  # ends the names of columns with the metrics of one image alone
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split, encoded once: its truth and what is needed to decode an answer."""
+
+    name: str
+    images: ImageSet
+    encoded: list[Encoded]
+    truth: list[Result]
+
+    @classmethod
+    def load(cls, task: Task[Any, Any], folder: Path, name: str) -> Split:
+        """A split of a prepared dataset."""
+        records = ImageSet.prepared(folder, name)
+        encoded, truth = [], []
+        for record in progress.track(records, f"reading {name}"):
+            encoded.append(task.encode(task.pixels(record)))
+            truth.append(task.truth(record))
+        return cls(name, records, encoded, truth)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Answers to one split, scored.
+
+    Attributes:
+        table: a row an image: id, group, split, and where the dataset tells them kind and what the task carries; then the task's
+            statistics; where the dataset tells conditions of the task, the metrics of the image alone (``<metric>_of_image``).
+        answers: the decoded results, in the order of the table.
+    """
+
+    table: pd.DataFrame
+    answers: list[Result]
+
+
+def splits_to_score(folder: Path) -> list[str]:
+    """Validation, test, then the shift suites: every split but the training split."""
+    names = splitting.in_order({VALIDATION, TEST, *read_index(folder)["split"]})
+    return [name for name in names if name != TRAIN]
+
+
+def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
+    """Decode activated outputs and hold them against the truth."""
+    answers = task.decode_all(activated, split.encoded)
+    statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
+    known = split.images.index
+    index = known[[name for name in ("id", "group", "split", KIND, *task.carried, *task.conditions) if name in known]]
+    parts = [index, statistics]
+    if any(name in known for name in task.conditions):
+        alone = [task.of_kind(statistics.iloc[[i]]) for i in range(len(statistics))]
+        parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
+    return Scores(pd.concat(parts, axis=1), answers)
+
+
+def summary(
+    task: Task[Any, Any], tables: Mapping[str, pd.DataFrame], settings: params.Evaluation, data_hash: str | None
+) -> dict[str, Any]:
+    """What ``metrics.json`` holds, from the tables of test and the suites.
+
+    Returns:
+        ``test`` and, by name, ``suites``: every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over
+        groups; null is what is not defined. ``kinds``, where the dataset tells kinds of images (defects, levels of light): of the
+        test images of each, ``images`` (how many) and what the task tells of a kind (``right``, the share that is answered right;
+        PSNR and the rest), with intervals. ``recalibrated``, by name of test and the suites, where answers are probabilities: the
+        same after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the best that
+        any model could reach, without intervals, because it is a property of the images. ``data_hash``.
+    """
+    scored = {
+        name: _intervals(table, task.summarise, settings)
+        for name, table in tables.items()
+        if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
+    }
+    besides = {
+        "kinds": _kinds(task, tables[TEST], settings),
+        "recalibrated": _instead(task, tables, task.recalibrated, settings),
+        "ceiling": _instead(task, tables, task.ceiling, settings, resamples=0),
+    }
+    told = {name: found for name, found in besides.items() if found}
+    return {"test": scored.pop(TEST), "suites": scored, **told, "data_hash": data_hash}
+
+
+def _instead(
+    task: Task[Any, Any],
+    tables: Mapping[str, pd.DataFrame],
+    other: Callable[[Columns], Columns | None],
+    settings: params.Evaluation,
+    resamples: int | None = None,
+) -> dict[str, Any]:
+    """The metrics of test and the suites with other answers; empty where there are none."""
+    scored: dict[str, Any] = {}
+    for name, table in tables.items():
+        columns = other(table) if name != VALIDATION else None
+        if columns is not None:
+            answered = pd.DataFrame({**columns, "group": table["group"].to_numpy()})
+            scored[name] = _intervals(answered, task.summarise, settings, resamples)
+    return scored
+
+
+def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
+    """How many images of each kind there are, and what the task tells of them."""
+    if KIND not in table or not task.of_kind(table):
+        return {}
+    by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
+    return {
+        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.of_kind, settings)}
+        for kind in sorted(by_kind, key=images.natural)
+    }
+
+
+def _intervals(
+    table: pd.DataFrame, summarise: bootstrap.Summarise, settings: params.Evaluation, resamples: int | None = None
+) -> dict[str, dict[str, float | None]]:
+    """``{metric: {"value", "low", "high"}}``, from ``settings.bootstrap`` resamples or as many as are asked for."""
+    found = bootstrap.intervals(
+        table,
+        table["group"],
+        summarise,
+        resamples=settings.bootstrap if resamples is None else resamples,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+    return {name: {key: _plain(value) for key, value in interval.as_dict().items()} for name, interval in found.items()}
+
+
+def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:
+    """The objective of table b minus that of table a, paired image by image, with its interval over groups."""
+    return bootstrap.paired_difference(
+        a,
+        b,
+        a["group"],
+        task.summarise,
+        task.objective.metric,
+        resamples=settings.bootstrap,
+        confidence=settings.confidence,
+        seed=settings.seed,
+    )
+
+
+def write_report(
+    folder: Path, task: Task[Any, Any], split: Split, scores: Mapping[str, Scores], metrics: Mapping[str, Any]
+) -> None:
+    """``metrics.json``, ``images.csv`` (a row an image of every split), ``confusion.json`` and ``figures/``.
+
+    Args:
+        split: the test split, whose images the figures show.
+    """
+    (folder / "figures").mkdir(parents=True)
+    table = pd.concat([s.table for s in scores.values()], ignore_index=True)
+    table.to_csv(folder / "images.csv", index=False, lineterminator="\n")
+    write_json(folder / "metrics.json", metrics)
+    test = scores[TEST].table
+    confusion = task.confusion(test)
+    if confusion is not None:
+        classes, counts = confusion
+        write_json(folder / "confusion.json", {"classes": classes, "counts": counts.tolist()})
+    for i in np.linspace(0, len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))).astype(int):
+        picture = overlays.overlay(split.images[i].image, scores[TEST].answers[i], split.truth[i])
+        images.write_png(folder / "figures" / f"{split.images[i].id}.png", picture)
+
+
+def write_activations(folder: Path, name: str, ids: Iterable[str], activated: Iterable[FloatArray]) -> None:
+    """Activated outputs of one split as ``<name>.safetensors``, an array an image."""
+    arrays = {identity: np.ascontiguousarray(array) for identity, array in zip(ids, activated, strict=True)}
+    (folder / f"{name}.safetensors").write_bytes(safetensors.numpy.save(arrays))
+
+
+def read_activations(folder: Path, name: str, ids: Iterable[str]) -> list[FloatArray]:
+    """What :func:`write_activations` wrote, in the order of ``ids``.
+
+    Raises:
+        BrightfieldError: if the model was not evaluated on these images.
+    """
+    path = folder / f"{name}.safetensors"
+    arrays = safetensors.numpy.load_file(path) if path.is_file() else {}
+    ids = list(ids)
+    if missing := [identity for identity in ids if identity not in arrays]:
+        raise BrightfieldError(
+            f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
+            f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
+        )
+    return [arrays[identity] for identity in ids]
+
+
+def _plain(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

@@ -1,0 +1,1 @@
+"""All that knows MLflow: runs and the registry of models."""

@@ -1,0 +1,131 @@
+"""A bundle becomes a version of its task's registered model: code and data files, never a pickle."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brightfield.errors import BrightfieldError
+from brightfield.experiments.registry.identity import bundle_hash, files
+from brightfield.experiments.registry.versions import Version, all_versions
+from brightfield.experiments.runs.connection import connect
+from brightfield.experiments.runs.recording import Run
+from brightfield.experiments.runs.starting import Role
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SERVING = Path(__file__).with_name("serving.py")
+ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # want a signature, and a pip, which uv does without
+REQUIREMENTS = (
+    "brightfield",
+    "mlflow",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pydantic",
+    "ruamel.yaml",
+    "torch",
+    "segmentation-models-pytorch",
+    "timm",
+    "scikit-image",
+    "scikit-learn",
+    "safetensors",
+)
+
+
+def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_hash: str | None = None) -> Version:
+    """Register a bundle as a new version of the task's model, unless the same bundle is one already: then that one.
+
+    Args:
+        name: of the model or ensemble.
+        folder: ``models/<task>/<model>`` or ``ensembles/<task>/<ensemble>``.
+        run: the run that the version points to.
+        data_hash: DVC hash of its training data.
+
+    Raises:
+        BrightfieldError: no bundle in the folder, or no MLflow server or database.
+    """
+    identity = bundle_hash(folder)
+    client = connect()
+    for known in all_versions(client, task):
+        if known.bundle_hash == identity and known.model == name:
+            return known
+    _ensure_registered(client, task)
+    tags = {"model": name, "role": role, "bundle_hash": identity, "data_hash": data_hash or ""}
+    model_id = _log_model(client, name, folder, run, tags)
+    created = client.create_model_version(task, f"models:/{model_id}", run_id=run.id, tags=tags, model_id=model_id)
+    return Version.read(created)
+
+
+def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str]) -> str:
+    """Log a bundle as an MLflow model of the run, and return its id.
+
+    The steps of MLflow's ``log_model``, without its global state. No signature: the size, channels and type of images
+    differ from call to call, and a signature would refuse all but one of each.
+    """
+    from mlflow import pyfunc
+    from mlflow.entities import LoggedModelOutput
+    from mlflow.models import Model
+
+    experiment = client.get_run(run.id).info.experiment_id
+    logged = client.create_logged_model(experiment, name, source_run_id=run.id, tags=tags, model_type="brightfield")
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            served, model = Path(place, "bundle"), Path(place, "model")
+            for file in files(folder):
+                copy = served / file.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+            description = Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id)
+            with _errors_only(*ADVISERS):
+                pyfunc.save_model(
+                    path=str(model),
+                    python_model=str(SERVING),
+                    artifacts={"bundle": str(served)},
+                    pip_requirements=_requirements(),  # given, because MLflow would load the model to find them out
+                    mlflow_model=description,
+                )
+            client.log_model_artifacts(logged.model_id, str(model))
+    except BaseException:
+        client.finalize_logged_model(logged.model_id, "FAILED")
+        raise
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run.id, [LoggedModelOutput(logged.model_id, step=0)])
+    return str(logged.model_id)
+
+
+@contextmanager
+def _errors_only(*loggers: str) -> Iterator[None]:
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in loggers}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in levels.items():
+            logger.setLevel(level)
+
+
+def _requirements() -> list[str]:
+    """What the served model needs, at the versions in use, without local parts such as ``+cpu``, which no index has."""
+    return [f"{package}=={metadata.version(package).partition('+')[0]}" for package in REQUIREMENTS]
+
+
+def _ensure_registered(client: MlflowClient, task: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(task)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_ALREADY_EXISTS":
+            return
+        if error.error_code == "INVALID_PARAMETER_VALUE":
+            raise BrightfieldError(f"MLflow refuses {task!r} as the name of a model: {error}") from error
+        raise

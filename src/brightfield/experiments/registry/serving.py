@@ -1,0 +1,81 @@
+"""What MLflow runs to serve a registered bundle: copied as code beside the bundle, so that nothing is ever unpickled.
+
+Not to be imported by the rest of the platform: MLflow executes this file and takes the object given to ``set_model``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+from mlflow.pyfunc.model import PythonModel
+
+from brightfield.results import ClassMap, Label, Picture, Points
+
+_PLAIN: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Label: lambda answer: {"kind": "classification", "probability": answer.probability},
+    Points: lambda answer: {"kind": "tracking", "positions": answer.positions, "quality": answer.quality},
+    ClassMap: lambda answer: {
+        "kind": "segmentation",
+        "classes": answer.classes,
+        "instances": answer.instances,
+        **({} if answer.species is None else {"species": answer.species, "species_probability": answer.certainty}),
+    },
+    Picture: lambda answer: {
+        "kind": "restoration",
+        "pixels": answer.pixels,
+        **({} if answer.deviation is None else {"deviation": answer.deviation}),
+    },
+}
+
+
+class Served(PythonModel):
+    """A bundle (a model or an ensemble) behind MLflow's ``predict``."""
+
+    def load_context(self, context: Any) -> None:
+        """Load the bundle that was registered."""
+        from brightfield.inference.predictor import Predictor
+
+        self._predictor = Predictor.load(Path(context.artifacts["bundle"]))
+
+    def predict(  # lists of images are taken as well, but MLflow would enforce any hint but this one
+        self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
+    ) -> list[dict[str, Any]]:
+        """Answer images.
+
+        Args:
+            context: not needed.
+            model_input: (N, H, W) or (N, H, W, C), or a list of (H, W) and (H, W, C) arrays, which may differ in size; C is 2
+                for a model that takes fluorescence; uint8, uint16 or float32. Numbers that came as JSON are taken as uint16 if
+                they fit, else as float32.
+            params: not needed.
+
+        Returns:
+            One dict an image. ``kind`` is ``classification`` (with ``probability``), ``tracking`` (``positions``
+            (N, 2) x and y in px, ``quality`` (N,)), ``segmentation`` (``classes`` (H, W) uint8, ``instances`` (H, W)
+            int32; of a model that tells species also ``species`` and ``species_probability`` by number of instance, entry
+            0 unused) or ``restoration`` (``pixels`` (H, W) float32).
+        """
+        return [_PLAIN[type(answer)](answer) for answer in self._predictor.predict(_images(model_input))]
+
+
+def _images(model_input: Iterable[Any]) -> list[np.ndarray]:
+    images = [_as_image(np.asarray(image)) for image in model_input]
+    for image in images:
+        if image.ndim not in (2, 3):
+            raise ValueError(f"expected images (H, W) or (H, W, C) in a row, got one of shape {image.shape}")
+    return images
+
+
+def _as_image(image: np.ndarray) -> np.ndarray:
+    if image.dtype in (np.uint8, np.uint16, np.float32):
+        return image
+    if np.issubdtype(image.dtype, np.integer) and image.size and image.min() >= 0 and image.max() <= 65535:
+        return image.astype(np.uint16)
+    return image.astype(np.float32)
+
+
+mlflow.models.set_model(Served())

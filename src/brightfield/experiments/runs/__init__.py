@@ -1,0 +1,23 @@
+"""MLflow runs: start one, resume it, log to it, find it again. With the registry, the only room that knows MLflow."""
+
+from brightfield.experiments.runs.connection import connect, tracking_uri
+from brightfield.experiments.runs.queries import history, search
+from brightfield.experiments.runs.recording import Run
+from brightfield.experiments.runs.starting import Role, resume, start
+from brightfield.experiments.runs.syncing import log_evaluation, reconcile, write_reference
+from brightfield.system.lineage import DatasetRef
+
+__all__ = [
+    "DatasetRef",
+    "Role",
+    "Run",
+    "connect",
+    "history",
+    "log_evaluation",
+    "reconcile",
+    "resume",
+    "search",
+    "start",
+    "tracking_uri",
+    "write_reference",
+]

@@ -1,0 +1,99 @@
+"""MLflow runs as tables, for the dashboard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from brightfield.experiments.runs.connection import connect
+from brightfield.experiments.runs.starting import Role
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities import Run as MlflowRun
+
+PAGE = 1000  # runs a request
+FIRST_COLUMNS = ("run_id", "task", "name", "role", "status", "start_time", "duration_s")
+
+
+def search(task: str | None = None, role: Role | None = None, limit: int = 1000) -> pd.DataFrame:
+    """The newest runs of this platform, one a row, newest first.
+
+    Args:
+        task: only this experiment.
+        role: only runs of this role (``member``, ``baseline``, ``ensemble``, ``study``, ``trial``).
+        limit: at most this many.
+
+    Returns:
+        Columns run_id, task, name, role, status, start_time (UTC), duration_s (nan while it runs), then
+        ``metrics.<name>`` (float), ``params.<name>`` and ``tags.<name>`` (text; of MLflow's own tags only
+        ``mlflow.parentRunId`` and ``mlflow.source.git.commit``). The first seven are there even if no run is.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    import pandas as pd
+
+    client = connect()
+    experiments = {
+        str(found.experiment_id): found.name
+        for found in client.search_experiments(filter_string=f"name = '{_quoted(task)}'" if task else None)
+    }
+    wanted = f"= '{role}'" if role else "LIKE '%'"
+    rows: list[dict[str, Any]] = []
+    token: str | None = None
+    while experiments and len(rows) < limit:
+        page = client.search_runs(
+            list(experiments),
+            filter_string=f"tags.`brightfield.role` {wanted}",
+            max_results=min(PAGE, limit - len(rows)),
+            order_by=["attributes.start_time DESC"],
+            page_token=token,
+        )
+        rows += [_row(run, experiments) for run in page]
+        token = page.token
+        if not token:
+            break
+    table = pd.DataFrame(rows)
+    for column in FIRST_COLUMNS:
+        if column not in table:
+            table[column] = pd.Series(dtype=object)
+    table["start_time"] = pd.to_datetime(table["start_time"], unit="ms", utc=True)
+    table["duration_s"] = table["duration_s"].astype(float)
+    return table[[*FIRST_COLUMNS, *sorted(set(table.columns) - set(FIRST_COLUMNS))]]
+
+
+def history(run_id: str, metric: str) -> pd.DataFrame:
+    """Every logged value of one metric: columns step and value, by step; of a step logged twice, the last.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    import pandas as pd
+
+    logged = connect().get_metric_history(run_id, metric)
+    last = {entry.step: entry.value for entry in sorted(logged, key=lambda entry: entry.timestamp)}
+    return pd.DataFrame({"step": sorted(last), "value": [float(last[step]) for step in sorted(last)]})
+
+
+def _row(run: MlflowRun, experiments: dict[str, str]) -> dict[str, Any]:
+    info, data = run.info, run.data
+    return {
+        "run_id": info.run_id,
+        "task": experiments[str(info.experiment_id)],
+        "name": info.run_name,
+        "role": data.tags.get("brightfield.role"),
+        "status": info.status,
+        "start_time": info.start_time,
+        "duration_s": (info.end_time - info.start_time) / 1000 if info.end_time else None,
+        **{f"metrics.{key}": value for key, value in data.metrics.items()},
+        **{f"params.{key}": value for key, value in data.params.items()},
+        **{f"tags.{key}": value for key, value in data.tags.items() if _is_shown(key)},
+    }
+
+
+def _is_shown(tag: str) -> bool:
+    return not tag.startswith("mlflow.") or tag in ("mlflow.parentRunId", "mlflow.source.git.commit")
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")

@@ -1,0 +1,159 @@
+"""What the pipeline left in folders, brought to MLflow: an evaluation's report, and a run that the server has lost."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from brightfield.errors import BrightfieldError
+from brightfield.experiments.runs.connection import connect
+from brightfield.experiments.runs.recording import Run, metric_key
+from brightfield.experiments.runs.starting import Role, resume, start
+from brightfield.system.lineage import DatasetRef, Lineage
+
+BUNDLE_FILE = "bundle.json"
+RUN_FILE = "run.json"
+HISTORY_FILE = "history.csv"
+REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
+EVALUATION = "evaluation"  # the run's folder that an evaluation fills
+_PARAMS = ("model", "settings", "members")  # what of bundle.json decides the result
+
+
+def log_evaluation(run: Run, report: Path) -> None:
+    """Log what ``reports/<model>`` holds to a run; doing it again changes nothing.
+
+    Test metrics become ``test_<metric>`` with ``test_<metric>_low`` and ``_high``, those of a suite
+    ``<suite>_<metric>``; the tables (images.csv: the answer to every image), confusion.json and the figures become
+    artifacts under ``evaluation``.
+
+    Args:
+        run: its status stays as it is.
+        report: a folder with ``metrics.json``:
+            ``{"test": {metric: {"value", "low", "high"}}, "suites": {suite: {...}}}``.
+
+    Raises:
+        BrightfieldError: there is no readable ``metrics.json``.
+    """
+    content = _read_json(report / "metrics.json", "Run `dvc repro` to evaluate the model.")
+    figures = _figures(content)
+    known = run.metrics()
+    run.log_metrics({name: value for name, value in figures.items() if known.get(metric_key(name)) != value})
+    for file in sorted(report.iterdir()):
+        if file.is_file() and file.suffix in (".json", ".csv"):
+            run.log_artifacts(file, EVALUATION)
+    if (report / "figures").is_dir():
+        run.log_artifacts(report / "figures", f"{EVALUATION}/figures")
+
+
+def _figures(content: Mapping[str, Any]) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    for part, metrics in [("test", content.get("test", {})), *content.get("suites", {}).items()]:
+        for metric, entry in metrics.items():
+            if isinstance(entry, Mapping):
+                figures.update(_with_interval(f"{part}_{metric}", entry))
+            elif entry is not None:
+                figures[f"{part}_{metric}"] = float(entry)
+    return figures
+
+
+def _with_interval(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    for key, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
+        if entry.get(key) is not None:  # null stands for what is not defined, as nan does
+            yield f"{name}{suffix}", float(entry[key])
+
+
+def reconcile(folder: Path, task: str, name: str, *, role: Role) -> Run:
+    """The run of a model's or an ensemble's folder, logged anew if the server does not have it.
+
+    The server lacks it when the database was deleted, when DVC restored an older output, or when it is another server.
+    The new run gets the parameters and the lineage that ``bundle.json`` remembers and every epoch of ``history.csv``; a
+    tag names the lost run, by which it is found the next time. ``run.json`` stays what it was: it is part of an output
+    of DVC, which would take a new one for a change. The evaluation is not logged: see :func:`log_evaluation`.
+
+    Args:
+        folder: with ``bundle.json`` (its ``provenance`` holds ``lineage`` and ``dataset``), ``history.csv`` and
+            ``run.json``, which is written if it is missing or damaged.
+
+    Raises:
+        BrightfieldError: no MLflow server or database, or no readable ``bundle.json``.
+    """
+    known = _known_id(folder / RUN_FILE)
+    if known is None:
+        run = _log_anew(folder, task, name, role, {})
+        write_reference(run, folder)
+        return run
+    return resume(known) or _replacement(task, known) or _log_anew(folder, task, name, role, {REPLACES: known})
+
+
+def _replacement(task: str, lost: str) -> Run | None:
+    """The newest run that was logged in place of a lost one."""
+    client = connect()
+    experiment = client.get_experiment_by_name(task)
+    if experiment is None or experiment.lifecycle_stage == "deleted":
+        return None
+    found = client.search_runs(
+        [experiment.experiment_id],
+        filter_string=f"tags.`{REPLACES}` = '{lost}' and attributes.status = 'FINISHED'",
+        max_results=1,
+    )
+    return Run(client, found[0].info.run_id, task) if found else None
+
+
+def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str, str]) -> Run:
+    bundle = _read_json(folder / BUNDLE_FILE, "Run `dvc repro` (or `dvc pull`) to make it.")
+    provenance = bundle.get("provenance", {})
+    dataset = provenance.get("dataset")
+    run = start(
+        task,
+        name,
+        kind=str(bundle.get("kind", "")),
+        role=role,
+        params={key: bundle[key] for key in _PARAMS if key in bundle},
+        lineage=Lineage.from_dict(provenance.get("lineage", {})),
+        dataset=None if dataset is None else DatasetRef.from_dict(dataset),
+        tags=tags,
+    )
+    with run:
+        run.log_history(read_history(folder / HISTORY_FILE))
+    return run
+
+
+def write_reference(run: Run, folder: Path) -> None:
+    """Write ``run.json`` into a folder, as one replacement of the file."""
+    partial = folder / f".{RUN_FILE}.part"
+    partial.write_text(json.dumps(run.reference(), indent=1) + "\n", encoding="utf-8")
+    partial.replace(folder / RUN_FILE)
+
+
+def read_history(path: Path) -> list[tuple[int, dict[str, float]]]:
+    """The rows of ``history.csv``: (epoch, {metric: value}); none for a missing or empty file, as of a baseline."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return [
+            (int(float(row["epoch"])), {key: float(value) for key, value in row.items() if key != "epoch" and value})
+            for row in csv.DictReader(file)
+        ]
+
+
+def _known_id(path: Path) -> str | None:
+    try:
+        known = str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # lost or damaged: the run is logged anew
+    return known if known.isalnum() else None  # it stands in a query
+
+
+def _read_json(path: Path, advice: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise BrightfieldError(f"There is no {path}. {advice}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BrightfieldError(f"{path} is not readable as JSON: {error}. {advice}") from error
+    if not isinstance(content, dict):
+        raise BrightfieldError(f"{path} must hold a JSON object, got {type(content).__name__}. {advice}")
+    return content

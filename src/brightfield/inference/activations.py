@@ -1,0 +1,96 @@
+"""A network's activated output for images of any size: padded, tiled, stitched, and back in the image's own geometry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from brightfield import images
+from brightfield.images import symmetry
+from brightfield.inference.device import Computer
+from brightfield.tasks import Encoded, Task
+
+FloatArray = npt.NDArray[np.float32]
+MULTIPLE = 32  # what five levels of halving ask of height and width
+TILE_PX = 1152  # larger images are cut, so that memory stays bounded; a camera's 2048 px come to two tiles
+# A network that says how far it sees (``reach_px``) answers a tile as it answers the whole image, so far from the tile's border. Of
+# others it is not known, and many of them see everything (squeeze-and-excitation): there the borders count little, and tiles blend.
+REACH_PX = 32
+BLEND_PX = 64  # what neighbours share beyond the margins
+BATCH_PIXELS = 1024 * 1024
+
+
+@torch.inference_mode()
+def activations(
+    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer, views: int = 1
+) -> list[FloatArray]:
+    """Activated output for each image, channels first; crops go through the network together.
+
+    Args:
+        views: how many of the eight flips and quarter turns of an image are answered; the answer is their mean, turned back.
+    """
+    network.eval()
+    computer = computer.suited(network)
+    total = _one_view(task, network, encoded, computer)
+    for view in range(1, views):
+        seen = [_turned(image, view) for image in encoded]
+        for whole, output in zip(total, _one_view(task, network, seen, computer), strict=True):
+            whole += symmetry.turned_back(output, view) if task.tileable else output
+    return total if views == 1 else [whole / np.float32(views) for whole in total]
+
+
+def _turned(image: Encoded, view: int) -> Encoded:
+    tensor = torch.from_numpy(np.ascontiguousarray(symmetry.turned(image.tensor.numpy(), view)))
+    return replace(image, tensor=tensor, shape=image.shape if view % 2 == 0 else image.shape[::-1])
+
+
+def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:
+    if not task.tileable:
+        return _crops(task, network, encoded, computer)
+    return [_whole(task, network, image.tensor.numpy(), computer) for image in encoded]
+
+
+def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, computer: Computer) -> FloatArray:
+    """The answer to one image (C, H, W), by tiles if it is large.
+
+    The image is padded first and cut then, at multiples of the network's coarsest pixel, so that a tile holds the very pixels
+    that the network would see of the whole.
+    """
+    multiple = math.lcm(MULTIPLE, getattr(network, "multiple_px", 1))
+    reach = getattr(network, "reach_px", None)
+    margin, blend = (reach, multiple) if reach is not None else (REACH_PX, BLEND_PX)
+    padded, inside = images.pad_to_multiple(image, multiple)
+    overlap = 2 * margin + blend
+    tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
+    places = images.tiles(padded.shape[-2:], tile, overlap, multiple)
+    if len(places) == 1:
+        whole: FloatArray = _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
+        return whole
+    stitched: images.Stitcher | None = None
+    for where in places:
+        output = _run(task, network, padded[(None, slice(None), *where)], computer)[0]
+        stitched = stitched or images.Stitcher(padded.shape[-2:], len(output), margin)
+        stitched.add(where, output)
+    assert stitched is not None
+    return stitched.result()[(slice(None), *inside)]
+
+
+def _crops(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:
+    size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel())) if encoded else 1
+    batches = [encoded[i : i + size] for i in range(0, len(encoded), size)]
+    outputs = [_run(task, network, np.stack([e.tensor.numpy() for e in batch]), computer) for batch in batches]
+    return [answer for output in outputs for answer in output]
+
+
+def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, computer: Computer) -> FloatArray:
+    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(computer.device)
+    with computer.autocast():
+        output = network(tensor.contiguous(memory_format=torch.channels_last))
+    activated: FloatArray = task.activate(output.float()).cpu().numpy()
+    return activated

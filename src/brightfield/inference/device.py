@@ -1,0 +1,86 @@
+"""Where and how to compute: device, threads, precision, and repeatable randomness."""
+
+from __future__ import annotations
+
+import os
+import random
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import nn
+
+from brightfield import params
+from brightfield.errors import BrightfieldError
+from brightfield.system import memory
+
+
+@dataclass(frozen=True)
+class Computer:
+    """What ``compute`` in params.yaml comes to on this machine."""
+
+    device: torch.device
+    bfloat16: bool
+    chosen: bool = False  # precision was left to us: "auto"
+
+    def suited(self, network: nn.Module) -> Computer:
+        """The same for one network: where we choose on a processor, depthwise convolutions stay in float32.
+
+        In bfloat16 they train several times slower there (no fast kernel), and the encoders for phones are made of them.
+        """
+        slow = self.chosen and self.device.type == "cpu" and any(_is_depthwise(module) for module in network.modules())
+        return replace(self, bfloat16=self.bfloat16 and not slow)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Mixed precision, where it is wanted and there is support for it."""
+        if not self.bfloat16:
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
+
+
+def start_device(compute: params.Compute, seed: int | None = None) -> Computer:
+    """Set threads and, with a seed, everything random; answer where to compute.
+
+    The last digit of a sum depends on the number of threads, so it is a parameter and not the number of cores.
+
+    Raises:
+        BrightfieldError: for a device that is not there.
+    """
+    torch.set_num_threads(compute.threads)
+    memory.keep_freed_memory()
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed)  # libraries draw from it
+        torch.manual_seed(seed)
+    device = _device(compute.device)
+    if seed is not None and device.type == "cuda":  # a processor's algorithms repeat as they are
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
+    return Computer(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
+
+
+def _is_depthwise(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d) and module.groups > 1
+
+
+def _device(wanted: str) -> torch.device:
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wanted == "auto":
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
+    if not there[wanted]:
+        raise BrightfieldError(
+            f"compute.device is {wanted!r}, but this machine has only {', '.join(n for n, has in there.items() if has)}. "
+            "Set it to 'auto'."
+        )
+    return torch.device(wanted)
+
+
+def _bfloat16(precision: str, device: torch.device) -> bool:
+    if precision != "auto":
+        return precision == "bfloat16"
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # without the instructions a processor emulates bfloat16, slower than float32
+    return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

@@ -1,0 +1,89 @@
+"""Answers to images from one or more bundles; a single model is an ensemble of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from brightfield import params
+from brightfield.data import coverage
+from brightfield.errors import BrightfieldError
+from brightfield.inference import activations, bundle
+from brightfield.inference.bundle import Member
+from brightfield.inference.device import start_device
+from brightfield.results import Result
+from brightfield.tasks import Encoded, Task
+
+
+class Predictor:
+    """Averages what its members answer before it is decoded (probabilities, heat maps, intensities), never labels."""
+
+    def __init__(
+        self, members: Sequence[Member], compute: params.Compute | None = None, task: Task[Any, Any] | None = None
+    ) -> None:
+        if not members or sum(member.weight for member in members) <= 0:
+            raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
+        self.members = list(members)
+        self.task = task or members[0].bundle.task  # as all of them together answer it
+        self.compute = compute or params.Compute()
+        self.computer = start_device(self.compute)
+        for member in self.members:
+            # the layout of training: another one would change the last digits
+            member.bundle.network.to(self.computer.device).to(memory_format=torch.channels_last)
+
+    @classmethod
+    def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
+        """From the folder of a model or of an ensemble."""
+        return cls(bundle.read_members(folder), compute, bundle.read_task(folder))
+
+    @property
+    def task_name(self) -> str:
+        """Its name in params.yaml."""
+        return self.members[0].bundle.task_name
+
+    def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
+        """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
+        encoded = [self.task.encode(image) for image in images]
+        return self.task.decode_all(self.activations(encoded), encoded)
+
+    def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
+        """How far images lie outside what was trained on: columns outside, distance and farthest, a row an image.
+
+        That of the member with the largest weight; None if its bundle comes from a version that did not note it. See
+        :meth:`brightfield.data.coverage.Coverage.compare`.
+        """
+        covered = max(self.members, key=lambda member: member.weight).bundle.coverage
+        return None if covered is None else covered.compare(coverage.numbers(images))
+
+    def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
+        """The weighted mean of the members' activated outputs, channels first, for each image."""
+        return weighted_mean(
+            [
+                activations.activations(self.task, m.bundle.network, encoded, self.computer, m.bundle.model.views)
+                for m in self.members
+            ],
+            [member.weight for member in self.members],
+        )
+
+
+def weighted_mean(
+    outputs: Sequence[Sequence[npt.NDArray[np.float32]]], weights: Sequence[float]
+) -> list[npt.NDArray[np.float32]]:
+    """Image by image the mean of several models' outputs; ``outputs[model][image]``.
+
+    Where some models answer more channels than others (how far off a pixel may be), the mean is of those that all of them answer.
+    """
+    total = float(sum(weights))
+    shares = [np.float32(weight / total) for weight in weights]
+    answered: list[npt.NDArray[np.float32]] = []
+    for of_image in zip(*outputs, strict=True):
+        common = min(map(len, of_image))
+        parts = [share * image[:common] for share, image in zip(shares, of_image, strict=True)]
+        answered.append(np.asarray(np.sum(parts, axis=0, dtype=np.float32)))
+    return answered

@@ -1,0 +1,64 @@
+"""Frames of fluorescent cells, for the simulator ``denoise``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from brightfield.params import DenoiseSimulation
+from brightfield.simulate.matching import camera
+from brightfield.simulate.matching.fitting import Knob, Values
+from brightfield.simulate.matching.reference import (
+    SMOOTHING_PX,
+    SURE,
+    Reference,
+    Section,
+    around,
+    between,
+    camera_section,
+    in_words,
+)
+
+DARKEST = 2  # percentile that is a frame's dark
+
+
+class DenoiseMatcher:
+    """Fluorescence: the camera and the light are measured; blur, size of the cells, cover and haze are searched for."""
+
+    few: ClassVar[Section] = {"images": 8}
+    colour: ClassVar[bool] = False
+
+    def __init__(self, base: DenoiseSimulation, reference: Reference) -> None:
+        self.base, self.reference = base, reference
+        self.camera = camera.estimate(reference.frames)
+        smooth = [gaussian_filter(frame.astype(np.float64), SMOOTHING_PX) for frame in reference.frames]
+        light = [(frame - self.camera.offset) * self.camera.electrons_per_count for frame in smooth]
+        self.peaks = np.array([max(float(np.percentile(each, 99.5)), 0.5) for each in light])
+        darks = np.array([max(float(np.percentile(each, DARKEST)), 0.0) for each in light])
+        self.dark_share = float(np.clip(np.median(darks / self.peaks), 1e-3, 0.9))
+
+    def knobs(self) -> Mapping[str, Knob]:
+        """Lengths in px, the others relative."""
+        return {
+            "blur_px": Knob(0.6, 4.0),
+            "radius_px": Knob(5.0, 40.0),
+            "cover": Knob(0.03, 0.7),
+            "haze": Knob(0.02, 0.6),
+            "background": Knob(0.2 * self.dark_share, 1.2 * self.dark_share),
+        }
+
+    def section(self, values: Values) -> Section:
+        """The camera's keys, the light's and those that were searched for."""
+        searched = {name: around(value) for name, value in values.items()}
+        return {
+            "peak_electrons": between(self.peaks, SURE),
+            "appearance": {**camera_section(self.camera), **searched},
+        }
+
+    def measured(self) -> str:
+        """Camera and light."""
+        low, high = between(self.peaks)
+        return f"{in_words(self.camera)}; peaks of {low:g} to {high:g} electrons"

@@ -1,0 +1,61 @@
+"""What a network is worth after each epoch, and which of its weights are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor, nn
+
+from brightfield import params
+from brightfield.data.store import ImageSet
+from brightfield.inference import activations
+from brightfield.inference.device import Computer
+from brightfield.tasks import Task
+
+OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may raise to stop the fit
+
+
+class Watch:
+    """Scores the network after each epoch and remembers the best weights, or the last whatever they score."""
+
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        validation: ImageSet,
+        computer: Computer,
+        on_epoch: OnEpoch | None,
+        keep_last: bool = False,
+    ) -> None:
+        self.keep_last = keep_last
+        self.task, self.computer, self.on_epoch = task, computer, on_epoch
+        records = list(validation)
+        self.encoded = [task.encode(task.pixels(record)) for record in records]
+        self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
+        self.truth = [task.truth(record) for record in records]
+        self.rows: list[dict[str, float]] = []
+        self.best_epoch = 0
+        self.best_value = math.nan
+        self.best_weights: dict[str, Tensor] = {}
+
+    def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
+        """Score, compare with the best so far, tell whoever listens."""
+        activated = activations.activations(self.task, network, self.encoded_for_epochs, self.computer)
+        answers = [self.task.glance(a, e) for a, e in zip(activated, self.encoded, strict=True)]
+        metrics = {f"validation_{name}": value for name, value in self.task.score(answers, self.truth).items()}
+        row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
+        self.rows.append({"epoch": epoch, **row})
+        value = metrics[f"validation_{self.task.objective.metric}"]
+        if self.keep_last or not self.best_weights or self.task.objective.better(value, self.best_value):
+            self.best_epoch, self.best_value = epoch, value
+            self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
+        if self.on_epoch is not None:
+            self.on_epoch(epoch, row)
+
+    def settled(self, network: nn.Module, views: int) -> params.TaskSettings:
+        """The task's settings, with what they leave open chosen by this network's answers, from as many views as it will answer."""
+        network = network.to(self.computer.device)
+        activated = activations.activations(self.task, network, self.encoded, self.computer, views)
+        settings: params.TaskSettings = self.task.settle(activated, self.truth, self.encoded)
+        return settings

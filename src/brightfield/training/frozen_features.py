@@ -1,0 +1,130 @@
+"""Features of a backbone that is not trained: they never change, so they are computed once and kept.
+
+A file for each backbone and set of images lies in ``.brightfield/features``, named by a digest of both; the least recently used
+go when there are too many. The folder may be removed at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from brightfield.architectures.transfer import Transfer
+from brightfield.errors import BrightfieldError
+from brightfield.images import symmetry
+from brightfield.inference.device import Computer
+from brightfield.system import progress
+from brightfield.tasks import Encoded, Sample
+from brightfield.tasks.base import EncodedImages, Samples
+
+FOLDER = Path(".brightfield/features")
+MOST_FILES = 24
+BATCH = 64
+FLIP = "flip"  # the one augmentation whose variants are few enough to be computed beforehand
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class FeatureImages(Samples):
+    """Images as the head sees them; each draw is one of the views that were computed."""
+
+    def __init__(self, features: FloatArray, targets: list[Tensor], seed: int) -> None:
+        self.features, self.targets = features, targets
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, i: int) -> Sample:
+        view = int(self.rng.integers(self.features.shape[1]))
+        return {"image": torch.from_numpy(self.features[i, view][:, None, None]), "target": self.targets[i]}
+
+
+def features_of(
+    network: Transfer, samples: EncodedImages, computer: Computer, seed: int, description: str
+) -> FeatureImages:
+    """The training images as features, under all eight views where the training asks for flips.
+
+    Raises:
+        BrightfieldError: for an augmentation other than flips.
+    """
+    others = [name for name in samples.augmentations if name != FLIP]
+    if others:
+        raise BrightfieldError(
+            f"The features of a frozen backbone are computed once, so training.augment can only be [{FLIP}], got "
+            f"{', '.join(samples.augmentations)}. Leave out {', '.join(others)}, or train the backbone too (network.unfreeze)."
+        )
+    views = symmetry.VIEWS if samples.augmentations else 1
+    return FeatureImages(compute(network, samples.encoded, computer, views, description), samples.targets, seed)
+
+
+def as_encoded(network: Transfer, encoded: Sequence[Encoded], computer: Computer, description: str) -> list[Encoded]:
+    """Images with their features, (width, 1, 1), in place of their pixels."""
+    found = compute(network, encoded, computer, 1, description)
+    return [replace(e, tensor=torch.from_numpy(f[0][:, None, None])) for e, f in zip(encoded, found, strict=True)]
+
+
+def compute(
+    network: Transfer, encoded: Sequence[Encoded], computer: Computer, views: int, description: str
+) -> FloatArray:
+    """(N, views, width) features, from the cache where they are."""
+    path = FOLDER / f"{_digest(network, encoded, computer, views)}.safetensors"
+    if (known := _read(path)) is not None:
+        return known
+    network = network.to(computer.device)
+    turned = (symmetry.turned(e.tensor.numpy(), view) for e in encoded for view in range(views))
+    rows: list[FloatArray] = []
+    with torch.inference_mode(), progress.bar(len(encoded) * views, f"{description}: features", "view") as bar:
+        while batch := [image for _, image in zip(range(BATCH), turned, strict=False)]:
+            tensor = torch.from_numpy(np.stack(batch)).to(computer.device, memory_format=torch.channels_last)
+            with computer.autocast():
+                rows.append(network.features(tensor).float().flatten(1).cpu().numpy())
+            bar.update(len(batch))
+    features = np.concatenate(rows).reshape(len(encoded), views, -1)
+    _write(path, features)
+    return features
+
+
+def _digest(network: Transfer, encoded: Sequence[Encoded], computer: Computer, views: int) -> str:
+    found = hashlib.sha256(
+        f"{network.input_px} {views} {computer.device} {computer.bfloat16} {torch.__version__}".encode()
+    )
+    for name, tensor in network.backbone.state_dict().items():
+        found.update(name.encode())
+        found.update(tensor.cpu().contiguous().numpy().tobytes())
+    for image in encoded:
+        found.update(str(image.tensor.shape).encode())
+        found.update(image.tensor.numpy().tobytes())
+    return found.hexdigest()[:32]
+
+
+def _read(path: Path) -> FloatArray | None:
+    try:
+        features: FloatArray = safetensors.numpy.load_file(path)["features"]
+        path.touch()
+    except (OSError, SafetensorError, KeyError):  # not there, or not whole: computed again
+        return None
+    return features
+
+
+def _write(path: Path, features: FloatArray) -> None:
+    """Keep features for the next time; a full disk costs no more than the time to compute them again."""
+    partial = path.with_suffix(".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_bytes(safetensors.numpy.save({"features": np.ascontiguousarray(features)}))
+        partial.replace(path)
+        oldest = sorted(path.parent.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)[:-MOST_FILES]
+        for file in oldest:
+            file.unlink(missing_ok=True)
+    except OSError:
+        partial.unlink(missing_ok=True)

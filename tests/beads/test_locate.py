@@ -1,0 +1,99 @@
+"""``brightfield locate``: frames in, positions with errors and a profile out, without a project or a model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from brightfield import images
+from brightfield.beads import locate
+from brightfield.beads.localisation.profile import Profile
+from brightfield.errors import BrightfieldError
+from brightfield.metrics.tracking import match
+from brightfield.simulate.beads.diffraction import draw_rings
+from rings import ELECTRONS, PIXEL_UM, RINGS, exposed
+
+PLACES = np.array([[30.0, 34.0], [88.0, 40.0], [60.0, 90.0]])
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """Six frames with three beads that drift, and their places (6, 3, 2)."""
+    rng = np.random.default_rng(0)
+    paths = PLACES + 0.3 * np.arange(6)[:, None, None] + rng.uniform(-0.2, 0.2, (6, 3, 2))
+    (tmp_path / "movie").mkdir()
+    for number, places in enumerate(paths):
+        light = np.ones((120, 130), dtype=np.float32)
+        for place in places:
+            draw_rings(light, RINGS, 1.0, place[None], PIXEL_UM)
+        images.write_tiff(tmp_path / "movie" / f"frame{number}.tif", exposed(ELECTRONS * light.astype(float), rng))
+    return tmp_path / "movie", paths
+
+
+def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    folder, paths = movie
+    told = locate.locate([folder], tmp_path / "out", overlays=2)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "image"]
+    assert table["image"].unique().tolist() == [f"frame{number}" for number in range(6)]
+    for frame, rows in table.groupby("frame"):
+        assert len(match(rows[["x", "y"]].to_numpy(), paths[int(str(frame))], 0.1)[0]) == len(rows) == 3
+    assert table[["x_error", "y_error"]].to_numpy().max() < 0.05
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "positions.csv",
+        "profile.png",
+        "frame0_overlay.png",
+        "frame1_overlay.png",
+    }
+    assert "18 positions in 6 frames" in str(told)
+    assert len(told.profiles) == 1
+    assert "Beads differ" not in str(told)
+    several = replace(told, profiles=(told.profiles[0], replace(told.profiles[0], misfit=2.0)))
+    assert "Beads differ: 2 profiles" in str(several)
+    assert "leaves 2.0 times the noise" in str(several)
+    assert all(path.is_file() for path in told.files)
+
+
+def test_where_beads_differ_the_table_tells_the_kind_of_each(
+    movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = movie
+    for path in folder.iterdir():
+        image = images.read(path).astype(float)
+        middle = np.median(image)
+        image[60:] = 2 * middle - image[60:]  # the last bead is bright where the others are dark
+        images.write_tiff(path, np.maximum(image, 0).astype(np.uint16))
+
+    def both(frames: object, profile: Profile, most: int) -> tuple[Profile, ...]:
+        return profile, replace(profile, coefficients=-profile.coefficients)
+
+    monkeypatch.setattr(locate, "tell_apart", both)
+    locate.locate([folder], tmp_path / "out", overlays=0)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "kind", "image"]
+    kinds = table.groupby(table["y"] > 66)["kind"].unique()
+    assert sorted(map(len, kinds)) == [1, 1]
+    assert {kinds[False][0], kinds[True][0]} == {1, 2}
+
+
+def test_answers_that_are_there_stay(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    folder, _ = movie
+    locate.locate([folder], tmp_path / "out", overlays=0)
+    with pytest.raises(BrightfieldError, match="overwrite"):
+        locate.locate([folder], tmp_path / "out", overlays=0)
+    locate.locate([folder], tmp_path / "out", overlays=0, overwrite=True)
+
+
+def test_what_is_no_movie_of_beads_is_refused(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    folder, _ = movie
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BrightfieldError):
+        locate.locate([tmp_path / "empty"], tmp_path / "out")
+    images.write_tiff(folder / "frame9.tif", np.zeros((50, 40), np.uint16))
+    with pytest.raises(BrightfieldError, match="40 x 50 px, the first frame 130 x 120"):
+        locate.locate([folder], tmp_path / "out")
+    assert not (tmp_path / "out" / "positions.csv").exists()

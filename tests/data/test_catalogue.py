@@ -1,0 +1,87 @@
+"""A lab's images become a dataset that models can be pointed to, wholly or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brightfield import images, layout, params
+from brightfield.data import catalogue
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+
+
+@pytest.fixture
+def repository(project: Path) -> Path:
+    """A project folder under git and DVC."""
+    for command in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+        subprocess.run(command, cwd=project, check=True)
+    return project
+
+
+@pytest.fixture
+def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Crops of six smears, in folders good and bad."""
+    folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
+    for name in ("good", "bad"):
+        (folder / name).mkdir()
+        for smear in range(6):
+            for i in range(2):
+                crop = rng.integers(0, 255, (85, 85, 3), dtype=np.uint8)
+                images.write_png(folder / name / f"{smear:03d}_{i}_0.png", crop)
+    return folder
+
+
+def test_an_import_is_stored_tracked_and_entered(repository: Path, crops: Path) -> None:
+    report = catalogue.add("rbc", crops, "smears", licence="CC0")
+    assert (report.images, report.groups) == (24, 6)
+    assert len(ImageSet.raw(layout.raw("smears"))) == 24
+    assert "md5" in (repository / "data/raw/smears.dvc").read_text()
+    assert params.load().datasets["smears"].kind == "classification"
+
+
+def test_models_ensembles_and_the_contest_are_pointed_to_it(repository: Path, crops: Path) -> None:
+    catalogue.add("rbc", crops, "smears")
+    catalogue.use("smears")
+    settings = params.load()
+    assert settings.tasks["rbc"].dataset == "smears"
+    assert {m.dataset for m in settings.models.values() if m.task == "rbc"} == {"smears"}
+    assert settings.ensembles["rbc-ensemble"].dataset == "smears"
+    assert settings.models["beads-unet"].dataset == "beads"
+
+
+def test_one_model_alone_can_be_pointed_to_it(repository: Path, crops: Path) -> None:
+    catalogue.add("rbc", crops, "smears")
+    assert catalogue.use("smears", ["rbc-compact"]) == ["models.rbc-compact.dataset"]
+    assert params.load().models["rbc-convnet"].dataset == "rbc"
+
+
+def test_a_model_of_another_task_is_refused(repository: Path, crops: Path) -> None:
+    catalogue.add("rbc", crops, "smears")
+    with pytest.raises(BrightfieldError, match="belongs to task 'rbc', model 'beads-unet' to another"):
+        catalogue.use("smears", ["beads-unet"])
+
+
+def test_a_bad_file_leaves_nothing_behind(repository: Path, crops: Path) -> None:
+    before = (repository / "params.yaml").read_bytes()
+    (crops / "bad" / "broken_1_1.png").write_bytes((crops / "bad" / "000_0_0.png").read_bytes()[:300])
+    with pytest.raises(BrightfieldError, match=r"broken_1_1\.png"):
+        catalogue.add("rbc", crops, "smears")
+    assert not layout.raw("smears").exists()
+    assert (repository / "params.yaml").read_bytes() == before
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_read(repository: Path) -> None:
+    with pytest.raises(BrightfieldError, match="There is a dataset 'rbc' already"):
+        catalogue.add("rbc", repository / "nowhere", "rbc")
+
+
+def test_without_a_repository_dvc_refuses_and_nothing_is_left(project: Path, crops: Path) -> None:
+    with pytest.raises(BrightfieldError, match="DVC could not track"):
+        catalogue.add("rbc", crops, "smears")
+    assert not layout.raw("smears").exists()
+    assert "smears" not in params.load().datasets

@@ -1,0 +1,165 @@
+"""Members and weights: chosen on validation, judged on test, with outputs made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tiny
+from brightfield import params, tasks
+from brightfield.evaluation import ensembles, scoring
+from brightfield.evaluation.ensembles import Outputs
+from brightfield.evaluation.scoring import Split
+from brightfield.results import Label
+from brightfield.stages import ensemble as stage
+
+TASK = tasks.build("classification", tiny.SETTINGS["classification"])
+TRUTH = [0, 1, 0, 1, 0, 1]  # of the test split of tiny.records
+GOOD = [0.1, 0.9, 0.2, 0.8, 0.3, 0.7]  # AUC 1
+FAIR = [0.1, 0.9, 0.75, 0.8, 0.3, 0.7]  # 8 of 9 pairs are in order
+BAD = [0.9, 0.1, 0.8, 0.2, 0.7, 0.3]  # AUC 0
+
+
+@pytest.fixture(scope="module")
+def split(prepared: Callable[[str], Path]) -> Split:
+    return Split.load(TASK, prepared("classification"), "test")
+
+
+def outputs(**models: list[float]) -> Outputs:
+    return {name: [np.array([p], np.float32) for p in values] for name, values in models.items()}
+
+
+def entry(**changes: Any) -> params.Ensemble:
+    return params.Ensemble.model_validate({"task": "t", "kind": "classification", "dataset": "d", **changes})
+
+
+def test_mix_is_the_weighted_mean_image_by_image() -> None:
+    mixed = ensembles.mix(outputs(a=[0.0, 1.0], b=[1.0, 0.5]), {"a": 0.75, "b": 0.25})
+    assert [float(image[0]) for image in mixed] == pytest.approx([0.25, 0.875])
+    assert ensembles.mix(outputs(a=[0.3], b=[0.9]), {"b": 1.0})[0] == pytest.approx(0.9)
+
+
+def test_soft_vote_counts_every_model_the_same() -> None:
+    assert ensembles.soft_vote(outputs(a=GOOD, b=BAD, c=FAIR)) == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+
+
+def test_the_objective_is_that_of_the_weighted_mean(split: Split) -> None:
+    made = outputs(good=GOOD, fair=FAIR, bad=BAD)
+    assert ensembles.objective(TASK, split, made, {"good": 1.0}) == 1.0
+    assert ensembles.objective(TASK, split, made, {"fair": 1.0}) == pytest.approx(8 / 9)
+    assert ensembles.objective(TASK, split, made, {"bad": 1.0}) == 0.0
+    assert ensembles.objective(TASK, split, made, {"good": 0.5, "bad": 0.5}) == 0.5  # all ties
+
+
+def test_greedy_leaves_a_bad_model_out(split: Split) -> None:
+    assert ensembles.greedy(TASK, split, outputs(bad=BAD, good=GOOD), 10) == {"good": 1.0}
+
+
+def test_greedy_combines_models_that_make_up_for_each_other(split: Split) -> None:
+    """Each of a and b has one positive below all negatives; their mean ranks all positives above all negatives."""
+    a, b = [0.4, 0.9, 0.4, 0.3, 0.4, 0.9], [0.4, 0.3, 0.4, 0.9, 0.4, 0.9]
+    made = outputs(a=a, b=b, bad=BAD)
+    assert ensembles.objective(TASK, split, made, {"a": 1.0}) == pytest.approx(6 / 9)
+    assert ensembles.greedy(TASK, split, made, 10) == {"a": 0.5, "b": 0.5}
+    assert ensembles.greedy(TASK, split, made, 1) == {"a": 1.0}
+
+
+probabilities = st.lists(st.integers(0, 20).map(lambda i: i / 20), min_size=6, max_size=6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(models=st.lists(probabilities, min_size=1, max_size=4), most=st.integers(1, 6))
+def test_greedy_is_never_worse_on_validation_than_the_best_model(models: list[list[float]], most: int) -> None:
+    by_hand: Any = Split("validation", None, [None] * 6, [Label(float(t)) for t in TRUTH])  # type: ignore[arg-type, list-item]
+    made = outputs(**{f"m{i}": values for i, values in enumerate(models)})
+    weights = ensembles.greedy(TASK, by_hand, made, most)
+    assert sum(weights.values()) == pytest.approx(1)
+    assert all(weight > 0 for weight in weights.values())
+    singles = [ensembles.objective(TASK, by_hand, made, {name: 1.0}) for name in made]
+    assert ensembles.objective(TASK, by_hand, made, weights) >= max(singles)
+
+
+def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) -> None:
+    task = tasks.build("tracking", tiny.SETTINGS["tracking"])
+    frames = Split.load(task, prepared("tracking"), "validation")
+    exact = [task.target(r, e).numpy() for r, e in zip(frames.images, frames.encoded, strict=True)]
+    made = {"empty": [np.zeros_like(heat) for heat in exact], "exact": exact}
+    assert task.objective.direction == "minimize"
+    assert ensembles.greedy(task, frames, made, 5) == {"exact": 1.0}
+
+
+def test_an_undefined_objective_does_not_stop_it() -> None:
+    only_good: Any = Split("validation", None, [None] * 2, [Label(1.0), Label(1.0)])  # type: ignore[arg-type, list-item]
+    made = outputs(a=[0.5, 0.6], b=[0.1, 0.2])
+    choice = ensembles.choose(TASK, only_good, made, entry())
+    assert sum(choice.weights.values()) == pytest.approx(1)
+    assert np.isnan(choice.validation["greedy"])
+
+
+@pytest.mark.parametrize(
+    ("method", "chosen", "weights"),
+    [
+        ("greedy", "greedy", {"good": 1.0}),
+        ("soft_vote", "soft_vote", {"good": 0.5, "bad": 0.5}),
+        ("best_on_validation", "greedy", {"good": 1.0}),
+    ],
+)
+def test_the_method_is_that_of_the_entry(split: Split, method: str, chosen: str, weights: dict[str, float]) -> None:
+    choice = ensembles.choose(TASK, split, outputs(good=GOOD, bad=BAD), entry(method=method))
+    assert (choice.method, choice.weights) == (chosen, weights)
+    assert choice.validation == {"greedy": 1.0, "soft_vote": 0.5}
+
+
+def test_where_greedy_gains_nothing_all_members_vote(split: Split) -> None:
+    choice = ensembles.choose(TASK, split, outputs(a=GOOD, b=GOOD), entry())
+    assert (choice.method, choice.weights) == ("soft_vote", {"a": 0.5, "b": 0.5})
+
+
+def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
+    """By hand: the ensemble is the good model alone, AUC 1; the fair one has 8/9, the baseline 0, the soft vote 1."""
+    made = outputs(good=GOOD, fair=FAIR, baseline=BAD)
+    choice = ensembles.Choice("greedy", {"good": 1.0}, {})
+    told = ensembles.compare(TASK, split, made, choice, ["baseline"], params.Evaluation(bootstrap=200))
+    assert (told["metric"], told["direction"]) == ("auc", "maximize")
+    rows = {row["name"]: row for row in told["rows"]}
+    assert {name: row["role"] for name, row in rows.items()} == {
+        "good": "member",
+        "fair": "member",
+        "baseline": "baseline",
+        "soft_vote": "method",
+        "greedy": "method",
+    }
+    assert {name: row["value"] for name, row in rows.items()} == pytest.approx(
+        {"good": 1.0, "fair": 8 / 9, "baseline": 0.0, "soft_vote": 1.0, "greedy": 1.0}
+    )
+    for row in rows.values():
+        assert row["gain"] == pytest.approx(1.0 - row["value"])
+        assert row["gain_low"] <= row["gain"] <= row["gain_high"]
+    assert (rows["baseline"]["gain_low"], rows["baseline"]["gain_high"]) == (1.0, 1.0)
+    assert (rows["good"]["gain_low"], rows["good"]["gain_high"]) == (0.0, 0.0)
+
+
+def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
+    made = outputs(fair=FAIR, bad=BAD)
+    choice = ensembles.choose(TASK, split, made, entry(method="soft_vote"))
+    told = ensembles.compare(TASK, split, made, choice, [], params.Evaluation(bootstrap=100))
+    (row,) = [row for row in told["rows"] if row["role"] == "method"]
+    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
+    assert row["value"] == TASK.summarise(table)["auc"]
+    assert row["name"] == "soft_vote"
+
+
+def test_models_with_settings_of_their_own_take_no_part() -> None:
+    """They answer other classes or see other channels, so their probabilities cannot be averaged with those of the task."""
+    own = params.load(tiny.REPOSITORY / "params.yaml")
+    members, baselines = stage.candidates(own, own.ensembles["bacteria-ensemble"])
+    assert "bacteria-unet" in members
+    assert not [name for name in members if own.models[name].settings]
+    assert [name for name, model in own.models.items() if model.settings]
+    assert baselines == ["bacteria-watershed"]

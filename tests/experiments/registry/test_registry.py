@@ -1,0 +1,307 @@
+"""Bundles published, promoted, rolled back and fetched, on a real database; every test has a task of its own."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from brightfield.errors import BrightfieldError
+from brightfield.experiments import registry, runs
+from brightfield.experiments.registry import Version
+from brightfield.experiments.runs.connection import VARIABLE
+from brightfield.system.lineage import Lineage
+
+LINEAGE = Lineage.from_dict({"commit": "c0ffee"})
+
+
+@pytest.fixture(scope="module")
+def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("registry")
+
+
+@pytest.fixture(autouse=True)
+def store(_place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder, with the default database."""
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.chdir(_place)
+    return _place
+
+
+def bundle(folder: Path, weights: bytes = b"weights", commit: str = "c0ffee", name: str = "small") -> Path:
+    """A bundle as far as the registry looks into it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {"format": 1, "name": name, "model": {"seed": 3}, "provenance": {"commit": commit}, "sha256": {}}
+    (folder / "bundle.json").write_text(json.dumps(content))
+    (folder / "weights.safetensors").write_bytes(weights)
+    (folder / "history.csv").write_text(f"epoch,{commit}\n")
+    (folder / "run.json").write_text(json.dumps({"run_id": commit, "experiment": "rbc"}))
+    return folder
+
+
+def publish(task: str, folder: Path, name: str = "small") -> Version:
+    with runs.start(task, name, kind="classification", role="member", params={}, lineage=LINEAGE) as run:
+        return registry.publish(task, name, folder, run, role="member", data_hash="abc.dir")
+
+
+def stored(version: Version) -> list[str]:
+    """The files of a version, relative to its folder."""
+    model = runs.connect().get_model_version(version.task, str(version.number)).source.removeprefix("models:/")
+    folder = Path.cwd() / "mlartifacts" / version.task / "models" / model / "artifacts"
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+
+
+# --- identity ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_is_its_description_and_weights(tmp_path: Path) -> None:
+    first = registry.bundle_hash(bundle(tmp_path / "a"))
+    assert registry.bundle_hash(bundle(tmp_path / "b", commit="other")) == first
+    assert registry.bundle_hash(bundle(tmp_path / "c", weights=b"others")) != first
+    assert registry.bundle_hash(bundle(tmp_path / "d", name="wide")) != first
+
+
+def test_the_members_of_an_ensemble_count(tmp_path: Path) -> None:
+    ensemble = bundle(tmp_path / "ensemble")
+    alone = registry.bundle_hash(ensemble)
+    bundle(ensemble / "members/a")
+    together = registry.bundle_hash(ensemble)
+    bundle(ensemble / "members/a", weights=b"others")
+    assert len({alone, together, registry.bundle_hash(ensemble)}) == 3
+
+
+def test_what_is_no_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BrightfieldError, match="There is no bundle in .*bundle.json is missing"):
+        registry.bundle_hash(tmp_path)
+    (tmp_path / "bundle.json").write_text("{")
+    with pytest.raises(BrightfieldError, match="bundle.json is damaged"):
+        registry.bundle_hash(tmp_path)
+
+
+# --- publishing -------------------------------------------------------------------------------------------------------
+
+
+def test_publish(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "small")
+    version = publish("publish", folder)
+    assert (version.number, version.model, version.role, version.data_hash) == (1, "small", "member", "abc.dir")
+    assert version.bundle_hash == registry.bundle_hash(folder)
+    assert version.promotion is None
+    found = runs.connect().get_model_version("publish", "1")
+    assert found.run_id == version.run_id
+    assert found.tags["model"] == "small"
+    logged = runs.connect().get_run(version.run_id).outputs.model_outputs[0].model_id
+    assert found.source == f"models:/{logged}"
+
+
+def test_nothing_is_pickled_and_nothing_beside_the_bundle_is_published(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "small")
+    bundle(folder / "members/a")
+    for name in ("optimizer.pkl", "last.ckpt", "members/a/model.pt"):
+        (folder / name).write_bytes(b"cos\nsystem\n")
+    assert stored(publish("files", folder)) == [
+        "MLmodel",
+        "artifacts/bundle/bundle.json",
+        "artifacts/bundle/members/a/bundle.json",
+        "artifacts/bundle/members/a/weights.safetensors",
+        "artifacts/bundle/weights.safetensors",
+        "conda.yaml",
+        "python_env.yaml",
+        "requirements.txt",
+        "serving.py",
+    ]
+
+
+def test_the_same_bundle_is_published_once(tmp_path: Path) -> None:
+    first = publish("once", bundle(tmp_path / "a"))
+    assert publish("once", bundle(tmp_path / "b", commit="trained again")) == first
+    assert publish("once", bundle(tmp_path / "c", weights=b"others")).number == 2
+    assert publish("once", bundle(tmp_path / "d"), name="another name").number == 3
+    assert list(registry.versions("once")["version"]) == [3, 2, 1]
+
+
+def test_publishing_is_quick(tmp_path: Path) -> None:
+    publish("quick", bundle(tmp_path / "warm"))  # MLflow imports what it needs
+    folder = bundle(tmp_path / "small", weights=bytes(6_000_000))
+    start = time.perf_counter()
+    publish("quick", folder)
+    assert time.perf_counter() - start < 3
+
+
+def test_a_failed_publication_leaves_no_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mlflow import MlflowClient
+
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MlflowClient, "log_model_artifacts", full)
+        with pytest.raises(OSError, match="No space left"):
+            publish("failed", bundle(tmp_path / "small"))
+    assert len(registry.versions("failed")) == 0
+    assert publish("failed", bundle(tmp_path / "small")).number == 1
+
+
+# --- the champion -----------------------------------------------------------------------------------------------------
+
+
+def test_promotion_and_rolling_back(tmp_path: Path) -> None:
+    one, two, three = (publish("cup", bundle(tmp_path / str(i), weights=bytes([i]))) for i in range(3))
+    assert registry.champion("cup") is None
+    assert registry.promote("cup", one, {"why": "the first"}).promotion["instead_of"] is None  # type: ignore[index]
+    reason = {"metric": "auc", "difference": 0.02, "low": 0.01, "high": 0.03}
+    promoted = registry.promote("cup", two.number, reason)
+    assert promoted.promotion is not None
+    assert reason.items() <= promoted.promotion.items()
+    assert promoted.promotion["instead_of"] == 1
+    assert registry.champion("cup") == promoted
+    assert registry.find("cup", "previous").number == 1
+
+    assert registry.roll_back("cup", {"why": "it fails on the new stain"}).number == 1
+    assert [registry.find("cup", alias).number for alias in ("champion", "previous")] == [1, 2]
+    given_up = json.loads(runs.connect().get_model_version("cup", "2").tags["rolled_back"])
+    assert given_up["why"] == "it fails on the new stain"
+    assert given_up["back_to"] == 1
+    assert registry.roll_back("cup").number == 2
+
+    registry.promote("cup", three, {})
+    assert [registry.find("cup", alias).number for alias in ("champion", "previous")] == [3, 2]
+
+
+def test_promoting_the_champion_changes_nothing(tmp_path: Path) -> None:
+    one, two = (publish("stays", bundle(tmp_path / str(i), weights=bytes([i]))) for i in range(2))
+    registry.promote("stays", one, {"n": 1})
+    registry.promote("stays", two, {"n": 2})
+    again = registry.promote("stays", two, {"n": 3})
+    assert again.promotion is not None
+    assert again.promotion["n"] == 2
+    assert registry.find("stays", "previous").number == 1
+
+
+def test_what_cannot_be_promoted_or_rolled_back(tmp_path: Path) -> None:
+    assert registry.champion("nothing") is None
+    with pytest.raises(BrightfieldError, match="no version 7 of 'nothing'.*Nothing is published"):
+        registry.promote("nothing", 7, {})
+    with pytest.raises(BrightfieldError, match="'nothing' has no previous champion"):
+        registry.roll_back("nothing")
+    registry.promote("only", publish("only", bundle(tmp_path / "a")), {})
+    with pytest.raises(BrightfieldError, match="no previous champion.*aliases: champion"):
+        registry.roll_back("only")
+
+
+# --- fetching ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_reference_is_an_alias_a_number_or_a_model(tmp_path: Path) -> None:
+    one = publish("refer", bundle(tmp_path / "1", weights=b"1"), "small")
+    two = publish("refer", bundle(tmp_path / "2", weights=b"2"), "small")
+    three = publish("refer", bundle(tmp_path / "3", weights=b"3"), "wide")
+    registry.promote("refer", one, {})
+    assert registry.find("refer").number == one.number
+    assert registry.find("refer", "small") == two
+    assert registry.find("refer", "wide") == three
+    assert registry.find("refer", "2") == two
+    with pytest.raises(BrightfieldError, match="no 'wid' for 'refer'. Known models: small, wide; aliases: champion."):
+        registry.find("refer", "wid")
+
+
+def test_fetch(tmp_path: Path) -> None:
+    source = bundle(tmp_path / "small")
+    bundle(source / "members/a", weights=b"member")
+    version = publish("fetch", source)
+    registry.promote("fetch", version, {})
+    folder = registry.fetch("fetch", "champion", tmp_path / "fetched")
+    assert folder.parent == tmp_path / "fetched"
+    assert (folder / "bundle.json").read_bytes() == (source / "bundle.json").read_bytes()
+    assert (folder / "members/a/weights.safetensors").read_bytes() == b"member"
+    assert not (folder / "run.json").exists()
+
+    written = (folder / "bundle.json").stat().st_mtime_ns
+    assert registry.fetch("fetch", "small", tmp_path / "fetched") == folder
+    assert (folder / "bundle.json").stat().st_mtime_ns == written
+    assert [entry.name for entry in (tmp_path / "fetched").iterdir()] == [folder.name]
+
+
+@pytest.mark.parametrize("damage", ["changed", "gone"])
+def test_what_was_changed_on_the_server_is_not_fetched(store: Path, tmp_path: Path, damage: str) -> None:
+    version = publish(f"damage-{damage}", bundle(tmp_path / "small"))
+    (weights,) = (store / "mlartifacts" / version.task).rglob("weights.safetensors")
+    if damage == "changed":
+        weights.write_bytes(b"wEights")
+    else:
+        weights.unlink()
+    with pytest.raises(BrightfieldError, match="not what was published"):
+        registry.fetch(version.task, "1", tmp_path / "fetched")
+    assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_deleted_artifacts_are_reported(store: Path, tmp_path: Path) -> None:
+    import shutil
+
+    version = publish("wiped", bundle(tmp_path / "small"))
+    shutil.rmtree(store / "mlartifacts/wiped")
+    with pytest.raises(BrightfieldError, match="models:/wiped/1.*cannot be downloaded|not what was published"):
+        registry.fetch("wiped", str(version.number), tmp_path / "fetched")
+
+
+def test_versions_as_a_table(tmp_path: Path) -> None:
+    empty = registry.versions("it's empty")
+    columns = ["version", "model", "role", "aliases", "run_id", "created", "bundle_hash", "data_hash", "promotion"]
+    assert list(empty.columns) == columns
+    assert len(empty) == 0
+    one, two = (publish("table", bundle(tmp_path / str(i), weights=bytes([i]))) for i in range(2))
+    registry.promote("table", one, {"n": 1})
+    registry.promote("table", two, {"n": 2})
+    table = registry.versions("table")
+    assert list(table.columns) == columns
+    assert list(table["version"]) == [2, 1]
+    assert list(table["aliases"]) == ["champion", "previous"]
+    assert list(table["run_id"]) == [two.run_id, one.run_id]
+    assert [json.loads(text)["n"] for text in table["promotion"]] == [2, 1]
+    assert list(table["data_hash"]) == ["abc.dir", "abc.dir"]
+
+
+# --- serving ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_champion_answers_through_mlflow_without_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real bundle gives the same answers through ``mlflow.pyfunc`` as through the predictor."""
+    from brightfield import params, tasks
+    from brightfield.inference import bundle as bundles
+    from brightfield.inference.predictor import Predictor
+
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    settings = params.parse_settings("restoration", {}, "a test")
+    model = params.parse_model(
+        {
+            "task": "denoise",
+            "kind": "restoration",
+            "dataset": "denoise",
+            "network": {"architecture": "unet", "filters": 2, "depth": 2},
+            "training": {"epochs": 1},
+        },
+        "a test",
+    )
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    network = tasks.build("restoration", settings).network(model)
+    bundles.write(folder, "tiny", "served", settings, model, network, {})
+    registry.promote("served", publish("served", folder, "tiny"), {})
+
+    import mlflow.pyfunc
+
+    served = mlflow.pyfunc.load_model("models:/served@champion")
+    images = np.random.default_rng(0).poisson(40, (2, 33, 50)).astype(np.uint16)
+    expected = Predictor.load(folder).predict(list(images))
+    for given in (images, [images[0], images[1]], images.astype(np.int64)):  # the last as it comes from JSON
+        answers = served.predict(given)
+        assert [answer["kind"] for answer in answers] == ["restoration", "restoration"]
+        for answer, wanted in zip(answers, expected, strict=True):
+            np.testing.assert_array_equal(answer["pixels"], wanted.pixels)  # type: ignore[union-attr]
+    (small,) = served.predict([images[0][:20]])
+    assert small["pixels"].shape == (20, 50)
+    with pytest.raises(ValueError, match="got one of shape \\(50,\\)"):
+        served.predict(images[0])

@@ -1,0 +1,190 @@
+"""Where MLflow is: defaults, several processes at once, servers that are away, and errors that say what to do."""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from brightfield.errors import BrightfieldError
+from brightfield.experiments import runs
+from brightfield.experiments.runs import connection
+from brightfield.system.lineage import collect
+
+
+def test_default_is_a_database_in_the_current_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(connection.VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert runs.tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    assert connection.sqlite_path(runs.tracking_uri()) == tmp_path / "mlflow.db"
+
+
+@pytest.mark.parametrize("uri", ["http://example.org:5000", "postgresql://u:p@host/mlflow", "https://x.org/path"])
+def test_the_variable_is_respected(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(connection.VARIABLE, uri)
+    assert runs.tracking_uri() == uri
+    assert connection.sqlite_path(uri) is None
+
+
+def test_a_folder_with_spaces_and_percent_signs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "my lab 100%20"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setenv(connection.VARIABLE, "sqlite:///runs.db?timeout=30")
+    assert runs.tracking_uri().endswith("/my%20lab%20100%2520/runs.db?timeout=30")
+    assert connection.sqlite_path(runs.tracking_uri()) == place / "runs.db"
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "/data/mlruns", "file:///data/mlruns"])
+def test_the_plain_file_store_is_refused(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(connection.VARIABLE, uri)
+    with pytest.raises(BrightfieldError, match=f"MLFLOW_TRACKING_URI is '{uri}', a folder.*sqlite:///mlflow.db"):
+        runs.connect()
+
+
+def test_mlflow_itself_finds_the_same_database(store: Path) -> None:
+    import mlflow
+
+    runs.connect()
+    assert (store / "mlflow.db").is_file()
+    assert mlflow.get_tracking_uri() == runs.tracking_uri()
+
+
+def test_a_dead_port_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        uri = f"http://user:secret@127.0.0.1:{unused.getsockname()[1]}"
+    monkeypatch.setenv(connection.VARIABLE, uri)
+    start = time.perf_counter()
+    with pytest.raises(
+        BrightfieldError, match="does not answer: .*Connection refused. Start it.*MLFLOW_TRACKING_URI decides"
+    ) as caught:
+        runs.connect()
+    assert time.perf_counter() - start < 3
+    assert uri.rpartition("@")[2] in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_accepts_and_says_nothing_is_given_up_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv(connection.VARIABLE, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        start = time.perf_counter()
+        with pytest.raises(BrightfieldError, match="does not answer: timed out."):
+            runs.connect()
+        assert time.perf_counter() - start < 3.5
+
+
+class _Answer(BaseHTTPRequestHandler):
+    status, body = 200, b"OK"
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Answer]]:
+    """A server whose answer a test chooses; MLFLOW_TRACKING_URI points to it."""
+    handler = type("Handler", (_Answer,), {})
+    with HTTPServer(("127.0.0.1", 0), handler) as listening:
+        threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv(connection.VARIABLE, f"http://127.0.0.1:{listening.server_port}")
+        yield handler
+        listening.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, b"Service Unavailable"), (403, b"Invalid Host header - DNS rebinding attack detected")]
+)
+def test_a_server_that_refuses_is_quoted(server: type[_Answer], status: int, body: bytes) -> None:
+    server.status, server.body = status, body
+    with pytest.raises(BrightfieldError, match=f"answers {status}: '{body.decode()}'"):
+        runs.connect()
+
+
+@pytest.mark.parametrize("status", [200, 404])  # 404: behind a proxy that does not pass /health on
+def test_a_server_that_answers_is_taken(server: type[_Answer], status: int) -> None:
+    server.status = status
+    assert runs.connect().tracking_uri.startswith("http://127.0.0.1:")
+
+
+def test_a_missing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(connection.VARIABLE, f"sqlite:///{tmp_path}/none/mlflow.db")
+    with pytest.raises(BrightfieldError, match=f"needs the folder {tmp_path}/none"):
+        runs.connect()
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mlflow.db").write_bytes(b"not a database" * 100)
+    monkeypatch.setenv(connection.VARIABLE, f"sqlite:///{tmp_path}/mlflow.db")
+    with pytest.raises(BrightfieldError, match=f"MLflow cannot use the database {tmp_path}/mlflow.db"):
+        runs.connect()
+
+
+def test_a_database_of_another_version_says_how_to_upgrade(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.connect()
+    with sqlite3.connect(store / "mlflow.db") as good, sqlite3.connect(tmp_path / "old.db") as old:
+        good.backup(old)
+        old.execute("UPDATE alembic_version SET version_num = '728d730b5ebd'")
+    monkeypatch.setenv(connection.VARIABLE, f"sqlite:///{tmp_path}/old.db")
+    with pytest.raises(BrightfieldError, match=f"run `mlflow db upgrade sqlite:///{tmp_path}/old.db`"):
+        runs.connect()
+
+
+def test_a_database_replaced_under_a_running_program_is_noticed(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.connect()
+    with sqlite3.connect(store / "mlflow.db") as good, sqlite3.connect(tmp_path / "mlflow.db") as copy:
+        good.backup(copy)
+    monkeypatch.chdir(tmp_path)
+    runs.connect()
+    (tmp_path / "mlflow.db").unlink()
+    with pytest.raises(BrightfieldError, match="deleted or replaced while in use. Start this program again"):
+        runs.connect()
+
+
+def _log_one(name: str) -> None:
+    with runs.start("rbc", name, kind="classification", role="trial", params={"lr": 1}, lineage=collect()) as run:
+        run.log_metrics({"loss": 0.5}, step=1)
+
+
+def test_four_processes_on_a_fresh_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(connection.VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401  # once, not in each process
+
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=_log_one, args=(f"trial{i}",)) for i in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert [worker.exitcode for worker in workers] == [0, 0, 0, 0]
+    found = runs.search("rbc")
+    assert sorted(found["name"]) == ["trial0", "trial1", "trial2", "trial3"]
+    assert list(found["status"]) == ["FINISHED"] * 4
+    assert list(found["metrics.loss"]) == [0.5] * 4
+
+
+def test_importing_the_room_does_not_import_mlflow() -> None:
+    command = (
+        "import sys, brightfield.runs, brightfield.registry; print({'mlflow', 'torch', 'pandas'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"

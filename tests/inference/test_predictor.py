@@ -1,0 +1,113 @@
+"""Answers of one model or several together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tiny
+from brightfield import tasks
+from brightfield.errors import BrightfieldError
+from brightfield.inference import activations, bundle
+from brightfield.inference.bundle import Bundle, Member
+from brightfield.inference.predictor import Predictor, weighted_mean
+from brightfield.results import Picture
+from brightfield.system.files import whole_folder
+
+
+def member(seed: int, weight: float = 1.0, kind: str = "restoration") -> Member:
+    torch.manual_seed(seed)
+    entry = tiny.model(kind, seed=seed, network={"residual": False} if kind == "restoration" else None)
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    return Member(Bundle(f"m{seed}", kind, task, entry, task.network(entry).eval(), {}), weight)
+
+
+def test_the_weighted_mean_is_taken_image_by_image() -> None:
+    small, large = np.zeros((1, 2, 2), np.float32), np.zeros((1, 3, 1), np.float32)
+    outputs = [[small + 1, large + 10], [small + 4, large + 40]]
+    means = weighted_mean(outputs, [3.0, 1.0])  # (3 * 1 + 4) / 4 and (3 * 10 + 40) / 4
+    assert [image.shape for image in means] == [(1, 2, 2), (1, 3, 1)]
+    assert [image.dtype for image in means] == [np.float32, np.float32]
+    assert np.unique(means[0]) == pytest.approx([1.75])
+    assert np.unique(means[1]) == pytest.approx([17.5])
+
+
+def test_weights_count_relative_to_their_sum() -> None:
+    outputs = [[np.full((1, 1), value, np.float32)] for value in (1.0, 2.0, 6.0)]
+    assert weighted_mean(outputs, [1, 1, 1])[0] == pytest.approx(3.0)
+    assert weighted_mean(outputs, [10, 10, 10])[0] == pytest.approx(3.0)
+    assert weighted_mean(outputs, [0, 0, 5])[0] == pytest.approx(6.0)
+
+
+def test_members_with_other_numbers_of_images_are_a_mistake() -> None:
+    image = np.zeros((1, 1), np.float32)
+    with pytest.raises(ValueError, match="argument 2 is shorter"):
+        weighted_mean([[image, image], [image]], [1, 1])
+
+
+def test_activations_are_averaged_before_they_are_decoded() -> None:
+    members = [member(0, 3.0), member(1, 1.0)]
+    predictor = Predictor(members, tiny.COMPUTE)
+    image = tiny.records("restoration", 1)[0].image
+    encoded = [predictor.task.encode(image)]
+    a, b = (activations.activations(m.bundle.task, m.bundle.network, encoded, predictor.computer)[0] for m in members)
+    assert not np.allclose(a, b)
+    np.testing.assert_allclose(predictor.activations(encoded)[0], 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
+    (answer,) = predictor.predict([image])
+    assert isinstance(answer, Picture)
+    expected = (0.75 * a + 0.25 * b)[0] * encoded[0].std + encoded[0].mean
+    np.testing.assert_allclose(answer.pixels, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_images_of_several_sizes_are_answered_in_their_order() -> None:
+    predictor = Predictor([member(0)], tiny.COMPUTE)
+    images = [
+        np.random.default_rng(i).integers(0, 255, shape).astype(np.uint8)
+        for i, shape in enumerate([(20, 31), (64, 9), (20, 31)])
+    ]
+    answers = predictor.predict(images)
+    assert [answer.pixels.shape for answer in answers if isinstance(answer, Picture)] == [(20, 31), (64, 9), (20, 31)]
+    for image, answer in zip(images, answers, strict=True):
+        (alone,) = predictor.predict([image])
+        assert isinstance(alone, Picture)
+        assert isinstance(answer, Picture)
+        np.testing.assert_array_equal(alone.pixels, answer.pixels)
+    assert predictor.predict([]) == []
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+@pytest.mark.parametrize("fill", [0, 255])
+def test_a_constant_image_is_answered(kind: str, fill: int) -> None:
+    shape = (40, 50, 3) if kind == "classification" else (40, 50)
+    (answer,) = Predictor([member(0, kind=kind)], tiny.COMPUTE).predict([np.full(shape, fill, np.uint8)])
+    assert answer is not None
+
+
+@pytest.mark.parametrize("weights", [[], [0.0], [0.0, 0.0]])
+def test_without_a_member_that_counts_there_is_no_predictor(weights: list[float]) -> None:
+    with pytest.raises(BrightfieldError, match="needs at least one member with a weight above zero"):
+        Predictor([member(i, weight) for i, weight in enumerate(weights)], tiny.COMPUTE)
+
+
+def test_a_model_and_an_ensemble_are_loaded_alike(tmp_path: Path) -> None:
+    sources = []
+    for seed in (0, 1):
+        made = member(seed)
+        with whole_folder(tmp_path / made.bundle.name) as folder:
+            settings = tiny.SETTINGS["restoration"]
+            bundle.write(folder, made.bundle.name, "denoise", settings, made.bundle.model, made.bundle.network, {})
+        sources.append((tmp_path / made.bundle.name, 0.5))
+    with whole_folder(tmp_path / "both") as folder:
+        bundle.write_ensemble(folder, "both", "denoise", tiny.SETTINGS["restoration"], sources, {})
+    image = tiny.records("restoration", 1)[0].image
+    answers = []
+    for name in ("m0", "m1", "both"):
+        predictor = Predictor.load(tmp_path / name, tiny.COMPUTE)
+        assert predictor.task_name == "denoise"
+        (answer,) = predictor.predict([image])
+        assert isinstance(answer, Picture)
+        answers.append(answer.pixels)
+    np.testing.assert_allclose(answers[2], (answers[0] + answers[1]) / 2, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,262 @@
+"""`brightfield predict` on files, with a model that was trained here, for every kind of task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+import torch
+
+import tiny
+from brightfield import images, layout, params, prediction, tasks
+from brightfield.data import coverage
+from brightfield.data.coverage import Coverage
+from brightfield.errors import BrightfieldError
+from brightfield.inference import bundle
+from brightfield.system.files import whole_folder
+from trained import TASKS, write_bundle
+
+TABLES = {
+    "classification": "labels.csv",
+    "tracking": "positions.csv",
+    "segmentation": "regions.csv",
+    "restoration": "images.csv",
+}
+
+
+@pytest.fixture
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An 8-bit and a 16-bit image, neither square nor a multiple of anything."""
+    folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
+    images.write_png(folder / "eight.png", rng.integers(0, 255, (91, 117), dtype=np.uint8))
+    images.write_tiff(folder / "sixteen.tif", rng.integers(0, 60_000, (150, 77), dtype=np.uint16))
+    return folder
+
+
+@pytest.mark.parametrize("kind", [kind for kind in tiny.KINDS if kind != "classification"])
+def test_images_of_any_size_and_depth_are_answered(project: Path, pictures: Path, kind: str) -> None:
+    write_bundle(kind)
+    written = prediction.predict(TASKS[kind], [pictures], Path("out"), reference="mine")
+    assert all(path.is_file() for path in written)
+    assert {"eight_overlay.png", "sixteen_overlay.png", TABLES[kind]} <= {path.name for path in written}
+    for path in written:
+        if path.suffix == ".tif":
+            expected = (91, 117) if path.name.startswith("eight") else (150, 77)
+            assert tifffile.imread(path).shape == expected
+
+
+def test_crops_of_any_size_are_answered(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
+    for name, shape in (("a", (85, 85, 3)), ("b", (60, 101, 3))):
+        images.write_png(folder / f"{name}.png", rng.integers(0, 255, shape, dtype=np.uint8))
+    write_bundle("classification")
+    prediction.predict("rbc", [folder], Path("out"), reference="mine")
+    table = pd.read_csv("out/labels.csv")
+    assert list(table["image"]) == ["a", "b"]
+    assert table["probability"].between(0, 1).all()
+    assert set(table["answer"]) <= {"bad", "good"}
+
+
+def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("stack") / "movie.tif"
+    tifffile.imwrite(
+        path, np.random.default_rng(0).integers(0, 4000, (3, 64, 48), dtype=np.uint16), photometric="minisblack"
+    )
+    write_bundle("tracking")
+    written = prediction.predict("beads", [path], Path("out"), reference="mine")
+    assert sum(path.suffix == ".png" for path in written) == 3
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_images_unlike_the_training_are_named(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    folder = tmp_path_factory.mktemp("unlike")
+    known = tiny.records(kind, 40, groups=10)
+    usual, odd = (record.image for record in tiny.records(kind, 2, seed=9))
+    np.save(folder / "usual.npy", usual)
+    # a fifth of the light, and noise that no image had
+    dim = 0.2 * odd + np.random.default_rng(0).normal(0, 0.2 * odd.std(), odd.shape)
+    np.save(folder / "odd.npy", np.clip(dim, 0, None).astype(odd.dtype))
+    write_bundle(kind, covered=Coverage.fit(coverage.table(known)))
+    written = prediction.predict(TASKS[kind], [folder], Path("out"), reference="mine")
+    table = pd.read_csv(
+        next(path for path in written if path.name in (*TABLES.values(), "images.csv") and _by_image(path))
+    )
+    found = table.groupby("image")[["outside", "distance"]].first()
+    assert set(found.index) <= {"usual", "odd"}
+    for name, outside in {"usual": 0, "odd": 1}.items():
+        if name in found.index:  # a frame in which no bead was found has no row
+            assert found.loc[name, "outside"] == outside
+            assert (found.loc[name, "distance"] > 1) == bool(outside)
+    said = capsys.readouterr().out
+    assert "warning: 1 of 2 images lie outside what the model was trained on" in said
+    assert "the farthest is odd (" in said
+
+
+def _by_image(path: Path) -> bool:
+    return "outside" in pd.read_csv(path, nrows=0).columns
+
+
+def test_a_bundle_that_covers_nothing_warns_of_nothing(
+    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bundle("restoration")
+    prediction.predict("denoise", [pictures], Path("out"), reference="mine")
+    assert "outside" not in pd.read_csv("out/images.csv").columns
+    assert "warning" not in capsys.readouterr().out
+
+
+def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:
+    write_bundle("restoration")
+    prediction.predict("denoise", [pictures], Path("out"), reference="mine")
+    with pytest.raises(BrightfieldError, match="already"):
+        prediction.predict("denoise", [pictures], Path("out"), reference="mine")
+    assert prediction.predict("denoise", [pictures], Path("out"), reference="mine", overwrite=True)
+
+
+@pytest.mark.parametrize(
+    ("task", "reference", "message"),
+    [
+        ("bacterio", "mine", "Did you mean 'bacteria'"),
+        ("denoise", "nobody", r"has no 'nobody' for 'denoise'.*Trained here: mine"),
+        ("beads", "models/denoise/mine", "answers task 'denoise', not 'beads'"),
+    ],
+)
+def test_an_unknown_task_or_model_is_said(
+    tracked_project: Path, pictures: Path, task: str, reference: str, message: str
+) -> None:
+    write_bundle("restoration")
+    with pytest.raises(BrightfieldError, match=message):
+        prediction.predict(task, [pictures], Path("out"), reference=reference)
+    assert not Path("out").exists()
+
+
+def test_a_folder_without_images_is_said(project: Path) -> None:
+    write_bundle("restoration")
+    Path("empty").mkdir()
+    with pytest.raises(BrightfieldError, match="no images in the folder empty"):
+        prediction.predict("denoise", [Path("empty")], Path("out"), reference="mine")
+
+
+# --- fluorescence -------------------------------------------------------------------------------------------------------
+
+
+def species_model(name: str) -> None:
+    """An untrained network that sees fluorescence and answers species."""
+    torch.manual_seed(0)
+    own = {"scheme": "species", "fluorescence": True, "min_area_px": 1}
+    model = tiny.model("segmentation").model_copy(update={"task": "bacteria", "settings": own})
+    settings = params.load().settings_of(model)
+    network = tasks.build("segmentation", settings).network(model)
+    with whole_folder(layout.model("bacteria", name)) as folder:
+        bundle.write(folder, name, "bacteria", settings, model, network, {}, None)
+
+
+@pytest.fixture
+def glowing(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("glow"), np.random.default_rng(1)
+    images.write_png(folder / "eight.png", rng.integers(0, 255, (91, 117), dtype=np.uint8))
+    images.write_png(folder / "sixteen.png", rng.integers(0, 255, (150, 77), dtype=np.uint8))
+    return folder
+
+
+def test_a_model_sees_fluorescence_and_every_cell_is_measured_in_it(
+    project: Path, pictures: Path, glowing: Path
+) -> None:
+    species_model("glow")
+    prediction.predict("bacteria", [pictures], Path("out"), reference="glow", fluorescence=glowing)
+    table = pd.read_csv("out/regions.csv")
+    assert set(table["species"]) <= {"Myxococcus", "E. coli"}
+    assert len(table)
+    assert table["species_probability"].between(0.5, 1).all()
+    light = images.read(glowing / "eight.png")
+    labels = tifffile.imread("out/eight_labels.tif")
+    first = table[table["image"] == "eight"].iloc[0]
+    assert first["fluorescence_mean"] == pytest.approx(light[labels == first["label"]].mean())
+    assert {"Myxococcus", "E. coli"} <= set(pd.read_csv("out/images.csv").columns)
+
+
+def test_a_model_without_is_measured_in_it_all_the_same(project: Path, pictures: Path, glowing: Path) -> None:
+    write_bundle("segmentation")
+    prediction.predict("bacteria", [pictures], Path("out"), reference="mine", fluorescence=glowing)
+    assert "fluorescence_mean" in pd.read_csv("out/regions.csv")
+
+
+def test_fluorescence_that_is_not_of_the_same_images_is_refused(project: Path, pictures: Path, glowing: Path) -> None:
+    species_model("glow")
+    with pytest.raises(BrightfieldError, match="Image eight has no fluorescence, .*--fluorescence"):
+        prediction.predict("bacteria", [pictures], Path("out"), reference="glow")
+    (glowing / "sixteen.png").rename(glowing / "other.png")
+    with pytest.raises(BrightfieldError, match="--fluorescence has other where sixteen is expected"):
+        prediction.predict("bacteria", [pictures], Path("out2"), reference="glow", fluorescence=glowing)
+    images.write_png(glowing / "eight.png", np.zeros((90, 117), np.uint8))
+    with pytest.raises(BrightfieldError, match=r"fluorescence of eight has shape \(90, 117\), its image \(91, 117\)"):
+        prediction.predict("bacteria", [pictures], Path("out3"), reference="glow", fluorescence=glowing)
+
+
+def thresholding() -> None:
+    """The baseline of the default project, which finds cells without having learnt."""
+    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
+    network = tasks.build("segmentation", settings).network(model)
+    with whole_folder(layout.model("bacteria", "mine")) as folder:
+        bundle.write(folder, "mine", "bacteria", settings, model, network, {})
+
+
+def field() -> np.ndarray:
+    image: np.ndarray = tiny.records("segmentation", 1)[0].image
+    return image
+
+
+@pytest.mark.parametrize("asked", [{"magnify": 1.6}, {"pixel_size_um": 1.6 * 0.065}])
+def test_a_magnified_image_is_answered_in_its_own_pixels(
+    project: Path, tmp_path: Path, asked: dict[str, float]
+) -> None:
+    image = field()
+    np.save(tmp_path / "field.npy", image)
+    thresholding()
+    prediction.predict("bacteria", [tmp_path / "field.npy"], Path("out"), reference="mine", **asked)
+    classes = tifffile.imread("out/field_classes.tif")
+    (seen,) = prediction.load("bacteria", "mine").predict([images.magnified(image, 1.6)])
+    np.testing.assert_array_equal(classes, images.nearest(seen.classes, image.shape))
+    (unmagnified,) = prediction.load("bacteria", "mine").predict([image])
+    assert (classes != unmagnified.classes).mean() > 0.01
+
+
+def test_lengths_follow_the_pixels_of_the_image_whatever_the_magnification(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "field.npy", field())
+    thresholding()
+    for out, pixel in (("usual", 0.065), ("twice", 0.13)):
+        prediction.predict(
+            "bacteria", [tmp_path / "field.npy"], Path(out), reference="mine", pixel_size_um=pixel, magnify=1.5
+        )
+    usual, twice = (pd.read_csv(f"{out}/regions.csv") for out in ("usual", "twice"))
+    assert len(usual) > 0
+    np.testing.assert_allclose(twice["area_um2"], 4 * usual["area_um2"], rtol=1e-3)
+
+
+def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "field.npy", field())
+    (tmp_path / "light").mkdir()
+    np.save(tmp_path / "light/field.npy", np.full(field().shape, 321, np.uint16))
+    thresholding()
+    prediction.predict(
+        "bacteria",
+        [tmp_path / "field.npy"],
+        Path("out"),
+        reference="mine",
+        magnify=1.5,
+        fluorescence=tmp_path / "light",
+    )
+    found = pd.read_csv("out/regions.csv")["fluorescence_mean"]
+    assert len(found) > 0
+    assert (found == 321).all()
+
+
+def test_only_bacteria_are_magnified(project: Path, pictures: Path) -> None:
+    write_bundle("tracking")
+    with pytest.raises(BrightfieldError, match="Task 'beads' cannot be asked about magnified images"):
+        prediction.predict("beads", [pictures], Path("out"), reference="mine", magnify=2)

@@ -1,0 +1,348 @@
+"""`brightfield predict --sort`: copies in folders of classes, and the way back by `import`."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import tiny
+from brightfield import images, layout, params, tasks
+from brightfield.data import coverage
+from brightfield.data.coverage import Coverage
+from brightfield.data.importing import import_dataset
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.inference import bundle
+from brightfield.prediction import sorting
+from brightfield.prediction.sorting import Sorted
+from brightfield.results import Label
+from brightfield.system.files import whole_folder
+
+pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
+OUT = Path("out")
+THRESHOLD = 0.2
+PROBABILITIES = {  # of good, by the name of the crop
+    "001_5_6": 0.98,  # good for sure
+    "001_7_8": 0.05,  # bad for sure
+    "002_1_1": 0.6,
+    "002_9_9": 0.22,  # just above the threshold: called good, and probably is not
+    "003_4_4": 0.17,  # just below: called bad, and probably is
+}
+
+
+def put(path: Path, probability: float, pattern: int = 0) -> None:
+    """A crop of 32x32 RGB that is answered so; another pattern gives other pixels."""
+    crop = np.full((32, 32, 3), probability * 255)
+    sign = np.where(np.random.default_rng(pattern).permutation(32) < 16, 1.0, -1.0)
+    crop += (sign * min(20.0, 255 * min(probability, 1 - probability)))[:, None, None]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images.write_png(path, crop.round().astype(np.uint8))
+
+
+def trained(covered: Coverage | None = None, classes: Sequence[str] = ("bad", "good"), name: str = "mine") -> None:
+    """A bundle of an untrained network where a model of rbc would lie."""
+    chosen = {"size_px": 32, "threshold": THRESHOLD, "temperature": 1.0, "classes": list(classes)}
+    settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
+    model = tiny.model("classification").model_copy(update={"task": "rbc"})
+    network = tasks.build("classification", settings).network(model)
+    with whole_folder(layout.model("rbc", name)) as folder:
+        bundle.write(folder, name, "rbc", settings, model, network, {}, covered)
+
+
+@pytest.fixture
+def crops(project: Path) -> Path:
+    """``crops/`` in a project with a model."""
+    for name, probability in PROBABILITIES.items():
+        put(project / "crops" / f"{name}.png", probability)
+    trained()
+    return Path("crops")
+
+
+def sort(*paths: Path, **options: Any) -> Sorted:
+    return sorting.sort("rbc", paths, options.pop("out", OUT), reference="mine", **options)
+
+
+def found(folder: Path = OUT) -> dict[str, list[str]]:
+    """Names by folder."""
+    return {each.name: sorted(path.name for path in each.iterdir()) for each in folder.iterdir() if each.is_dir()}
+
+
+def test_a_folder_for_each_class_and_one_for_what_is_doubtful(crops: Path) -> None:
+    done = sort(crops)
+    assert found() == {
+        "bad": ["001_7_8.png"],
+        "good": ["001_5_6.png"],
+        "unsure": ["002_1_1.png", "002_9_9.png", "003_4_4.png"],
+    }
+    assert {path.name for path in OUT.iterdir()} == {"bad", "good", "unsure", "sorted.csv", "least-certain.png"}
+    assert "bad: 1, good: 1, unsure: 3 in out" in str(done)
+    assert "move the images of out/unsure into out/bad or out/good, then `brightfield import rbc out --name" in str(
+        done
+    )
+
+
+def test_copies_are_the_same_bytes_with_the_same_times_and_originals_stay(crops: Path) -> None:
+    before = {path.name: path.read_bytes() for path in crops.iterdir()}
+    for path in crops.iterdir():
+        os.utime(path, (1e9, 1e9))
+    sort(crops)
+    copies = {path.name: path for path in OUT.glob("*/*.png")}
+    assert {name: path.read_bytes() for name, path in copies.items()} == before
+    assert {path.read_bytes() for path in crops.iterdir()} == set(before.values())
+    assert {path.stat().st_mtime for path in copies.values()} == {1e9}
+
+
+def test_the_table_has_the_least_certain_first(crops: Path) -> None:
+    sort(crops)
+    table = pd.read_csv(OUT / "sorted.csv")
+    assert list(table.columns) == ["image", "source", "probability", "answer", "certainty", "sorted_into"]
+    assert list(table["image"]) == [f"{name}.png" for name in ("002_9_9", "002_1_1", "003_4_4", "001_7_8", "001_5_6")]
+    assert list(table["answer"]) == ["good", "good", "bad", "bad", "good"]
+    assert list(table["sorted_into"]) == ["unsure"] * 3 + ["bad", "good"]
+    assert table["probability"].to_numpy() == pytest.approx([0.22, 0.6, 0.17, 0.05, 0.98], abs=0.003)
+    assert table["certainty"].to_numpy() == pytest.approx([0.22, 0.6, 0.83, 0.95, 0.98], abs=0.003)
+    for row in table.itertuples():
+        assert Path(row.source) == (crops / row.image).absolute()
+
+
+@pytest.mark.parametrize(
+    ("label", "certainty"),
+    [(Label(0.3, 0.2), 0.3), (Label(0.1, 0.2), 0.9), (Label(0.97, 0.99), 0.03), (Label(1.0), 1.0), (Label(0.0), 1.0)],
+)
+def test_certainty_is_the_chance_that_the_answer_is_right(label: Label, certainty: float) -> None:
+    assert sorting.certainty(label) == pytest.approx(certainty)
+
+
+@pytest.mark.parametrize(("sure", "unsure"), [(0.0, 0), (0.5, 1), (0.8, 2), (0.9, 3), (0.96, 4), (1.0, 5)])
+def test_how_sure_is_sure_can_be_said(crops: Path, sure: float, unsure: int) -> None:
+    done = sort(crops, sure=sure)
+    assert len(found()["unsure"]) == unsure
+    assert (f"a chance of less than {sure:g} (--sure)" in str(done)) == (unsure > 0)
+
+
+def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops: Path) -> None:
+    known = tiny.records("classification", 40, groups=10)
+    trained(Coverage.fit(coverage.table(known)))
+    images.write_png(crops / "004_usual.png", known[0].image)
+    done = sort(crops)
+    table = pd.read_csv(OUT / "sorted.csv").set_index("image")
+    assert list(table.columns)[-2:] == ["outside", "distance"]
+    assert table.loc["001_5_6.png", ["outside", "answer", "sorted_into"]].tolist() == [1, "good", "unsure"]
+    assert table.loc["004_usual.png", "outside"] == 0
+    assert "5 of 6 images lie outside what the model was trained on" in str(done)
+    sort(crops, sure=0, out=Path("all"))
+    assert found(Path("all"))["unsure"] == []
+
+
+def test_the_contact_sheet_shows_the_first(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sort(crops)
+    five = images.read(OUT / "least-certain.png")
+    monkeypatch.setattr(sorting, "SHOWN", 2)
+    sort(crops, out=Path("other"))
+    two = images.read(Path("other/least-certain.png"))
+    assert five.shape == two.shape  # one row of ten
+    drawn = [(sheet != 255).any(axis=(0, 2)).nonzero()[0].max() // 136 for sheet in (five[40:], two[40:])]
+    assert drawn == [4, 1]
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_same_name_in_several_folders_gets_a_number_behind_it(crops: Path) -> None:
+    put(Path("second/001_5_6.png"), 0.97)
+    put(Path("second/001_5_6-2.png"), 0.96)
+    put(Path("third/001_5_6.PNG"), 0.02)
+    done = sort(crops, Path("second"), Path("third"))
+    assert found()["good"] == ["001_5_6-2.png", "001_5_6-3.png", "001_5_6.png"]  # each real name is kept
+    assert found()["bad"] == ["001_5_6-4.PNG", "001_7_8.png"]
+    sources = pd.read_csv(OUT / "sorted.csv").set_index("image")["source"]
+    assert sources["001_5_6-3.png"] == str(Path("second/001_5_6.png").absolute())
+    for image, source in sources.items():
+        copy = next(OUT.glob(f"*/{image}"))
+        assert copy.read_bytes() == Path(source).read_bytes()
+    assert "2 copies have a number behind their name" in str(done)
+
+
+def test_a_file_that_is_given_twice_is_copied_once(crops: Path) -> None:
+    done = sort(crops, crops / "001_5_6.png", Path("crops/../crops"))
+    assert len(done.table) == len(PROBABILITIES)
+    assert "behind their name" not in str(done)
+
+
+def test_odd_names_survive(crops: Path) -> None:
+    odd = ["a, b; c.png", "=1+1.png", "ärzte µ.png", "two\nlines.png", "x.y.png"]
+    for i, name in enumerate(odd):
+        put(Path("odd") / name, 0.5, pattern=i)
+    sort(Path("odd"))
+    assert set(found()["unsure"]) == set(odd)
+    assert len(pd.read_csv(OUT / "sorted.csv")) == len(odd)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [(b"\xff_1.png", "is not valid Unicode"), (b".hidden.png", "is hidden by its name")]
+)
+def test_names_that_would_get_lost_are_refused(crops: Path, name: bytes, message: str) -> None:
+    path = crops / os.fsdecode(name)
+    put(path, 0.5)
+    with pytest.raises(BrightfieldError, match=message) as raised:
+        sort(path)
+    str(raised.value).encode()  # can be printed
+    assert not OUT.exists()
+
+
+# --- the way back ----------------------------------------------------------------------------------------------------
+
+
+def test_after_a_person_moved_the_unsure_the_folder_is_imported_as_it_is(crops: Path, tmp_path: Path) -> None:
+    put(Path("second/001_5_6.png"), 0.97, pattern=1)
+    sort(crops, Path("second"))
+    for name, where in {"002_1_1": "good", "002_9_9": "bad", "003_4_4": "good"}.items():
+        shutil.move(OUT / "unsure" / f"{name}.png", OUT / where)
+    report = import_dataset("classification", OUT, tmp_path / "raw", settings=params.load().tasks["rbc"].settings)
+    index = ImageSet.raw(tmp_path / "raw").index.set_index("id")
+    assert report.counts == {"bad": 2, "good": 4}
+    assert report.warnings == [
+        "the labels are a model's answers (sorted.csv), right as far as somebody has looked at them"
+    ]
+    assert index["group"].to_dict() == {
+        "bad_001_7_8": "001",
+        "bad_002_9_9": "002",
+        "good_001_5_6": "001",
+        "good_001_5_6-2": "001",
+        "good_002_1_1": "002",
+        "good_003_4_4": "003",
+    }
+    assert "kind" not in index
+    np.testing.assert_array_equal(
+        next(record.image for record in ImageSet.raw(tmp_path / "raw") if record.id == "good_003_4_4"),
+        images.read(crops / "003_4_4.png"),
+    )
+
+
+def test_what_is_left_in_unsure_can_be_sorted_again(crops: Path) -> None:
+    sort(crops)
+    sort(OUT / "unsure", out=Path("again"), sure=0.5)
+    assert found(Path("again")) == {"bad": ["003_4_4.png"], "good": ["002_1_1.png"], "unsure": ["002_9_9.png"]}
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+def test_a_sorted_folder_is_replaced_only_when_asked(crops: Path) -> None:
+    sort(crops)
+    shutil.move(OUT / "unsure" / "002_1_1.png", OUT / "good")
+    with pytest.raises(
+        BrightfieldError, match=r"There is something in .*out already, such as .* Choose another folder"
+    ):
+        sort(crops)
+    assert found()["good"] == ["001_5_6.png", "002_1_1.png"]
+    (OUT / "good" / "Thumbs.db").write_bytes(b"of a file browser")
+    sort(crops, overwrite=True)
+    assert found() == {
+        "bad": ["001_7_8.png"],
+        "good": ["001_5_6.png"],
+        "unsure": ["002_1_1.png", "002_9_9.png", "003_4_4.png"],
+    }
+
+
+def test_an_empty_folder_is_taken(crops: Path) -> None:
+    OUT.mkdir()
+    sort(crops)
+    assert len(list(OUT.glob("*/*.png"))) == len(PROBABILITIES)
+
+
+@pytest.mark.parametrize("what", ["foreign", "only copy", "no table", "source inside"])
+def test_nothing_is_overwritten_that_is_no_copy(crops: Path, what: str) -> None:
+    sources = [crops]
+    sort(crops)
+    if what == "foreign":
+        (OUT / "good" / "notes.txt").write_text("mine")
+    elif what == "only copy":
+        (crops / "001_5_6.png").unlink()
+    elif what == "no table":
+        (OUT / "sorted.csv").unlink()
+    else:
+        sources = [OUT / "unsure"]
+    before = sorted(OUT.rglob("*"))
+    with pytest.raises(BrightfieldError, match="is not overwritten|lies in the folder that is to be overwritten"):
+        sort(*sources, overwrite=True)
+    assert sorted(OUT.rglob("*")) == before
+
+
+def test_a_file_is_no_folder(crops: Path) -> None:
+    OUT.write_text("mine")
+    with pytest.raises(BrightfieldError, match="out is a file, expected a new folder"):
+        sort(crops, overwrite=True)
+    assert OUT.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("002_broken.png", b"\x89PNG\r\n\x1a\n and no more", "002_broken.png cannot be read as an image"),
+        ("002_grey.png", np.zeros((32, 32), np.uint8), "002_grey.png: This task takes RGB crops, got a grey image"),
+        ("002_stack.tif", np.zeros((3, 32, 32), np.uint8), "002_stack.tif holds 3 frames, expected one image"),
+    ],
+)
+def test_an_image_that_cannot_be_answered_is_named_and_nothing_is_left(
+    crops: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, message: str
+) -> None:
+    monkeypatch.setattr(sorting, "BATCH_VALUES", 1)  # copies were made before
+    before = set(Path().iterdir())
+    if isinstance(content, bytes):
+        (crops / name).write_bytes(content)
+    else:
+        (images.write_png if name.endswith("png") else images.write_tiff)(crops / name, content)
+    with pytest.raises(BrightfieldError, match=message):
+        sort(crops)
+    assert set(Path().iterdir()) == before
+
+
+def test_a_full_disk_leaves_no_folder_that_looks_whole(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = set(Path().iterdir())
+
+    def full(self: pd.DataFrame, *_: object, **__: object) -> None:
+        del self
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", full)
+    with pytest.raises(BrightfieldError, match="out could not be written: No space left on device. Nothing was kept"):
+        sort(crops)
+    assert set(Path().iterdir()) == before
+
+
+@pytest.mark.parametrize("classes", [("bad", "../good"), ("bad", "Unsure"), ("good", "Good"), ("bad", ""), (".a", "b")])
+def test_classes_that_cannot_be_folders_are_refused(crops: Path, classes: tuple[str, str]) -> None:
+    trained(classes=classes)
+    with pytest.raises(BrightfieldError, match="rename (it|them) in params.yaml"):
+        sort(crops)
+    assert not OUT.exists()
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "message"),
+    [
+        ("beads", {}, "Task 'beads' is of kind tracking, and only a classification's images can be sorted"),
+        ("rcb", {}, "Did you mean 'rbc'"),
+        ("rbc", {"sure": 1.2}, "a chance from 0 to 1, got 1.2"),
+        ("rbc", {"sure": float("nan")}, "a chance from 0 to 1, got nan"),
+        ("rbc", {"reference": "models/rbc/theirs"}, "answers task 'other', not 'rbc'"),
+    ],
+)
+def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str, Any], message: str) -> None:
+    model = tiny.model("classification")
+    settings = params.ClassificationSettings(size_px=32)
+    with whole_folder(layout.model("rbc", "theirs")) as folder:
+        network = tasks.build("classification", settings).network(model)
+        bundle.write(folder, "theirs", "other", settings, model, network, {})
+    with pytest.raises(BrightfieldError, match=message):
+        sorting.sort(task, [crops], OUT, **{"reference": "mine", **options})
+    assert not OUT.exists()

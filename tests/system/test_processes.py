@@ -1,0 +1,45 @@
+"""Work spread over cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from brightfield.system import processes
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_results_come_in_order(count: int) -> None:
+    paths = [f"/there/{number}" for number in range(40)]
+    assert list(processes.spread(os.path.basename, paths, count)) == [str(number) for number in range(40)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a process its number as a link")
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_process_is_this_one(count: int) -> None:
+    found = set(processes.spread(os.readlink, ["/proc/self"] * 8, count))
+    assert (found == {str(os.getpid())}) == (count == 1)
+    assert len(found) <= count
+
+
+def test_every_core_is_used_up_to_a_limit() -> None:
+    assert 1 <= processes.available() <= processes.MOST
+
+
+THREADS = """
+from brightfield import processes
+count = "[__import__(name) for name in ('numpy', 'scipy.linalg')] and max(each['num_threads'] for each in " \\
+    "__import__('threadpoolctl').threadpool_info())"
+print(set(processes.spread(eval, [count] * 4, 2)))
+"""
+
+
+@pytest.mark.skipif(processes.available() < 2, reason="with one core there is one thread anyway")
+def test_each_of_several_processes_does_its_linear_algebra_in_one_thread() -> None:
+    """Also where the work is what loads the libraries: two processes with two threads each took several times as long."""
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, env=free)
+    assert done.stdout.strip() == "{1}"

@@ -1,0 +1,47 @@
+"""Hidden pixels: their own value is nowhere in what the network sees."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from brightfield.tasks.restoration.blind_spots import SPACING_PX, hide
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (17, 40), (3, 3), (1, 9), (1, 1)])
+def test_a_hidden_pixel_shows_nothing_of_itself(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    _, hidden = hide(image, np.random.default_rng(1))
+    rows, columns = np.nonzero(hidden)
+    assert len(rows) > 0
+    before = hide(image, np.random.default_rng(1))[0]
+    for y, x in zip(rows, columns, strict=True):
+        alone = image.copy()
+        alone[y, x] += 1e6
+        seen, same = hide(alone, np.random.default_rng(1))
+        np.testing.assert_array_equal(same, hidden)
+        assert seen[y, x] == before[y, x]
+
+
+def test_what_is_not_hidden_stays_and_what_is_shows_the_median_around() -> None:
+    image = np.random.default_rng(0).normal(size=(40, 40)).astype(np.float32)
+    seen, hidden = hide(image, np.random.default_rng(2))
+    np.testing.assert_array_equal(seen[hidden == 0], image[hidden == 0])
+    y, x = next((y, x) for y, x in zip(*np.nonzero(hidden), strict=True) if 2 <= y < 38 and 2 <= x < 38)
+    around = np.delete(image[y - 2 : y + 3, x - 2 : x + 3].ravel(), 12)
+    assert seen[y, x] == pytest.approx(np.median(around))
+
+
+def test_at_a_border_the_median_is_of_what_there_is() -> None:
+    image = np.arange(9, dtype=np.float32).reshape(3, 3)  # all of it lies within two pixels of each of its pixels
+    for seed in range(9):
+        seen, hidden = hide(image, np.random.default_rng(seed))
+        ((y, x),) = zip(*np.nonzero(hidden), strict=True)
+        assert seen[y, x] == np.median(np.delete(image.ravel(), 3 * y + x))
+
+
+def test_a_share_of_the_pixels_is_hidden_at_another_place_each_time() -> None:
+    image, rng = np.zeros((60, 60), np.float32), np.random.default_rng(0)
+    masks = [hide(image, rng)[1] for _ in range(60)]
+    assert [float(mask.mean()) for mask in masks] == pytest.approx([1 / SPACING_PX**2] * 60)
+    assert np.mean(masks, axis=0).min() > 0  # every pixel has its turn

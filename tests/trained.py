@@ -1,0 +1,39 @@
+"""Networks and bundles of a few images and steps, for tests of several rooms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import tiny
+from brightfield import layout, params, tasks, training
+from brightfield.data.coverage import Coverage
+from brightfield.inference import bundle
+from brightfield.system.files import whole_folder
+from brightfield.training import Fitted
+
+TASKS = {"classification": "rbc", "tracking": "beads", "segmentation": "bacteria", "restoration": "denoise"}
+
+
+def fit(kind: str, model: params.Model, images: int = 6, **options: Any) -> Fitted:
+    """A fit on tiny images; lists of records serve as image sets."""
+    train: Any = tiny.records(kind, images, seed=1)
+    validation: Any = tiny.records(kind, 4, seed=2)
+    return training.fit(tasks.build(kind, tiny.SETTINGS[kind]), model, train, validation, tiny.COMPUTE, **options)
+
+
+def weights(fitted: Fitted) -> dict[str, Tensor]:
+    """By the names of its tensors."""
+    return dict(fitted.network.state_dict())
+
+
+def write_bundle(kind: str, name: str = "mine", covered: Coverage | None = None) -> None:
+    """A bundle of an untrained network where a model of the task would lie."""
+    torch.manual_seed(0)
+    model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
+    model = model.model_copy(update={"task": TASKS[kind]})
+    network = tasks.build(kind, settings).network(model)
+    with whole_folder(layout.model(TASKS[kind], name)) as folder:
+        bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)
