@@ -11,7 +11,7 @@ import tiny
 from brightfield import layout, params, tasks, training
 from brightfield.data.coverage import Coverage
 from brightfield.inference import bundle
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from brightfield.training import Fitted
 
 TASKS = {"classification": "rbc", "tracking": "beads", "segmentation": "bacteria", "restoration": "denoise"}
@@ -35,5 +35,5 @@ def write_bundle(kind: str, name: str = "mine", covered: Coverage | None = None)
     model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
     model = model.model_copy(update={"task": TASKS[kind]})
     network = tasks.build(kind, settings).network(model)
-    with whole_folder(layout.model(TASKS[kind], name)) as folder:
+    with atomic_folder(layout.model(TASKS[kind], name)) as folder:
         bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)

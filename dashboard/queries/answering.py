@@ -17,7 +17,7 @@ import streamlit as st
 from brightfield import images, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import Answering
+from brightfield.prediction import FolderPrediction
 from queries import project, reports
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
@@ -99,7 +99,7 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
     problems: list[str] = []
     taken: set[str] = set()
     with tempfile.TemporaryDirectory() as place:
-        answering = Answering(model, Path(place))
+        answering = FolderPrediction(model, Path(place))
         for upload in uploads:
             try:
                 for name, image in _frames(upload, taken, MOST_FRAMES - len(about)):

@@ -72,10 +72,11 @@ def test_frozen_parts_do_not_follow_the_new_images() -> None:
     """Weights without a gradient would still drift with the running means of batch normalisation."""
     network = build(weights="none", unfreeze=1)
     before = {name: value.clone() for name, value in network.state_dict().items()}
+    # from the start
     assert [module.training for module in (network.backbone.bn1, network.backbone.bn2)] == [
         False,
         True,
-    ]  # from the start
+    ]
     network.train()
     optimizer = torch.optim.SGD([p for p in network.parameters() if p.requires_grad], 0.1)
     network(5 + torch.randn(4, 3, 32, 32)).sum().backward()

@@ -114,9 +114,9 @@ def _entries(own: params.Params) -> dict[str, Entry]:
         "two classes": beside("bacteria-unet", {"settings": {"scheme": "cells"}}),
         "lite without weights": beside("bacteria-lite", {"network.weights": "none"}),
         "species, out of focus too": beside("bacteria-species", {}, unfocused=UNFOCUSED_FIELDS),
-        "species, long, eight views": beside("bacteria-species", {"views": 8}, longer=4),
-        "lite, long, eight views": beside("bacteria-lite", {"views": 8}, longer=4),
-        "fluorescence, long, eight views": beside("bacteria-fluorescence", {"views": 8}, longer=4),
+        "species, long, eight views": beside("bacteria-species", {"test_time_augmentation": 8}, longer=4),
+        "lite, long, eight views": beside("bacteria-lite", {"test_time_augmentation": 8}, longer=4),
+        "fluorescence, long, eight views": beside("bacteria-fluorescence", {"test_time_augmentation": 8}, longer=4),
     }
 
 
@@ -160,17 +160,17 @@ def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
         model = params.with_values(model, {f"training.{key}": value for key, value in values.items()}, "benchmark")
     task = tasks.build(model.kind, own.settings_of(model))
     network, minutes, kept = _fitted(task, name, model, entry.unfocused)
-    computer = start_device(COMPUTE).suited(network)
+    device = start_device(COMPUTE).for_network(network)
     network.to(memory_format=torch.channels_last)
 
     def answered(task: Task[Any, Any], records: Sequence[Record]) -> tuple[list[Any], list[Any]]:
         encoded = [task.encode(task.pixels(record)) for record in records]
-        return activations.activations(task, network, encoded, computer, model.views), encoded
+        return activations.activations(task, network, encoded, device, model.test_time_augmentation), encoded
 
-    if task.is_open:
+    if task.needs_calibration:
         watched = _simulated(FIELDS + WATCHED, SEEDS[0])[FIELDS:]
         activated, encoded = answered(task, watched)
-        task = tasks.build(model.kind, task.settle(activated, [task.truth(record) for record in watched], encoded))
+        task = tasks.build(model.kind, task.calibrate(activated, [task.truth(record) for record in watched], encoded))
     tables = {}
     for part, records in _parts().items():
         answers = [task.decode(a, e) for a, e in zip(*answered(task, records), strict=True)]

@@ -72,7 +72,7 @@ def measure(folder: Path) -> dict[str, float]:
         encoded = predictor.task.encode(image)
         known = time.perf_counter()
         network = predictor.members[0].bundle.network
-        activated = activations.activations(predictor.task, network, [encoded], predictor.computer)[0]
+        activated = activations.activations(predictor.task, network, [encoded], predictor.device)[0]
         answered = time.perf_counter()
         answer = predictor.task.decode(activated, encoded)
         times.append((time.perf_counter() - begun, answered - known, time.perf_counter() - answered))

@@ -23,7 +23,7 @@ from brightfield import images
 from brightfield.beads.localisation.bound import cramer_rao
 from brightfield.beads.localisation.calibrating import calibrate
 from brightfield.beads.localisation.frames import Locator
-from brightfield.beads.localisation.kinds import tell_apart
+from brightfield.beads.localisation.kinds import split_kinds
 from brightfield.beads.localisation.noise import ROBUST
 from brightfield.beads.localisation.profile import Profile
 from brightfield.metrics import tracking
@@ -190,7 +190,7 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
     """
     frames = [images.to_grey(image).astype(np.float32) for _, image in images.frames([folder])]
     how = {"diameter": diameter, "invert": invert, "topn": most}  # the strongest: those in focus
-    profiles = tell_apart(frames[:5], calibrate(frames[:5], diameter))
+    profiles = split_kinds(frames[:5], calibrate(frames[:5], diameter))
     locator = Locator(profiles)
     yield (f"{name}: kinds of beads that classical tells apart", f"{len(profiles)}", "")
     peers: dict[str, Locate] = {

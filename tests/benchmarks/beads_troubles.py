@@ -82,7 +82,7 @@ class Finder:
                 epochs=4, steps_per_epoch=60, batch_size=16, learning_rate=0.004, augment=["flip", "brightness"]
             ),
         )
-        self.computer = start_device(COMPUTE, 0)
+        self.device = start_device(COMPUTE, 0)
         records = [record for name, windows in lessons.items() for record in _records(name, windows)]
         last = np.arange(len(records)) % TRAINED_ON >= TRAINED_ON - VALIDATED_ON
         train = [record for record, held in zip(records, last, strict=True) if not held]
@@ -95,11 +95,11 @@ class Finder:
         Where the heat map shows no bead both places are the middle.
         """
         encoded = [self.task.encode(window) for window in windows]
-        activated = activations.activations(self.task, self.network, encoded, self.computer)
+        activated = activations.activations(self.task, self.network, encoded, self.device)
         places = np.full((2, len(windows), 2), MIDDLE)
         for k, (maps, each) in enumerate(zip(activated, encoded, strict=True)):
             for row, beads in enumerate(
-                (Tracking(params.TrackingSettings()).glance(maps, each), self.task.glance(maps, each))
+                (Tracking(params.TrackingSettings()).decode_fast(maps, each), self.task.decode_fast(maps, each))
             ):
                 if len(beads.positions):
                     places[row, k] = beads.positions[np.hypot(*(beads.positions - MIDDLE).T).argmin()]
@@ -113,13 +113,13 @@ class Finder:
         """Fitted with robust weights as if the bead were alone: no neighbour and no debris is looked for."""
         alone = self.answers(windows)[1]
         return np.array(
-            [fit_together(one, at, dark=OFFSET).positions[0] for one, at in zip(windows, alone, strict=True)]
+            [fit_together(one, at, camera_offset=OFFSET).positions[0] for one, at in zip(windows, alone, strict=True)]
         )
 
 
-def fitted(windows: Pixels, starts: Real, dark: float | None = OFFSET) -> Real:
+def fitted(windows: Pixels, starts: Real, camera_offset: float | None = OFFSET) -> Real:
     """Each window by a profile of its own, with neighbours and without debris: the way of ``refine: true``."""
-    refined = refine_frames(list(windows), list(starts[:, None]), dark=dark)
+    refined = refine_frames(list(windows), list(starts[:, None]), camera_offset=camera_offset)
     return np.array([positions[0] for positions, _ in refined])
 
 
@@ -170,7 +170,11 @@ def _others(trouble: str, truth: Windows, finder: Finder, regress: Locate) -> It
         LEFT_OUT,
     )
     yield "hybrid without neighbours and debris", finder.weighted, LEFT_OUT
-    yield "hybrid without the offset of the camera", lambda w: fitted(w, finder.answers(w)[1], dark=None), LEFT_OUT
+    yield (
+        "hybrid without the offset of the camera",
+        lambda w: fitted(w, finder.answers(w)[1], camera_offset=None),
+        LEFT_OUT,
+    )
     yield "regression", regress, WINDOWS
     yield "magtrack", magtrack_whole, WINDOWS
     yield name, peer, TO_TRACKPY

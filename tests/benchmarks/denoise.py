@@ -40,7 +40,7 @@ OVER_NOISY_DB, OVER_CLASSICAL_DB = 6.0, 1.5
 SEAM = 1e-4  # in standard deviations of the image
 UNET = {"architecture": "unet", "filters": 16, "depth": 3}
 NETWORKS: dict[str, dict[str, Any]] = {
-    "supervised": {"network": {**UNET, "residual": True}, "training": {}, "views": 8},
+    "supervised": {"network": {**UNET, "residual": True}, "training": {}, "test_time_augmentation": 8},
     "probabilistic": {"network": {**UNET, "residual": True, "probabilistic": True}, "training": {}},
     "self-supervised": {"network": UNET, "training": {"blind_spots": True}},
 }
@@ -53,7 +53,7 @@ TRAINING = {
     "augment": ["flip"],
 }
 Row = tuple[str, str, str]
-Answering = Callable[[list[Record]], list[Picture]]
+FolderPrediction = Callable[[list[Record]], list[Picture]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,9 @@ def rows() -> Iterator[Row]:
     begun = time.perf_counter()
     learnt = _simulated((4.0, 60.0), TRAINING_IMAGES + WATCHED, seed=100)
     train, watched = learnt[:TRAINING_IMAGES], learnt[TRAINING_IMAGES:]
-    methods: dict[str, Answering] = {"noisy": lambda records: [Picture(r.image.astype(np.float32)) for r in records]}
+    methods: dict[str, FolderPrediction] = {
+        "noisy": lambda records: [Picture(r.image.astype(np.float32)) for r in records]
+    }
     for name, architecture in CLASSICAL.items():
         methods[name] = _fitted({"network": {"architecture": architecture}}, train, watched)
     for name, entry in NETWORKS.items():
@@ -97,7 +99,7 @@ def rows() -> Iterator[Row]:
     yield ("all of it", f"{(time.perf_counter() - begun) / 60:.1f} min", "at most 25 min")
 
 
-def _real(folder: Path, methods: dict[str, Answering]) -> Iterator[Row]:
+def _real(folder: Path, methods: dict[str, FolderPrediction]) -> Iterator[Row]:
     """Half of the images is for the test; the other half teaches the one network whose row says so."""
     clean = [images.read(path).astype(np.float64) for path in sorted(folder.iterdir())]
     if not clean:
@@ -118,7 +120,7 @@ def _real(folder: Path, methods: dict[str, Answering]) -> Iterator[Row]:
     yield from _compared("real nuclei", methods, test)
 
 
-def _compared(data: str, methods: dict[str, Answering], test: dict[float, list[Record]]) -> Iterator[Row]:
+def _compared(data: str, methods: dict[str, FolderPrediction], test: dict[float, list[Record]]) -> Iterator[Row]:
     for peak, records in test.items():
         scored = {name: _score(answer, records) for name, answer in methods.items()}
         psnr = {name: found.metrics["psnr_db"] for name, found in scored.items()}
@@ -149,7 +151,7 @@ def _compared(data: str, methods: dict[str, Answering], test: dict[float, list[R
         yield (f"{data}, {peak:g} electrons: pixels within 1 and 2 deviations", told, "0.683 and 0.954, 1")
 
 
-def _fitted(entry: dict[str, Any], train: Sequence[Record], watched: Sequence[Record]) -> Answering:
+def _fitted(entry: dict[str, Any], train: Sequence[Record], watched: Sequence[Record]) -> FolderPrediction:
     """A model as ``params.yaml`` would have it, fitted."""
     content = {"task": "denoise", "kind": "restoration", "dataset": "denoise", **entry}
     if "training" in entry:
@@ -159,14 +161,14 @@ def _fitted(entry: dict[str, Any], train: Sequence[Record], watched: Sequence[Re
     some: Any = list(train)
     others: Any = list(watched)
     fitted = training.fit(task, model, some, others, COMPUTE)
-    settled = tasks.build("restoration", fitted.settings)
-    predictor = Predictor([Member(Bundle("m", "denoise", settled, model, fitted.network, {}), 1.0)], COMPUTE)
+    calibrated = tasks.build("restoration", fitted.settings)
+    predictor = Predictor([Member(Bundle("m", "denoise", calibrated, model, fitted.network, {}), 1.0)], COMPUTE)
     return lambda records: [
         answer for r in records for answer in predictor.predict([r.image]) if isinstance(answer, Picture)
     ]
 
 
-def _score(answer: Answering, records: list[Record]) -> Scored:
+def _score(answer: FolderPrediction, records: list[Record]) -> Scored:
     pairs = zip(answer(records), records, strict=True)
     return Scored(pd.DataFrame([restoration.statistics(a, Picture(r.fields["clean"])) for a, r in pairs]))
 
@@ -200,12 +202,12 @@ def _seams() -> Iterator[Row]:
         )
         fitted = training.fit(task, model, few, few, COMPUTE)
         for precision in ("float32", "bfloat16"):
-            computer = start_device(params.Compute(threads=2, precision=precision))
+            device = start_device(params.Compute(threads=2, precision=precision))
             answers = []
             for side in (4096, 512):
                 usual, activations.TILE_PX = activations.TILE_PX, side
                 try:
-                    answers.append(activations.activations(task, fitted.network, [task.encode(image)], computer)[0])
+                    answers.append(activations.activations(task, fitted.network, [task.encode(image)], device)[0])
                 finally:
                     activations.TILE_PX = usual
             seam = float(np.abs(answers[0] - answers[1]).max())

@@ -33,13 +33,17 @@ from brightfield.metrics import classification
 FOLDS = 3
 VALIDATION = 6  # one part in so many of the smears that are not tested
 GROUPS = r"^([^_]+)_"  # files are named <smear>_<x>_<y>.png
-PLAIN = (
-    "rbc-convnet, plain"  # neither flips nor classes weighed: what comes behind a comma is no part of an entry's name
-)
+# neither flips nor classes weighed: what comes behind a comma is no part of an entry's name
+PLAIN = "rbc-convnet, plain"
 # The best first. Entries of params.yaml are sized for a quarter of an hour in all; here they get what they need.
 LONGER: dict[str, dict[str, Any]] = {
-    "rbc-finetuned": {"training.epochs": 16, "training.ema": 0.99, "network.input_px": 112, "views": 8},
-    "rbc-frozen": {"training.augment": ["flip"], "network.input_px": 112, "views": 8},
+    "rbc-finetuned": {
+        "training.epochs": 16,
+        "training.ema": 0.99,
+        "network.input_px": 112,
+        "test_time_augmentation": 8,
+    },
+    "rbc-frozen": {"training.augment": ["flip"], "network.input_px": 112, "test_time_augmentation": 8},
     "rbc-convnet": {"training.epochs": 25},
     PLAIN: {"training.epochs": 25, "training.augment": [], "training.balance": "none"},
     "rbc-features": {},
@@ -122,10 +126,10 @@ def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> d
     task = tasks.build("classification", settings.tasks["rbc"].settings)
     fitted = training.fit(task, model, train, validation, compute, description=name)
     task = tasks.build("classification", fitted.settings)
-    computer = start_device(compute)
+    device = start_device(compute)
     records = list(test)
     encoded = [task.encode(record.image) for record in records]
-    activated = activations.activations(task, fitted.network, encoded, computer, model.views)
+    activated = activations.activations(task, fitted.network, encoded, device, model.test_time_augmentation)
     answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
     truth = [task.truth(record) for record in records]
     return classification.summarise(pd.DataFrame(map(classification.statistics, answers, truth)))

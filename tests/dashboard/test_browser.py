@@ -134,9 +134,8 @@ def test_runs_are_ticked_and_compared(page: Page, address: str, tmp_path: Path) 
     page.locator(".js-plotly-plot:visible").first.wait_for()
     no_problems(page)
     page.screenshot(path=tmp_path / "compared.png")
-    assert page.locator(".js-plotly-plot .legendtext").all_text_contents() == [
-        "bacteria-unet"
-    ]  # the other has no epochs
+    # the other has no epochs
+    assert page.locator(".js-plotly-plot .legendtext").all_text_contents() == ["bacteria-unet"]
 
 
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:

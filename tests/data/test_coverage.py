@@ -42,10 +42,11 @@ def test_about_one_new_image_in_a_hundred_lies_outside() -> None:
 def test_what_changed_lies_outside_and_is_named(name: str) -> None:
     found = FITTED.compare(numbers(100, seed=2, **{name: 12.0 if name not in ("focus", "density") else 0.02}))
     assert found["outside"].mean() > 0.95
+    # they go together
     assert (found["farthest"] == name).mean() > 0.9 or {name, *found["farthest"]} <= {
         "light",
         "noise",
-    }  # they go together
+    }
 
 
 def test_a_pair_that_never_occurred_lies_outside_though_each_number_did() -> None:

@@ -67,9 +67,8 @@ def test_frames_of_the_lab_share_the_grey_scale(project: Path, tmp_path: Path) -
     first, own = canvas[:height], canvas[-height:]
     y, x = gallery.NAME_PX + gallery.GAP_PX, gallery.GAP_PX
     side = height - gallery.NAME_PX - 2 * gallery.GAP_PX
-    assert np.array_equal(
-        first[y : y + side, x : x + side], own[y : y + side, x : x + side]
-    )  # the same image looks the same
+    # the same image looks the same
+    assert np.array_equal(first[y : y + side, x : x + side], own[y : y + side, x : x + side])
     assert (own[y : y + side, x + side + gallery.GAP_PX : x + 2 * side] == 255).all()  # and a brighter one brighter
 
 

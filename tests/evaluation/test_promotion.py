@@ -24,7 +24,7 @@ from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
 from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 KINDS = {"rbc": "classification", "beads": "tracking"}  # by task; the objectives are AUC (more) and an error (less)
 Prepared = Callable[[str], Path]
@@ -177,7 +177,7 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     test = Split.load(task, layout.prepared("beads"), "test")
     torch.manual_seed(0)
     entry = tiny.model(kind)
-    with whole_folder(Path("published")) as folder:
+    with atomic_folder(Path("published")) as folder:
         bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.network(entry), {})
     asked: list[tuple[str, str]] = []
 
@@ -223,7 +223,7 @@ def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
     raw = store.ImageSet.raw(tmp_path)
     store.write_prepared(layout.prepared("bacteria"), raw, raw.index.assign(split="test"))
     entry = tiny.model("segmentation").model_copy(update={"settings": {"scheme": "species", "fluorescence": True}})
-    with whole_folder(Path("published")) as folder:
+    with atomic_folder(Path("published")) as folder:
         bundle.write(folder, "old", "bacteria", own, entry, tasks.build("segmentation", own).network(entry), {})
     monkeypatch.setattr(registry, "fetch", lambda *arguments: Path("published"))
     same = {"task": "bacteria", "kind": "segmentation", "dataset": "bacteria"}

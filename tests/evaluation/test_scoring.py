@@ -128,10 +128,10 @@ def test_of_each_level_of_light_all_metrics_in_natural_order(prepared: Prepared)
     kinds = scoring.summary(task, {TEST: told}, SETTINGS, None)["kinds"]
     assert list(kinds) == ["4 to 10 electrons", "10 to 25 electrons"]
     for kind, found in kinds.items():
-        of_kind = told[told["kind"] == kind]
+        summarise_subset = told[told["kind"] == kind]
         assert found["images"] == 3
-        assert found["psnr_db"]["value"] == pytest.approx(of_kind["psnr_db"].mean())
-        assert found.keys() - {"images"} == task.summarise(of_kind).keys()
+        assert found["psnr_db"]["value"] == pytest.approx(summarise_subset["psnr_db"].mean())
+        assert found.keys() - {"images"} == task.summarise(summarise_subset).keys()
 
 
 def test_answers_that_are_probabilities_are_also_judged_recalibrated_and_against_the_ceiling(

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 import tiny
 from brightfield import tasks
 from brightfield.inference import activations
-from brightfield.inference.device import Computer, start_device
+from brightfield.inference.device import Device, start_device
 
 
 @pytest.fixture
-def computer() -> Computer:
+def device() -> Device:
     return start_device(tiny.COMPUTE, seed=0)
 
 
@@ -32,16 +32,14 @@ def image(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("kind", ["tracking", "segmentation", "restoration"])
-def test_a_tiled_image_answers_as_one_that_is_not(
-    kind: str, computer: Computer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tiled_image_answers_as_one_that_is_not(kind: str, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.build(kind, tiny.SETTINGS[kind])
     network = local_network(task)
     encoded = [task.encode(image(1500, 1300))]
     monkeypatch.setattr(activations, "TILE_PX", 2048)
-    (whole,) = activations.activations(task, network, encoded, computer)
+    (whole,) = activations.activations(task, network, encoded, device)
     monkeypatch.setattr(activations, "TILE_PX", 512)
-    (tiled,) = activations.activations(task, network, encoded, computer)
+    (tiled,) = activations.activations(task, network, encoded, device)
     assert whole.shape == tiled.shape == (task.shape().outputs, 1500, 1300)
     assert whole.dtype == tiled.dtype == np.float32
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
@@ -51,7 +49,7 @@ def test_a_tiled_image_answers_as_one_that_is_not(
 @pytest.mark.parametrize("depth", [2, 3, 4])
 @pytest.mark.parametrize("size", [(331, 517), (512, 300), (97, 700)])
 def test_tiles_of_a_unet_leave_no_seam(
-    depth: int, size: tuple[int, int], computer: Computer, monkeypatch: pytest.MonkeyPatch
+    depth: int, size: tuple[int, int], device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Everywhere, the borders of image and tiles included, for a network whose coarsest pixels and reach both matter."""
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
@@ -63,9 +61,9 @@ def test_tiles_of_a_unet_leave_no_seam(
     calls: list[tuple[int, ...]] = []
     network.register_forward_pre_hook(lambda _, inputs: calls.append(tuple(inputs[0].shape[-2:])))
     monkeypatch.setattr(activations, "TILE_PX", 2048)
-    (whole,) = activations.activations(task, network, encoded, computer)
+    (whole,) = activations.activations(task, network, encoded, device)
     monkeypatch.setattr(activations, "TILE_PX", 160)
-    (tiled,) = activations.activations(task, network, encoded, computer)
+    (tiled,) = activations.activations(task, network, encoded, device)
     assert len(calls) > 2
     assert max(map(max, calls[1:])) < max(size)
     assert whole.std() > 0.05
@@ -73,7 +71,7 @@ def test_tiles_of_a_unet_leave_no_seam(
 
 
 def test_tiles_of_a_network_that_sees_everything_blend_smoothly(
-    computer: Computer, monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Everything(nn.Module):
         def forward(self, batch: Tensor) -> Tensor:
@@ -82,14 +80,14 @@ def test_tiles_of_a_network_that_sees_everything_blend_smoothly(
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     ramp = np.linspace(0, 1000, 700, dtype=np.float32)[None].repeat(64, axis=0)
     monkeypatch.setattr(activations, "TILE_PX", 256)
-    (answer,) = activations.activations(task, Everything(), [task.encode(ramp)], computer)
+    (answer,) = activations.activations(task, Everything(), [task.encode(ramp)], device)
     steps = np.abs(np.diff(answer[0, 32]))
     assert np.ptp(answer[0, 32]) > 1  # tiles differ by units,
     assert steps.max() < 0.05  # neighbouring pixels do not
 
 
 def test_tiles_are_bounded_and_begin_where_the_coarsest_pixels_of_the_network_do(
-    computer: Computer, monkeypatch: pytest.MonkeyPatch
+    device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     seen: list[tuple[int, ...]] = []
@@ -102,49 +100,48 @@ def test_tiles_are_bounded_and_begin_where_the_coarsest_pixels_of_the_network_do
             return batch
 
     monkeypatch.setattr(activations, "TILE_PX", 320)
-    (answer,) = activations.activations(task, Network(), [task.encode(image(700, 90))], computer)
-    assert (
-        seen == [(1, 1, 320, 128)] * 3
-    )  # 704 px padded: 320 + 2 * (320 - 128), the 2 * 10 + 64 px shared rounded up to 128
+    (answer,) = activations.activations(task, Network(), [task.encode(image(700, 90))], device)
+    # 704 px padded: 320 + 2 * (320 - 128), the 2 * 10 + 64 px shared rounded up to 128
+    assert seen == [(1, 1, 320, 128)] * 3
     assert answer.shape == (1, 700, 90)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (5, 7), (32, 32), (33, 31), (64, 200)])
-def test_the_answer_has_the_size_of_the_image(shape: tuple[int, int], computer: Computer) -> None:
+def test_the_answer_has_the_size_of_the_image(shape: tuple[int, int], device: Device) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     encoded = task.encode(image(*shape))
-    (answer,) = activations.activations(task, nn.Identity(), [encoded], computer)
+    (answer,) = activations.activations(task, nn.Identity(), [encoded], device)
     np.testing.assert_array_equal(answer, encoded.tensor.numpy())
 
 
-def test_answers_come_in_the_order_of_the_images(computer: Computer) -> None:
+def test_answers_come_in_the_order_of_the_images(device: Device) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     encoded = [task.encode(image(height, 20)) for height in (40, 9, 300, 9)]
-    answers = activations.activations(task, nn.Identity(), encoded, computer)
+    answers = activations.activations(task, nn.Identity(), encoded, device)
     assert [answer.shape[1] for answer in answers] == [40, 9, 300, 9]
-    assert activations.activations(task, nn.Identity(), [], computer) == []
+    assert activations.activations(task, nn.Identity(), [], device) == []
 
 
-def test_crops_go_in_batches_and_answer_as_each_alone(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crops_go_in_batches_and_answer_as_each_alone(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     network = task.network(tiny.model("classification"))
     encoded = [task.encode(record.image) for record in tiny.records("classification", 7)]
-    alone = [activations.activations(task, network, [e], computer)[0] for e in encoded]
+    alone = [activations.activations(task, network, [e], device)[0] for e in encoded]
     sizes: list[int] = []
     network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
     monkeypatch.setattr(activations, "BATCH_PIXELS", 3 * 32 * 32)
-    together = activations.activations(task, network, encoded, computer)
+    together = activations.activations(task, network, encoded, device)
     assert sizes == [3, 3, 1]
     np.testing.assert_allclose(together, alone, rtol=1e-5)
-    assert activations.activations(task, network, [], computer) == []
+    assert activations.activations(task, network, [], device) == []
 
 
-def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(computer: Computer) -> None:
+def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(device: Device) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     network = task.network(tiny.model("classification", network={"dropout": 0.5})).train()
     encoded = [task.encode(record.image) for record in tiny.records("classification", 3)]
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    first, second = (activations.activations(task, network, encoded, computer) for _ in range(2))
+    first, second = (activations.activations(task, network, encoded, device) for _ in range(2))
     np.testing.assert_array_equal(first, second)  # no dropout
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())  # no statistics
 
@@ -159,13 +156,13 @@ class Leftwards(nn.Module):
         return torch.roll(batch[:, :1], 1, dims=-1)
 
 
-def test_the_mean_of_all_views_of_a_map_treats_all_directions_alike(computer: Computer) -> None:
+def test_the_mean_of_all_views_of_a_map_treats_all_directions_alike(device: Device) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     pixels = np.zeros((64, 96), np.float32)
     pixels[20, 50] = 1
     encoded = [task.encode(pixels)]
-    (once,) = activations.activations(task, Leftwards(), encoded, computer)
-    (all_views,) = activations.activations(task, Leftwards(), encoded, computer, views=8)
+    (once,) = activations.activations(task, Leftwards(), encoded, device)
+    (all_views,) = activations.activations(task, Leftwards(), encoded, device, views=8)
     background = float(encoded[0].tensor.min())
     assert {tuple(i) for i in np.argwhere(once[0] > background + 0.1)} == {(20, 51)}
     bright = all_views[0] - background > 0.1
@@ -173,7 +170,7 @@ def test_the_mean_of_all_views_of_a_map_treats_all_directions_alike(computer: Co
     np.testing.assert_allclose(all_views[0][bright], all_views[0][bright].mean(), rtol=1e-5)
 
 
-def test_the_probability_of_a_crop_is_the_mean_over_its_views(computer: Computer) -> None:
+def test_the_probability_of_a_crop_is_the_mean_over_its_views(device: Device) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
 
     class UpperLeft(nn.Module):
@@ -181,7 +178,7 @@ def test_the_probability_of_a_crop_is_the_mean_over_its_views(computer: Computer
             return 5 * batch[:, 0, :1, 0]
 
     encoded = [task.encode(record.image) for record in tiny.records("classification", 3, seed=0)]
-    found = activations.activations(task, UpperLeft(), encoded, computer, views=8)
+    found = activations.activations(task, UpperLeft(), encoded, device, views=8)
     for image, probability in zip(encoded, found, strict=True):
         corners = image.tensor[0, [0, 0, -1, -1], [0, -1, 0, -1]]
         assert float(probability[0]) == pytest.approx(float(torch.sigmoid(5 * corners).mean()), abs=1e-5)

@@ -20,7 +20,7 @@ from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 Edit = Callable[[dict[str, Any]], Any]
 
@@ -30,7 +30,7 @@ def write(folder: Path, name: str = "small", seed: int = 0, kind: str = "trackin
     torch.manual_seed(seed)
     entry = tiny.baseline(kind) if baseline else tiny.model(kind, seed=seed)
     network = tasks.build(kind, tiny.SETTINGS[kind]).network(entry)
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         bundle.write(partial, name, "beads", tiny.SETTINGS[kind], entry, network, {"lineage": {"commit": "c0ffee"}})
     return folder
 
@@ -88,7 +88,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_what_the_training_covered_is_kept(tmp_path: Path) -> None:
     entry = tiny.model("tracking")
     network = tasks.build("tracking", tiny.SETTINGS["tracking"]).network(entry)
-    with whole_folder(tmp_path / "bundle") as partial:
+    with atomic_folder(tmp_path / "bundle") as partial:
         bundle.write(partial, "small", "beads", tiny.SETTINGS["tracking"], entry, network, {}, covered())
     read = bundle.read(tmp_path / "bundle").coverage
     assert read is not None
@@ -222,7 +222,7 @@ def ensemble(tmp_path: Path) -> Path:
     members = [
         (write(tmp_path / name, name, seed), weight) for seed, (name, weight) in enumerate((("a", 0.75), ("b", 0.25)))
     ]
-    with whole_folder(tmp_path / "both") as partial:
+    with atomic_folder(tmp_path / "both") as partial:
         bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], members, {"method": "greedy"})
     for source, _ in members:
         shutil.rmtree(source)  # an ensemble stands on its own
@@ -239,7 +239,7 @@ def test_an_ensemble_holds_its_members_and_their_weights(ensemble: Path) -> None
 def test_an_ensemble_answers_by_its_own_settings(tmp_path: Path) -> None:
     source = write(tmp_path / "a", "a", kind="classification")
     own = tiny.SETTINGS["classification"].model_copy(update={"threshold": 0.25, "temperature": 1.5})
-    with whole_folder(tmp_path / "both") as partial:
+    with atomic_folder(tmp_path / "both") as partial:
         bundle.write_ensemble(partial, "both", "rbc", own, [(source, 1.0)], {})
     assert bundle.read_task(tmp_path / "both").settings == own
     assert bundle.read_task(source).settings == tiny.SETTINGS["classification"]
@@ -269,7 +269,7 @@ def test_a_damaged_member_is_refused(ensemble: Path, harm: Callable[[Path], Any]
 
 def test_an_ensemble_is_not_made_of_what_is_not_whole(tmp_path: Path) -> None:
     damage_weights(write(tmp_path / "a", "a"))
-    with pytest.raises(BrightfieldError, match="not what was written"), whole_folder(tmp_path / "both") as partial:
+    with pytest.raises(BrightfieldError, match="not what was written"), atomic_folder(tmp_path / "both") as partial:
         bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], [(tmp_path / "a", 1.0)], {})
     assert not (tmp_path / "both").exists()
 

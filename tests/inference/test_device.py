@@ -11,7 +11,7 @@ import torch
 
 from brightfield import params
 from brightfield.errors import BrightfieldError
-from brightfield.inference.device import Computer, start_device
+from brightfield.inference.device import Device, start_device
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
@@ -31,7 +31,7 @@ def test_auto_takes_the_first_of_cuda_mps_and_cpu(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(torch.cuda, "is_available", lambda: found["cuda"])
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: found["mps"])
     for expected in ("cuda", "mps", "cpu"):
-        assert start_device(params.Compute(threads=1, precision="float32")).device == torch.device(expected)
+        assert start_device(params.Compute(threads=1, precision="float32")).torch_device == torch.device(expected)
         found[expected] = False
 
 
@@ -44,14 +44,14 @@ def test_threads_are_as_many_as_asked() -> None:
 
 @pytest.mark.parametrize(("precision", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
 def test_precision_is_what_a_layer_computes_in(precision: Any, expected: torch.dtype) -> None:
-    computer = start_device(params.Compute(device="cpu", threads=1, precision=precision))
-    with computer.autocast():
+    device = start_device(params.Compute(device="cpu", threads=1, precision=precision))
+    with device.autocast():
         assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype == expected
 
 
 def test_auto_precision_is_what_the_processor_has() -> None:
-    computer = start_device(params.Compute(device="cpu", threads=1, precision="auto"))
-    assert computer.bfloat16 == torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    device = start_device(params.Compute(device="cpu", threads=1, precision="auto"))
+    assert device.bfloat16 == torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_auto_precision_is_what_the_processor_has() -> None:
 )
 def test_depthwise_convolutions_keep_float32_on_a_processor(precision: Any, groups: int, stays: bool) -> None:
     network = torch.nn.Sequential(torch.nn.Conv2d(4, 4, 3, groups=groups))
-    computer = Computer(torch.device("cpu"), bfloat16=True, chosen=precision == "auto")
-    assert computer.suited(network).bfloat16 == stays
+    device = Device(torch.device("cpu"), bfloat16=True, chosen=precision == "auto")
+    assert device.for_network(network).bfloat16 == stays
 
 
 def draws() -> tuple[float, float, float]:

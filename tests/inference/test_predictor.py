@@ -15,7 +15,7 @@ from brightfield.inference import activations, bundle
 from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.predictor import Predictor, weighted_mean
 from brightfield.results import Picture
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 
 def member(seed: int, weight: float = 1.0, kind: str = "restoration") -> Member:
@@ -53,7 +53,7 @@ def test_activations_are_averaged_before_they_are_decoded() -> None:
     predictor = Predictor(members, tiny.COMPUTE)
     image = tiny.records("restoration", 1)[0].image
     encoded = [predictor.task.encode(image)]
-    a, b = (activations.activations(m.bundle.task, m.bundle.network, encoded, predictor.computer)[0] for m in members)
+    a, b = (activations.activations(m.bundle.task, m.bundle.network, encoded, predictor.device)[0] for m in members)
     assert not np.allclose(a, b)
     np.testing.assert_allclose(predictor.activations(encoded)[0], 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)
     (answer,) = predictor.predict([image])
@@ -96,11 +96,11 @@ def test_a_model_and_an_ensemble_are_loaded_alike(tmp_path: Path) -> None:
     sources = []
     for seed in (0, 1):
         made = member(seed)
-        with whole_folder(tmp_path / made.bundle.name) as folder:
+        with atomic_folder(tmp_path / made.bundle.name) as folder:
             settings = tiny.SETTINGS["restoration"]
             bundle.write(folder, made.bundle.name, "denoise", settings, made.bundle.model, made.bundle.network, {})
         sources.append((tmp_path / made.bundle.name, 0.5))
-    with whole_folder(tmp_path / "both") as folder:
+    with atomic_folder(tmp_path / "both") as folder:
         bundle.write_ensemble(folder, "both", "denoise", tiny.SETTINGS["restoration"], sources, {})
     image = tiny.records("restoration", 1)[0].image
     answers = []

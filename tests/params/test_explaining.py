@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+import tiny
+from brightfield import params
 from entries import REMOVED, Path_, complaint
 
 # --- unknown keys -----------------------------------------------------------------------------------------------------
@@ -25,7 +27,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),
     (
         ("models", "rbc-convnet", "epochs"),
-        "Allowed: dataset, kind, network, seed, settings, task, training, views.",
+        "Allowed: dataset, kind, network, seed, settings, task, test_time_augmentation, training.",
         "",
     ),
     (
@@ -41,8 +43,8 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
-        "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, centred, dice, ema, epochs, learning_rate, "
-        "optimizer, patch_px, patience, schedule, start, steps_per_epoch, weight_decay.",
+        "Allowed: augment, backbone_rate, balance, batch_size, blind_spots, centred, dice, ema, epochs, init_from, learning_rate, "
+        "optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
         "learning_rate",
     ),
     (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),
@@ -127,3 +129,25 @@ def test_a_wrong_value_is_refused_with_what_came_and_what_is_taken(path: Path_, 
 def test_what_only_segmentation_takes_is_refused_elsewhere(name: str) -> None:
     told = complaint(("models", "rbc-compact", "training", name), 0.5)
     assert f"training.{name} is for models of kind 'segmentation', got 'classification'" in told
+
+
+RENAMED = [
+    (("models", "rbc-convnet", "views"), 8, "test_time_augmentation"),
+    (("models", "rbc-convnet", "training", "start"), "3", "init_from"),
+    (("tasks", "beads", "settings", "dark"), 100, "camera_offset"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "name"), RENAMED, ids=[case[2] for case in RENAMED])
+def test_a_key_of_an_earlier_version_is_refused_with_its_new_name(path: Path_, value: Any, name: str) -> None:
+    old = path[-1]
+    assert f"{'.'.join(map(str, path))}: {old!r} is called {name!r} now. Rename the key" in complaint(path, value)
+
+
+def test_what_a_bundle_of_an_earlier_version_holds_is_understood() -> None:
+    content = tiny.model("segmentation").model_dump(mode="json")
+    content["views"] = content.pop("test_time_augmentation") * 8
+    content["training"]["start"] = content["training"].pop("init_from")
+    assert params.parse_model(content, "an old bundle").test_time_augmentation == 8
+    settings = params.parse_settings("tracking", {"dark": 100.0}, "an old bundle")
+    assert settings == params.TrackingSettings(camera_offset=100.0)

@@ -16,7 +16,7 @@ from brightfield.data import coverage
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from trained import TASKS, write_bundle
 
 TABLES = {
@@ -152,7 +152,7 @@ def species_model(name: str) -> None:
     model = tiny.model("segmentation").model_copy(update={"task": "bacteria", "settings": own})
     settings = params.load().settings_of(model)
     network = tasks.build("segmentation", settings).network(model)
-    with whole_folder(layout.model("bacteria", name)) as folder:
+    with atomic_folder(layout.model("bacteria", name)) as folder:
         bundle.write(folder, name, "bacteria", settings, model, network, {}, None)
 
 
@@ -202,7 +202,7 @@ def thresholding() -> None:
     """The baseline of the default project, which finds cells without having learnt."""
     model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
     network = tasks.build("segmentation", settings).network(model)
-    with whole_folder(layout.model("bacteria", "mine")) as folder:
+    with atomic_folder(layout.model("bacteria", "mine")) as folder:
         bundle.write(folder, "mine", "bacteria", settings, model, network, {})
 
 

@@ -15,7 +15,7 @@ from brightfield.cli import app
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.prediction.recalibration import recalibrated
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 DARKENED = -1.5  # what another lamp takes from every logit
@@ -28,7 +28,7 @@ def crops(project: Path) -> Path:
     chosen = {"size_px": 32, "threshold": 0.4, "temperature": 2.0, "bias": 0.5}
     settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
     model = tiny.model("classification").model_copy(update={"task": "rbc"})
-    with whole_folder(layout.model("rbc", "mine")) as folder:
+    with atomic_folder(layout.model("rbc", "mine")) as folder:
         network = tasks.build("classification", settings).network(model)
         bundle.write(folder, "mine", "rbc", settings, model, network, {})
     rng = np.random.default_rng(0)
@@ -92,7 +92,7 @@ def test_labelled_images_that_do_not_serve_are_refused(crops: Path, folder: str,
 def test_a_task_without_probabilities_has_nothing_to_recalibrate(project: Path, crops: Path) -> None:
     model = tiny.model("tracking").model_copy(update={"task": "beads"})
     settings = tiny.SETTINGS["tracking"]
-    with whole_folder(layout.model("beads", "mine")) as folder:
+    with atomic_folder(layout.model("beads", "mine")) as folder:
         bundle.write(folder, "mine", "beads", settings, model, tasks.build("tracking", settings).network(model), {})
     with pytest.raises(BrightfieldError, match="Task 'beads' answers no probabilities of classes"):
         prediction.load("beads", "mine", crops)

@@ -24,7 +24,7 @@ from brightfield.inference import bundle
 from brightfield.prediction import sorting
 from brightfield.prediction.sorting import Sorted
 from brightfield.results import Label
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 OUT = Path("out")
@@ -53,7 +53,7 @@ def trained(covered: Coverage | None = None, classes: Sequence[str] = ("bad", "g
     settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
     model = tiny.model("classification").model_copy(update={"task": "rbc"})
     network = tasks.build("classification", settings).network(model)
-    with whole_folder(layout.model("rbc", name)) as folder:
+    with atomic_folder(layout.model("rbc", name)) as folder:
         bundle.write(folder, name, "rbc", settings, model, network, {}, covered)
 
 
@@ -340,7 +340,7 @@ def test_classes_that_cannot_be_folders_are_refused(crops: Path, classes: tuple[
 def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str, Any], message: str) -> None:
     model = tiny.model("classification")
     settings = params.ClassificationSettings(size_px=32)
-    with whole_folder(layout.model("rbc", "theirs")) as folder:
+    with atomic_folder(layout.model("rbc", "theirs")) as folder:
         network = tasks.build("classification", settings).network(model)
         bundle.write(folder, "theirs", "other", settings, model, network, {})
     with pytest.raises(BrightfieldError, match=message):

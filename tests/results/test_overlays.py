@@ -100,9 +100,8 @@ def test_a_cross_is_centred_on_the_position_to_a_fraction_of_a_pixel(x: float, y
     canvas = overlay(np.zeros(SHAPE, np.uint8), Points.exact([[x, y]]), scale=scale).astype(float)
     weight = canvas.sum(axis=2)
     rows, cols = np.indices(weight.shape)
-    found = [
-        (np.average(i, weights=weight) + 0.5) / scale - 0.5 for i in (cols, rows)
-    ]  # back to the pixels of the image
+    # back to the pixels of the image
+    found = [(np.average(i, weights=weight) + 0.5) / scale - 0.5 for i in (cols, rows)]
     assert found == pytest.approx([x, y], abs=0.02)
 
 

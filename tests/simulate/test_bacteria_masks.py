@@ -135,9 +135,8 @@ def test_the_image_of_a_rod_lies_where_the_rod_does(modality: str, z_um: float) 
 
 def test_the_mask_of_a_rod_lies_where_the_rod_does() -> None:
     """A pixel is in or out, so one mask may be off by a tenth of a pixel or so, but not to one side."""
-    found = np.array(
-        [pose(scene_of([lone_rod(48 + y, 47 + x)], SIZE_PX, PIXEL_UM).labels) for y, x in PHASES]
-    )  # (phases, 3)
+    # (phases, 3)
+    found = np.array([pose(scene_of([lone_rod(48 + y, 47 + x)], SIZE_PX, PIXEL_UM).labels) for y, x in PHASES])
     error = found - np.array([(48 + y, 47 + x, ANGLE) for y, x in PHASES])
     tip = (AXIS_UM / 2 + RADIUS_UM) / PIXEL_UM
     assert np.abs(error.mean(axis=0) * [1, 1, tip]).max() < 0.02

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brightfield.errors import BrightfieldError
-from brightfield.system.files import whole_file, whole_folder, write_json
+from brightfield.system.files import atomic_file, atomic_folder, write_json
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -18,7 +18,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 def fill(folder: Path, error: BaseException) -> None:
     """Write a half of what a folder should hold, and fail."""
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         (partial / "half.txt").write_text("ha")
         raise error
 
@@ -26,7 +26,7 @@ def fill(folder: Path, error: BaseException) -> None:
 def test_a_folder_appears_at_the_end_and_takes_the_place_of_an_older_one(tmp_path: Path) -> None:
     folder = tmp_path / "models" / "rbc" / "convnet"
     for text in ("old", "new"):
-        with whole_folder(folder) as partial:
+        with atomic_folder(folder) as partial:
             (partial / f"{text}.txt").write_text(text)
             assert contents(folder) == ({} if text == "old" else {"old.txt": "old"})
         assert contents(folder) == {f"{text}.txt": text}
@@ -46,7 +46,7 @@ def test_after_an_error_the_older_folder_stays_and_nothing_else(tmp_path: Path, 
 
 def write_half(path: Path) -> None:
     """Write a half of what a file should hold, and fail."""
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text("ha")
         raise ValueError("half way")
 
@@ -57,7 +57,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="half way"):
         write_half(path)
     assert contents(tmp_path) == {"table.csv": "old"}
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         partial.write_text("new")
         assert path.read_text() == "old"
     assert contents(tmp_path) == {"table.csv": "new"}
@@ -74,7 +74,7 @@ def test_a_full_disk_is_one_message(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_a_folder_is_one_message(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
-    with pytest.raises(BrightfieldError, match="could not be written"), whole_folder(tmp_path / "models" / "rbc"):
+    with pytest.raises(BrightfieldError, match="could not be written"), atomic_folder(tmp_path / "models" / "rbc"):
         pytest.fail("there is nowhere to write")
     assert (tmp_path / "models").read_text() == "a file"
 
@@ -83,7 +83,7 @@ def test_what_a_killed_process_left_is_not_taken_over(tmp_path: Path) -> None:
     left = tmp_path / ".convnet.partial"
     left.mkdir()
     (left / "stale.txt").write_text("stale")
-    with whole_folder(tmp_path / "convnet") as partial:
+    with atomic_folder(tmp_path / "convnet") as partial:
         (partial / "new.txt").write_text("new")
     assert contents(tmp_path) == {"convnet/new.txt": "new"}
 
@@ -102,7 +102,7 @@ def test_an_older_folder_comes_back_if_the_new_one_cannot_take_its_place(
         return rename(path, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(BrightfieldError, match="Input/output error"), whole_folder(folder) as partial:
+    with pytest.raises(BrightfieldError, match="Input/output error"), atomic_folder(folder) as partial:
         (partial / "new.txt").write_text("new")
     assert contents(tmp_path) == {"convnet/old.txt": "old"}
 

@@ -172,6 +172,6 @@ def test_a_lock_of_sixty_stages_is_read_quickly(tmp_path: Path) -> None:
 
 def test_neither_dvc_nor_mlflow_nor_torch_is_imported() -> None:
     heavy = "{'dvc', 'mlflow', 'torch', 'pandas'}"
-    command = f"import sys, brightfield.lineage as l; l.collect(); print(sorted({heavy} & set(sys.modules)))"
+    command = f"import sys, brightfield.system.lineage as l; l.collect(); print(sorted({heavy} & set(sys.modules)))"
     answer = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"

@@ -11,7 +11,7 @@ import pytest
 CODE = """
 import resource, sys
 import numpy as np
-from brightfield import memory
+from brightfield.system import memory
 if sys.argv[1] == "keep":
     assert memory.keep_freed_memory()
 def work():

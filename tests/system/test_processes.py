@@ -14,13 +14,13 @@ from brightfield.system import processes
 @pytest.mark.parametrize("count", [1, 2])
 def test_results_come_in_order(count: int) -> None:
     paths = [f"/there/{number}" for number in range(40)]
-    assert list(processes.spread(os.path.basename, paths, count)) == [str(number) for number in range(40)]
+    assert list(processes.parallel_map(os.path.basename, paths, count)) == [str(number) for number in range(40)]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a process its number as a link")
 @pytest.mark.parametrize("count", [1, 2])
 def test_one_process_is_this_one(count: int) -> None:
-    found = set(processes.spread(os.readlink, ["/proc/self"] * 8, count))
+    found = set(processes.parallel_map(os.readlink, ["/proc/self"] * 8, count))
     assert (found == {str(os.getpid())}) == (count == 1)
     assert len(found) <= count
 
@@ -30,10 +30,10 @@ def test_every_core_is_used_up_to_a_limit() -> None:
 
 
 THREADS = """
-from brightfield import processes
+from brightfield.system import processes
 count = "[__import__(name) for name in ('numpy', 'scipy.linalg')] and max(each['num_threads'] for each in " \\
     "__import__('threadpoolctl').threadpool_info())"
-print(set(processes.spread(eval, [count] * 4, 2)))
+print(set(processes.parallel_map(eval, [count] * 4, 2)))
 """
 
 

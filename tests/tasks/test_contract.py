@@ -22,7 +22,7 @@ from brightfield.inference import activations, bundle
 from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
 from brightfield.results import ClassMap, Label, Picture, Points, Result
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from brightfield.tasks import Task
 
 Encode = Callable[[Tensor], Tensor]
@@ -168,11 +168,11 @@ def test_a_bundle_answers_as_what_was_put_into_it(kind: str, make: Callable[[str
     task, model = task_of(kind), make(kind)
     records: Any = tiny.records(kind, 4)
     fitted = training.fit(task, model, records, records, tiny.COMPUTE)
-    with whole_folder(tmp_path / "bundle") as folder:
+    with atomic_folder(tmp_path / "bundle") as folder:
         bundle.write(folder, "small", kind, task.settings, model, fitted.network, {})
     seen = [record.image for record in tiny.records(kind, 3, seed=7)]
     predictor = Predictor.load(tmp_path / "bundle", tiny.COMPUTE)
-    expected = activations.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.computer)
+    expected = activations.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.device)
     found = predictor.activations([predictor.task.encode(image) for image in seen])
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -251,8 +251,8 @@ def test_the_baseline_fits_and_answers_with_finite_values(kind: str) -> None:
     fitted = training.fit(task, tiny.baseline(kind), records, records, tiny.COMPUTE)
     assert not list(fitted.network.parameters())
     unseen = tiny.records(kind, 4, seed=11)
-    computer = start_device(tiny.COMPUTE)
-    for activated in activations.activations(task, fitted.network, [task.encode(r.image) for r in unseen], computer):
+    device = start_device(tiny.COMPUTE)
+    for activated in activations.activations(task, fitted.network, [task.encode(r.image) for r in unseen], device):
         assert len(activated) == task.shape().outputs
         assert np.isfinite(activated).all()
     score = task.score(answers_of(task, fitted.network, unseen), [task.truth(r) for r in unseen])

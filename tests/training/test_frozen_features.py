@@ -14,7 +14,7 @@ from brightfield import params, tasks, training
 from brightfield.architectures.transfer import Transfer
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
-from brightfield.inference.device import Computer, start_device
+from brightfield.inference.device import Device, start_device
 from brightfield.training import frozen_features
 
 TASK = tasks.build("classification", tiny.SETTINGS["classification"])
@@ -32,12 +32,12 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def computer() -> Computer:
+def device() -> Device:
     return start_device(tiny.COMPUTE, seed=0)
 
 
 @pytest.fixture
-def network(computer: Computer) -> Transfer:
+def network(device: Device) -> Transfer:
     built = TASK.network(model())
     assert isinstance(built, Transfer)
     return built.eval()
@@ -47,18 +47,18 @@ def encoded(count: int = 3) -> list[Any]:
     return [TASK.encode(record.image) for record in tiny.records("classification", count)]
 
 
-def test_the_head_answers_features_as_the_network_answers_images(network: Transfer, computer: Computer) -> None:
+def test_the_head_answers_features_as_the_network_answers_images(network: Transfer, device: Device) -> None:
     images = encoded()
-    seen = frozen_features.as_encoded(network, images, computer, "test")
+    seen = frozen_features.as_encoded(network, images, device, "test")
     with torch.no_grad():
         short = network.head(torch.stack([e.tensor for e in seen]))
         whole = network(torch.stack([e.tensor for e in images]))
     torch.testing.assert_close(short, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_features_of_every_view_are_those_of_the_turned_image(network: Transfer, computer: Computer) -> None:
+def test_features_of_every_view_are_those_of_the_turned_image(network: Transfer, device: Device) -> None:
     images = encoded(2)
-    found = frozen_features.compute(network, images, computer, symmetry.VIEWS, "test")
+    found = frozen_features.compute(network, images, device, symmetry.VIEWS, "test")
     assert found.shape == (2, 8, 1280)
     turned = torch.from_numpy(symmetry.turned(images[1].tensor.numpy(), 6).copy())
     with torch.no_grad():
@@ -68,30 +68,30 @@ def test_features_of_every_view_are_those_of_the_turned_image(network: Transfer,
     assert len({features.tobytes() for features in found[0]}) == 8
 
 
-def test_they_are_computed_once(network: Transfer, computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_they_are_computed_once(network: Transfer, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     images = encoded()
-    first = frozen_features.compute(network, images, computer, 1, "test")
+    first = frozen_features.compute(network, images, device, 1, "test")
     with monkeypatch.context() as patch:
         patch.setattr(network, "features", None)  # calling it would fail
-        assert np.array_equal(frozen_features.compute(network, images, computer, 1, "test"), first)
-    other = frozen_features.compute(network, encoded(4), computer, 1, "test")
+        assert np.array_equal(frozen_features.compute(network, images, device, 1, "test"), first)
+    other = frozen_features.compute(network, encoded(4), device, 1, "test")
     assert len(other) == 4
     with torch.no_grad():
         next(network.backbone.parameters()).mul_(2)
-    assert not np.array_equal(frozen_features.compute(network, images, computer, 1, "test"), first)
+    assert not np.array_equal(frozen_features.compute(network, images, device, 1, "test"), first)
 
 
 def test_a_damaged_file_is_computed_again_and_few_are_kept(
-    network: Transfer, computer: Computer, monkeypatch: pytest.MonkeyPatch
+    network: Transfer, device: Device, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = encoded()
-    first = frozen_features.compute(network, images, computer, 1, "test")
+    first = frozen_features.compute(network, images, device, 1, "test")
     (file,) = frozen_features.FOLDER.iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    assert np.array_equal(frozen_features.compute(network, images, computer, 1, "test"), first)
+    assert np.array_equal(frozen_features.compute(network, images, device, 1, "test"), first)
     monkeypatch.setattr(frozen_features, "MOST_FILES", 2)
     for count in (1, 2, 4):
-        frozen_features.compute(network, encoded(count), computer, 1, "test")
+        frozen_features.compute(network, encoded(count), device, 1, "test")
     assert len(list(frozen_features.FOLDER.iterdir())) == 2
 
 

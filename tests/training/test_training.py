@@ -21,8 +21,8 @@ from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
 from brightfield.training import loop, sampling
-from brightfield.training.checkpointing import Watch
-from brightfield.training.sampling import Draws
+from brightfield.training.checkpointing import BestCheckpoint
+from brightfield.training.sampling import BalancedSampler
 from trained import fit, weights
 
 BETTER = {"maximize": max, "minimize": min}
@@ -71,7 +71,7 @@ def test_the_watch_keeps_the_weights_of_the_best_epoch(values: list[float], best
     """PSNR is highest where the constant is nearest the mean of the clean images, 0 in units of the noisy ones; nan is worst."""
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     records: Any = tiny.records("restoration", 2)
-    watch = Watch(task, records, start_device(tiny.COMPUTE), None)
+    watch = BestCheckpoint(task, records, start_device(tiny.COMPUTE), None)
     for epoch, value in enumerate(values):
         network = Constant(value)
         watch.epoch(network, epoch, train_loss=0.0, learning_rate=0.1)
@@ -156,13 +156,13 @@ def test_what_a_listener_raises_stops_the_fit_and_comes_out(error: type[BaseExce
 
 @pytest.mark.parametrize("size", [1, 5, 8])
 def test_one_pass_draws_every_image_once(size: int) -> None:
-    draws = Draws(size, None, seed=0)
+    draws = BalancedSampler(size, None, seed=0)
     assert len(draws) == size
     assert sorted(draws) == list(range(size))
 
 
 def test_draws_go_through_all_images_before_any_comes_again() -> None:
-    draws = Draws(5, 12, seed=0)
+    draws = BalancedSampler(5, 12, seed=0)
     drawn = list(draws)
     assert len(drawn) == len(draws) == 12
     assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5))
@@ -170,13 +170,13 @@ def test_draws_go_through_all_images_before_any_comes_again() -> None:
 
 
 def test_classes_take_turns_so_that_every_batch_has_as_many_of_each() -> None:
-    strata = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
-    drawn = list(Draws(10, None, seed=0, strata=strata))
+    sampling_classes = [0, 0, 0, 0, 0, 0, 0, 1, 1, 1]
+    drawn = list(BalancedSampler(10, None, seed=0, sampling_classes=sampling_classes))
     assert len(drawn) == 10
-    assert [strata[i] for i in drawn] == [0, 1] * 5
-    rare = [i for i in drawn if strata[i] == 1]
+    assert [sampling_classes[i] for i in drawn] == [0, 1] * 5
+    rare = [i for i in drawn if sampling_classes[i] == 1]
     assert sorted(rare[:3]) == [7, 8, 9]  # all of the rare ones before any comes again
-    assert len({i for i in drawn if strata[i] == 0}) == 5
+    assert len({i for i in drawn if sampling_classes[i] == 0}) == 5
 
 
 def test_balanced_batches_are_for_images_of_one_class_each() -> None:
@@ -233,7 +233,11 @@ def test_a_pretrained_backbone_learns_at_a_share_of_the_rate() -> None:
 
 
 def test_draws_are_a_function_of_the_seed_and_differ_from_epoch_to_epoch() -> None:
-    first, same, other = Draws(50, None, seed=3), Draws(50, None, seed=3), Draws(50, None, seed=4)
+    first, same, other = (
+        BalancedSampler(50, None, seed=3),
+        BalancedSampler(50, None, seed=3),
+        BalancedSampler(50, None, seed=4),
+    )
     epochs = [list(first), list(first)]
     assert epochs == [list(same), list(same)]
     assert epochs[0] != epochs[1]
@@ -289,16 +293,16 @@ def test_what_a_task_leaves_open_is_chosen_on_the_validation_split(model: params
     task = tasks.build("classification", tiny.SETTINGS["classification"])
     records: Any = tiny.records("classification", 12)
     fitted = training.fit(task, model, records, records, tiny.COMPUTE)
-    settled = fitted.settings
-    assert isinstance(settled, params.ClassificationSettings)
-    assert settled.threshold is not None
-    assert settled.temperature is not None
+    calibrated = fitted.settings
+    assert isinstance(calibrated, params.ClassificationSettings)
+    assert calibrated.threshold is not None
+    assert calibrated.temperature is not None
     predictor = Predictor(
-        [Member(Bundle("m", "rbc", tasks.build("classification", settled), model, fitted.network, {}), 1.0)]
+        [Member(Bundle("m", "rbc", tasks.build("classification", calibrated), model, fitted.network, {}), 1.0)]
     )
     kept = [answer.positive for answer in predictor.predict([r.image for r in records]) if isinstance(answer, Label)]
     good = [bool(record.row["label"]) for record in records]
-    assert np.mean(np.array(kept)[good]) >= settled.keep
+    assert np.mean(np.array(kept)[good]) >= calibrated.keep
 
 
 def test_a_task_that_leaves_nothing_open_keeps_its_settings() -> None:

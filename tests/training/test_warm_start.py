@@ -17,7 +17,7 @@ from trained import fit, weights, write_bundle
 
 
 def beginning(start: str | None) -> params.Model:
-    return params.with_values(tiny.model("segmentation"), {"task": "bacteria", "training.start": start}, "test")
+    return params.with_values(tiny.model("segmentation"), {"task": "bacteria", "training.init_from": start}, "test")
 
 
 def test_weights_of_a_version_or_a_folder_are_read(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +51,7 @@ def test_an_output_of_the_pipeline_is_no_beginning(project: Path) -> None:
 
 @pytest.mark.parametrize("start", ["champion", "bacteria-unet", ""])
 def test_what_changes_with_time_is_no_beginning(start: str) -> None:
-    with pytest.raises(BrightfieldError, match="training.start: string should match pattern"):
+    with pytest.raises(BrightfieldError, match="training.init_from: string should match pattern"):
         beginning(start)
 
 

@@ -40,9 +40,8 @@ class Wavelet(Denoiser):
             "method": "BayesShrink",
             "rescale_sigma": False,
         }
-        even = np.pad(
-            image, [(0, side % 2) for side in image.shape], mode="edge"
-        )  # or the answer would be a pixel larger
+        # or the answer would be a pixel larger
+        even = np.pad(image, [(0, side % 2) for side in image.shape], mode="edge")
         with np.errstate(invalid="ignore", divide="ignore"):  # of scales in which there is nothing
             denoised = cycle_spin(even, denoise_wavelet, self.shifts, func_kw=settings, workers=1)
         return np.asarray(denoised, dtype=np.float32)[: image.shape[0], : image.shape[1]]

@@ -13,7 +13,7 @@ import pandas as pd
 from brightfield import images
 from brightfield.beads.localisation.calibrating import calibrate
 from brightfield.beads.localisation.frames import FAINTEST, Located, Locator
-from brightfield.beads.localisation.kinds import MOST_KINDS, tell_apart
+from brightfield.beads.localisation.kinds import MOST_KINDS, split_kinds
 from brightfield.beads.localisation.plotting import profile_figure, write_profile
 from brightfield.beads.localisation.profile import Profile
 from brightfield.errors import BrightfieldError
@@ -28,7 +28,7 @@ POOR = 1.5  # times the noise: a profile that leaves more is told of
 
 
 @dataclass(frozen=True)
-class Told:
+class LocateSummary:
     """What came of a movie.
 
     Attributes:
@@ -74,7 +74,7 @@ def locate(
     fast: bool = False,
     overlays: int = OVERLAYS,
     overwrite: bool = False,
-) -> Told:
+) -> LocateSummary:
     """Find the beads in all frames and write ``positions.csv``, ``profile.png`` and some overlays; frames are read one at a time.
 
     Where beads differ, ``positions.csv`` has the number of each one's profile in ``profile.png`` as ``kind``.
@@ -99,7 +99,7 @@ def locate(
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected frames of a movie.")
     writer = writing.Writer(out, classes=(), pixel_size_um=1.0, overwrite=overwrite, overlays=overlays)
     _refuse(out / PROFILE, overwrite)
-    profiles = tell_apart(begin, calibrate(begin, diameter), kinds)
+    profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
     for name, image in progress.track(images.frames(paths), "locate", _count(paths), unit="frame"):
@@ -117,7 +117,7 @@ def locate(
     table = position_table(rows)
     files = writer.finish(table)
     picture = _picture(locator, begin, out)
-    return Told(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles)
+    return LocateSummary(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles)
 
 
 def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:

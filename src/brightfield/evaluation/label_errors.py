@@ -25,7 +25,7 @@ from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.results import contact_sheets
 from brightfield.system import progress
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from brightfield.tasks import Task
 
 SPLITS = ("train", "validation")  # the test split is for scores alone
@@ -40,7 +40,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Suspects:
+class SuspectLabels:
     """What was found.
 
     Attributes:
@@ -61,7 +61,7 @@ class Suspects:
         )
 
 
-def write(name: str, folds: int = 4, top: int = 50) -> Suspects:
+def write(name: str, folds: int = 4, top: int = 50) -> SuspectLabels:
     """Judge the labels of training and validation split, and write ``reports/labels-NAME``.
 
     Args:
@@ -87,7 +87,7 @@ def write(name: str, folds: int = 4, top: int = 50) -> Suspects:
     labels = index["label"].to_numpy(dtype=np.int64)
     judged = judge(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
     table = ranked(index, judged, task.class_names)
-    with whole_folder(layout.report(f"labels-{name}")) as folder:
+    with atomic_folder(layout.report(f"labels-{name}")) as folder:
         table.to_csv(folder / "suspects.csv", index=False, float_format="%.6g", lineterminator="\n")
         first = judged.order[:top]
         crops = [(sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])]).image for i in first]
@@ -96,7 +96,7 @@ def write(name: str, folds: int = 4, top: int = 50) -> Suspects:
             for row in table.head(top).to_dict("records")
         ]
         images.write_png(folder / "suspects.png", contact_sheets.contact_sheet(crops, told))
-    return Suspects(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
+    return SuspectLabels(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
 
 
 def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:

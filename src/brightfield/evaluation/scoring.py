@@ -78,10 +78,12 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     answers = task.decode_all(activated, split.encoded)
     statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
-    index = known[[name for name in ("id", "group", "split", KIND, *task.carried, *task.conditions) if name in known]]
+    index = known[
+        [name for name in ("id", "group", "split", KIND, *task.index_columns, *task.conditions) if name in known]
+    ]
     parts = [index, statistics]
     if any(name in known for name in task.conditions):
-        alone = [task.of_kind(statistics.iloc[[i]]) for i in range(len(statistics))]
+        alone = [task.summarise_subset(statistics.iloc[[i]]) for i in range(len(statistics))]
         parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
     return Scores(pd.concat(parts, axis=1), answers)
 
@@ -132,11 +134,11 @@ def _instead(
 
 def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
     """How many images of each kind there are, and what the task tells of them."""
-    if KIND not in table or not task.of_kind(table):
+    if KIND not in table or not task.summarise_subset(table):
         return {}
     by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
-        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.of_kind, settings)}
+        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.summarise_subset, settings)}
         for kind in sorted(by_kind, key=images.natural)
     }
 

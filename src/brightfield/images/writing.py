@@ -30,6 +30,5 @@ def write_png(path: Path, image: Image) -> None:
 
     if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
         raise ValueError(f"a PNG takes uint8, or grey uint16, got {image.dtype} of shape {image.shape}")
-    PIL.Image.fromarray(np.ascontiguousarray(image)).save(
-        path, format="PNG", compress_level=1
-    )  # several times faster, little larger
+    # several times faster, little larger
+    PIL.Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG", compress_level=1)

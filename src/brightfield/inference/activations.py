@@ -13,7 +13,7 @@ from torch import nn
 
 from brightfield import images
 from brightfield.images import symmetry
-from brightfield.inference.device import Computer
+from brightfield.inference.device import Device
 from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
@@ -28,7 +28,7 @@ BATCH_PIXELS = 1024 * 1024
 
 @torch.inference_mode()
 def activations(
-    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer, views: int = 1
+    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device, views: int = 1
 ) -> list[FloatArray]:
     """Activated output for each image, channels first; crops go through the network together.
 
@@ -36,11 +36,11 @@ def activations(
         views: how many of the eight flips and quarter turns of an image are answered; the answer is their mean, turned back.
     """
     network.eval()
-    computer = computer.suited(network)
-    total = _one_view(task, network, encoded, computer)
+    device = device.for_network(network)
+    total = _one_view(task, network, encoded, device)
     for view in range(1, views):
         seen = [_turned(image, view) for image in encoded]
-        for whole, output in zip(total, _one_view(task, network, seen, computer), strict=True):
+        for whole, output in zip(total, _one_view(task, network, seen, device), strict=True):
             whole += symmetry.turned_back(output, view) if task.tileable else output
     return total if views == 1 else [whole / np.float32(views) for whole in total]
 
@@ -50,13 +50,13 @@ def _turned(image: Encoded, view: int) -> Encoded:
     return replace(image, tensor=tensor, shape=image.shape if view % 2 == 0 else image.shape[::-1])
 
 
-def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:
+def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device) -> list[FloatArray]:
     if not task.tileable:
-        return _crops(task, network, encoded, computer)
-    return [_whole(task, network, image.tensor.numpy(), computer) for image in encoded]
+        return _crops(task, network, encoded, device)
+    return [_whole(task, network, image.tensor.numpy(), device) for image in encoded]
 
 
-def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, computer: Computer) -> FloatArray:
+def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: Device) -> FloatArray:
     """The answer to one image (C, H, W), by tiles if it is large.
 
     The image is padded first and cut then, at multiples of the network's coarsest pixel, so that a tile holds the very pixels
@@ -70,27 +70,27 @@ def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, computer
     tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
     places = images.tiles(padded.shape[-2:], tile, overlap, multiple)
     if len(places) == 1:
-        whole: FloatArray = _run(task, network, padded[None], computer)[0][(slice(None), *inside)]
+        whole: FloatArray = _run(task, network, padded[None], device)[0][(slice(None), *inside)]
         return whole
     stitched: images.Stitcher | None = None
     for where in places:
-        output = _run(task, network, padded[(None, slice(None), *where)], computer)[0]
+        output = _run(task, network, padded[(None, slice(None), *where)], device)[0]
         stitched = stitched or images.Stitcher(padded.shape[-2:], len(output), margin)
         stitched.add(where, output)
     assert stitched is not None
     return stitched.result()[(slice(None), *inside)]
 
 
-def _crops(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], computer: Computer) -> list[FloatArray]:
+def _crops(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device) -> list[FloatArray]:
     size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel())) if encoded else 1
     batches = [encoded[i : i + size] for i in range(0, len(encoded), size)]
-    outputs = [_run(task, network, np.stack([e.tensor.numpy() for e in batch]), computer) for batch in batches]
+    outputs = [_run(task, network, np.stack([e.tensor.numpy() for e in batch]), device) for batch in batches]
     return [answer for output in outputs for answer in output]
 
 
-def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, computer: Computer) -> FloatArray:
-    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(computer.device)
-    with computer.autocast():
+def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: Device) -> FloatArray:
+    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device.torch_device)
+    with device.autocast():
         output = network(tensor.contiguous(memory_format=torch.channels_last))
     activated: FloatArray = task.activate(output.float()).cpu().numpy()
     return activated

@@ -58,7 +58,7 @@ def write(
     provenance: Mapping[str, Any],
     coverage: Coverage | None = None,
 ) -> None:
-    """Write a model's bundle into ``folder``, which exists (see :func:`brightfield.system.files.whole_folder`)."""
+    """Write a model's bundle into ``folder``, which exists (see :func:`brightfield.system.files.atomic_folder`)."""
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
     (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
     _describe(

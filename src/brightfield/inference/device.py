@@ -17,29 +17,33 @@ from brightfield.system import memory
 
 
 @dataclass(frozen=True)
-class Computer:
+class Device:
     """What ``compute`` in params.yaml comes to on this machine."""
 
-    device: torch.device
+    torch_device: torch.device
     bfloat16: bool
     chosen: bool = False  # precision was left to us: "auto"
 
-    def suited(self, network: nn.Module) -> Computer:
+    def for_network(self, network: nn.Module) -> Device:
         """The same for one network: where we choose on a processor, depthwise convolutions stay in float32.
 
         In bfloat16 they train several times slower there (no fast kernel), and the encoders for phones are made of them.
         """
-        slow = self.chosen and self.device.type == "cpu" and any(_is_depthwise(module) for module in network.modules())
+        slow = (
+            self.chosen
+            and self.torch_device.type == "cpu"
+            and any(_is_depthwise(module) for module in network.modules())
+        )
         return replace(self, bfloat16=self.bfloat16 and not slow)
 
     def autocast(self) -> AbstractContextManager[object]:
         """Mixed precision, where it is wanted and there is support for it."""
         if not self.bfloat16:
             return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        return torch.autocast(self.torch_device.type, torch.bfloat16)
 
 
-def start_device(compute: params.Compute, seed: int | None = None) -> Computer:
+def start_device(compute: params.Compute, seed: int | None = None) -> Device:
     """Set threads and, with a seed, everything random; answer where to compute.
 
     The last digit of a sum depends on the number of threads, so it is a parameter and not the number of cores.
@@ -53,19 +57,19 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Computer:
         random.seed(seed)
         np.random.seed(seed)  # libraries draw from it
         torch.manual_seed(seed)
-    device = _device(compute.device)
+    device = _torch_device(compute.device)
     if seed is not None and device.type == "cuda":  # a processor's algorithms repeat as they are
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
-    return Computer(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
+    return Device(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
 
 
 def _is_depthwise(module: nn.Module) -> bool:
     return isinstance(module, nn.Conv2d) and module.groups > 1
 
 
-def _device(wanted: str) -> torch.device:
+def _torch_device(wanted: str) -> torch.device:
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
         return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))

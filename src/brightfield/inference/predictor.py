@@ -32,10 +32,10 @@ class Predictor:
         self.members = list(members)
         self.task = task or members[0].bundle.task  # as all of them together answer it
         self.compute = compute or params.Compute()
-        self.computer = start_device(self.compute)
+        self.device = start_device(self.compute)
         for member in self.members:
             # the layout of training: another one would change the last digits
-            member.bundle.network.to(self.computer.device).to(memory_format=torch.channels_last)
+            member.bundle.network.to(self.device.torch_device).to(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
@@ -65,7 +65,9 @@ class Predictor:
         """The weighted mean of the members' activated outputs, channels first, for each image."""
         return weighted_mean(
             [
-                activations.activations(self.task, m.bundle.network, encoded, self.computer, m.bundle.model.views)
+                activations.activations(
+                    self.task, m.bundle.network, encoded, self.device, m.bundle.model.test_time_augmentation
+                )
                 for m in self.members
             ],
             [member.weight for member in self.members],

@@ -61,7 +61,7 @@ def summarise(columns: Columns) -> dict[str, float]:
     """
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     answered = column(columns, "answered") > 0.5
-    as_it_is = right(columns)
+    as_it_is = correct(columns)
     if len(probability):
         value, size, gained = _ties(probability, positive)
         ranked, calibration_error = _ranked(size, gained), _calibration_error(value, size, gained)
@@ -212,7 +212,7 @@ def _ranked(size: Real, gained: Real) -> dict[str, float]:
     }
 
 
-def right(columns: Columns) -> npt.NDArray[np.float64]:
+def correct(columns: Columns) -> npt.NDArray[np.float64]:
     """1 for each image whose answer is the truth, 0 for the others."""
     answered, positive = (column(columns, name) > 0.5 for name in ("answered", "truth"))
     return np.where(answered == positive, 1.0, 0.0)

@@ -17,9 +17,8 @@ from brightfield.metrics import Columns, ratio, totals
 from brightfield.results import Points
 
 STATISTICS = ("n_true", "n_found", "matched", "sum_squared_error_px2", "sum_capped_error_px")
-ATTRIBUTION = (
-    3.0  # tolerances: a stray position this near to a missed bead is that bead, badly located; further off, invented
-)
+# tolerances: a stray position this near to a missed bead is that bead, badly located; further off, invented
+ATTRIBUTION = 3.0
 
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]
 

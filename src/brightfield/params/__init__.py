@@ -30,7 +30,7 @@ from brightfield.params.reading import (
     parse_model,
     parse_settings,
     read_yaml,
-    with_chosen,
+    with_overrides,
     with_values,
 )
 from brightfield.params.simulations import (
@@ -101,6 +101,6 @@ __all__ = [
     "parse_settings",
     "put",
     "read_yaml",
-    "with_chosen",
+    "with_overrides",
     "with_values",
 ]

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from brightfield.params.base import Section
+from brightfield.params.base import RENAMED, Section
 
 
 def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[Section]) -> list[str]:
@@ -15,7 +15,10 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
     kind, came = problem["type"], problem["input"]
     if kind == "extra_forbidden":
         allowed = _allowed(problem["loc"], section)
-        near = difflib.get_close_matches(path.rsplit(".", 1)[-1], allowed, n=1)
+        last = path.rsplit(".", 1)[-1]
+        if RENAMED.get(last) in allowed:
+            return [f"{path}: {last!r} is called {RENAMED[last]!r} now. Rename the key; its values are the same."]
+        near = difflib.get_close_matches(last, allowed, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return [f"{path}: unknown key.{hint} Allowed: {', '.join(allowed)}."]
     if kind == "missing":

@@ -46,12 +46,11 @@ class Training(Section):
     augment: list[Augmentation] = []
     # what makes a rare class count as much as the others: its weight in the loss, or that as many of it are drawn
     balance: Literal["loss", "batches", "none"] = "loss"
-    ema: Annotated[float, Field(ge=0, lt=1)] | None = (
-        None  # decay a step of the mean of weights that is scored and kept
-    )
+    # decay a step of the mean of weights that is scored and kept
+    ema: Annotated[float, Field(ge=0, lt=1)] | None = None
     # weights to begin with: a version of the registry (`brightfield champions` shows some), or the folder of a bundle; no model of
     # this pipeline, because DVC would not know that it comes first
-    start: Annotated[str, Field(pattern=r"^([0-9]+|.*/.*)$")] | None = None
+    init_from: Annotated[str, Field(pattern=r"^([0-9]+|.*/.*)$")] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
     dice: Annotated[float, Field(ge=0)] = 0.0  # segmentation: weight of the Dice loss beside cross-entropy
@@ -70,7 +69,8 @@ class Model(Section):
     training: Training | None = None
     # of the task, where this model has its own (another scheme of classes, another input)
     settings: dict[str, Any] = {}
-    views: Literal[1, 8] = 1  # 8: the mean of the answers to all flips and quarter turns
+    # views of an image whose answers are averaged: 1, or 8 for all flips and quarter turns
+    test_time_augmentation: Literal[1, 8] = 1
 
     @property
     def is_baseline(self) -> bool:

@@ -47,9 +47,8 @@ class Smp(Section):
     encoder: str = "tu-tf_efficientnet_lite0"
     # filters of the decoder of unet, unetplusplus and manet, from the coarsest level; none: those of the library, 256 to 16
     decoder: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=5, max_length=5)] | None = None
-    weights: str = (
-        "none"  # none, efficientnet-lite0 (shipped, for the encoder of that name), or the path of a .safetensors file
-    )
+    # none, efficientnet-lite0 (shipped, for the encoder of that name), or the path of a .safetensors file
+    weights: str = "none"
 
 
 class Transfer(Section):
@@ -57,9 +56,8 @@ class Transfer(Section):
 
     architecture: Literal["transfer"]
     backbone: Literal["tf_efficientnet_lite0", "vgg16"] = "tf_efficientnet_lite0"
-    weights: str = (
-        "imagenet"  # imagenet (shipped for tf_efficientnet_lite0, downloaded for vgg16), none, or a .safetensors file
-    )
+    # imagenet (shipped for tf_efficientnet_lite0, downloaded for vgg16), none, or a .safetensors file
+    weights: str = "imagenet"
     unfreeze: Annotated[int, Field(ge=0)] | Literal["all"] = 0  # blocks of the backbone that are trained, from the top
     input_px: Annotated[int, Field(ge=32)] = 112  # crops are resized to this for the backbone
     dense: list[int] = []  # layers between the backbone's features and the logit

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from brightfield.errors import BrightfieldError
-from brightfield.params.base import Section, unknown
+from brightfield.params.base import RENAMED, Section, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
 from brightfield.params.options import read_options
@@ -50,7 +50,7 @@ def load_with(section: str, name: str, options: Sequence[str], path: Path = PARA
     return parse(content, f"{path} with {' '.join(options)}" if values else str(path))
 
 
-def with_chosen(
+def with_overrides(
     settings: Params, section: Literal["compute", "evaluation"], chosen: Mapping[str, Any] | None
 ) -> Params:
     """The same with other values in one section, such as a command line gives."""
@@ -80,8 +80,8 @@ def parse(content: Mapping[str, Any], source: str = "params.yaml") -> Params:
 
 
 def parse_model(content: Mapping[str, Any], source: str) -> Model:
-    """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle remembers)."""
-    return _validated(Model, content, source)
+    """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle of this or an earlier version holds)."""
+    return _validated(Model, _renamed(content), source)
 
 
 def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
@@ -105,10 +105,19 @@ def parse_settings(kind: str, content: Mapping[str, Any], source: str) -> TaskSe
 
 def _upgraded(kind: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Settings of today from those that bundles of earlier versions hold: registered models go on answering."""
+    content = _renamed(content)
     if kind != "segmentation" or "contour_px" not in content:
         return content
     kept = {key: value for key, value in content.items() if key not in ("contour_px", "classes")}
     return {**kept, "contour_um": content["contour_px"] * content["pixel_size_um"]}
+
+
+def _renamed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with keys of earlier versions under today's names."""
+    return {
+        RENAMED.get(key, key): _renamed(value) if isinstance(value, Mapping) else value
+        for key, value in content.items()
+    }
 
 
 def _validated(section: type[Validated], content: Mapping[str, Any], source: str) -> Validated:

@@ -39,9 +39,9 @@ class TrackingSettings(TaskSettings):
     tolerance_px: Annotated[float, Field(gt=0)] = 1.0  # further off than this is a miss
     # refine each bead against the frame itself, with a profile of its own: standard errors, and some hundredths of a second a bead
     refine: bool = False
-    # counts of the camera without light, its offset: beads dim only what is above. Not known: 0, and refined positions in uneven
-    # light, or beside other beads, are less precise
-    dark: Annotated[float, Field(ge=0)] | None = None
+    # counts of the camera without light: beads dim only what is above. Not known: 0, and refined positions in uneven light, or
+    # beside other beads, are less precise
+    camera_offset: Annotated[float, Field(ge=0)] | None = None
     # the network also answers the image of the beads alone, in which symmetry finds their centres; simulated frames teach that
     hybrid: bool = False
 

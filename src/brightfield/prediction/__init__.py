@@ -64,7 +64,7 @@ def load(task: str, reference: str, recalibrate: Path | None = None) -> Predicto
 
 
 @dataclass(frozen=True)
-class Answered:
+class PredictionSummary:
     """What came of several images.
 
     Attributes:
@@ -77,7 +77,7 @@ class Answered:
     compared: pd.DataFrame
 
 
-class Answering:
+class FolderPrediction:
     """Answers image after image into a folder, as :mod:`brightfield.results.writing` says; no image is kept in memory.
 
     Args:
@@ -151,15 +151,15 @@ class Answering:
         seen = channels.pop("image")
         task = self.predictor.task
         result = self.predictor.predict([task.pixels(Record(name, name, seen, channels))])[0]
-        return (result if self.magnify == 1 else task.demagnified(result, image.shape[:2])), seen
+        return (result if self.magnify == 1 else task.to_original_scale(result, image.shape[:2])), seen
 
-    def finish(self) -> Answered:
+    def finish(self) -> PredictionSummary:
         """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
         table = self.predictor.task.combine(self._rows)
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
-        return Answered(self._writer.finish(table), compared)
+        return PredictionSummary(self._writer.finish(table), compared)
 
 
 def predict(
@@ -185,7 +185,7 @@ def predict(
         reference: the model (see :func:`bundle_folder`).
         overwrite: replace answers that are there.
         pixel_size_um: side of a pixel; none: that of the task.
-        magnify: how many times larger the model is to see the images (see :class:`Answering`).
+        magnify: how many times larger the model is to see the images (see :class:`FolderPrediction`).
         recalibrate: labelled images of the same acquisition.
         fluorescence: a folder (or one file) with an image of the same name for each.
 
@@ -193,7 +193,7 @@ def predict(
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
     predictor = load(task, reference, recalibrate)
-    answering = Answering(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
+    answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
     glowing = None if fluorescence is None else images.frames([fluorescence])
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
         answering.add(name, image, None if glowing is None else _same_name(name, glowing))

@@ -34,11 +34,14 @@ def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
             f"Task {predictor.task_name!r} answers no probabilities of classes, so there is nothing to recalibrate."
         )
     pixels, truth = _read(labelled, task.class_names)
-    known, settled = task.settings, task.adapted(predictor.activations([task.encode(image) for image in pixels]), truth)
-    adapted = Predictor(predictor.members, predictor.compute, Classification(settled))
+    known, calibrated = (
+        task.settings,
+        task.adapted(predictor.activations([task.encode(image) for image in pixels]), truth),
+    )
+    adapted = Predictor(predictor.members, predictor.compute, Classification(calibrated))
     told = (
         f"Recalibrated on {len(pixels)} images of {labelled}: temperature {known.temperature or 1:.2f} -> "
-        f"{settled.temperature:.2f}, bias {known.bias or 0:+.2f} -> {settled.bias:+.2f}."
+        f"{calibrated.temperature:.2f}, bias {known.bias or 0:+.2f} -> {calibrated.bias:+.2f}."
     )
     return adapted, told
 

@@ -24,7 +24,7 @@ from brightfield.inference.predictor import Predictor
 from brightfield.results import Label, contact_sheets
 from brightfield.results.overlays import Canvas
 from brightfield.system import progress
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 SURE = 0.9
 SHOWN = 50  # images on the contact sheet
@@ -121,7 +121,7 @@ def sort(
     _check_place(folder, named, overwrite)
     predictor = prediction.load(task, reference, recalibrate)
     folders = _folders(predictor.task.class_names)
-    with whole_folder(folder) as partial:
+    with atomic_folder(folder) as partial:
         for name in folders:
             (partial / name).mkdir()
         rows = []

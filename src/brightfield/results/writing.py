@@ -30,7 +30,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap, Label, Picture, Points, Result
 from brightfield.results.overlays import overlay
 from brightfield.results.regions import regions
-from brightfield.system.files import whole_file
+from brightfield.system.files import atomic_file
 
 Array = npt.NDArray[Any]
 OVERLAY = "overlay.png"
@@ -122,7 +122,7 @@ class Writer:
             for path, array in arrays.items():
                 _write_tiff(path, array, self.pixel_size_um)
             for picture in pictures:
-                with whole_file(picture) as partial:
+                with atomic_file(picture) as partial:
                     images.write_png(partial, overlay(image, result))
         self._drawn += len(pictures)
         self._files += [*arrays, *pictures]
@@ -151,7 +151,7 @@ class Writer:
             tables = {self.folder / REGIONS: pd.concat(self._regions, ignore_index=True), **tables}
         with _readable_errors(self.folder):
             for path, rows in tables.items():
-                with whole_file(path) as partial:
+                with atomic_file(path) as partial:
                     rows.to_csv(partial, index=False, lineterminator="\n")
         return [*self._files, *tables]
 
@@ -195,7 +195,7 @@ def _write_tiff(path: Path, array: Array, pixel_size_um: float) -> None:
     """(H, W) with its pixel size; the way of ImageJ, which shows micrometres, where it has the type."""
     import tifffile
 
-    with whole_file(path) as partial:
+    with atomic_file(path) as partial:
         if array.dtype == np.int32:  # ImageJ's own format has no such type
             images.write_tiff(partial, array, pixel_size_um=pixel_size_um)
         else:

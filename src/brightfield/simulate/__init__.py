@@ -13,7 +13,7 @@ import numpy as np
 from brightfield.data.records import Record
 from brightfield.params import Simulation, Suite
 from brightfield.simulate import bacteria, beads, denoise, rbc
-from brightfield.system.processes import spread
+from brightfield.system.processes import parallel_map
 
 # Each module has `groups(params)`, `per_group(params)` (images in a group) and `simulate_group(params, number, rng, suite)`, where
 # params is that simulator's section and suite what is changed, or None.
@@ -37,7 +37,7 @@ def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
     """
     jobs = list(_jobs(params))
     draw = partial(_group, params)
-    for records in spread(draw, jobs, processes if count(params) > FEW else 1):
+    for records in parallel_map(draw, jobs, processes if count(params) > FEW else 1):
         yield from records
 
 

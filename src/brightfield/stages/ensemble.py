@@ -14,12 +14,12 @@ from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.system import lineage
-from brightfield.system.files import whole_folder, write_json
+from brightfield.system.files import atomic_folder, write_json
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Build one entry of ``ensembles``; ``chosen`` replaces values of the section ``evaluation``."""
-    settings = params.with_chosen(params.load(), "evaluation", chosen)
+    settings = params.with_overrides(params.load(), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
     data = layout.prepared(entry.dataset)
@@ -36,15 +36,15 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
             lineage=made_by,
             dataset=made_from,
         ) as started,
-        whole_folder(layout.ensemble(entry.task, name)) as folder,
-        whole_folder(layout.report(name)) as report,
+        atomic_folder(layout.ensemble(entry.task, name)) as folder,
+        atomic_folder(layout.report(name)) as report,
     ):
         validation = Split.load(task, data, VALIDATION)
         of_members = outputs_of(entry.task, members, validation)
         choice = ensembles.choose(task, validation, of_members, entry)
-        if task.is_open:
-            settled = task.settle(ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded)
-            task = tasks.build(entry.kind, settled)
+        if task.needs_calibration:
+            calibrated = task.calibrate(ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded)
+            task = tasks.build(entry.kind, calibrated)
         scores: dict[str, Scores] = {}
         for split_name in scoring.splits_to_score(data):
             split = validation if split_name == VALIDATION else Split.load(task, data, split_name)

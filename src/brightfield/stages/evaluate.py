@@ -13,7 +13,7 @@ from brightfield.evaluation import scoring
 from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 BATCH = 32  # images between two steps of the progress bar
 
@@ -23,13 +23,13 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
 
     Nothing is told to MLflow here: ``register`` brings it the scores of all models of a task in one process.
     """
-    settings = params.with_chosen(params.load(), "evaluation", chosen)
+    settings = params.with_overrides(params.load(), "evaluation", chosen)
     model = params.entry(settings.models, name, "model")
     folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
     predictor = Predictor.load(folder, settings.compute)
     task = predictor.task
     scores, test = {}, None
-    with whole_folder(layout.predictions(model.task, name)) as outputs, whole_folder(layout.report(name)) as report:
+    with atomic_folder(layout.predictions(model.task, name)) as outputs, atomic_folder(layout.report(name)) as report:
         for split_name in scoring.splits_to_score(data):
             split = Split.load(task, data, split_name)
             activated = _answers(predictor, split, f"{name} on {split_name}")

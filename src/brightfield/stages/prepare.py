@@ -9,7 +9,7 @@ from brightfield.data import auditing, coverage, splitting, store
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.system import progress
-from brightfield.system.files import whole_folder, write_json
+from brightfield.system.files import atomic_folder, write_json
 
 
 def run(name: str) -> None:
@@ -23,7 +23,7 @@ def run(name: str) -> None:
     for warning in found.warnings:
         print(f"warning: {warning}")
     found.raise_if_failed()
-    with whole_folder(layout.prepared(name)) as folder:
+    with atomic_folder(layout.prepared(name)) as folder:
         write_json(folder / "audit.json", found.as_dict())
         # other settings ask other questions of the same images: all that was trained and scored on them is then out of date
         write_json(folder / "settings.json", known.tasks[settings.task].settings.model_dump(mode="json"))

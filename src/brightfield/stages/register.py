@@ -16,7 +16,7 @@ from brightfield.system.files import write_json
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Publish the candidates of one task and settle who is champion; ``chosen`` replaces values of ``evaluation``."""
-    settings = params.with_chosen(params.load(), "evaluation", chosen)
+    settings = params.with_overrides(params.load(), "evaluation", chosen)
     params.entry(settings.tasks, name, "task")
     found = promotion.candidates(settings, name)
     for trained in promotion.others(settings, name):

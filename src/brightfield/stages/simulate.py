@@ -5,7 +5,7 @@ from __future__ import annotations
 from brightfield import layout, params, simulate
 from brightfield.data import store
 from brightfield.system import processes, progress
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 
 
 def run(name: str) -> None:
@@ -14,5 +14,5 @@ def run(name: str) -> None:
     simulated = simulate.simulate(settings, processes.available())
     records = progress.track(simulated, f"simulate {name}", simulate.count(settings), "image")
     about = {"origin": "simulated", "parameters": settings.model_dump(mode="json")}
-    with whole_folder(layout.raw(name)) as folder:
+    with atomic_folder(layout.raw(name)) as folder:
         store.write_raw(folder, records, about)

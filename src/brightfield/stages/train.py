@@ -12,13 +12,13 @@ from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.system import lineage
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from brightfield.training.warm_start import initial_weights
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
     """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``, ``options`` those of the entry."""
-    settings = params.with_chosen(params.load_with("models", name, options), "compute", chosen)
+    settings = params.with_overrides(params.load_with("models", name, options), "compute", chosen)
     model = params.entry(settings.models, name, "model")
     task = tasks.build(model.kind, settings.settings_of(model))
     data = layout.prepared(model.dataset)
@@ -31,7 +31,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         runs.start(
             model.task, name, kind=model.kind, role=role, params=parameters, lineage=made_by, dataset=made_from
         ) as started,
-        whole_folder(layout.model(model.task, name)) as folder,
+        atomic_folder(layout.model(model.task, name)) as folder,
     ):
         fitted = training.fit(
             task,

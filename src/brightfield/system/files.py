@@ -19,7 +19,7 @@ UNWRITABLE |= {errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG}
 
 
 @contextmanager
-def whole_folder(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """Write into a temporary neighbour that takes the folder's place at the end, so that a half folder is never seen.
 
     Raises:
@@ -44,7 +44,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary neighbour that takes the name at the end, so that no half file is ever found under it."""
     partial = path.with_name(f".{path.name}.partial")
     try:

@@ -23,7 +23,7 @@ def available() -> int:
     return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
 
 
-def spread(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
+def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:
     """The results of ``work``, a function of a module, in the order of the items; with one process they are made here.
 
     Each of several processes does its linear algebra in one thread: more would wait for each other at the same cores.

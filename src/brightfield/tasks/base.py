@@ -74,11 +74,10 @@ class Task(ABC, Generic[Settings, Answer]):
     objective: ClassVar[Objective]
     augmentations: ClassVar[frozenset[str]]  # those that leave the truth true
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
-    magnifiable: ClassVar[bool] = (
-        False  # whether an image may be answered at another magnification, see :meth:`demagnified`
-    )
+    # whether an image may be answered at another magnification, see :meth:`to_original_scale`
+    magnifiable: ClassVar[bool] = False
     # columns of a dataset's index that stand beside the statistics, where it has them
-    carried: ClassVar[tuple[str, ...]] = ()
+    index_columns: ClassVar[tuple[str, ...]] = ()
     # likewise, and numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
     conditions: ClassVar[tuple[str, ...]] = ()
 
@@ -146,16 +145,16 @@ class Task(ABC, Generic[Settings, Answer]):
         """Learn from the training samples what the loss needs (the share of classes); by default nothing."""
         del samples, training
 
-    def places(self, record: Record) -> list[npt.NDArray[np.intp]]:
+    def patch_centres(self, record: Record) -> list[npt.NDArray[np.intp]]:
         """Pixels that patches should show, an array (K, 2) of rows and columns for each kind of place; by default none."""
         del record
         return []
 
-    def quiet(self, record: Record) -> npt.NDArray[np.bool_]:
+    def background_mask(self, record: Record) -> npt.NDArray[np.bool_]:
         """(H, W), where the image shows nothing but what a camera records without an object; by default nowhere."""
         return np.zeros(record.image.shape[:2], bool)
 
-    def strata(self, samples: Samples) -> Sequence[int]:
+    def sampling_classes(self, samples: Samples) -> Sequence[int]:
         """The class of each training image, for batches with as many of each.
 
         Raises:
@@ -184,16 +183,16 @@ class Task(ABC, Generic[Settings, Answer]):
         """:meth:`decode` for each image; on all cores, with a progress bar, where it takes long."""
         return [self.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
 
-    def glance(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
+    def decode_fast(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
         """A quicker answer that tells one epoch from another, where :meth:`decode` takes long; by default the same."""
         return self.decode(activated, encoded)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the settings leave something to be chosen on the validation split by :meth:`settle`."""
+    def needs_calibration(self) -> bool:
+        """Whether the settings leave something to be chosen on the validation split by :meth:`calibrate`."""
         return False
 
-    def settle(
+    def calibrate(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer], encoded: Sequence[Encoded]
     ) -> Settings:
         """The settings with what they leave open chosen on the validation split; they travel with the model."""
@@ -210,7 +209,7 @@ class Task(ABC, Generic[Settings, Answer]):
             ["image", *next(iter(rows.values()))]
         ]
 
-    def demagnified(self, answer: Answer, shape: tuple[int, int]) -> Answer:
+    def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""
         raise NotImplementedError
 
@@ -229,15 +228,15 @@ class Task(ABC, Generic[Settings, Answer]):
         del columns
         return None
 
-    def right(self, columns: Columns) -> npt.NDArray[np.float64] | None:
-        """1 for each image that was answered right and 0 for the others; None where an answer is neither."""
+    def correct(self, columns: Columns) -> npt.NDArray[np.float64] | None:
+        """1 for each image that was answered correctly and 0 for the others; None where an answer is neither."""
         del columns
         return None
 
-    def of_kind(self, columns: Columns) -> dict[str, float]:
-        """What is told of the images of one kind (a defect, a level of light): by default the share that is answered ``right``."""
-        right = self.right(columns)
-        return {} if right is None else {"right": float(np.mean(right))}
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+        """Metrics of a subset of the images (one defect, one level of light); by default the share of correct answers."""
+        correct = self.correct(columns)
+        return {} if correct is None else {"right": float(np.mean(correct))}
 
     def recalibrated(self, columns: Columns) -> Columns | None:
         """The statistics of answers recalibrated on a few images of the same acquisition; None where nothing is calibrated."""
@@ -273,15 +272,15 @@ class EncodedImages(Samples):
     ) -> None:
         self.encoded: list[Encoded] = []
         self.targets = []
-        self.places: list[list[npt.NDArray[np.intp]]] = []
+        self.patch_centres: list[list[npt.NDArray[np.intp]]] = []
         recorded: list[npt.NDArray[np.float32]] = []
         self.centred = training.centred if training else 0.0
         for record in records:
             self.encoded.append(task.encode(task.pixels(record)))
             self.targets.append(self._target(task, record, self.encoded[-1]))
-            self.places.append(task.places(record) if training and training.centred else [])
+            self.patch_centres.append(task.patch_centres(record) if training and training.centred else [])
             if training and "recorded_noise" in training.augment:
-                recorded += noise_windows(self.encoded[-1].tensor[0].numpy(), task.quiet(record))
+                recorded += noise_windows(self.encoded[-1].tensor[0].numpy(), task.background_mask(record))
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
         self.augment = None
@@ -296,7 +295,7 @@ class EncodedImages(Samples):
         encoded, target = self.encoded[i], self.targets[i]
         image = encoded.tensor
         if self.patch is not None:
-            image, target = self._cut(image, target, self.patch, self.places[i])
+            image, target = self._cut(image, target, self.patch, self.patch_centres[i])
         if self.augment is not None:
             image, target = self.augment(image, target, black=-encoded.mean / encoded.std)
         return {"image": image, "target": target}
@@ -305,13 +304,13 @@ class EncodedImages(Samples):
         return task.target(record, encoded)
 
     def _cut(
-        self, image: Tensor, target: Tensor, side: int, places: list[npt.NDArray[np.intp]]
+        self, image: Tensor, target: Tensor, side: int, patch_centres: list[npt.NDArray[np.intp]]
     ) -> tuple[Tensor, Tensor]:
         """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
         image, target = _grow(image, side), _grow(target, side)
         height, width = image.shape[-2:]
-        if places and self.rng.random() < self.centred:
-            of_kind = places[self.rng.integers(len(places))]
+        if patch_centres and self.rng.random() < self.centred:
+            of_kind = patch_centres[self.rng.integers(len(patch_centres))]
             row, column = of_kind[self.rng.integers(len(of_kind))]
             # up to a quarter of a side off the middle, or a network could learn what is there from where it is
             away = self.rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2

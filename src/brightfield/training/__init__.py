@@ -13,12 +13,12 @@ from brightfield import params
 from brightfield.architectures.classical import Classical
 from brightfield.architectures.transfer import Transfer
 from brightfield.data.store import ImageSet
-from brightfield.inference.device import Computer, start_device
+from brightfield.inference.device import Device, start_device
 from brightfield.system import progress
 from brightfield.tasks import Task
 from brightfield.tasks.base import Samples
 from brightfield.training import frozen_features, sampling, warm_start
-from brightfield.training.checkpointing import OnEpoch, Watch
+from brightfield.training.checkpointing import BestCheckpoint, OnEpoch
 
 
 @dataclass(frozen=True)
@@ -66,23 +66,23 @@ def fit(
     Raises:
         BrightfieldError: initial weights of another architecture.
     """
-    computer = start_device(compute, model.seed)
+    device = start_device(compute, model.seed)
     network = task.network(model)
     if initial is not None:
         warm_start.begin_with(network, initial)
-    computer = computer.suited(network)
+    device = device.for_network(network)
     # to choose an epoch by its score would be to learn from clean images after all
     blind = model.training is not None and model.training.blind_spots
-    watch = Watch(task, validation, computer, on_epoch, keep_last=blind)
+    checkpoint = BestCheckpoint(task, validation, device, on_epoch, keep_last=blind)
     history, best_epoch = pd.DataFrame({"epoch": []}), None
     if model.training is None:
         assert isinstance(network, Classical)
         samples = task.dataset(progress.track(train, f"{description}: reading"))
         network.fit([e.tensor for e in samples.encoded], samples.targets)
     else:
-        _fit_network(task, network, model, train, watch, computer, description)
-        history, best_epoch = pd.DataFrame(watch.rows), watch.best_epoch
-    settings = watch.settled(network, model.views) if task.is_open else task.settings
+        _fit_network(task, network, model, train, checkpoint, device, description)
+        history, best_epoch = pd.DataFrame(checkpoint.rows), checkpoint.best_epoch
+    settings = checkpoint.calibrated(network, model.test_time_augmentation) if task.needs_calibration else task.settings
     return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
 
 
@@ -91,8 +91,8 @@ def _fit_network(
     network: nn.Module,
     model: params.Model,
     train: ImageSet,
-    watch: Watch,
-    computer: Computer,
+    checkpoint: BestCheckpoint,
+    device: Device,
     description: str,
 ) -> None:
     """Train a network in place; the watch tells how it went."""
@@ -103,10 +103,10 @@ def _fit_network(
     fitted: nn.Module = network
     samples: Samples = images
     if isinstance(network, Transfer) and network.is_frozen:
-        fitted, samples = network.head, frozen_features.features_of(network, images, computer, model.seed, description)
-        watch.encoded_for_epochs = frozen_features.as_encoded(network, watch.encoded, computer, description)
+        fitted, samples = network.head, frozen_features.features_of(network, images, device, model.seed, description)
+        checkpoint.encoded_for_epochs = frozen_features.as_encoded(network, checkpoint.encoded, device, description)
     from brightfield.training import loop  # Lightning takes seconds to import, so only when something is trained
 
     loader = sampling.loader(task, samples, training, model.seed)
-    loop.run(task, fitted, training, loader, watch, computer, description)
-    fitted.load_state_dict(watch.best_weights)
+    loop.run(task, fitted, training, loader, checkpoint, device, description)
+    fitted.load_state_dict(checkpoint.best_weights)

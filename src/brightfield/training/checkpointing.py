@@ -11,25 +11,25 @@ from torch import Tensor, nn
 from brightfield import params
 from brightfield.data.store import ImageSet
 from brightfield.inference import activations
-from brightfield.inference.device import Computer
+from brightfield.inference.device import Device
 from brightfield.tasks import Task
 
 OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may raise to stop the fit
 
 
-class Watch:
+class BestCheckpoint:
     """Scores the network after each epoch and remembers the best weights, or the last whatever they score."""
 
     def __init__(
         self,
         task: Task[Any, Any],
         validation: ImageSet,
-        computer: Computer,
+        device: Device,
         on_epoch: OnEpoch | None,
         keep_last: bool = False,
     ) -> None:
         self.keep_last = keep_last
-        self.task, self.computer, self.on_epoch = task, computer, on_epoch
+        self.task, self.device, self.on_epoch = task, device, on_epoch
         records = list(validation)
         self.encoded = [task.encode(task.pixels(record)) for record in records]
         self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
@@ -41,8 +41,8 @@ class Watch:
 
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
         """Score, compare with the best so far, tell whoever listens."""
-        activated = activations.activations(self.task, network, self.encoded_for_epochs, self.computer)
-        answers = [self.task.glance(a, e) for a, e in zip(activated, self.encoded, strict=True)]
+        activated = activations.activations(self.task, network, self.encoded_for_epochs, self.device)
+        answers = [self.task.decode_fast(a, e) for a, e in zip(activated, self.encoded, strict=True)]
         metrics = {f"validation_{name}": value for name, value in self.task.score(answers, self.truth).items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})
@@ -53,9 +53,9 @@ class Watch:
         if self.on_epoch is not None:
             self.on_epoch(epoch, row)
 
-    def settled(self, network: nn.Module, views: int) -> params.TaskSettings:
+    def calibrated(self, network: nn.Module, views: int) -> params.TaskSettings:
         """The task's settings, with what they leave open chosen by this network's answers, from as many views as it will answer."""
-        network = network.to(self.computer.device)
-        activated = activations.activations(self.task, network, self.encoded, self.computer, views)
-        settings: params.TaskSettings = self.task.settle(activated, self.truth, self.encoded)
+        network = network.to(self.device.torch_device)
+        activated = activations.activations(self.task, network, self.encoded, self.device, views)
+        settings: params.TaskSettings = self.task.calibrate(activated, self.truth, self.encoded)
         return settings

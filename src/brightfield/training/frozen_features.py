@@ -21,7 +21,7 @@ from torch import Tensor
 from brightfield.architectures.transfer import Transfer
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
-from brightfield.inference.device import Computer
+from brightfield.inference.device import Device
 from brightfield.system import progress
 from brightfield.tasks import Encoded, Sample
 from brightfield.tasks.base import EncodedImages, Samples
@@ -50,7 +50,7 @@ class FeatureImages(Samples):
 
 
 def features_of(
-    network: Transfer, samples: EncodedImages, computer: Computer, seed: int, description: str
+    network: Transfer, samples: EncodedImages, device: Device, seed: int, description: str
 ) -> FeatureImages:
     """The training images as features, under all eight views where the training asks for flips.
 
@@ -64,29 +64,27 @@ def features_of(
             f"{', '.join(samples.augmentations)}. Leave out {', '.join(others)}, or train the backbone too (network.unfreeze)."
         )
     views = symmetry.VIEWS if samples.augmentations else 1
-    return FeatureImages(compute(network, samples.encoded, computer, views, description), samples.targets, seed)
+    return FeatureImages(compute(network, samples.encoded, device, views, description), samples.targets, seed)
 
 
-def as_encoded(network: Transfer, encoded: Sequence[Encoded], computer: Computer, description: str) -> list[Encoded]:
+def as_encoded(network: Transfer, encoded: Sequence[Encoded], device: Device, description: str) -> list[Encoded]:
     """Images with their features, (width, 1, 1), in place of their pixels."""
-    found = compute(network, encoded, computer, 1, description)
+    found = compute(network, encoded, device, 1, description)
     return [replace(e, tensor=torch.from_numpy(f[0][:, None, None])) for e, f in zip(encoded, found, strict=True)]
 
 
-def compute(
-    network: Transfer, encoded: Sequence[Encoded], computer: Computer, views: int, description: str
-) -> FloatArray:
+def compute(network: Transfer, encoded: Sequence[Encoded], device: Device, views: int, description: str) -> FloatArray:
     """(N, views, width) features, from the cache where they are."""
-    path = FOLDER / f"{_digest(network, encoded, computer, views)}.safetensors"
+    path = FOLDER / f"{_digest(network, encoded, device, views)}.safetensors"
     if (known := _read(path)) is not None:
         return known
-    network = network.to(computer.device)
+    network = network.to(device.torch_device)
     turned = (symmetry.turned(e.tensor.numpy(), view) for e in encoded for view in range(views))
     rows: list[FloatArray] = []
     with torch.inference_mode(), progress.bar(len(encoded) * views, f"{description}: features", "view") as bar:
         while batch := [image for _, image in zip(range(BATCH), turned, strict=False)]:
-            tensor = torch.from_numpy(np.stack(batch)).to(computer.device, memory_format=torch.channels_last)
-            with computer.autocast():
+            tensor = torch.from_numpy(np.stack(batch)).to(device.torch_device, memory_format=torch.channels_last)
+            with device.autocast():
                 rows.append(network.features(tensor).float().flatten(1).cpu().numpy())
             bar.update(len(batch))
     features = np.concatenate(rows).reshape(len(encoded), views, -1)
@@ -94,9 +92,9 @@ def compute(
     return features
 
 
-def _digest(network: Transfer, encoded: Sequence[Encoded], computer: Computer, views: int) -> str:
+def _digest(network: Transfer, encoded: Sequence[Encoded], device: Device, views: int) -> str:
     found = hashlib.sha256(
-        f"{network.input_px} {views} {computer.device} {computer.bfloat16} {torch.__version__}".encode()
+        f"{network.input_px} {views} {device.torch_device} {device.bfloat16} {torch.__version__}".encode()
     )
     for name, tensor in network.backbone.state_dict().items():
         found.update(name.encode())

@@ -16,10 +16,10 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from brightfield import params
-from brightfield.inference.device import Computer
+from brightfield.inference.device import Device
 from brightfield.system import progress
 from brightfield.tasks import Sample, Task
-from brightfield.training.checkpointing import Watch
+from brightfield.training.checkpointing import BestCheckpoint
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice is for other uses
 warnings.filterwarnings("ignore", module="lightning")
@@ -30,16 +30,16 @@ def run(
     network: nn.Module,
     training: params.Training,
     loader: DataLoader[Sample],
-    watch: Watch,
-    computer: Computer,
+    checkpoint: BestCheckpoint,
+    device: Device,
     description: str,
 ) -> None:
     """Train a network in place; the watch tells how it went and has the weights to keep."""
-    module = Module(task, network, training, watch, len(loader))
+    module = Module(task, network, training, checkpoint, len(loader))
     trainer = lightning.Trainer(
-        accelerator="gpu" if computer.device.type == "cuda" else computer.device.type,
+        accelerator="gpu" if device.torch_device.type == "cuda" else device.torch_device.type,
         devices=1,
-        precision="bf16-mixed" if computer.bfloat16 else "32-true",
+        precision="bf16-mixed" if device.bfloat16 else "32-true",
         max_epochs=training.epochs,
         logger=False,
         enable_checkpointing=False,
@@ -68,19 +68,23 @@ class Module(lightning.LightningModule):
     """The task's loss, the entry's optimizer and schedule, and the watch at the end of each epoch."""
 
     def __init__(
-        self, task: Task[Any, Any], network: nn.Module, training: params.Training, watch: Watch, steps: int
+        self,
+        task: Task[Any, Any],
+        network: nn.Module,
+        training: params.Training,
+        checkpoint: BestCheckpoint,
+        steps: int,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
-        self.task, self.training_settings, self.watch, self.steps = task, training, watch, steps
+        self.task, self.training_settings, self.checkpoint, self.steps = task, training, checkpoint, steps
         self.losses: list[Tensor] = []
         self.rate = training.learning_rate
         self.mean = None if training.ema is None else moving_average(self.network, training.ema)
 
     def training_step(self, batch: Sample, _: int) -> Tensor:
-        self.rate = float(
-            self.trainer.optimizers[0].param_groups[0]["lr"]
-        )  # the schedule moves on before the epoch ends
+        # the schedule moves on before the epoch ends
+        self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         image = batch["image"].contiguous(memory_format=torch.channels_last)
         loss = self.task.loss(self.network(image).float(), batch["target"])
         self.losses.append(loss.detach())
@@ -95,10 +99,10 @@ class Module(lightning.LightningModule):
         loss = float(torch.stack(self.losses).mean())
         self.losses.clear()
         scored = self.network if self.mean is None else self.mean.module
-        self.watch.epoch(scored, self.current_epoch, loss, self.rate)
+        self.checkpoint.epoch(scored, self.current_epoch, loss, self.rate)
         self.network.train()
         patience = self.training_settings.patience
-        if patience is not None and self.current_epoch - self.watch.best_epoch >= patience:
+        if patience is not None and self.current_epoch - self.checkpoint.best_epoch >= patience:
             self.trainer.should_stop = True
 
     def configure_optimizers(self) -> Any:
@@ -165,8 +169,8 @@ class Progress(lightning.Callback):
 
     def on_train_epoch_end(self, trainer: Any, module: Any) -> None:
         del trainer
-        if module.watch.rows:
-            value = module.watch.rows[-1][f"validation_{self.metric}"]
+        if module.checkpoint.rows:
+            value = module.checkpoint.rows[-1][f"validation_{self.metric}"]
             self.bar.set_postfix({self.metric: f"{value:.4f}"}, refresh=False)
 
     def on_train_end(self, trainer: Any, module: Any) -> None:

@@ -14,16 +14,16 @@ from brightfield.tasks import Sample, Task
 from brightfield.tasks.base import Samples
 
 
-class Draws(Sampler[int]):
+class BalancedSampler(Sampler[int]):
     """Indices for one epoch: all images once, or as many random draws as ``steps`` batches take; a function of the seed.
 
     Args:
-        strata: the class of each image: they take turns, so that every batch holds as many of each.
+        sampling_classes: the class of each image: they take turns, so that every batch holds as many of each.
     """
 
-    def __init__(self, size: int, count: int | None, seed: int, strata: Sequence[int] | None = None) -> None:
+    def __init__(self, size: int, count: int | None, seed: int, sampling_classes: Sequence[int] | None = None) -> None:
         self.count = count or size
-        classes = np.zeros(size) if strata is None else np.asarray(strata)
+        classes = np.zeros(size) if sampling_classes is None else np.asarray(sampling_classes)
         self.members = [np.flatnonzero(classes == value) for value in np.unique(classes)]
         self.rng = np.random.default_rng(seed)
 
@@ -42,8 +42,8 @@ class Draws(Sampler[int]):
 
 def loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
     count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
-    strata = task.strata(samples) if training.balance == "batches" else None
-    draws = Draws(len(samples), count, seed, strata)
+    sampling_classes = task.sampling_classes(samples) if training.balance == "batches" else None
+    draws = BalancedSampler(len(samples), count, seed, sampling_classes)
     # a last batch of one would stop batch normalisation
     drop = len(draws) % training.batch_size == 1 and len(draws) > 1
     return DataLoader(samples, training.batch_size, sampler=draws, drop_last=drop)

@@ -16,19 +16,19 @@ MOST_ANEW = 0.2  # of the weights: the last layer, where classes differ
 
 
 def initial_weights(model: params.Model) -> dict[str, Tensor] | None:
-    """The weights that a model's ``training.start`` names, if it names some.
+    """The weights that a model's ``training.init_from`` names, if it names some.
 
     Raises:
         BrightfieldError: there are none, or they are an output of the pipeline that the model belongs to.
     """
-    start = None if model.training is None else model.training.start
-    if start is None:
+    source = None if model.training is None else model.training.init_from
+    if source is None:
         return None
-    folder = Path(start) if "/" in start else registry.fetch(model.task, start, layout.FETCHED)
+    folder = Path(source) if "/" in source else registry.fetch(model.task, source, layout.FETCHED)
     outputs = (layout.model(model.task, "any").parent.resolve(), layout.ensemble(model.task, "any").parent.resolve())
     if folder.resolve().parent in outputs:
         raise BrightfieldError(
-            f"training.start {start!r} is an output of this pipeline, and DVC would not know that it comes first. "
+            f"training.init_from {source!r} is an output of this pipeline, and DVC would not know that it comes first. "
             "Give the version of the registry that it became (`brightfield champions`, or the MLflow UI), or a copy of its folder."
         )
     return bundle.read_weights(folder)
@@ -45,7 +45,7 @@ def begin_with(network: nn.Module, initial: Mapping[str, Tensor]) -> None:
     of_others = sum(value.numel() for value in own.values()) - sum(value.numel() for value in fitting.values())
     if of_others > MOST_ANEW * sum(value.numel() for value in own.values()):
         raise BrightfieldError(
-            f"training.start names a network of another architecture: {len(fitting)} of {len(own)} tensors fit. "
+            f"training.init_from names a network of another architecture: {len(fitting)} of {len(own)} tensors fit. "
             "Give the model the same section 'network'."
         )
     network.load_state_dict({**own, **fitting})

@@ -44,9 +44,9 @@ def test_without_debris_positions_are_as_good_as_when_debris_is_told() -> None:
     made = simulate_windows("debris", 24, np.random.default_rng(3))
     found = {"robust": [], "told": [], "ours": []}
     for pixels, true, debris in zip(made.pixels, made.positions, made.debris, strict=True):
-        found["robust"].append(fit_together(pixels, true, dark=OFFSET).positions[0])
-        found["told"].append(fit_together(pixels, true, gate=~debris, dark=OFFSET).positions[0])
-        found["ours"].append(fit_apart(pixels, true, dark=OFFSET).positions[0])
+        found["robust"].append(fit_together(pixels, true, camera_offset=OFFSET).positions[0])
+        found["told"].append(fit_together(pixels, true, gate=~debris, camera_offset=OFFSET).positions[0])
+        found["ours"].append(fit_apart(pixels, true, camera_offset=OFFSET).positions[0])
     error = {
         name: float(np.sqrt(np.mean(((np.array(places) - made.positions) / made.bounds) ** 2)))
         for name, places in found.items()

@@ -96,11 +96,11 @@ def test_where_rings_cross_light_multiplies_and_errors_stay_as_told() -> None:
     rng = np.random.default_rng(8)
     frames = crowd(rng, 10)
     learned = calibrate([frame for frame, _ in frames[:5]])
-    assert learned.dark is not None
-    assert 1 / (ELECTRONS + OFFSET - learned.dark) == pytest.approx(1 / ELECTRONS, rel=0.15)
+    assert learned.camera_offset is not None
+    assert 1 / (ELECTRONS + OFFSET - learned.camera_offset) == pytest.approx(1 / ELECTRONS, rel=0.15)
     precise, told = errors(Locator(learned), frames)
     assert 0.8 < np.sqrt(np.mean(told**2)) < 1.25
-    added, _ = errors(Locator(replace(learned, dark=None)), frames)
+    added, _ = errors(Locator(replace(learned, camera_offset=None)), frames)
     assert np.sqrt(np.mean(precise**2)) < 0.6 * np.sqrt(np.mean(added**2))
     fast, _ = errors(Locator(learned, fast=True), frames)
     assert np.sqrt(np.mean(precise**2)) < np.sqrt(np.mean(fast**2)) < 0.1
@@ -116,7 +116,7 @@ def test_where_beads_shine_light_adds() -> None:
             draw_rings(one, RINGS, 1.0, place[None], PIXEL_UM)
             light += one - 1
         frames.append(exposed(ELECTRONS * (2 + light.astype(np.float64)), rng))
-    assert calibrate(frames).dark is None
+    assert calibrate(frames).camera_offset is None
 
 
 def test_an_empty_frame_has_no_bead(profile: Profile) -> None:

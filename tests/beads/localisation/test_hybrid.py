@@ -98,8 +98,10 @@ def test_the_dark_level_of_the_camera_tells_how_much_rings_are_dimmed_where_ther
         drawn = np.ones((90, 90), dtype=np.float32)
         draw_rings(drawn, RINGS, 1.0, place, PIXEL_UM)
         frame = exposed(ELECTRONS * drawn * slope, np.random.default_rng(seed)) + more
-        for dark, errors in off.items():
-            errors.append(refine_found(frame, place, dark=dark)[0] - place)
-    known, unknown = (np.sqrt(np.mean((np.array(off[dark]) / BOUND) ** 2)) for dark in (dark_counts, None))
+        for camera_offset, errors in off.items():
+            errors.append(refine_found(frame, place, camera_offset=camera_offset)[0] - place)
+    known, unknown = (
+        np.sqrt(np.mean((np.array(off[camera_offset]) / BOUND) ** 2)) for camera_offset in (dark_counts, None)
+    )
     assert known < 1.6
     assert unknown > 1.5 * known

@@ -18,7 +18,9 @@ def test_a_profile_of_its_own_costs_no_precision(trouble: str, most: float) -> N
     rng = np.random.default_rng(5)
     truth = simulate_windows(trouble, 20, rng)
     starts = truth.positions + rng.normal(0, 0.1, truth.positions.shape)
-    found = [fit_together(window, start, dark=OFFSET) for window, start in zip(truth.pixels, starts, strict=True)]
+    found = [
+        fit_together(window, start, camera_offset=OFFSET) for window, start in zip(truth.pixels, starts, strict=True)
+    ]
     error = np.array([one.positions[0] for one in found]) - truth.positions
     assert all(one.converged and one.shown for one in found)
     assert np.sqrt(np.mean((error / truth.bounds) ** 2)) < most
@@ -33,8 +35,8 @@ def test_a_second_bead_is_found_beyond_the_edge_too_and_fitted_with_the_first() 
     starts = truth.positions + rng.normal(0, 0.15, truth.positions.shape)
     apart, alone = [], []
     for window, start in zip(truth.pixels, starts, strict=True):
-        apart.append(fit_apart(window, start, dark=OFFSET))
-        alone.append(fit_together(window, start, dark=OFFSET).positions[0])
+        apart.append(fit_apart(window, start, camera_offset=OFFSET))
+        alone.append(fit_together(window, start, camera_offset=OFFSET).positions[0])
     found = np.array([one.positions[0] for one in apart])
     assert all(len(one.positions) == 2 for one in apart)
     assert np.sqrt(np.mean(((found - truth.positions) / truth.bounds) ** 2)) < 2
@@ -46,7 +48,7 @@ def test_a_second_bead_is_found_beyond_the_edge_too_and_fitted_with_the_first() 
 def test_a_bead_alone_gets_no_neighbour() -> None:
     truth = simulate_windows("clean", 4, np.random.default_rng(7))
     for window, start in zip(truth.pixels, truth.positions, strict=True):
-        assert len(fit_apart(window, start, dark=OFFSET).positions) == 1
+        assert len(fit_apart(window, start, camera_offset=OFFSET).positions) == 1
 
 
 def test_neighbours_are_looked_for_away_from_the_bead_and_their_likest_comes_first() -> None:
@@ -66,7 +68,7 @@ def test_light_is_found_as_it_falls_across_the_window() -> None:
     light = 800 * (1 + 0.3 * (x / 63 - 0.5) - 0.2 * (y / 47 - 0.5))
     radius = np.hypot(x - 30.2, y - 22.7)
     image = np.random.default_rng(8).poisson(light * (1 - 0.5 * np.exp(-((radius / 5) ** 2)))) + 50
-    found = fit_together(image, [30.0, 23.0], dark=50)
+    found = fit_together(image, [30.0, 23.0], camera_offset=50)
     assert (np.abs(found.positions[0] - [30.2, 22.7]) < 3.5 * found.errors[0]).all()
     assert (found.errors[0] < 0.06).all()
     np.testing.assert_allclose(found.light[1:] / found.light[0], [0.3, -0.2], atol=0.02)

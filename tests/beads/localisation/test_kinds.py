@@ -7,7 +7,7 @@ import pytest
 
 from brightfield.beads.localisation.calibrating import calibrate
 from brightfield.beads.localisation.frames import Located, Locator
-from brightfield.beads.localisation.kinds import tell_apart
+from brightfield.beads.localisation.kinds import split_kinds
 from brightfield.beads.localisation.profile import Profile
 from brightfield.metrics.tracking import match
 from brightfield.simulate.beads.diffraction import Sphere, draw_rings, ring_profile
@@ -52,7 +52,7 @@ def test_each_height_gets_its_profile_and_each_bead_its_own(
     frames: list[tuple[np.ndarray, np.ndarray]], common: Profile
 ) -> None:
     assert common.misfit > 1.5
-    profiles = tell_apart([frame for frame, _ in frames], common)
+    profiles = split_kinds([frame for frame, _ in frames], common)
     assert len(profiles) == 2
     assert max(profile.misfit for profile in profiles) < 0.7 * common.misfit
     both, alone, told = [], [], []
@@ -75,12 +75,12 @@ def test_beads_that_are_alike_keep_one_profile() -> None:
     rng = np.random.default_rng(1)
     alike = [scene(rng, np.ones(len(GRID), dtype=np.bool_))[0] for _ in range(3)]
     profile = calibrate(alike, diameter=34)
-    assert tell_apart(alike, profile) == (profile,)
+    assert split_kinds(alike, profile) == (profile,)
 
 
 def test_no_more_kinds_than_asked_for(frames: list[tuple[np.ndarray, np.ndarray]], common: Profile) -> None:
-    assert tell_apart([frame for frame, _ in frames], common, most=1) == (common,)
+    assert split_kinds([frame for frame, _ in frames], common, most=1) == (common,)
 
 
 def test_too_few_beads_make_no_kind(frames: list[tuple[np.ndarray, np.ndarray]], common: Profile) -> None:
-    assert tell_apart([frames[0][0]], common) == (common,)
+    assert split_kinds([frames[0][0]], common) == (common,)

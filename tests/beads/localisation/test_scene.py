@@ -50,9 +50,8 @@ def test_normal_equations_are_those_of_numerical_derivatives(bead: int) -> None:
 def test_only_what_the_window_sees_of_a_bead_is_fitted() -> None:
     made = scene()
     assert made.counts[0] == pytest.approx(np.hypot(22.7, 16.6) / KNOT_PX, abs=4)  # to the farthest corner
-    assert made.counts[2] == pytest.approx(
-        (REACH_PX - 30) / KNOT_PX, abs=8
-    )  # from the nearest pixel on, as far as rings reach
+    # from the nearest pixel on, as far as rings reach
+    assert made.counts[2] == pytest.approx((REACH_PX - 30) / KNOT_PX, abs=8)
     assert all(len(profile) >= count for profile, count in zip(made.profiles(), made.counts, strict=True))
     assert (made.profiles()[2][: int(25 / KNOT_PX)] == 0).all()
 

@@ -30,7 +30,7 @@ def profile() -> Profile:
         learned.background,
         learned.noise,
         learned.misfit,
-        dark=OFFSET,
+        camera_offset=OFFSET,
     )
 
 

@@ -34,5 +34,5 @@ def test_a_bead_in_slanted_light_is_made_even() -> None:
     y, x = np.indices((31, 37))
     bead = 1 + 0.8 * np.exp(-((x - 18) ** 2 + (y - 15) ** 2) / 18)
     slanted = 1000 * bead * (1 + 0.6 * (x - 18) / 36 - 0.3 * (y - 15) / 30)
-    np.testing.assert_allclose(flatten((slanted + 100)[None], dark=100)[0], 1000 * bead + 100, rtol=2e-3)
+    np.testing.assert_allclose(flatten((slanted + 100)[None], camera_offset=100)[0], 1000 * bead + 100, rtol=2e-3)
     np.testing.assert_allclose(flatten((1000 * bead)[None])[0], 1000 * bead, rtol=1e-3)

@@ -48,9 +48,8 @@ def test_one_bead_that_jumps_does_not_lead_the_others() -> None:
 
 def test_named_beads_and_frames_without_them() -> None:
     table = beads(4)
-    table.loc[table["particle"] < 2, "y"] += (
-        0.3 * np.random.default_rng(0).normal(size=400).cumsum()
-    )  # they move by themselves
+    # they move by themselves
+    table.loc[table["particle"] < 2, "y"] += 0.3 * np.random.default_rng(0).normal(size=400).cumsum()
     gap = table["frame"].between(100, 104) & table["particle"].isin([2, 3])
     found = drift(table[~gap], reference=[3, 2])
     assert found is not None

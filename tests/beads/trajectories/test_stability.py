@@ -39,9 +39,8 @@ def test_gaps_are_bridged() -> None:
     ratio = gappy["deviation_um"][both].to_numpy() / whole["deviation_um"][both].to_numpy()
     assert ratio.mean() == pytest.approx(1 / np.sqrt(0.9), abs=0.04)  # so many fewer frames in a window
     hole = Track(np.concatenate([np.arange(100), np.arange(600, 700)]), np.zeros((200, 2)))
-    assert (
-        allan(hole, paths.SAMPLING)["averaged_frames"].max() < 200
-    )  # no two windows that follow each other are seen by half
+    # no two windows that follow each other are seen by half
+    assert allan(hole, paths.SAMPLING)["averaged_frames"].max() < 200
 
 
 def test_a_straight_drift_rises_with_time() -> None:

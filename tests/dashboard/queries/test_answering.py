@@ -81,9 +81,8 @@ def test_an_answer(model: Predictor) -> None:
 
 
 def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (
-        answering.answer(model, [Upload("usual.tif", tiff(cells()))]).warning is None
-    )  # it does not know its training
+    # it does not know its training
+    assert answering.answer(model, [Upload("usual.tif", tiff(cells()))]).warning is None
     known = [Record(str(i), str(i // 4), np.roll(cells(), i), {}, {}) for i in range(40)]
     bundle = dataclasses.replace(model.members[0].bundle, coverage=Coverage.fit(coverage.table(known)))
     informed = Predictor([Member(bundle, 1.0)])

@@ -20,10 +20,10 @@ def _tuning(monkeypatch: pytest.MonkeyPatch) -> None:
         trials=lambda model: trials if model == "net" else pd.DataFrame(),
         importances=lambda model: {"depth": 0.2, "rate": 0.8} if model == "net" else {},
     )
-    monkeypatch.setattr(studies, "_tuning", lambda: fake)
+    monkeypatch.setattr(studies, "_studies", lambda: fake)
 
 
-@pytest.mark.usefixtures("_tuning")
+@pytest.mark.usefixtures("_studies")
 def test_a_study() -> None:
     assert studies.tuned() == ["net"]
     table = studies.trials("net")
@@ -32,7 +32,7 @@ def test_a_study() -> None:
     assert studies.importances("net").to_dict("list") == {"parameter": ["rate", "depth"], "importance": [0.8, 0.2]}
 
 
-@pytest.mark.usefixtures("_tuning")
+@pytest.mark.usefixtures("_studies")
 def test_a_study_without_trials() -> None:
     table = studies.trials("other")
     assert table.empty

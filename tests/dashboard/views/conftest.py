@@ -29,11 +29,11 @@ def fake_studies(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
         trials=lambda model: trials,
         importances=lambda model: {"training.learning_rate": 0.9, "network.filters": 0.1},
     )
-    monkeypatch.setattr(studies, "_tuning", lambda: fake)
+    monkeypatch.setattr(studies, "_studies", lambda: fake)
     return trials
 
 
 @pytest.fixture
 def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
     """Optuna and Lightning stay unloaded."""
-    monkeypatch.setattr(studies, "_tuning", lambda: SimpleNamespace(studies=list))
+    monkeypatch.setattr(studies, "_studies", lambda: SimpleNamespace(studies=list))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brightfield.data.auditing.truth import Torn, check_masks, torn_masks
+from brightfield.data.auditing.truth import FragmentedMask, check_masks, fragmented_masks
 
 CELL = """
 1 1 1 . 2 2 2
@@ -37,15 +37,15 @@ def drawn(picture: str) -> np.ndarray:
     ],
 )
 def test_pieces_and_holes(picture: str, pieces: list[int], holes: list[int]) -> None:
-    assert torn_masks(drawn(picture)) == Torn(pieces, holes)
+    assert fragmented_masks(drawn(picture)) == FragmentedMask(pieces, holes)
 
 
 def test_many_torn_masks_are_one_warning_each_with_count_and_first_names() -> None:
-    torn = {f"f{i}": Torn([3, 4], [] if i else [7]) for i in range(8)} | {"whole": Torn([], [])}
+    torn = {f"f{i}": FragmentedMask([3, 4], [] if i else [7]) for i in range(8)} | {"whole": FragmentedMask([], [])}
     pieces, holes = check_masks(torn)
     assert (pieces.outcome, pieces.count, len(pieces.examples)) == ("warning", 16, 5)
     assert pieces.message == (
         "16 masks in 8 images are in several pieces: f0 label 3, f1 label 3, f2 label 3, f3 label 3, f4 label 3, ..."
     )
     assert holes.message == "1 masks in 1 images have holes: f0 label 7"
-    assert list(check_masks({"whole": Torn([], [])})) == []
+    assert list(check_masks({"whole": FragmentedMask([], [])})) == []

@@ -77,12 +77,13 @@ def test_what_overlaps_belongs_to_the_later_selection(lab: Path, destination: Pa
     rois = [box(2, 2, 10, 10), box(6, 2, 14, 10), box(3, 3, 5, 5), box(15, 15, 18, 18), box(14, 14, 20, 20)]
     write_rois(lab / "RoiSet.zip", [*rois, polygon([(5, 5)], roifile.ROI_TYPE.POINT), box(30, 2, 40, 8)])
     labels, report = bring(lab, destination)
+    # the fourth lies under the fifth
     assert [(labels == label).sum() for label in (1, 2, 3, 4)] == [
         4 * 8 - 4,
         64,
         4,
         36,
-    ]  # the fourth lies under the fifth
+    ]
     for part in (
         "overlap: pixels belong to the later one",
         "later ones cover wholly",

@@ -153,6 +153,5 @@ def test_all_columns_of_trackpy(movie: Path, destination: Path) -> None:
         ",y,x,mass,size,ecc,signal,raw_mass,ep,frame,particle\n0,3.25,20.123456789012345,7,2,0.1,9,99,0.05,0,1\n"
     )
     import_dataset("tracking", movie, destination, settings=SETTINGS)
-    assert ImageSet.raw(destination)[0].fields["positions"].tolist() == [
-        [20.123456789012345, 3.25]
-    ]  # to the last digit
+    # to the last digit
+    assert ImageSet.raw(destination)[0].fields["positions"].tolist() == [[20.123456789012345, 3.25]]

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
-from brightfield.simulate.matching.fitting import Knob, Values, search
+from brightfield.simulate.matching.fitting import SearchDimension, Values, search
 
-KNOBS = {"a": Knob(0.1, 10.0), "b": Knob(-1.0, 1.0, log=False)}
+KNOBS = {"a": SearchDimension(0.1, 10.0), "b": SearchDimension(-1.0, 1.0, log=False)}
 
 
 def bowl(values: Values) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from brightfield.simulate.matching.statistics import contour_share, distance, look, tiles, without_contour
+from brightfield.simulate.matching.statistics import contour_share, distance, image_statistics, tiles, without_contour
 
 
 def images(seed: int = 0, sigma: float = 2.0, level: float = 100.0, scale: float = 10.0) -> list[np.ndarray]:
@@ -16,10 +16,10 @@ def images(seed: int = 0, sigma: float = 2.0, level: float = 100.0, scale: float
 
 
 def test_images_of_one_kind_are_near_and_others_far() -> None:
-    reference = look(images(0))
+    reference = image_statistics(images(0))
     assert distance(reference, reference).total == 0
     same, brighter, blurred = (
-        distance(look(i), reference) for i in (images(1), images(1, level=130), images(1, sigma=4))
+        distance(image_statistics(i), reference) for i in (images(1), images(1, level=130), images(1, sigma=4))
     )
     assert same.histogram < 0.05
     assert brighter.histogram == pytest.approx(30 / (reference.levels[0, -1] - reference.levels[0, 0]), rel=0.1)
@@ -28,7 +28,9 @@ def test_images_of_one_kind_are_near_and_others_far() -> None:
 
 
 def test_ten_times_the_contrast_is_two_decades_of_power() -> None:
-    assert distance(look(images(0, scale=100)), look(images(0))).spectrum == pytest.approx(2, abs=0.01)
+    assert distance(image_statistics(images(0, scale=100)), image_statistics(images(0))).spectrum == pytest.approx(
+        2, abs=0.01
+    )
 
 
 def test_tiles_lie_side_by_side_and_a_small_frame_is_one() -> None:

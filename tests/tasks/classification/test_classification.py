@@ -112,19 +112,20 @@ def decoded(made: Classification, probability: float) -> Label:
 
 def test_what_is_open_is_chosen_on_validation_and_then_used() -> None:
     made = task()
-    assert made.is_open
+    assert made.needs_calibration
     sure = activated(0.999, 0.99, 0.95, 0.999, 0.01, 0.001, 0.9, 0.002)  # two of them wrong
     truth = [Label(float(label)) for label in (1, 1, 1, 0, 0, 0, 0, 1)]
-    settled = Classification(made.settle(sure, truth))
-    assert not settled.is_open
-    assert settled.settings.temperature is not None
-    assert settled.settings.temperature > 1.5  # it was too sure
-    assert 0.5 < decoded(settled, 0.99).probability < 0.9
-    between = [decoded(settled, p).probability for p in (0.001, 0.002)]
-    assert settled.settings.threshold == pytest.approx(np.mean(between))  # all positive ones: 3 of 4 are fewer than 95%
-    assert decoded(settled, 0.002).positive
-    assert not decoded(settled, 0.001).positive
-    order = [decoded(settled, p).probability for p in (0.001, 0.3, 0.5, 0.9, 0.999)]
+    calibrated = Classification(made.calibrate(sure, truth))
+    assert not calibrated.needs_calibration
+    assert calibrated.settings.temperature is not None
+    assert calibrated.settings.temperature > 1.5  # it was too sure
+    assert 0.5 < decoded(calibrated, 0.99).probability < 0.9
+    between = [decoded(calibrated, p).probability for p in (0.001, 0.002)]
+    # all positive ones: 3 of 4 are fewer than 95%
+    assert calibrated.settings.threshold == pytest.approx(np.mean(between))
+    assert decoded(calibrated, 0.002).positive
+    assert not decoded(calibrated, 0.001).positive
+    order = [decoded(calibrated, p).probability for p in (0.001, 0.3, 0.5, 0.9, 0.999)]
     assert order == sorted(order)
 
 
@@ -133,7 +134,7 @@ def test_the_labelled_few_may_be_as_many_of_each_class() -> None:
     logits = rng.normal(-1.5, 2, 4000)
     labels = rng.random(4000) < 1 / (1 + np.exp(-logits))
     outputs = activated(*(1 / (1 + np.exp(-logits))))
-    made = Classification(task().settle(outputs, [Label(float(label)) for label in labels]))
+    made = Classification(task().calibrate(outputs, [Label(float(label)) for label in labels]))
     assert made.settings.share == pytest.approx(labels.mean())
     few = [*np.flatnonzero(labels)[:200], *np.flatnonzero(~labels)[:200]]
     adapted = Classification(made.adapted([outputs[i] for i in few], [Label(float(labels[i])) for i in few]))
@@ -145,13 +146,13 @@ def test_what_the_user_has_set_stays() -> None:
     truth = [Label(1.0), Label(0.0), Label(1.0), Label(0.0)]
     outputs = activated(0.9, 0.8, 0.3, 0.1)
     fixed = task(threshold=0.4, temperature=1.0, bias=0.5)
-    assert not fixed.is_open
-    assert fixed.settle(outputs, truth) == fixed.settings
-    half = task(threshold=0.4).settle(outputs, truth)
+    assert not fixed.needs_calibration
+    assert fixed.calibrate(outputs, truth) == fixed.settings
+    half = task(threshold=0.4).calibrate(outputs, truth)
     assert half.threshold == 0.4
     assert half.temperature != 1.0
     assert half.bias is not None
-    assert task(keep=0.5, temperature=1.0, bias=0.0).settle(outputs, truth).threshold == pytest.approx(0.85)
+    assert task(keep=0.5, temperature=1.0, bias=0.0).calibrate(outputs, truth).threshold == pytest.approx(0.85)
 
 
 def test_without_either_a_probability_is_what_the_network_says() -> None:
@@ -164,8 +165,8 @@ def test_without_either_a_probability_is_what_the_network_says() -> None:
 def test_the_bias_takes_up_another_share_of_positive_images() -> None:
     made = task()
     truth = [Label(float(i % 10 == 0)) for i in range(200)]  # one in ten is good,
-    settled = made.settle(activated(*[0.5] * 200), truth)  # and the network was trained on as many of each
-    assert decoded(Classification(settled), 0.5).probability == pytest.approx(0.1, abs=0.01)
+    calibrated = made.calibrate(activated(*[0.5] * 200), truth)  # and the network was trained on as many of each
+    assert decoded(Classification(calibrated), 0.5).probability == pytest.approx(0.1, abs=0.01)
 
 
 def test_the_ceiling_is_known_only_where_chances_are() -> None:

@@ -81,18 +81,18 @@ def test_the_scale_of_the_deviations_is_settled_and_used() -> None:
     for picture in truth:  # errors of deviation 0.3, said to be 0.1
         mean = (picture.pixels - 100) / 20 + rng.normal(0, 0.3, (64, 64)).astype(np.float32)
         activated.append(np.stack([mean, mean**2 + np.float32(0.01)]))
-    assert TASK.is_open
-    settled = TASK.settle(activated, truth, codes)
-    assert settled.deviation_scale == pytest.approx(3, rel=0.02)
-    task: Any = tasks.build("restoration", settled)
-    assert not task.is_open
+    assert TASK.needs_calibration
+    calibrated = TASK.calibrate(activated, truth, codes)
+    assert calibrated.deviation_scale == pytest.approx(3, rel=0.02)
+    task: Any = tasks.build("restoration", calibrated)
+    assert not task.needs_calibration
     assert task.decode(activated[0], codes[0]).deviation.mean() == pytest.approx(20 * 0.3, rel=0.02)
-    assert task.settle(activated, truth, codes) == settled  # what is set stays
+    assert task.calibrate(activated, truth, codes) == calibrated  # what is set stays
 
 
 def test_without_deviations_there_is_nothing_to_settle() -> None:
     truth = [Picture(np.ones((8, 8), np.float32))]
-    assert TASK.settle([np.zeros((1, 8, 8), np.float32)], truth, [encoded()]) == SETTINGS
+    assert TASK.calibrate([np.zeros((1, 8, 8), np.float32)], truth, [encoded()]) == SETTINGS
 
 
 def test_a_probabilistic_network_learns_and_its_scale_travels_with_it() -> None:
@@ -139,10 +139,10 @@ def test_only_hidden_pixels_count() -> None:
 def test_training_with_blind_spots_never_looks_at_a_clean_image() -> None:
     """Training images have none; those of the validation split are wrong on purpose, and change nothing but the scores."""
     train = without_clean(tiny.records("restoration", 4, seed=1))
-    right: Any = tiny.records("restoration", 2, seed=2)
-    wrong: Any = [Record(r.id, r.group, r.image, {"clean": r.fields["clean"][::-1].copy() * 50}) for r in right]
+    correct: Any = tiny.records("restoration", 2, seed=2)
+    wrong: Any = [Record(r.id, r.group, r.image, {"clean": r.fields["clean"][::-1].copy() * 50}) for r in correct]
     model = tiny.model("restoration", network={"residual": False}, blind_spots=True, epochs=3)
-    first, second = (training.fit(TASK, model, train, validation, tiny.COMPUTE) for validation in (right, wrong))
+    first, second = (training.fit(TASK, model, train, validation, tiny.COMPUTE) for validation in (correct, wrong))
     assert first.best_epoch == second.best_epoch == 2
     assert list(first.history["validation_psnr_db"]) != list(second.history["validation_psnr_db"])
     state = second.network.state_dict()
@@ -171,8 +171,8 @@ def test_noisy_images_alone_teach_to_denoise() -> None:
 def test_of_a_kind_all_metrics_are_told() -> None:
     truth = [TASK.truth(record) for record in tiny.records("restoration", 3)]
     columns = {name: np.ones(3) for name in TASK.statistics(truth[0], truth[0])}
-    assert TASK.of_kind(columns) == pytest.approx(TASK.summarise(columns))
-    assert TASK.right(columns) is None
+    assert TASK.summarise_subset(columns) == pytest.approx(TASK.summarise(columns))
+    assert TASK.correct(columns) is None
 
 
 def test_a_row_tells_the_mean_deviation_where_there_is_one() -> None:

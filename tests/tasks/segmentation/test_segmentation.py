@@ -119,7 +119,7 @@ def test_two_classes_join_cells_that_touch_and_pay_for_it() -> None:
     assert told["iou_background"] == 1
     assert told["iou_contour"] < 0.8
     assert told["merges_percent"] == 25
-    assert not task.is_open
+    assert not task.needs_calibration
 
 
 def test_rows_of_all_schemes_have_the_columns_that_compare_them() -> None:
@@ -189,13 +189,13 @@ def test_the_seed_probability_with_the_most_cells_is_chosen() -> None:
     for columns, body in ((slice(2, 13), 0.9), (slice(13, 16), 0.55), (slice(16, 28), 0.9), (slice(40, 58), 0.75)):
         probabilities[:, 2:12, columns] = np.array([0, body, 1 - body], np.float32)[:, None, None]
     task = task_with("contours")
-    assert task.is_open
+    assert task.needs_calibration
     truth = task.truth(Record("a", "a", np.zeros((14, 60), np.uint8), {"labels": labels}))
     encoded = [task.encode(np.arange(840).reshape(14, 60))]
-    settled = task.settle([probabilities], [truth], encoded)
-    assert settled.seed_probability == 0.6
-    assert not Segmentation(settled).is_open
-    assert Segmentation(settled).settle([probabilities], [truth], encoded) == settled
+    calibrated = task.calibrate([probabilities], [truth], encoded)
+    assert calibrated.seed_probability == 0.6
+    assert not Segmentation(calibrated).needs_calibration
+    assert Segmentation(calibrated).calibrate([probabilities], [truth], encoded) == calibrated
 
 
 def test_dice_is_what_it_is_by_hand() -> None:
@@ -212,7 +212,7 @@ def test_dice_is_what_it_is_by_hand() -> None:
 
 def test_patches_are_centred_on_each_species_and_on_places_where_cells_touch() -> None:
     task = task_with("contours")
-    first, second, crowded = task.places(record())
+    first, second, crowded = task.patch_centres(record())
     labels = rods()
     assert set(KINDS[labels[tuple(first.T)]]) == {1}
     assert set(KINDS[labels[tuple(second.T)]]) == {2}
@@ -220,7 +220,7 @@ def test_patches_are_centred_on_each_species_and_on_places_where_cells_touch() -
     assert rows == {13, 14, 15, 16, 23, 24, 25, 26}  # two on each side of where rods meet
     lonely = np.zeros((80, 70), np.int32)
     lonely[10:20, 10:20] = 1
-    assert len(task.places(Record("b", "b", record().image, {"labels": lonely}))) == 1
+    assert len(task.patch_centres(Record("b", "b", record().image, {"labels": lonely}))) == 1
 
 
 def test_centred_patches_show_the_one_cell_there_is() -> None:
@@ -240,6 +240,6 @@ def test_centred_patches_show_the_one_cell_there_is() -> None:
 def test_quiet_is_away_from_cells() -> None:
     labels = np.zeros((60, 60), np.int32)
     labels[0:10] = 1
-    quiet = task_with("contours").quiet(Record("a", "a", np.zeros((60, 60)), {"labels": labels}))
-    assert not quiet[:18].any()
-    assert quiet[18:].all()
+    background_mask = task_with("contours").background_mask(Record("a", "a", np.zeros((60, 60)), {"labels": labels}))
+    assert not background_mask[:18].any()
+    assert background_mask[18:].all()

@@ -73,10 +73,14 @@ def test_symmetry_of_the_beads_alone_mends_a_heat_map_that_is_off() -> None:
 
 
 def test_each_of_two_beads_has_its_own_centre_and_none_is_no_bead() -> None:
-    places = np.array([[30.2, 40.7], [60.6, 38.1]])
-    alone = rings.light(*places[0], size=(80, 96)) * rings.light(*places[1], size=(80, 96)) / rings.ELECTRONS**2
-    found = centres(alone.astype(np.float32), places + 0.6)
-    assert np.abs(found - places).max() < 0.4
+    patch_centres = np.array([[30.2, 40.7], [60.6, 38.1]])
+    alone = (
+        rings.light(*patch_centres[0], size=(80, 96))
+        * rings.light(*patch_centres[1], size=(80, 96))
+        / rings.ELECTRONS**2
+    )
+    found = centres(alone.astype(np.float32), patch_centres + 0.6)
+    assert np.abs(found - patch_centres).max() < 0.4
     assert centres(alone.astype(np.float32), np.empty((0, 2))).shape == (0, 2)
 
 
@@ -88,7 +92,7 @@ def test_refined_it_is_as_good_as_the_image_allows() -> None:
     assert np.hypot(*(found.positions[0] - TRUE)) < 0.05
     assert found.errors is not None
     assert 0 < found.errors.max() < 0.03
-    assert task.glance(activated, encoded).errors is None  # while training, when nobody waits for a fit
+    assert task.decode_fast(activated, encoded).errors is None  # while training, when nobody waits for a fit
 
 
 def test_frames_that_do_not_tell_their_beads_alone_are_refused() -> None:

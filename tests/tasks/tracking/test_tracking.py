@@ -188,9 +188,11 @@ def test_refined_answers_know_the_dark_level_of_the_camera() -> None:
     slope = 1 + 0.6 * (np.arange(rings.SIZE[1]) / rings.SIZE[1] - 0.5)
     image = rings.exposed(rings.light(27.3, 23.8) * slope, np.random.default_rng(1))
     record = Record("frame", "movie", image, {"positions": np.array([[27.8, 23.3]])})
-    settings_of = [params.TrackingSettings(refine=True, dark=dark) for dark in (None, rings.OFFSET)]
+    settings_of = [
+        params.TrackingSettings(refine=True, camera_offset=camera_offset) for camera_offset in (None, rings.OFFSET)
+    ]
     heat = TASK.target(record, TASK.encode(image)).numpy()
     unknown, known = (decode_image(Tracking(each), heat, image) for each in settings_of)
     found = TASK.decode(heat, TASK.encode(image)).positions
-    np.testing.assert_allclose(known, refine_found(image, found, dark=rings.OFFSET)[0], atol=1e-4)
+    np.testing.assert_allclose(known, refine_found(image, found, camera_offset=rings.OFFSET)[0], atol=1e-4)
     assert np.abs(known - unknown).max() > 1e-3

@@ -106,10 +106,10 @@ def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, wi
         if reach == before.reach and profile.misfit > SETTLED * before.misfit:
             break
     # what beads of another kind leave in each other looks like light that multiplies
-    return profile if profile.misfit <= UNLIKE else replace(profile, dark=None)
+    return profile if profile.misfit <= UNLIKE else replace(profile, camera_offset=None)
 
 
-def _refitted(locator: Locator, seen: Sequence[Seen], dark: float | None, reach: float) -> Profile:
+def _refitted(locator: Locator, seen: Sequence[Seen], camera_offset: float | None, reach: float) -> Profile:
     windows, gates, starts = [], [], []
     for frame, beads in seen:
         cleared = locator.alone(frame, beads)
@@ -119,7 +119,7 @@ def _refitted(locator: Locator, seen: Sequence[Seen], dark: float | None, reach:
     pixels, open_, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
     chosen = _some(len(pixels))
     profile = fit_profile(pixels[chosen], start[chosen], reach=reach, gates=open_[chosen])[0]
-    return replace(profile, dark=dark)
+    return replace(profile, camera_offset=camera_offset)
 
 
 def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
@@ -127,8 +127,8 @@ def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
     sums = [locator.coupling(frame, beads) for frame, beads in seen]
     rest, crossed = np.concatenate([one for one, _ in sums]), np.concatenate([other for _, other in sums])
     background = float(np.median(np.concatenate([beads.backgrounds for _, beads in seen])))
-    dark = locator.profiles[0].dark
-    known = 0.0 if dark is None else 1 / (background - dark)
+    camera_offset = locator.profiles[0].camera_offset
+    known = 0.0 if camera_offset is None else 1 / (background - camera_offset)
     total = max(float(crossed.sum()), 1e-30)
     lacking = float(rest.sum()) / total
     error = float(np.sqrt(np.sum((rest - lacking * crossed) ** 2))) / total

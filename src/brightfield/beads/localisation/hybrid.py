@@ -39,7 +39,7 @@ def refine_found(
     starts: Real | None = None,
     vouched: npt.ArrayLike | None = None,
     half: int = HALF_PX,
-    dark: float | None = None,
+    camera_offset: float | None = None,
 ) -> tuple[Real, Real]:
     """Refine positions against the pixels of a frame.
 
@@ -49,7 +49,8 @@ def refine_found(
         starts: (N, 2) better ones, from images that a network has cleaned; None: ``positions``.
         vouched: (H, W) of all beads, or (N, H, W) of each, from 0 (a pixel that is not to count) to 1; None: all count.
         half: px, half of a window.
-        dark: counts of the camera without light; None: 0, or for images that are not counts a level well below their least.
+        camera_offset: counts of the camera without light; None: 0, or for images that are not counts a level well below
+            their least.
 
     Returns:
         Positions (N, 2) and their standard errors (N, 2) in px; the errors are nan where a bead could not be refined.
@@ -67,14 +68,14 @@ def refine_found(
         gates = gates * np.stack(
             [cut(weight, corner[None], side)[0][0] for weight, corner in zip(weights, first, strict=True)]
         )
-    black = _black(frame) if dark is None else dark
+    black = _black(frame) if camera_offset is None else camera_offset
     for n, (window, gate) in enumerate(zip(windows, gates, strict=True)):
         if gate.sum() < LEAST_PIXELS:
             continue
         try:
             others = _others(begin, n, frame.shape)
             others = None if others is None else others - first[n]
-            found = fit_apart(window, begin[n] - first[n], others=others, gate=gate, dark=black)
+            found = fit_apart(window, begin[n] - first[n], others=others, gate=gate, camera_offset=black)
         except BrightfieldError:
             continue  # no light is there: the position stays what it was, and says so by having no error
         place = found.positions[0] + first[n]
@@ -84,20 +85,20 @@ def refine_found(
 
 
 def refine_frames(
-    frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real], *, dark: float | None = None
+    frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real], *, camera_offset: float | None = None
 ) -> list[tuple[Real, Real]]:
     """:func:`refine_found` for each frame and its (N, 2) positions, on all cores where there are many beads."""
     many = sum(map(len, positions)) > FEW
-    found = processes.spread(
-        partial(_refine_frame, dark=dark),
+    found = processes.parallel_map(
+        partial(_refine_frame, camera_offset=camera_offset),
         list(zip(frames, positions, strict=True)),
         processes.available() if many else 1,
     )
     return list(progress.track(found, "refining", total=len(frames), unit="frame"))
 
 
-def _refine_frame(given: tuple[npt.NDArray[Any], Real], dark: float | None) -> tuple[Real, Real]:
-    return refine_found(*given, dark=dark)
+def _refine_frame(given: tuple[npt.NDArray[Any], Real], camera_offset: float | None) -> tuple[Real, Real]:
+    return refine_found(*given, camera_offset=camera_offset)
 
 
 def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:

@@ -26,9 +26,8 @@ from brightfield.errors import BrightfieldError
 
 Real = npt.NDArray[np.float64]
 STEPS = 20
-TAIL = (
-    2.0  # standard deviations, at which weights halve: a clean image loses 4% of its precision, debris half of its pull
-)
+# standard deviations, at which weights halve: a clean image loses 4% of its precision, debris half of its pull
+TAIL = 2.0
 RESTED = 0.05  # standard errors: a first bead that moves less has come to rest,
 RESTED_PX = 0.1  # and its neighbours when they move less than this
 MEASURED = (1, 3)  # steps after which the noise is measured in what is left
@@ -65,7 +64,7 @@ def fit_together(
     starts: npt.ArrayLike,
     *,
     gate: npt.ArrayLike | None = None,
-    dark: float = 0.0,
+    camera_offset: float = 0.0,
     noise: Noise | None = None,
     begin: Together | None = None,
     steps: int = STEPS,
@@ -76,22 +75,26 @@ def fit_together(
         window: (H, W) in the units of the camera.
         starts: (K, 2) x and y in px, right to about a quarter of a ring; they may lie beyond the window.
         gate: (H, W) from 0 (a pixel that is not to count) to 1.
-        dark: counts without light, which nothing multiplies.
+        camera_offset: counts without light, which nothing multiplies.
         noise: of the pixels; None: measured in the residuals of this window.
         begin: another fit of the same beads in this window, from whose profiles and light to go on.
         steps: at most so many.
 
     Raises:
-        BrightfieldError: no start, or a window whose light is not above ``dark``.
+        BrightfieldError: no start, or a window whose light is not above ``camera_offset``.
     """
-    pixels, places = np.asarray(window, dtype=np.float64) - dark, np.array(starts, dtype=np.float64).reshape(-1, 2)
+    pixels, places = (
+        np.asarray(window, dtype=np.float64) - camera_offset,
+        np.array(starts, dtype=np.float64).reshape(-1, 2),
+    )
     open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
     level = _level(pixels, places, open_)
     scene = Scene(pixels.shape, places, level)
     if begin is not None:
         scene.resume(begin.profiles, begin.light)
     if noise is not None:
-        noise = Noise(noise.constant + noise.slope * dark, noise.slope, noise.floor)  # of the signal above the dark
+        # of the signal above the dark
+        noise = Noise(noise.constant + noise.slope * camera_offset, noise.slope, noise.floor)
     told, converged = noise, False
     error = np.zeros((len(places), 2))
     first = 0 if begin is None else ROBUST_FROM
@@ -128,7 +131,7 @@ def _level(pixels: Real, places: Real, open_: Real) -> float:
     if not len(places) or level <= 0:
         raise BrightfieldError(
             f"Got {len(places)} starts and a window whose pixels that count have a median of {level:g} above the dark: expected at "
-            "least one start, and light. Give counts as the camera records them, and the offset of the camera as `dark`."
+            "least one start, and light. Give counts as the camera records them, and the offset of the camera as `camera_offset`."
         )
     return level
 

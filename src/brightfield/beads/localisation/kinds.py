@@ -50,7 +50,7 @@ class Members:
     kinds: Ints
 
 
-def tell_apart(frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int = MOST_KINDS) -> tuple[Profile, ...]:
+def split_kinds(frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int = MOST_KINDS) -> tuple[Profile, ...]:
     """The profiles of the kinds of beads that some frames show: the given one alone where it explains what they show.
 
     Args:
@@ -64,7 +64,7 @@ def tell_apart(frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int =
         split = None if members is None else _split(members, kept)
         if members is None or split is None:
             break
-        tried = _settled(frames, members, *split, profile.dark)
+        tried = _settled(frames, members, *split, profile.camera_offset)
         again = _members(frames, tried) if len(tried) > len(kept) else None
         if again is None:
             break
@@ -138,12 +138,12 @@ def _by_distance(members: Members, rows: Ints, profile: Profile) -> Real:
 
 
 def _settled(
-    frames: Sequence[npt.NDArray[Any]], members: Members, kinds: Ints, count: int, dark: float | None
+    frames: Sequence[npt.NDArray[Any]], members: Members, kinds: Ints, count: int, camera_offset: float | None
 ) -> tuple[Profile, ...]:
     """Profiles and members in turns, from a first guess of the members; fewer profiles where a kind does not last."""
     for turn in range(TURNS):
         fitted = [_fitted(members, np.flatnonzero(kinds == kind)) for kind in range(count)]
-        profiles = _alike([profile for profile in fitted if profile is not None], dark)
+        profiles = _alike([profile for profile in fitted if profile is not None], camera_offset)
         again = _members(frames, profiles) if len(profiles) == count and turn < TURNS - 1 else None
         if again is None:
             break
@@ -151,10 +151,10 @@ def _settled(
     return profiles
 
 
-def _alike(profiles: Sequence[Profile], dark: float | None) -> tuple[Profile, ...]:
+def _alike(profiles: Sequence[Profile], camera_offset: float | None) -> tuple[Profile, ...]:
     """With one noise, the least, as what is left by one profile is compared with what is left by another."""
     noise = min(profiles, key=_scatter).noise if profiles else None
-    return tuple(replace(profile, noise=noise or profile.noise, dark=dark) for profile in profiles)
+    return tuple(replace(profile, noise=noise or profile.noise, camera_offset=camera_offset) for profile in profiles)
 
 
 def _fitted(members: Members, rows: Ints) -> Profile | None:

@@ -38,7 +38,7 @@ def fit_apart(
     *,
     others: npt.ArrayLike | None = None,
     gate: npt.ArrayLike | None = None,
-    dark: float = 0.0,
+    camera_offset: float = 0.0,
     noise: Noise | None = None,
 ) -> Together:
     """Fit the bead at ``start``, where it leaves much unexplained a neighbour together with it, and again without debris.
@@ -48,7 +48,7 @@ def fit_apart(
         start: (2,) x and y in px of the bead, right to about a quarter of a ring.
         others: (K, 2) neighbours, fitted with it; None: nobody knows, and one is looked for where residuals ask for it.
         gate: (H, W) from 0 (a pixel that is not to count) to 1.
-        dark: counts without light.
+        camera_offset: counts without light.
         noise: of the pixels; None: measured.
 
     Returns:
@@ -57,7 +57,7 @@ def fit_apart(
     Raises:
         BrightfieldError: as :func:`brightfield.beads.localisation.joint_fit.fit_together`.
     """
-    fit = partial(fit_together, window, dark=dark, noise=noise)
+    fit = partial(fit_together, window, camera_offset=camera_offset, noise=noise)
     own = np.asarray(start, dtype=np.float64).reshape(1, 2)
     known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
     alone = others is None
@@ -65,7 +65,7 @@ def fit_apart(
     if alone and not best.converged and best.misfit <= ASKED:
         best = fit(best.positions, gate=gate, begin=best)
     if alone and best.misfit > ASKED:
-        for place in neighbours(np.asarray(window, dtype=np.float64) - dark, own[0], gate):
+        for place in neighbours(np.asarray(window, dtype=np.float64) - camera_offset, own[0], gate):
             both = fit(np.stack([own[0], place]), gate=gate)
             best = both if both.misfit < best.misfit else best
             if best.misfit <= ASKED:

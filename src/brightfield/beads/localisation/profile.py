@@ -31,8 +31,8 @@ class Profile:
         background: of the images that it was fitted to, in their units.
         noise: of those images.
         misfit: root mean square residual over the noise: 1 where the profile explains all but the noise.
-        dark: the level of the images without light, above which beads that overlap multiply each other's light (absorption,
-            diffraction); None: they add (fluorescence, or not known).
+        camera_offset: the level of the images without light, above which beads that overlap multiply each other's light
+            (absorption, diffraction); None: they add (fluorescence, or not known).
     """
 
     coefficients: Real
@@ -41,7 +41,7 @@ class Profile:
     background: float
     noise: Noise
     misfit: float = 1.0
-    dark: float | None = None
+    camera_offset: float | None = None
 
     def __post_init__(self) -> None:
         if self.coefficients.ndim != 1 or len(self.coefficients) < 4 or not np.isfinite(self.coefficients).all():

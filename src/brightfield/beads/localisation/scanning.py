@@ -101,7 +101,13 @@ def coarse(profile: Profile) -> Profile | None:
     coefficients = np.linalg.lstsq(design, blurred, rcond=None)[0]
     noise = Noise(profile.noise.constant / 4, profile.noise.slope / 4, profile.noise.floor / 4)
     return Profile(
-        coefficients, KNOT_PX, profile.amplitude, profile.background, noise, profile.misfit, dark=profile.dark
+        coefficients,
+        KNOT_PX,
+        profile.amplitude,
+        profile.background,
+        noise,
+        profile.misfit,
+        camera_offset=profile.camera_offset,
     )
 
 

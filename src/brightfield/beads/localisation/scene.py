@@ -19,9 +19,8 @@ from brightfield.beads.localisation.profile import cubic
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
-KNOT_PX = (
-    0.8  # between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
-)
+# between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
+KNOT_PX = 0.8
 RIDGE = 1e-4  # of the mean information of a coefficient: settles which of two beads has what both might have
 REACH_PX = 60.0  # from a bead: rings farther away are as weak as the noise
 LONGEST_PX = 1.0  # of one step

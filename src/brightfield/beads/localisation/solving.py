@@ -21,9 +21,8 @@ LONGEST_PX = 1.0  # of one step: farther away the line says nothing
 ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
 UNLIKE = 1.5  # times the noise is left: the bead differs from the profile
 NEARBY_PX = 0.5  # between two nodes whose steps are compared
-LEAST_TURN = (
-    0.1  # determinant of a factor: below, pixels have no place for the bead near by, and the plain step is taken
-)
+# determinant of a factor: below, pixels have no place for the bead near by, and the plain step is taken
+LEAST_TURN = 0.1
 
 
 @dataclass(frozen=True)

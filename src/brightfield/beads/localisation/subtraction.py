@@ -1,7 +1,7 @@
 """A window for each bead of a frame, from which all other beads are taken away.
 
 Beads add where they emit light. Where they diffract or absorb that of a lamp, each multiplies what the others let through: two dark
-rings that cross are darker than either, by their product. Which of the two holds tells ``Profile.dark``.
+rings that cross are darker than either, by their product. Which of the two holds tells ``Profile.camera_offset``.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Level:
     """
 
     def __init__(self, profiles: Sequence[Profile], half: int) -> None:
-        self.half, self.side, self.dark = half, 2 * half + 1, profiles[0].dark
+        self.half, self.side, self.camera_offset = half, 2 * half + 1, profiles[0].camera_offset
         self._room = (slice(self.side, -self.side),) * 2  # of a frame painted with room around it
         self.refiners = [Refiner(profile, (self.side, self.side), margin=4) for profile in profiles]
 
@@ -90,17 +90,17 @@ class Level:
         if len(first) < 2:
             return Cleared(windows, inside, first)
         drawn = self.draw(beads, first)
-        if self.dark is None:
+        if self.camera_offset is None:
             windows -= self._together(drawn, first, frame.shape, np.add, 0)
             windows += drawn
             return Cleared(windows, inside, first)
-        dark = np.float32(self.dark)
+        camera_offset = np.float32(self.camera_offset)
         self._left(drawn, beads)
         gates = self._together(drawn, first, frame.shape, np.multiply, 1)
         gates /= drawn  # what the others leave of the light
-        windows -= dark
+        windows -= camera_offset
         windows /= gates
-        windows += dark
+        windows += camera_offset
         np.minimum(gates, 1, out=gates)
         return Cleared(windows, gates if inside is None else np.multiply(gates, inside, out=gates), first)
 
@@ -108,13 +108,13 @@ class Level:
         """A frame (H, W) without all known beads; where they leave little light, less is shown of what is left."""
         first = corners(beads.positions, self.side)
         drawn = self.draw(beads, first)
-        if self.dark is None:
+        if self.camera_offset is None:
             rest: Single = frame - self._painted(drawn, first, frame.shape, np.add, 0)[self._room]
             return rest
         self._left(drawn, beads)
         every = self._painted(drawn, first, frame.shape, np.multiply, 1)[self._room]
         level = np.float32(np.median(beads.backgrounds))
-        away: Single = (frame - np.float32(self.dark)) / every + np.float32(self.dark) - level
+        away: Single = (frame - np.float32(self.camera_offset)) / every + np.float32(self.camera_offset) - level
         return level + away * np.minimum(every, 1)
 
     def refine(
@@ -190,7 +190,7 @@ class Level:
 
     def _left(self, drawn: Single, beads: Beads) -> None:
         """From the signal of each bead (N, side, side) to the share of the light that it leaves, in place."""
-        drawn /= (beads.backgrounds - (self.dark or 0))[:, None, None].astype(np.float32)
+        drawn /= (beads.backgrounds - (self.camera_offset or 0))[:, None, None].astype(np.float32)
         drawn += 1
         np.maximum(drawn, np.float32(DARKEST), out=drawn)
 

@@ -54,16 +54,16 @@ def territories(positions: Real, first: Ints, side: int) -> Single:
     return gates
 
 
-def flatten(windows: npt.ArrayLike, dark: float = 0.0) -> Single:
+def flatten(windows: npt.ArrayLike, camera_offset: float = 0.0) -> Single:
     """Windows (N, H, W) divided by the light in which they stand: what lies in half the light has half the contrast in counts.
 
     The light is a plane through the edge of a window, its mean stays what it is.
 
     Args:
         windows: (N, H, W).
-        dark: counts without light, which no light multiplies.
+        camera_offset: counts without light, which no light multiplies.
     """
-    pixels = np.asarray(windows, dtype=np.float32) - np.float32(dark)
+    pixels = np.asarray(windows, dtype=np.float32) - np.float32(camera_offset)
     height, width = pixels.shape[1:]
     y, x = np.meshgrid(np.linspace(-0.5, 0.5, height), np.linspace(-0.5, 0.5, width), indexing="ij")
     planes = np.stack([np.ones(x.size), x.ravel(), y.ravel()])
@@ -73,4 +73,4 @@ def flatten(windows: npt.ArrayLike, dark: float = 0.0) -> Single:
     solved = np.linalg.pinv(planes[:, edge.ravel()].T) @ pixels[:, edge].T.astype(np.float64)
     mean = np.where(solved[0] == 0, 1.0, solved[0])
     light = np.clip((solved / mean).T @ planes, 0.05, None).reshape(pixels.shape)
-    return (pixels / light + dark).astype(np.float32)
+    return (pixels / light + camera_offset).astype(np.float32)

@@ -18,7 +18,7 @@ from brightfield.beads.trajectories.judging import Bead, judge, usual_error_um
 from brightfield.beads.trajectories.linking import MEMORY, Linked, link
 from brightfield.errors import BrightfieldError
 from brightfield.system import progress
-from brightfield.system.files import UNWRITABLE, whole_file
+from brightfield.system.files import UNWRITABLE, atomic_file
 
 __all__ = ["Analysis", "Conditions", "Sampling", "Settings", "analyse", "tracks"]
 
@@ -134,10 +134,10 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / LAST).unlink(missing_ok=True)  # it must not vouch for files that are half replaced
-        with whole_file(out / PICTURE) as partial:
+        with atomic_file(out / PICTURE) as partial:
             plotting.draw(partial, analysis.table, analysis.beads, found, settings.sampling)
         for name in tables.NAMES:
-            with whole_file(out / name) as partial:
+            with atomic_file(out / name) as partial:
                 found[name].to_csv(partial, index=False, lineterminator="\n")
     except OSError as error:
         if error.errno not in UNWRITABLE:

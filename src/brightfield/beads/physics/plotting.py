@@ -96,7 +96,6 @@ def _frame(axes: Any, title: str, x: str, y: str, scale: str = "log") -> None:
         if any((values > 0).any() for values in shown):  # a logarithm needs something to show
             set_scale(scale)
             if scale == "log":
-                getattr(axes, f"{axis}axis").set_minor_formatter(
-                    ""
-                )  # between powers of ten there is no room for numbers
+                # between powers of ten there is no room for numbers
+                getattr(axes, f"{axis}axis").set_minor_formatter("")
     axes.grid(alpha=0.3)

@@ -15,9 +15,8 @@ from brightfield.beads.trajectories.trap import Trap, fit
 Kind = Literal["free", "trapped", "stuck", "unclear", "short"]
 
 FEWEST_FRAMES = 20  # seen: of fewer nothing is said
-COLOURED = (
-    13.8  # twice the log likelihood that a corner gains over white noise by chance once in a thousand (chi squared, 2)
-)
+# twice the log likelihood that a corner gains over white noise by chance once in a thousand (chi squared, 2)
+COLOURED = 13.8
 MOVING = 10.8  # the same of free diffusion (chi squared, 1)
 # Relaxation times that the record of a free bead seems to last when a trap is fitted to it: a median of 2 to 5, and above these
 # once in a hundred and in none of a thousand. A random walk is never wholly unlike a weak trap (Dickey & Fuller 1979, J. Am. Stat.

@@ -85,9 +85,8 @@ def fit(whole: Spectrum, sampling: Sampling, *, localisation_um: float | None = 
     corner, variance, noise = model.parameters(found.x)
     covariance = model.covariance(corner, variance, noise)
     errors = np.sqrt(np.diag(covariance))
-    product = np.sqrt(
-        covariance[0, 0] + covariance[1, 1] + 2 * covariance[0, 1]
-    )  # of the logarithm of corner times variance
+    # of the logarithm of corner times variance
+    product = np.sqrt(covariance[0, 0] + covariance[1, 1] + 2 * covariance[0, 1])
     diffusion = 2 * np.pi * corner * variance
     expected = variance * model.motion(np.log(corner)) + noise * model.noise
     goodness, deviance = _goodness(whole, expected, 2 + model.fits_noise)

@@ -37,15 +37,17 @@ def audit(images: Iterable[Record], index: pd.DataFrame) -> Audit:
     split_of = dict(zip(index["id"].astype(str), index["split"].astype(str), strict=True))
     group_of = dict(zip(index["id"].astype(str), index["group"].astype(str), strict=True))
     same: dict[bytes, list[str]] = defaultdict(list)
-    looks: dict[str, copies.Look] = {}
+    looks: dict[str, copies.Fingerprint] = {}
     saturated: dict[str, float] = {}
-    torn: dict[str, truth.Torn] = {}
+    torn: dict[str, truth.FragmentedMask] = {}
     for record in images:
         if record.id not in split_of:
             found.append(Finding(AGREEMENT, "problem", f"{record.id}: not in the index", examples=(record.id,)))
             continue
         alike = same[pixels.fingerprint(record.image)]
-        if not alike and (look := copies.look(record.image)):  # once for equal pixels, which are told of anyway
+        if not alike and (
+            look := copies.fingerprint_of(record.image)
+        ):  # once for equal pixels, which are told of anyway
             looks[record.id] = look
         alike.append(record.id)
         saturated[record.id] = pixels.saturated_share(record.image)
@@ -53,7 +55,7 @@ def audit(images: Iterable[Record], index: pd.DataFrame) -> Audit:
         found += truth.check_truth(record)
         labels = record.fields.get("labels")
         if labels is not None and labels.shape == record.image.shape[:2]:
-            torn[record.id] = truth.torn_masks(labels)
+            torn[record.id] = truth.fragmented_masks(labels)
     missing = [name for name in split_of if name not in saturated]
     found += [
         Finding(AGREEMENT, "problem", f"{name}: in the index, but has no image", examples=(name,)) for name in missing

@@ -26,7 +26,7 @@ MOST_PAIRS = 100_000  # then nobody reads on
 Vector = npt.NDArray[np.float32]
 
 
-class Look(NamedTuple):
+class Fingerprint(NamedTuple):
     """What an image looks like from afar."""
 
     bits: Vector  # (128,) -1 or 1: does it get brighter to the right, does it get brighter downwards
@@ -41,7 +41,7 @@ class Pair(NamedTuple):
     correlation: float
 
 
-def look(image: np.ndarray) -> Look | None:
+def fingerprint_of(image: np.ndarray) -> Fingerprint | None:
     """The look of an image (H, W) or (H, W, C); None where nothing can be seen."""
     import PIL.Image
 
@@ -58,10 +58,10 @@ def look(image: np.ndarray) -> Look | None:
     if length == 0:
         return None
     bits = np.where(np.concatenate([right.ravel(), down.ravel()]) > 0, np.float32(1), np.float32(-1))
-    return Look(bits, (gradient / length).astype(np.float16))
+    return Fingerprint(bits, (gradient / length).astype(np.float16))
 
 
-def near_copies(looks: Mapping[str, Look], group_of: Mapping[str, str]) -> list[Pair]:
+def near_copies(looks: Mapping[str, Fingerprint], group_of: Mapping[str, str]) -> list[Pair]:
     """Pairs of images of different groups that look alike; within a group (frames of a movie) that is normal.
 
     Every pair is compared, as products of matrices: seconds for 20,000 images. At most ``MOST_PAIRS`` are returned.

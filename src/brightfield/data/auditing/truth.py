@@ -14,7 +14,7 @@ from brightfield.data.records import Record
 EIGHT = np.ones((3, 3), dtype=int)  # the pixels of a mask are joined over corners, then those of a hole over edges only
 
 
-class Torn(NamedTuple):
+class FragmentedMask(NamedTuple):
     """The masks of one image that are not whole, by their ids."""
 
     pieces: list[int]  # in several pieces
@@ -28,12 +28,12 @@ def check_truth(record: Record) -> Iterator[Finding]:
             yield Finding(TRUTH, "problem", f"{record.id}: {problem}", examples=(record.id,))
 
 
-def torn_masks(labels: np.ndarray) -> Torn:
+def fragmented_masks(labels: np.ndarray) -> FragmentedMask:
     """Which instances of (H, W) labels, 0 the background, have several pieces or holes.
 
     A hole is whatever an instance encloses alone: background, or another instance inside it.
     """
-    torn = Torn([], [])
+    torn = FragmentedMask([], [])
     for i, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
             continue
@@ -45,7 +45,7 @@ def torn_masks(labels: np.ndarray) -> Torn:
     return torn
 
 
-def check_masks(torn: Mapping[str, Torn]) -> Iterator[Finding]:
+def check_masks(torn: Mapping[str, FragmentedMask]) -> Iterator[Finding]:
     """One warning for all masks in pieces and one for all with holes; ``torn`` by image."""
     for check, what, of in (
         (PIECES, "are in several pieces", {name: masks.pieces for name, masks in torn.items()}),

@@ -18,7 +18,7 @@ from brightfield.data.exporting import folders, segmentation, tracking
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import Kind, TaskSettings
-from brightfield.system.files import whole_folder, write_json
+from brightfield.system.files import atomic_folder, write_json
 from brightfield.system.progress import track
 
 Written = Iterator[tuple[str, str]]  # path of each image within the folder, and its group
@@ -61,7 +61,7 @@ def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings:
         raise BrightfieldError(f"{out} exists already. Choose another folder, or remove it first.")
     records = ImageSet.raw(raw)
     about = _about(raw)
-    with whole_folder(out) as folder:
+    with atomic_folder(out) as folder:
         written = list(track(write(records, folder, settings), f"export {raw.name}", unit="file"))
         pd.DataFrame(written, columns=["file", "group"]).to_csv(folder / GROUPS, index=False, lineterminator="\n")
         kept = {key: about[key] for key in ("licence", "source") if key in about}

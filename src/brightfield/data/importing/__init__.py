@@ -19,7 +19,7 @@ from brightfield.data.records import Record
 from brightfield.data.store import write_raw
 from brightfield.errors import BrightfieldError
 from brightfield.params import Kind, TaskSettings
-from brightfield.system.files import whole_folder
+from brightfield.system.files import atomic_folder
 from brightfield.system.progress import track
 
 IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
@@ -114,7 +114,7 @@ def import_dataset(
     request.findings.raise_if_any(source)
     _check_space(destination, checker.bytes)
     report = _report(kind, request, checker, licence)
-    with whole_folder(destination) as folder:
+    with atomic_folder(destination) as folder:
         write_raw(folder, _records(parts, f"write {destination.name}"), {"origin": "imported", **asdict(report)})
     return report
 

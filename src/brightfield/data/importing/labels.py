@@ -21,9 +21,8 @@ _SUFFIX = re.compile(
     re.IGNORECASE,
 )
 _CLASSES = re.compile(r"(object[ _-]predictions|simple[ _-]segmentation)$", re.IGNORECASE)
-_PIECES = (
-    3  # a class is in more pieces than this, on average; a cell is in one, or in two where a label was drawn badly
-)
+# a class is in more pieces than this, on average; a cell is in one, or in two where a label was drawn badly
+_PIECES = 3
 _MAX_CLASSES = 16
 
 Ids = npt.NDArray[np.int32]

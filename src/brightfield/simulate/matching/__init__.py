@@ -97,17 +97,17 @@ def match(
     reference = _reference(base, paths, pixel_size_um)
     matcher: Matcher = MATCHERS[base.simulator](base, reference)
     size = getattr(base, "size_px", min(reference.frames[0].shape[:2]))
-    target = statistics.look(
+    target = statistics.image_statistics(
         [tile for frame in reference.frames for tile in statistics.tiles(frame, size)][:MOST_TILES]
     )
 
     def distance(section: dict[str, Any], with_seed: int) -> Distance:
         content = base.model_dump() | matcher.few | {"suites": (), "seed": with_seed} | section
         few = type(base).model_validate(content)
-        return statistics.distance(statistics.look([r.image for r in simulate.simulate(few)]), target)
+        return statistics.distance(statistics.image_statistics([r.image for r in simulate.simulate(few)]), target)
 
     values, _ = fitting.search(
-        matcher.knobs(), lambda v: distance(matcher.section(v), seed).total, trials, seed, f"match {simulation}"
+        matcher.dimensions(), lambda v: distance(matcher.section(v), seed).total, trials, seed, f"match {simulation}"
     )
     section = matcher.section(values)
     before, after = distance({}, seed + CHECK_SEED), distance(section, seed + CHECK_SEED)

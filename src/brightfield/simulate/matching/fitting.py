@@ -17,7 +17,7 @@ STEPS = (0.2, 0.04)  # standard deviation of the first and the last of these, in
 
 
 @dataclass(frozen=True)
-class Knob:
+class SearchDimension:
     """A number to be found between two ends; ``log``: in the logarithm."""
 
     low: float
@@ -32,35 +32,41 @@ class Knob:
 
 
 def search(
-    knobs: Mapping[str, Knob], objective: Callable[[Values], float], trials: int, seed: int, description: str
+    dimensions: Mapping[str, SearchDimension],
+    objective: Callable[[Values], float],
+    trials: int,
+    seed: int,
+    description: str,
 ) -> tuple[dict[str, float], float]:
     """Random search, first anywhere and then around the best (Rastrigin 1963): the values found and what they reach.
 
     Args:
-        knobs: what to turn; the middle of every range is tried first.
+        dimensions: what to turn; the middle of every range is tried first.
         objective: what to make small; the same values give the same number.
         trials: how many values are tried.
         seed: of the search.
         description: of the progress bar.
     """
     rng = np.random.default_rng(seed)
-    explored = max(1, round(EXPLORED * trials)) if knobs else 1
-    best: npt.NDArray[np.float64] = np.full(len(knobs), 0.5)
+    explored = max(1, round(EXPLORED * trials)) if dimensions else 1
+    best: npt.NDArray[np.float64] = np.full(len(dimensions), 0.5)
     least = np.inf
-    for trial in progress.track(range(trials if knobs else 1), description, unit="simulation"):
+    for trial in progress.track(range(trials if dimensions else 1), description, unit="simulation"):
         if trial == 0:
             candidate = best
         elif trial < explored:
-            candidate = rng.uniform(size=len(knobs))
+            candidate = rng.uniform(size=len(dimensions))
         else:
             late = (trial - explored) / max(trials - explored, 1)
             step = STEPS[0] * (STEPS[1] / STEPS[0]) ** late
-            candidate = np.clip(best + step * rng.standard_normal(len(knobs)), 0, 1)
-        reached = objective(_values(knobs, candidate))
+            candidate = np.clip(best + step * rng.standard_normal(len(dimensions)), 0, 1)
+        reached = objective(_values(dimensions, candidate))
         if reached < least:
             best, least = candidate, reached
-    return _values(knobs, best), float(least)
+    return _values(dimensions, best), float(least)
 
 
-def _values(knobs: Mapping[str, Knob], shares: npt.NDArray[np.float64]) -> dict[str, float]:
-    return {name: knob.at(float(share)) for (name, knob), share in zip(knobs.items(), shares, strict=True)}
+def _values(dimensions: Mapping[str, SearchDimension], shares: npt.NDArray[np.float64]) -> dict[str, float]:
+    return {
+        name: dimension.at(float(share)) for (name, dimension), share in zip(dimensions.items(), shares, strict=True)
+    }

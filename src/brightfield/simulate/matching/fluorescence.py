@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from brightfield.params import DenoiseSimulation
 from brightfield.simulate.matching import camera
-from brightfield.simulate.matching.fitting import Knob, Values
+from brightfield.simulate.matching.fitting import SearchDimension, Values
 from brightfield.simulate.matching.reference import (
     SMOOTHING_PX,
     SURE,
@@ -40,14 +40,14 @@ class DenoiseMatcher:
         darks = np.array([max(float(np.percentile(each, DARKEST)), 0.0) for each in light])
         self.dark_share = float(np.clip(np.median(darks / self.peaks), 1e-3, 0.9))
 
-    def knobs(self) -> Mapping[str, Knob]:
+    def dimensions(self) -> Mapping[str, SearchDimension]:
         """Lengths in px, the others relative."""
         return {
-            "blur_px": Knob(0.6, 4.0),
-            "radius_px": Knob(5.0, 40.0),
-            "cover": Knob(0.03, 0.7),
-            "haze": Knob(0.02, 0.6),
-            "background": Knob(0.2 * self.dark_share, 1.2 * self.dark_share),
+            "blur_px": SearchDimension(0.6, 4.0),
+            "radius_px": SearchDimension(5.0, 40.0),
+            "cover": SearchDimension(0.03, 0.7),
+            "haze": SearchDimension(0.02, 0.6),
+            "background": SearchDimension(0.2 * self.dark_share, 1.2 * self.dark_share),
         }
 
     def section(self, values: Values) -> Section:

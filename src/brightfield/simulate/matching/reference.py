@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.simulate.matching import camera
-from brightfield.simulate.matching.fitting import Knob, Values
+from brightfield.simulate.matching.fitting import SearchDimension, Values
 
 Frame = npt.NDArray[Any]
 Section = dict[str, Any]
@@ -35,7 +35,7 @@ class Matcher(Protocol):
     few: ClassVar[Section]  # sizes of a simulation that is made to be looked at
     colour: ClassVar[bool]  # whether it looks at colours; else frames are made grey
 
-    def knobs(self) -> Mapping[str, Knob]:
+    def dimensions(self) -> Mapping[str, SearchDimension]:
         """What to search for."""
 
     def section(self, values: Values) -> Section:

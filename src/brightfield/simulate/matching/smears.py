@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from brightfield import images, simulate
 from brightfield.params import RbcSimulation
 from brightfield.simulate.matching import camera, statistics
-from brightfield.simulate.matching.fitting import Knob, Values
+from brightfield.simulate.matching.fitting import SearchDimension, Values
 from brightfield.simulate.matching.reference import (
     SMOOTHING_PX,
     SURE,
@@ -59,11 +59,15 @@ class RbcMatcher:
         cells = [r.image.astype(np.float64) for r in simulate.simulate(RbcSimulation.model_validate(content))]
         return PROBE_STAIN / float(np.median([_white_and_absorbed(cell)[1].mean() for cell in cells]))
 
-    def knobs(self) -> Mapping[str, Knob]:
+    def dimensions(self) -> Mapping[str, SearchDimension]:
         """Focus in um, texture relative, neighbours a probability; the pixel's size in um where nobody gave it."""
-        found = {"focus_um": Knob(0.05, 2.0), "texture": Knob(1e-3, 0.1), "neighbours": Knob(0.05, 0.95, log=False)}
+        found = {
+            "focus_um": SearchDimension(0.05, 2.0),
+            "texture": SearchDimension(1e-3, 0.1),
+            "neighbours": SearchDimension(0.05, 0.95, log=False),
+        }
         if self.reference.pixel_size_um is None:
-            found["pixel_size_um"] = Knob(self.base.pixel_size_um / 2, self.base.pixel_size_um * 2)
+            found["pixel_size_um"] = SearchDimension(self.base.pixel_size_um / 2, self.base.pixel_size_um * 2)
         return found
 
     def section(self, values: Values) -> Section:

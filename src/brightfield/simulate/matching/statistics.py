@@ -21,7 +21,7 @@ CONTOUR = (200, 60, 60)  # more red than this and less of green and blue: a line
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageStatistics:
     """The looks of a set of images, in counts.
 
     Attributes:
@@ -51,7 +51,7 @@ class Distance:
         return 3 * self.histogram + self.spectrum
 
 
-def look(images: Sequence[npt.NDArray[Any]]) -> Look:
+def image_statistics(images: Sequence[npt.NDArray[Any]]) -> ImageStatistics:
     """The looks of images of one type, (H, W) or (H, W, C); a red contour in colour images is painted over first."""
     clean = [without_contour(image) for image in images]
     channels = [np.atleast_3d(image) for image in clean]
@@ -60,14 +60,14 @@ def look(images: Sequence[npt.NDArray[Any]]) -> Look:
         for c in range(channels[0].shape[2])
     ]
     spectra = [_radial_spectrum(image.mean(axis=2)) for image in channels]
-    return Look(np.array(levels), np.mean(spectra, axis=0))
+    return ImageStatistics(np.array(levels), np.mean(spectra, axis=0))
 
 
-def distance(look: Look, reference: Look) -> Distance:
+def distance(image_statistics: ImageStatistics, reference: ImageStatistics) -> Distance:
     """How far a look is from the one to be matched."""
     extent = np.maximum(reference.levels[:, -1] - reference.levels[:, 0], 1e-9)
-    histogram = float((np.abs(look.levels - reference.levels).mean(axis=1) / extent).mean())
-    return Distance(histogram, float(np.sqrt(np.mean((look.spectrum - reference.spectrum) ** 2))))
+    histogram = float((np.abs(image_statistics.levels - reference.levels).mean(axis=1) / extent).mean())
+    return Distance(histogram, float(np.sqrt(np.mean((image_statistics.spectrum - reference.spectrum) ** 2))))
 
 
 def tiles(frame: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:

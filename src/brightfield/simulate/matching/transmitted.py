@@ -9,7 +9,7 @@ import numpy as np
 
 from brightfield.params import BacteriaSimulation, BeadsSimulation
 from brightfield.simulate.matching import camera
-from brightfield.simulate.matching.fitting import Knob, Values
+from brightfield.simulate.matching.fitting import SearchDimension, Values
 from brightfield.simulate.matching.reference import SURE, Reference, Section, around, between, camera_section, in_words
 
 PIXEL_FACTOR = 4.0  # how far from the simulation's own a pixel's size is searched for, either way
@@ -31,9 +31,13 @@ class _Transmitted:
         low, high = between(self.electrons)
         return f"{in_words(self.camera)}; {low:g} to {high:g} electrons in a pixel of the ground"
 
-    def _pixel_knob(self) -> dict[str, Knob]:
+    def _pixel_knob(self) -> dict[str, SearchDimension]:
         own = self.base.pixel_size_um
-        return {} if self.reference.pixel_size_um else {"pixel_size_um": Knob(own / PIXEL_FACTOR, own * PIXEL_FACTOR)}
+        return (
+            {}
+            if self.reference.pixel_size_um
+            else {"pixel_size_um": SearchDimension(own / PIXEL_FACTOR, own * PIXEL_FACTOR)}
+        )
 
     def _pixel(self, values: Values) -> float:
         return round(self.reference.pixel_size_um or values["pixel_size_um"], 4)
@@ -47,13 +51,13 @@ class BeadsMatcher(_Transmitted):
 
     few: ClassVar[Section] = {"movies": 8, "frames_per_movie": 1}
 
-    def knobs(self) -> Mapping[str, Knob]:
+    def dimensions(self) -> Mapping[str, SearchDimension]:
         """Lengths in um."""
         return {
-            "radius_um": Knob(0.3, 1.4),
-            "contrast": Knob(0.15, 1.0),
-            "defocus_um": Knob(0.3, 8.0),
-            "max_beads": Knob(1.0, 12.0),
+            "radius_um": SearchDimension(0.3, 1.4),
+            "contrast": SearchDimension(0.15, 1.0),
+            "defocus_um": SearchDimension(0.3, 8.0),
+            "max_beads": SearchDimension(1.0, 12.0),
             **self._pixel_knob(),
         }
 
@@ -72,13 +76,13 @@ class BacteriaMatcher(_Transmitted):
 
     few: ClassVar[Section] = {"images": 4, "size_px": 96, "fluorescence": False}
 
-    def knobs(self) -> Mapping[str, Knob]:
+    def dimensions(self) -> Mapping[str, SearchDimension]:
         """Covers as a share of the area, focus in um; phase contrast above one half."""
         return {
-            "myxococcus": Knob(0.01, 0.5),
-            "e_coli": Knob(0.01, 0.4),
-            "focus_um": Knob(0.02, 1.5),
-            "phase": Knob(0.0, 1.0, log=False),
+            "myxococcus": SearchDimension(0.01, 0.5),
+            "e_coli": SearchDimension(0.01, 0.4),
+            "focus_um": SearchDimension(0.02, 1.5),
+            "phase": SearchDimension(0.0, 1.0, log=False),
             **self._pixel_knob(),
         }
 

@@ -66,9 +66,8 @@ class Smear:
     electrons: float  # at white
     neighbours: float  # probability of a neighbour in the crop
     texture: float  # of the dried plasma, relative
-    mixing: Real = field(
-        default_factory=lambda: np.eye(3)
-    )  # (3, 3) what each colour of light adds to each colour of the camera
+    # (3, 3) what each colour of light adds to each colour of the camera
+    mixing: Real = field(default_factory=lambda: np.eye(3))
     gamma: float = 1.0  # of the camera's tone curve
     read_noise: float = READ_NOISE  # electrons
     contour: bool = True  # drawn in red

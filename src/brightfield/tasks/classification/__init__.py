@@ -29,7 +29,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
         {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
     )
     tileable = False
-    carried = (classification.CHANCE,)
+    index_columns = (classification.CHANCE,)
 
     def __init__(self, settings: params.ClassificationSettings) -> None:
         super().__init__(settings)
@@ -76,7 +76,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
         if training.balance == "loss" and 0 < positive < 1:
             self.positive_weight = torch.tensor((1 - positive) / positive)
 
-    def strata(self, samples: Samples) -> list[int]:
+    def sampling_classes(self, samples: Samples) -> list[int]:
         """Labels."""
         return [int(target.item()) for target in samples.targets]
 
@@ -101,11 +101,11 @@ class Classification(Task[params.ClassificationSettings, Label]):
         return 0.5 if self.settings.threshold is None else self.settings.threshold
 
     @property
-    def is_open(self) -> bool:
+    def needs_calibration(self) -> bool:
         """Temperature, bias and threshold may be left open."""
         return None in (self.settings.temperature, self.settings.bias, self.settings.threshold)
 
-    def settle(
+    def calibrate(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label], encoded: Sequence[Encoded] = ()
     ) -> params.ClassificationSettings:
         """What the settings leave open: temperature and bias of the least log loss, then the threshold by the share to keep."""
@@ -114,7 +114,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
         logits = classification.logit([a[0] for a in activated])
         temperature, bias = classification.calibration(logits, positive, found.temperature, found.bias)
         found = found.model_copy(update={"temperature": temperature, "bias": bias})
-        if self.is_open and found.share is None and 0 < positive.mean() < 1:
+        if self.needs_calibration and found.share is None and 0 < positive.mean() < 1:
             found = found.model_copy(update={"share": float(positive.mean())})
         if found.threshold is None:
             chosen = classification.threshold(expit(logits / temperature + bias), positive, found.keep)
@@ -159,9 +159,9 @@ class Classification(Task[params.ClassificationSettings, Label]):
         """AUC and the rest of :mod:`brightfield.metrics.classification`."""
         return classification.summarise(columns)
 
-    def right(self, columns: Columns) -> npt.NDArray[np.float64]:
+    def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""
-        return classification.right(columns)
+        return classification.correct(columns)
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Images by class, as they were answered."""

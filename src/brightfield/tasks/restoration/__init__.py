@@ -21,9 +21,8 @@ from brightfield.tasks.base import Encoded, EncodedImages, Objective, Sample, Ta
 from brightfield.tasks.restoration import blind_spots
 
 BETA = 0.5  # 0: the plain likelihood; 1: the image learns as from the squared error
-SMALLEST_DEVIATION = (
-    1e-3  # in units of the noisy image's standard deviation: the likelihood would else grow without end
-)
+# in units of the noisy image's standard deviation: the likelihood would else grow without end
+SMALLEST_DEVIATION = 1e-3
 
 
 class BlindImages(EncodedImages):
@@ -108,11 +107,11 @@ class Restoration(Task[params.RestorationSettings, Picture]):
         return Picture(pixels, (scale * _deviation(activated)).astype(np.float32))
 
     @property
-    def is_open(self) -> bool:
+    def needs_calibration(self) -> bool:
         """The scale of the deviations may be left open."""
         return self.settings.deviation_scale is None
 
-    def settle(
+    def calibrate(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Picture], encoded: Sequence[Encoded]
     ) -> params.RestorationSettings:
         """The scale of the deviations with which they are as large as the errors; stays open where no deviation is answered."""
@@ -136,7 +135,7 @@ class Restoration(Task[params.RestorationSettings, Picture]):
         """Means over images; of structures and calibration the pooled shares."""
         return restoration.summarise(columns)
 
-    def of_kind(self, columns: Columns) -> dict[str, float]:
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
         """All metrics, of the images with as much light."""
         return restoration.summarise(columns)
 

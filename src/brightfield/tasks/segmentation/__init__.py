@@ -126,7 +126,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         weights = share.clamp(min=1e-4) ** -0.5
         self.class_weights = (weights / (weights * share).sum()).float()
 
-    def places(self, record: Record) -> list[npt.NDArray[np.intp]]:
+    def patch_centres(self, record: Record) -> list[npt.NDArray[np.intp]]:
         """Pixels of each species, and pixels of crowded places: where cells touch."""
         labels = np.asarray(record.fields["labels"], dtype=np.int32)
         species = record.fields.get("species")
@@ -136,7 +136,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         found = [np.argwhere(kind) for kind in kinds]
         return [pixels for pixels in found if len(pixels)]
 
-    def quiet(self, record: Record) -> npt.NDArray[np.bool_]:
+    def background_mask(self, record: Record) -> npt.NDArray[np.bool_]:
         """Where no cell, and no halo of one, is near."""
         return np.asarray(ndimage.distance_transform_edt(record.fields["labels"] == 0) > QUIET_PX)
 
@@ -168,11 +168,11 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         return ClassMap(classes, cells, *(species_of(activated, cells) if settings.scheme == "species" else ()))
 
     @property
-    def is_open(self) -> bool:
+    def needs_calibration(self) -> bool:
         """Whether it is to be chosen how cells that touch come apart."""
-        return separating.is_open(self.settings)
+        return separating.needs_calibration(self.settings)
 
-    def settle(
+    def calibrate(
         self, activated: Sequence[FloatArray], truth: Sequence[ClassMap], encoded: Sequence[Encoded]
     ) -> params.SegmentationSettings:
         """What makes the best AP at IoU 0.5: a seed probability, or pieces merged by what they have in common.
@@ -180,7 +180,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         How sure a network is depends on how long it was trained, so no number suits all.
         """
         del encoded
-        if not self.is_open:
+        if not self.needs_calibration:
             return self.settings
         three, cells = [self._three(each) for each in activated], [each.instances for each in truth]
 
@@ -204,7 +204,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
             row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
         return pd.DataFrame({**row, "cover": [float(inside.mean())]})
 
-    def demagnified(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
+    def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
         """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
         return ClassMap(classes, cells, answer.species, answer.certainty)
@@ -235,7 +235,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
         return self.class_names, segmentation.confusion(columns, len(self.class_names), prefix)
 
-    def of_kind(self, columns: Columns) -> dict[str, float]:
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
         """Of the images of one kind: the objective, and cells."""
         told = self.summarise(columns)
         return {name: told[name] for name in ("mean_iou", "ap50")}

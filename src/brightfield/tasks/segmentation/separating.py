@@ -20,7 +20,7 @@ LEANINGS = (
 )  # likewise: log odds by which merging is favoured, for a cell in pieces is lost several times
 
 
-def is_open(settings: params.SegmentationSettings) -> bool:
+def needs_calibration(settings: params.SegmentationSettings) -> bool:
     """Whether it is left to be chosen."""
     return settings.seed_probability is None and settings.merging is None and settings.scheme != "cells"
 

@@ -78,23 +78,25 @@ class Tracking(Task[params.TrackingSettings, Points]):
         return hybrid.activate(output) if self.settings.hybrid else torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """The beads of :meth:`glance`; with ``refine`` fitted to the image itself, which gives standard errors too."""
+        """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, which gives standard errors too."""
         return self.decode_all([activated], [encoded])[0]
 
     def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Points]:
         """:meth:`decode` for each image; beads are refined on all cores, with a progress bar."""
-        found = [self.glance(a, e) for a, e in zip(activated, encoded, strict=True)]
+        found = [self.decode_fast(a, e) for a, e in zip(activated, encoded, strict=True)]
         if not self.settings.refine:
             return found
         # as the camera saw it: light multiplies, and the noise grows with it
         frames = [one.tensor[0].numpy().astype(np.float64) * one.std + one.mean for one in encoded]
-        refined = refine_frames(frames, [points.positions for points in found], dark=self.settings.dark)
+        refined = refine_frames(
+            frames, [points.positions for points in found], camera_offset=self.settings.camera_offset
+        )
         return [
             Points(positions, points.quality, errors)
             for points, (positions, errors) in zip(found, refined, strict=True)
         ]
 
-    def glance(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
+    def decode_fast(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
 
         Of a hybrid network's answer (2, H, W), centres of symmetry of the beads alone, near those peaks.
