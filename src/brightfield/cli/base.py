@@ -1,4 +1,4 @@
-"""The application that all commands belong to, and what several of them share."""
+"""The command-line application, and the options that several commands share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 STAGES, DATA, ANSWERS, REGISTRY = "Stages of the pipeline", "Your own data", "Answers", "Registry"
-TASK = Annotated[str, typer.Argument(metavar="TASK", help="An entry of `tasks`.")]
+TASK = Annotated[str, typer.Argument(metavar="TASK", help="A task of params.yaml.")]
 
 
 @app.callback()

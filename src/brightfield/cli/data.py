@@ -9,39 +9,45 @@ import typer
 
 from brightfield.cli.base import DATA, TASK, app
 
-data_app = typer.Typer(help="Look at the datasets there are.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(help="List the datasets of this project.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data", rich_help_panel=DATA)
 
 
 @app.command("import", rich_help_panel=DATA)
 def import_(
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="An entry of `tasks`: rbc, beads, bacteria, denoise, ...")
+        str, typer.Argument(metavar="TASK", help="A task of params.yaml: rbc, beads, bacteria, denoise, ...")
     ],
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder, or for beads a TIFF stack; see below.")],
-    name: Annotated[str, typer.Option("--name", help="What the dataset will be called.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A folder with the images, or a TIFF stack (beads); layouts below.")
+    ],
+    name: Annotated[str, typer.Option("--name", help="Name of the new dataset.")],
     group_pattern: Annotated[
         str | None,
-        typer.Option(help="Regular expression whose one group finds the smear, movie or specimen in a file's name."),
+        typer.Option(help="Regular expression; its one (group) is the smear, movie or specimen in a file name."),
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="Instead: a CSV with columns file and group.")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="CSV with columns file and group, instead of --group-pattern.")
+    ] = None,
     positions: Annotated[
         Path | None,
-        typer.Option(help="For tracking: a CSV with columns frame, x, y, or spots of TrackMate (CSV, XML)."),
+        typer.Option(help="Tracking: positions as CSV (frame, x, y) or TrackMate spots (CSV, XML)."),
     ] = None,
     connected: Annotated[
         list[int] | None,
-        typer.Option(help="For labels that are classes of pixels: the class whose separate regions are the cells."),
+        typer.Option(help="Segmentation with class labels: the class whose connected regions are cells. Repeatable."),
     ] = None,
     pixel_size_um: Annotated[
-        float | None, typer.Option(min=1e-6, help="Of these images, where positions are in micrometres.")
+        float | None, typer.Option(min=1e-6, help="Pixel size of these images in um; needed where positions are in um.")
     ] = None,
-    licence: Annotated[str, typer.Option(help="Of the images; kept with them.")] = "",
+    licence: Annotated[str, typer.Option(help="Licence of the images, stored with the dataset.")] = "",
 ) -> None:
-    """Bring in your own images: checked first, all or nothing, tracked by DVC, entered in params.yaml.
+    """Import your own images as a dataset.
+
+    Every file is checked first; if one fails, nothing is imported. DVC then tracks the dataset, and params.yaml gets its entry.
 
     classification: a folder for each class (rbc: good/, bad/; subfolders name the kind of bad) of PNG or TIFF crops, or the
-    folder of `predict --sort`: what is left in its unsure/ is left out.
+    folder that `predict --sort` wrote: images left in unsure/ are not imported.
 
     tracking: a folder of frames, a TIFF stack, or a folder of such movies; positions are optional: positions.csv (trackpy),
     or spots.csv, MOVIE_spots.csv, MOVIE.xml (TrackMate) beside them.
@@ -65,33 +71,33 @@ def import_(
         licence=licence,
     )
     print(report)
-    print(f"Next: `brightfield use {name}` points the models of {task} to it, `dvc repro` trains them.")
+    print(f"Next: `brightfield use {name}` points the models of {task} to this dataset, `dvc repro` trains them.")
 
 
 @app.command(rich_help_panel=DATA)
 def export(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="An entry of `datasets`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="A new folder.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset of params.yaml.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to create.")],
     to: Annotated[
         str,
-        typer.Option(help="tiff; for segmentation also ilastik, imagej; for tracking also trackpy, trackmate."),
+        typer.Option(help="Format: tiff; segmentation also ilastik, imagej; tracking also trackpy, trackmate."),
     ] = "tiff",
 ) -> None:
-    """Write the images of a dataset with their labels or positions for another tool; `import` takes the folder back."""
+    """Export a dataset with its labels or positions for another tool. `import` reads the folder back."""
     from brightfield.data import catalogue
 
     number = catalogue.export(name, out, to)
     print(
-        f"{number} files of images in {out}; `brightfield import TASK {out} --groups {out}/groups.csv` takes them back."
+        f"Wrote {number} image files to {out}. `brightfield import TASK {out} --groups {out}/groups.csv` reads them back."
     )
 
 
 @app.command(rich_help_panel=DATA)
 def use(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="An entry of `datasets`.")],
-    model: Annotated[list[str] | None, typer.Option("--model", help="Only this model; may be given again.")] = None,
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of params.yaml.")],
+    model: Annotated[list[str] | None, typer.Option("--model", help="Change this model only. Repeatable.")] = None,
 ) -> None:
-    """Point the models of a dataset's task to it (in params.yaml)."""
+    """Train the models of a task on another dataset (edits params.yaml)."""
     from brightfield.data import catalogue
 
     for path in catalogue.use(dataset, model or ()):
@@ -100,28 +106,28 @@ def use(
 
 @data_app.command("list")
 def data_list(
-    json: Annotated[bool, typer.Option("--json", help="For machines: everything that is known, as JSON.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Every dataset: where it comes from, how it is split, its size, its DVC hash and the models that learn from it."""
+    """List every dataset: origin, splits, size, DVC hash, and the models trained on it."""
     from brightfield.data import listing
 
     print(listing.as_json() if json else listing.as_text())
 
 
 LIKE = Annotated[
-    list[Path] | None, typer.Option("--like", help="A frame of your own, a stack or a folder; may be given again.")
+    list[Path] | None, typer.Option("--like", help="Your own frame, stack or folder of frames. Repeatable.")
 ]
 
 
 @app.command(rich_help_panel=DATA)
 def gallery(
     task: TASK,
-    dataset: Annotated[str | None, typer.Option(help="One of its datasets, if not the task's own.")] = None,
-    out: Annotated[Path, typer.Option("--out", "-o", help="The PNG to write.")] = Path("gallery.png"),
+    dataset: Annotated[str | None, typer.Option(help="Dataset to draw [that of the task].")] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="PNG file to write.")] = Path("gallery.png"),
     like: LIKE = None,
-    truth: Annotated[bool, typer.Option("--truth", help="Draw what is known to be true.")] = False,
+    truth: Annotated[bool, typer.Option("--truth", help="Draw the labels or positions too.")] = False,
 ) -> None:
-    """Draw a contact sheet of a dataset, a row for each split and suite, with frames of your own below if they are given."""
+    """Draw a contact sheet of a dataset: a row for each split and suite, then your own frames (--like)."""
     from brightfield import images
     from brightfield.data import gallery as sheets
 
@@ -131,29 +137,33 @@ def gallery(
 
 @app.command(rich_help_panel=DATA)
 def match(
-    simulation: Annotated[str, typer.Argument(metavar="SIMULATION", help="An entry of `simulations`.")],
+    simulation: Annotated[str, typer.Argument(metavar="SIMULATION", help="A simulation of params.yaml to start from.")],
     like: LIKE = None,
-    name: Annotated[str, typer.Option("--name", help="What the new simulation and its dataset will be called.")] = "",
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the new simulation and its dataset [SIMULATION-matched].")
+    ] = "",
     pixel_size_um: Annotated[
-        float | None, typer.Option(min=0.001, help="Of the frames, if their TIFF does not tell it.")
+        float | None, typer.Option(min=0.001, help="Pixel size of the frames in um [from their TIFF].")
     ] = None,
-    trials: Annotated[int, typer.Option(min=1, help="Simulations to try.")] = 60,
+    trials: Annotated[int, typer.Option(min=1, help="Number of simulations to try.")] = 60,
 ) -> None:
-    """Simulate what your own microscope shows: noise, light, blur and density fitted to a few frames of it."""
+    """Fit a simulation to a few frames of your own microscope: noise, light, blur and density."""
     from brightfield.simulate import matching
 
     new = name or f"{simulation}-matched"
     print(matching.match(simulation, like or (), new, pixel_size_um=pixel_size_um, trials=trials))
-    print(f"params.yaml has simulations.{new} and datasets.{new} now; `dvc repro prepare@{new}` makes the images.")
+    print(f"Added simulations.{new} and datasets.{new} to params.yaml. `dvc repro prepare@{new}` makes the images.")
 
 
 @app.command(rich_help_panel=DATA)
 def labels(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A prepared entry of `datasets`, of classification.")],
-    folds: Annotated[int, typer.Option(min=2, help="Parts of whole groups; each is judged by the others.")] = 4,
-    top: Annotated[int, typer.Option(min=1, help="Crops on the contact sheet.")] = 50,
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="A classification dataset that `dvc repro` has prepared.")
+    ],
+    folds: Annotated[int, typer.Option(min=2, help="Cross-validation folds; groups stay whole.")] = 4,
+    top: Annotated[int, typer.Option(min=1, help="Number of crops on the contact sheet.")] = 50,
 ) -> None:
-    """List the labels that are probably wrong into reports/labels-NAME, the most suspect first."""
+    """Find labels that are probably wrong: a ranked list and a contact sheet in reports/labels-NAME."""
     from brightfield.evaluation import label_errors
 
     print(label_errors.write(name, folds=folds, top=top))

@@ -15,7 +15,7 @@ def champions() -> None:
 
 @app.command(rich_help_panel=REGISTRY)
 def rollback(task: TASK) -> None:
-    """Make the previous champion of a task champion again; a second time undoes it."""
+    """Restore the previous champion of a task. A second rollback undoes the first."""
     from brightfield.experiments import registry
 
     version = registry.roll_back(task)
@@ -24,7 +24,7 @@ def rollback(task: TASK) -> None:
 
 @app.command(rich_help_panel=REGISTRY)
 def sync() -> None:
-    """Bring to MLflow what it lacks of models, reports and champions (after `dvc pull`, or when its database was lost)."""
+    """Upload models, reports and champions that MLflow lacks (after `dvc pull`, or if its database was lost)."""
     from brightfield import params
     from brightfield.evaluation import champions as table
     from brightfield.stages import register as stage

@@ -9,9 +9,9 @@ import typer
 from brightfield.cli.base import STAGES, app, given
 
 NAME = Annotated[str, typer.Argument(metavar="NAME", help="An entry of params.yaml.")]
-BOOTSTRAP = Annotated[int | None, typer.Option(help="Instead of evaluation.bootstrap.")]
-CONFIDENCE = Annotated[float | None, typer.Option(help="Instead of evaluation.confidence.")]
-SEED = Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")]
+BOOTSTRAP = Annotated[int | None, typer.Option(help="Overrides evaluation.bootstrap.")]
+CONFIDENCE = Annotated[float | None, typer.Option(help="Overrides evaluation.confidence.")]
+SEED = Annotated[int | None, typer.Option(help="Overrides evaluation.seed.")]
 
 
 @app.command(rich_help_panel=STAGES)
@@ -34,14 +34,14 @@ def prepare(name: NAME) -> None:
 def train(
     context: typer.Context,
     name: NAME,
-    device: Annotated[str | None, typer.Option(help="Instead of compute.device.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Instead of compute.threads.")] = None,
-    precision: Annotated[str | None, typer.Option(help="Instead of compute.precision.")] = None,
+    device: Annotated[str | None, typer.Option(help="Overrides compute.device.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Overrides compute.threads.")] = None,
+    precision: Annotated[str | None, typer.Option(help="Overrides compute.precision.")] = None,
 ) -> None:
     """Train an entry of `models` into models/TASK/NAME.
 
-    Any value of the entry may be given as well, and stands over params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml
-    gives all of them, so DVC sees what changed.
+    Any value of the entry can be given and overrides params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml passes all of
+    them, so that DVC sees which value changed.
     """
     if context.args and not context.args[0].startswith("--"):
         raise typer.BadParameter(
@@ -74,9 +74,9 @@ def register(
     bootstrap: BOOTSTRAP = None,
     confidence: CONFIDENCE = None,
     seed: SEED = None,
-    promote: Annotated[str | None, typer.Option(help="Instead of evaluation.promote.")] = None,
+    promote: Annotated[str | None, typer.Option(help="Overrides evaluation.promote.")] = None,
 ) -> None:
-    """Publish the models of an entry of `tasks`, and move its alias `champion` to what is better."""
+    """Register the models of a task, and move the alias `champion` if a better one was found."""
     from brightfield.stages import register as stage
 
     stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed, promote=promote))

@@ -12,57 +12,63 @@ from brightfield.cli.base import ANSWERS, app
 
 @app.command(rich_help_panel=ANSWERS)
 def tracks(
-    positions: Annotated[Path, typer.Argument(metavar="POSITIONS.csv", help="Columns frame, x, y (px); of one movie.")],
+    positions: Annotated[
+        Path, typer.Argument(metavar="POSITIONS.csv", help="Table of one movie with columns frame, x, y (px).")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the results.")],
-    frame_rate: Annotated[float, typer.Option(metavar="HZ", min=0, help="Frames a second.")],
-    pixel_size: Annotated[float, typer.Option(metavar="UM", min=0, help="Side of a pixel.")],
+    frame_rate: Annotated[float, typer.Option(metavar="HZ", min=0, help="Frames per second.")],
+    pixel_size: Annotated[float, typer.Option(metavar="UM", min=0, help="Size of a pixel.")],
     exposure: Annotated[
-        float | None, typer.Option(metavar="S", min=0, help="How long the shutter is open [a whole frame].")
+        float | None, typer.Option(metavar="S", min=0, help="Exposure time of a frame [the whole frame].")
     ] = None,
     max_step: Annotated[
-        float | None, typer.Option(metavar="PX", min=0, help="Farthest step between frames [from the positions].")
+        float | None, typer.Option(metavar="PX", min=0, help="Largest step between frames [from the positions].")
     ] = None,
     memory: Annotated[
-        int | None, typer.Option(metavar="FRAMES", min=0, help="A bead may be missing so long [3].")
+        int | None, typer.Option(metavar="FRAMES", min=0, help="A bead may be missing for so many frames [3].")
     ] = None,
     shortest: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Beads seen in fewer frames are strays [10].")
+        int | None, typer.Option(metavar="N", min=1, help="Ignore beads seen in fewer frames [10].")
     ] = None,
     reference: Annotated[
-        str | None, typer.Option(metavar="3,7", help="Particles that are stuck: drift is their motion.")
+        str | None, typer.Option(metavar="3,7", help="Particles stuck to the glass; their motion is the drift.")
     ] = None,
-    no_drift: Annotated[bool, typer.Option("--no-drift", help="Subtract no drift.")] = False,
-    drift_smoothing: Annotated[float, typer.Option(metavar="S", min=0, help="Drift is averaged over so long.")] = 1.0,
+    no_drift: Annotated[bool, typer.Option("--no-drift", help="Do not subtract drift.")] = False,
+    drift_smoothing: Annotated[
+        float, typer.Option(metavar="S", min=0, help="Time over which drift is smoothed.")
+    ] = 1.0,
     lowest: Annotated[
-        float, typer.Option(metavar="HZ", min=0, help="Leave lower frequencies out of the fits of spectra.")
+        float, typer.Option(metavar="HZ", min=0, help="Lowest frequency that the fits of spectra use.")
     ] = 0.0,
     trust_errors: Annotated[
-        bool, typer.Option("--trust-errors", help="Do not fit localisation errors: take x_error and y_error (px).")
+        bool,
+        typer.Option("--trust-errors", help="Take localisation errors from x_error and y_error (px); do not fit them."),
     ] = False,
-    temperature: Annotated[float, typer.Option(metavar="CELSIUS", help="Of the sample.")] = 25.0,
-    viscosity: Annotated[float | None, typer.Option(metavar="MPA_S", min=0, help="In mPa s [that of water].")] = None,
+    temperature: Annotated[float, typer.Option(metavar="CELSIUS", help="Temperature of the sample.")] = 25.0,
+    viscosity: Annotated[float | None, typer.Option(metavar="MPA_S", min=0, help="Viscosity in mPa s [water].")] = None,
     radius: Annotated[
-        float | None, typer.Option(metavar="UM", min=0, help="Of the beads: stiffness from their drag as well.")
+        float | None,
+        typer.Option(metavar="UM", min=0, help="Radius of the beads: gives stiffness from their drag as well."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
 ) -> None:
     """Link positions of beads, subtract drift, and measure diffusion constants and the stiffness of optical traps.
 
-    POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy. A column particle is taken as
+    POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy. A column particle is used as
     it is, unless --max-step or --memory is given. Without --max-step, the largest step is five standard deviations of the steps
     between nearest neighbours in consecutive frames (more over gaps), and never more than the distance between beads.
 
-    physics.csv has a row a particle and says what each looks like: free (diffusion constant), trapped (corner frequency and
-    stiffness), stuck (white noise alone), unclear (free, or in a trap too weak for so short a movie) or short (fewer than 20
-    frames). Names end in their unit, 95% intervals in _low and _high. Stiffness needs --temperature alone; with --radius it is also
-    told from the drag, and the diffusion constant that Stokes would expect stands beside the measured one. There are also
-    trajectories.csv (x and y in px as measured, x_um and y_um without drift), drift.csv, msd.csv, spectra.csv, allan.csv and a
-    picture, physics.png.
+    physics.csv has one row per particle and says what each looks like: free (diffusion constant), trapped (corner frequency and
+    stiffness), stuck (white noise only), unclear (free, or in a trap too weak for so short a movie) or short (fewer than 20
+    frames). Column names end in their unit; 95% intervals end in _low and _high. Stiffness needs only --temperature. With --radius
+    it is also computed from the drag, and the diffusion constant expected by Stokes stands beside the measured one. The other files
+    are trajectories.csv (x and y in px as measured, x_um and y_um without drift), drift.csv, msd.csv, spectra.csv, allan.csv and a
+    figure, physics.png.
 
-    Drift is the common motion of all beads that last, if they are five or more; one n-th of what n beads do by themselves goes with
-    it. Better: look at a first run, then name particles that are stuck to the glass with --reference. A trap whose corner lies
-    above a fifth of the frame rate looks like noise: intervals get wide, unless --trust-errors says how large the noise is.
-    --lowest 1 leaves slow drift out of the fits.
+    Drift is the common motion of all beads that are seen throughout, if there are five or more. With n beads this also removes one
+    n-th of each bead's own motion. Better: look at a first run, then name particles that are stuck to the glass with --reference. A
+    trap whose corner lies above a fifth of the frame rate looks like noise: its intervals are wide, unless --trust-errors gives the
+    size of the noise. --lowest 1 leaves slow drift out of the fits.
     """
     from brightfield.beads import physics
     from brightfield.beads.trajectories import Sampling

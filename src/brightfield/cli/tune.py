@@ -8,21 +8,21 @@ import typer
 
 from brightfield.cli.base import app
 
-tune_app = typer.Typer(help="Tune a model's numbers with Optuna.", no_args_is_help=True, rich_markup_mode=None)
+tune_app = typer.Typer(
+    help="Tune the hyperparameters of a model with Optuna.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(tune_app, name="tune")
 
 
 @tune_app.command("run")
 def tune_run(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="An entry of `models`, no baseline; `spaces` may say what to try.")
-    ],
-    trials: Annotated[int, typer.Option(min=1, help="Finished trials to reach, those of earlier calls included.")] = 20,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A network of params.yaml (no baseline).")],
+    trials: Annotated[int, typer.Option(min=1, help="Total number of finished trials, earlier calls included.")] = 20,
 ) -> None:
-    """Run or go on with a study (TPE, pruned each epoch); Ctrl+C stops it, the same command goes on.
+    """Start or continue a study (TPE sampler, pruning after each epoch). Ctrl+C stops it; the same command continues.
 
-    What is tried stands in section `spaces` of params.yaml; of a model that it does not name, the learning rate and what its
-    architecture has of dropout, filters and the rate of its backbone, around the entry's own values.
+    Section `spaces` of params.yaml says which values are tried. A model without an entry there is tuned around its own values:
+    learning rate, and where its architecture has them dropout, filters and the learning rate of its backbone.
     """
     from brightfield.training import tuning
 
@@ -30,9 +30,9 @@ def tune_run(
 
 
 @tune_app.command("adopt")
-def tune_adopt(model: Annotated[str, typer.Argument(metavar="MODEL", help="A model that was tuned.")]) -> None:
-    """Write the best trial into params.yaml as MODEL-tuned."""
+def tune_adopt(model: Annotated[str, typer.Argument(metavar="MODEL", help="A model with a study.")]) -> None:
+    """Add the best trial to params.yaml as model MODEL-tuned."""
     from brightfield.training import tuning
 
     name = tuning.adopt(model)
-    print(f"params.yaml has models.{name} now; `dvc repro` trains it.")
+    print(f"Added models.{name} to params.yaml. `dvc repro` trains it.")

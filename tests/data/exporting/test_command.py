@@ -20,7 +20,7 @@ def test_export_says_how_to_come_back(project: Path) -> None:
     store.write_raw(layout.raw("bacteria"), tiny.records("segmentation", 3), {})
     done = CliRunner().invoke(app, ["export", "bacteria", "--out", "there", "--to", "imagej"])
     assert done.exit_code == 0, done.output
-    assert "3 files of images in there" in done.output
+    assert "Wrote 3 image files to there" in done.output
     assert "--groups there/groups.csv" in done.output
     assert sorted(path.name for path in (project / "there" / "image0").iterdir()) == ["RoiSet.zip", "image.tif"]
 
