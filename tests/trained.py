@@ -34,6 +34,6 @@ def write_bundle(kind: str, name: str = "mine", covered: Coverage | None = None)
     torch.manual_seed(0)
     model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
     model = model.model_copy(update={"task": TASKS[kind]})
-    network = tasks.build(kind, settings).network(model)
+    network = tasks.build(kind, settings).learning.network(model)
     with atomic_folder(layout.model(TASKS[kind], name)) as folder:
         bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)

@@ -157,7 +157,7 @@ def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
 def _conditions(kind: str) -> tuple[str, ...]:
     from brightfield import tasks  # brings torch, seconds
 
-    return tasks.KINDS[kind].conditions
+    return tasks.KINDS[kind].scoring_class.conditions
 
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:

@@ -64,7 +64,7 @@ def test_an_image_smaller_than_the_template_is_answered(size: tuple[int, int]) -
 
 def test_it_learns_a_radial_template_and_finds_the_beads_with_it() -> None:
     task = tasks.build("tracking", tiny.SETTINGS["tracking"])
-    samples = task.dataset(tiny.records("tracking", 8))
+    samples = task.learning.dataset(tiny.records("tracking", 8))
     baseline = architectures.build(SETTINGS, Shape(1, 1))
     assert isinstance(baseline, TemplateCorrelation)
     baseline.fit([e.tensor for e in samples.encoded], samples.targets)
@@ -73,9 +73,9 @@ def test_it_learns_a_radial_template_and_finds_the_beads_with_it() -> None:
     np.testing.assert_allclose(template, np.rot90(template), atol=1e-4)  # no direction is preferred
     assert template.argmin() == 6 * 13 + 6  # the beads are dark
     record = tiny.records("tracking", 2, seed=9)[1]
-    encoded = task.encode(record.image)
-    heat = task.activate(baseline(encoded.tensor[None]))[0].numpy()
-    best = task.decode(heat, encoded).positions
+    encoded = task.learning.encode(record.image)
+    heat = task.answering.activate(baseline(encoded.tensor[None]))[0].numpy()
+    best = task.answering.decode(heat, encoded).positions
     for truth in record.fields["positions"]:
         assert np.hypot(*(best - truth).T).min() < 0.2
 
@@ -99,7 +99,7 @@ def test_beads_that_look_alike_give_their_own_profile() -> None:
         x, y = np.array([27.5, 23.5]) + rng.uniform(-3, 3, 2)
         noisy = rings.light(x, y) + rng.normal(0, 150, rings.SIZE)
         records.append(Record(f"{number}", "movie", noisy.astype(np.float32), {"positions": np.array([[x, y]])}))
-    samples = task.dataset(records)
+    samples = task.learning.dataset(records)
     baseline = architectures.build(params.Correlation(architecture="correlation", template_px=25), Shape(1, 1))
     assert isinstance(baseline, TemplateCorrelation)
     baseline.fit([e.tensor for e in samples.encoded], samples.targets)

@@ -49,6 +49,8 @@ CODE = [  # on which a network's weights depend, in src/brightfield
     "data/augmenting.py",
     "simulate/bacteria",
     "simulate/optics.py",
+    "tasks/samples.py",
+    "tasks/segmentation/learning.py",
     "tasks/segmentation/masks.py",
     "training",
 ]
@@ -85,7 +87,7 @@ class Scored:
 
     def of(self, part: str) -> dict[str, float]:
         """Pooled metrics."""
-        return self.task.summarise(self.tables[part])
+        return self.task.scoring.summarise(self.tables[part])
 
 
 def rows() -> Iterator[Row]:
@@ -143,7 +145,7 @@ def _gain(a: Scored, b: Scored, part: str) -> str:
         a.tables[part],
         b.tables[part],
         a.tables[part]["group"],
-        a.task.summarise,
+        a.task.scoring.summarise,
         "mean_iou",
         resamples=SURE.bootstrap,
         confidence=SURE.confidence,
@@ -164,17 +166,18 @@ def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
     network.to(memory_format=torch.channels_last)
 
     def answered(task: Task[Any, Any], records: Sequence[Record]) -> tuple[list[Any], list[Any]]:
-        encoded = [task.encode(task.pixels(record)) for record in records]
+        encoded = [task.learning.encode(task.learning.pixels(record)) for record in records]
         return activations.activations(task, network, encoded, device, model.test_time_augmentation), encoded
 
-    if task.needs_calibration:
+    if task.answering.needs_calibration:
         watched = _simulated(FIELDS + WATCHED, SEEDS[0])[FIELDS:]
         activated, encoded = answered(task, watched)
-        task = tasks.build(model.kind, task.calibrate(activated, [task.truth(record) for record in watched], encoded))
+        truth = [task.learning.truth(record) for record in watched]
+        task = tasks.build(model.kind, task.answering.calibrate(activated, truth, encoded))
     tables = {}
     for part, records in _parts().items():
-        answers = [task.decode(a, e) for a, e in zip(*answered(task, records), strict=True)]
-        told = [task.statistics(a, task.truth(r)) for a, r in zip(answers, records, strict=True)]
+        answers = [task.answering.decode(a, e) for a, e in zip(*answered(task, records), strict=True)]
+        told = [task.scoring.statistics(a, task.learning.truth(r)) for a, r in zip(answers, records, strict=True)]
         known = {"id": [record.id for record in records], "group": [record.group for record in records]}
         tables[part] = pd.DataFrame(told).assign(**known)
     return Scored(task, tables, minutes, kept)
@@ -184,7 +187,7 @@ def _fitted(task: Task[Any, Any], name: str, model: params.Model, unfocused: int
     """The network, in how many minutes it was trained, and whether that was another time."""
     path = KEPT / f"{name.replace(' ', '-').replace(',', '')}-{_digest(model, task.settings, unfocused)}.safetensors"
     if path.is_file():
-        network = task.network(model).eval()
+        network = task.learning.network(model).eval()
         network.load_state_dict(safetensors.torch.load_file(path))
         return network, float(path.with_suffix(".minutes").read_text()), True
     begun = time.perf_counter()

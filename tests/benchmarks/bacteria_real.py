@@ -135,8 +135,8 @@ def _sets(folder: Path) -> dict[str, list[Record]]:
 
 def _answered(fitted: Fitted, image: npt.NDArray[Any]) -> ClassMap:
     task = tasks.build("segmentation", fitted.settings)
-    encoded = task.encode(image)
-    answer = task.decode(
+    encoded = task.learning.encode(image)
+    answer = task.answering.decode(
         activations.activations(task, fitted.network, [encoded], start_device(COMPUTE), views=8)[0], encoded
     )
     assert isinstance(answer, ClassMap)
@@ -147,12 +147,12 @@ def _scored(fitted: Fitted, records: Sequence[Record], name: str) -> dict[str, f
     """Dice of cells against background and AP at IoU 0.5, pooled over a set's images; an overlay of the first."""
     task = tasks.build("segmentation", fitted.settings)
     answers = [_answered(fitted, record.image) for record in records]
-    truths = [task.truth(record) for record in records]
+    truths = [task.learning.truth(record) for record in records]
     inside = [(a.instances > 0, t.instances > 0) for a, t in zip(answers, truths, strict=True)]
     shared = sum(int((a & t).sum()) for a, t in inside)
     both = sum(int(a.sum() + t.sum()) for a, t in inside)
     images.write_png(OUT / f"{name}.png", overlays.overlay(records[0].image, answers[0], truths[0]))
-    return {"dice": 2 * shared / max(both, 1), "ap50": task.score(answers, truths)["ap50"]}
+    return {"dice": 2 * shared / max(both, 1), "ap50": task.scoring.score(answers, truths)["ap50"]}
 
 
 def _unlabelled(fitted: Fitted, folder: Path) -> Iterator[tuple[str, str]]:

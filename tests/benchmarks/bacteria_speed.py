@@ -69,12 +69,12 @@ def measure(folder: Path) -> dict[str, float]:
     times = []
     for _ in range(REPEATS):
         begun = time.perf_counter()
-        encoded = predictor.task.encode(image)
+        encoded = predictor.task.learning.encode(image)
         known = time.perf_counter()
         network = predictor.members[0].bundle.network
         activated = activations.activations(predictor.task, network, [encoded], predictor.device)[0]
         answered = time.perf_counter()
-        answer = predictor.task.decode(activated, encoded)
+        answer = predictor.task.answering.decode(activated, encoded)
         times.append((time.perf_counter() - begun, answered - known, time.perf_counter() - answered))
     assert isinstance(answer, ClassMap)
     whole, network_s, decode = np.min(times, axis=0)

@@ -94,13 +94,12 @@ class Finder:
 
         Where the heat map shows no bead both places are the middle.
         """
-        encoded = [self.task.encode(window) for window in windows]
+        encoded = [self.task.learning.encode(window) for window in windows]
         activated = activations.activations(self.task, self.network, encoded, self.device)
         places = np.full((2, len(windows), 2), MIDDLE)
+        ways = (Tracking(params.TrackingSettings()).answering, self.task.answering)
         for k, (maps, each) in enumerate(zip(activated, encoded, strict=True)):
-            for row, beads in enumerate(
-                (Tracking(params.TrackingSettings()).decode_fast(maps, each), self.task.decode_fast(maps, each))
-            ):
+            for row, beads in enumerate(way.decode_fast(maps, each) for way in ways):
                 if len(beads.positions):
                     places[row, k] = beads.positions[np.hypot(*(beads.positions - MIDDLE).T).argmin()]
         return places[0], places[1]

@@ -207,7 +207,8 @@ def _seams() -> Iterator[Row]:
             for side in (4096, 512):
                 usual, activations.TILE_PX = activations.TILE_PX, side
                 try:
-                    answers.append(activations.activations(task, fitted.network, [task.encode(image)], device)[0])
+                    encoded = [task.learning.encode(image)]
+                    answers.append(activations.activations(task, fitted.network, encoded, device)[0])
                 finally:
                     activations.TILE_PX = usual
             seam = float(np.abs(answers[0] - answers[1]).max())

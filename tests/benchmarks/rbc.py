@@ -128,10 +128,10 @@ def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> d
     task = tasks.build("classification", fitted.settings)
     device = start_device(compute)
     records = list(test)
-    encoded = [task.encode(record.image) for record in records]
+    encoded = [task.learning.encode(record.image) for record in records]
     activated = activations.activations(task, fitted.network, encoded, device, model.test_time_augmentation)
-    answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
-    truth = [task.truth(record) for record in records]
+    answers = [task.answering.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+    truth = [task.learning.truth(record) for record in records]
     return classification.summarise(pd.DataFrame(map(classification.statistics, answers, truth)))
 
 

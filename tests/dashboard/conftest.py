@@ -195,7 +195,7 @@ def _bundle(settings: params.Params, name: str, entry: params.Model | params.Ens
     }
     if isinstance(entry, params.Model) and entry.network.architecture in ("watershed", "correlation"):
         task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
-        bundle.write(folder, name, entry.task, task.settings, entry, task.network(entry), provenance)
+        bundle.write(folder, name, entry.task, task.settings, entry, task.learning.network(entry), provenance)
         return
     write_json(folder / "bundle.json", {"format": 1, "name": name, "provenance": provenance, "sha256": {}})
 

@@ -102,7 +102,7 @@ def test_rotation_turns_by_any_angle_and_keeps_the_range() -> None:
 @given(
     st.floats(8, 40),
     st.floats(8, 40),
-    st.lists(st.sampled_from(sorted(TRACKING.augmentations - {"noise"})), min_size=1, unique=True),
+    st.lists(st.sampled_from(sorted(TRACKING.learning.augmentations - {"noise"})), min_size=1, unique=True),
     st.integers(0, 1000),
 )
 def test_no_augmentation_of_beads_moves_a_bead_against_its_heat_map(
@@ -111,12 +111,14 @@ def test_no_augmentation_of_beads_moves_a_bead_against_its_heat_map(
     """The image is a bead that looks as its heat map does: after augmentation both must be found at the same place."""
     row, column = np.mgrid[:49, :49]
     heat = np.exp(-((column - x) ** 2 + (row - y) ** 2) / 8).astype(np.float32)[None]
-    change = Augmenter(names, TRACKING.augmentations, seed)
+    change = Augmenter(names, TRACKING.learning.augmentations, seed)
     pixels, target = change(torch.from_numpy(heat * 3 - 1), torch.from_numpy(heat))
     seen = pixels.numpy()
     seen = (seen - np.median(seen)) / (seen.max() - np.median(seen))
-    encoded = TRACKING.encode(heat[0])
-    in_image, in_target = (TRACKING.decode(a.astype(np.float32), encoded).positions for a in (seen, target.numpy()))
+    encoded = TRACKING.learning.encode(heat[0])
+    in_image, in_target = (
+        TRACKING.answering.decode(a.astype(np.float32), encoded).positions for a in (seen, target.numpy())
+    )
     assert in_image.shape == in_target.shape == (1, 2)
     assert np.abs(in_image - in_target).max() < 0.01
     corners = {(x, y), (48 - x, y), (x, 48 - y), (48 - x, 48 - y)}

@@ -88,7 +88,7 @@ def test_greedy_is_never_worse_on_validation_than_the_best_model(models: list[li
 def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) -> None:
     task = tasks.build("tracking", tiny.SETTINGS["tracking"])
     frames = Split.load(task, prepared("tracking"), "validation")
-    exact = [task.target(r, e).numpy() for r, e in zip(frames.images, frames.encoded, strict=True)]
+    exact = [task.learning.target(r, e).numpy() for r, e in zip(frames.images, frames.encoded, strict=True)]
     made = {"empty": [np.zeros_like(heat) for heat in exact], "exact": exact}
     assert task.objective.direction == "minimize"
     assert ensembles.greedy(task, frames, made, 5) == {"exact": 1.0}
@@ -151,7 +151,7 @@ def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
     told = ensembles.compare(TASK, split, made, choice, [], params.Evaluation(bootstrap=100))
     (row,) = [row for row in told["rows"] if row["role"] == "method"]
     table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
-    assert row["value"] == TASK.summarise(table)["auc"]
+    assert row["value"] == TASK.scoring.summarise(table)["auc"]
     assert row["name"] == "soft_vote"
 
 

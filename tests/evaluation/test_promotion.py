@@ -157,9 +157,9 @@ def test_a_model_that_sees_other_channels_is_kept_but_is_no_candidate() -> None:
         }
     )
     task = tasks.build("segmentation", params.SegmentationSettings())
-    truth = task.truth(tiny.records("segmentation", 1)[0])
+    truth = task.learning.truth(tiny.records("segmentation", 1)[0])
     for name in known.models:
-        report(name, {key: [value] for key, value in task.statistics(truth, truth).items()})
+        report(name, {key: [value] for key, value in task.scoring.statistics(truth, truth).items()})
         (layout.report(name) / "metrics.json").write_text("{}")
     assert {candidate.name for candidate in promotion.candidates(known, "bacteria")} == {"plain", "species"}
     assert [other.name for other in promotion.others(known, "bacteria")] == ["glow"]
@@ -178,7 +178,7 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     torch.manual_seed(0)
     entry = tiny.model(kind)
     with atomic_folder(Path("published")) as folder:
-        bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.network(entry), {})
+        bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.learning.network(entry), {})
     asked: list[tuple[str, str]] = []
 
     def fetch(task_name: str, reference: str, destination: Path) -> Path:
@@ -187,7 +187,7 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
         return Path("published")
 
     monkeypatch.setattr(registry, "fetch", fetch)
-    exact = [task.target(r, e).numpy() for r, e in zip(test.images, test.encoded, strict=True)]
+    exact = [task.learning.target(r, e).numpy() for r, e in zip(test.images, test.encoded, strict=True)]
     table = scoring.score(task, test, exact).table
     other_split = table.assign(split="validation", id=[f"other{i}" for i in range(len(table))])
     both = pd.concat([other_split, table], ignore_index=True)
@@ -195,11 +195,11 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     champion = Version("beads", 7, "old", "member", "run", "hash", None, None)
     difference = promotion.challenge(settings(), "beads", best, champion)
     predictor = Predictor.load(Path("published"), tiny.COMPUTE)
-    old = task.score(predictor.predict([record.image for record in test.images]), test.truth)
+    old = task.scoring.score(predictor.predict([record.image for record in test.images]), test.truth)
     assert asked == [("beads", "7")]
     assert difference.metric == "capped_error_px"
     assert difference.a == pytest.approx(old["capped_error_px"])
-    assert difference.b == pytest.approx(task.summarise(table)["capped_error_px"])
+    assert difference.b == pytest.approx(task.scoring.summarise(table)["capped_error_px"])
     assert difference.b < 0.01 < difference.a
     assert difference.groups == 3
     assert promotion.deserves(settings(), "beads", difference)
@@ -224,7 +224,9 @@ def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
     store.write_prepared(layout.prepared("bacteria"), raw, raw.index.assign(split="test"))
     entry = tiny.model("segmentation").model_copy(update={"settings": {"scheme": "species", "fluorescence": True}})
     with atomic_folder(Path("published")) as folder:
-        bundle.write(folder, "old", "bacteria", own, entry, tasks.build("segmentation", own).network(entry), {})
+        bundle.write(
+            folder, "old", "bacteria", own, entry, tasks.build("segmentation", own).learning.network(entry), {}
+        )
     monkeypatch.setattr(registry, "fetch", lambda *arguments: Path("published"))
     same = {"task": "bacteria", "kind": "segmentation", "dataset": "bacteria"}
     known = params.parse(
@@ -237,7 +239,7 @@ def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
     )
     task = tasks.build("segmentation", plain)
     test = Split.load(task, layout.prepared("bacteria"), "test")
-    rows = pd.DataFrame([task.statistics(truth, truth) for truth in test.truth])
+    rows = pd.DataFrame([task.scoring.statistics(truth, truth) for truth in test.truth])
     table = pd.concat([test.images.index[["id", "group", "split"]], rows], axis=1)
     best = Candidate("new", "baseline", Path("models/bacteria/new"), table, 1.0)
     found = promotion.challenge(

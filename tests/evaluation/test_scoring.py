@@ -27,7 +27,7 @@ def noisy(kind: str, split: Split) -> list[FloatArray]:
     task = tasks.build(kind, tiny.SETTINGS[kind])
     outputs = []
     for record, encoded in zip(split.images, split.encoded, strict=True):
-        target = task.target(record, encoded).numpy()
+        target = task.learning.target(record, encoded).numpy()
         if kind == "segmentation":
             target = np.stack([target == k for k in range(3)])
         share = rng.uniform(0.2, 0.6)
@@ -91,8 +91,8 @@ def test_metrics_have_a_value_inside_its_interval_and_the_pooled_value(
     assert set(metrics) == {"test", "suites", "data_hash"} | judged_again
     assert metrics["data_hash"] == "abc.dir"
     assert metrics["suites"] == {"suite-dim": metrics["test"]}  # validation chose the checkpoint: no interval of it
-    assert metrics["test"].keys() == task.score(scores[TEST].answers, split.truth).keys()
-    for name, value in task.score(scores[TEST].answers, split.truth).items():
+    assert metrics["test"].keys() == task.scoring.score(scores[TEST].answers, split.truth).keys()
+    for name, value in task.scoring.score(scores[TEST].answers, split.truth).items():
         interval = metrics["test"][name]
         assert set(interval) == {"value", "low", "high"}
         assert interval["value"] == pytest.approx(value)
@@ -131,7 +131,7 @@ def test_of_each_level_of_light_all_metrics_in_natural_order(prepared: Prepared)
         summarise_subset = told[told["kind"] == kind]
         assert found["images"] == 3
         assert found["psnr_db"]["value"] == pytest.approx(summarise_subset["psnr_db"].mean())
-        assert found.keys() - {"images"} == task.summarise(summarise_subset).keys()
+        assert found.keys() - {"images"} == task.scoring.summarise(summarise_subset).keys()
 
 
 def test_answers_that_are_probabilities_are_also_judged_recalibrated_and_against_the_ceiling(
@@ -198,8 +198,8 @@ def test_a_report_holds_metrics_tables_and_figures(
     assert json.loads((tmp_path / "report" / "metrics.json").read_text()) == metrics
     table = pd.read_csv(tmp_path / "report" / "images.csv", dtype={"id": str, "group": str})
     assert list(table["split"]) == ["validation"] * 4 + ["test"] * 6
-    again = task.summarise(table[table["split"] == TEST])
-    assert again == pytest.approx(task.score(scores[TEST].answers, split.truth), nan_ok=True)
+    again = task.scoring.summarise(table[table["split"] == TEST])
+    assert again == pytest.approx(task.scoring.score(scores[TEST].answers, split.truth), nan_ok=True)
     figures = sorted((tmp_path / "report" / "figures").iterdir())
     assert [figure.stem for figure in figures] == [record.id for record in split.images]
     assert all(images.read(figure).ndim == 3 for figure in figures)
@@ -261,5 +261,5 @@ def test_where_images_are_described_each_is_scored_alone(prepared: Prepared) -> 
     split.images.index["cover"] = np.linspace(0.1, 0.5, len(split.images))
     table = scoring.score(task, split, noisy("segmentation", split)).table
     assert table["cover"].tolist() == pytest.approx(np.linspace(0.1, 0.5, len(split.images)).tolist())
-    assert table["mean_iou_of_image"].mean() == pytest.approx(task.summarise(plain)["mean_iou_per_image"])
-    assert task.summarise(table) == pytest.approx(task.summarise(plain), nan_ok=True)
+    assert table["mean_iou_of_image"].mean() == pytest.approx(task.scoring.summarise(plain)["mean_iou_per_image"])
+    assert task.scoring.summarise(table) == pytest.approx(task.scoring.summarise(plain), nan_ok=True)

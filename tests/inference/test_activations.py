@@ -23,7 +23,7 @@ def device() -> Device:
 def local_network(task: Any) -> nn.Module:
     """Answers from the 5x5 pixels around each; at a border it sees the same mirrored pixels as padding shows it."""
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect"), nn.Tanh(), nn.Conv2d(6, task.shape().outputs, 1)
+        nn.Conv2d(1, 6, 5, padding=2, padding_mode="reflect"), nn.Tanh(), nn.Conv2d(6, task.learning.shape().outputs, 1)
     )
 
 
@@ -35,12 +35,12 @@ def image(*shape: int) -> np.ndarray:
 def test_a_tiled_image_answers_as_one_that_is_not(kind: str, device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.build(kind, tiny.SETTINGS[kind])
     network = local_network(task)
-    encoded = [task.encode(image(1500, 1300))]
+    encoded = [task.learning.encode(image(1500, 1300))]
     monkeypatch.setattr(activations, "TILE_PX", 2048)
     (whole,) = activations.activations(task, network, encoded, device)
     monkeypatch.setattr(activations, "TILE_PX", 512)
     (tiled,) = activations.activations(task, network, encoded, device)
-    assert whole.shape == tiled.shape == (task.shape().outputs, 1500, 1300)
+    assert whole.shape == tiled.shape == (task.learning.shape().outputs, 1500, 1300)
     assert whole.dtype == tiled.dtype == np.float32
     np.testing.assert_allclose(tiled, whole, atol=1e-4)
     assert not np.array_equal(tiled, whole)  # it was tiled
@@ -54,10 +54,10 @@ def test_tiles_of_a_unet_leave_no_seam(
     """Everywhere, the borders of image and tiles included, for a network whose coarsest pixels and reach both matter."""
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     torch.manual_seed(0)
-    network = task.network(tiny.model("restoration", network={"depth": depth, "residual": False}))
+    network = task.learning.network(tiny.model("restoration", network={"depth": depth, "residual": False}))
     for parameter in network.parameters():
         parameter.data *= 1.5  # far pixels have a say
-    encoded = [task.encode(image(*size))]
+    encoded = [task.learning.encode(image(*size))]
     calls: list[tuple[int, ...]] = []
     network.register_forward_pre_hook(lambda _, inputs: calls.append(tuple(inputs[0].shape[-2:])))
     monkeypatch.setattr(activations, "TILE_PX", 2048)
@@ -80,7 +80,7 @@ def test_tiles_of_a_network_that_sees_everything_blend_smoothly(
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     ramp = np.linspace(0, 1000, 700, dtype=np.float32)[None].repeat(64, axis=0)
     monkeypatch.setattr(activations, "TILE_PX", 256)
-    (answer,) = activations.activations(task, Everything(), [task.encode(ramp)], device)
+    (answer,) = activations.activations(task, Everything(), [task.learning.encode(ramp)], device)
     steps = np.abs(np.diff(answer[0, 32]))
     assert np.ptp(answer[0, 32]) > 1  # tiles differ by units,
     assert steps.max() < 0.05  # neighbouring pixels do not
@@ -100,7 +100,7 @@ def test_tiles_are_bounded_and_begin_where_the_coarsest_pixels_of_the_network_do
             return batch
 
     monkeypatch.setattr(activations, "TILE_PX", 320)
-    (answer,) = activations.activations(task, Network(), [task.encode(image(700, 90))], device)
+    (answer,) = activations.activations(task, Network(), [task.learning.encode(image(700, 90))], device)
     # 704 px padded: 320 + 2 * (320 - 128), the 2 * 10 + 64 px shared rounded up to 128
     assert seen == [(1, 1, 320, 128)] * 3
     assert answer.shape == (1, 700, 90)
@@ -109,14 +109,14 @@ def test_tiles_are_bounded_and_begin_where_the_coarsest_pixels_of_the_network_do
 @pytest.mark.parametrize("shape", [(1, 1), (1, 40), (5, 7), (32, 32), (33, 31), (64, 200)])
 def test_the_answer_has_the_size_of_the_image(shape: tuple[int, int], device: Device) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
-    encoded = task.encode(image(*shape))
+    encoded = task.learning.encode(image(*shape))
     (answer,) = activations.activations(task, nn.Identity(), [encoded], device)
     np.testing.assert_array_equal(answer, encoded.tensor.numpy())
 
 
 def test_answers_come_in_the_order_of_the_images(device: Device) -> None:
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
-    encoded = [task.encode(image(height, 20)) for height in (40, 9, 300, 9)]
+    encoded = [task.learning.encode(image(height, 20)) for height in (40, 9, 300, 9)]
     answers = activations.activations(task, nn.Identity(), encoded, device)
     assert [answer.shape[1] for answer in answers] == [40, 9, 300, 9]
     assert activations.activations(task, nn.Identity(), [], device) == []
@@ -124,8 +124,8 @@ def test_answers_come_in_the_order_of_the_images(device: Device) -> None:
 
 def test_crops_go_in_batches_and_answer_as_each_alone(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
-    network = task.network(tiny.model("classification"))
-    encoded = [task.encode(record.image) for record in tiny.records("classification", 7)]
+    network = task.learning.network(tiny.model("classification"))
+    encoded = [task.learning.encode(record.image) for record in tiny.records("classification", 7)]
     alone = [activations.activations(task, network, [e], device)[0] for e in encoded]
     sizes: list[int] = []
     network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
@@ -138,8 +138,8 @@ def test_crops_go_in_batches_and_answer_as_each_alone(device: Device, monkeypatc
 
 def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(device: Device) -> None:
     task = tasks.build("classification", tiny.SETTINGS["classification"])
-    network = task.network(tiny.model("classification", network={"dropout": 0.5})).train()
-    encoded = [task.encode(record.image) for record in tiny.records("classification", 3)]
+    network = task.learning.network(tiny.model("classification", network={"dropout": 0.5})).train()
+    encoded = [task.learning.encode(record.image) for record in tiny.records("classification", 3)]
     before = {name: value.clone() for name, value in network.state_dict().items()}
     first, second = (activations.activations(task, network, encoded, device) for _ in range(2))
     np.testing.assert_array_equal(first, second)  # no dropout
@@ -160,7 +160,7 @@ def test_the_mean_of_all_views_of_a_map_treats_all_directions_alike(device: Devi
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     pixels = np.zeros((64, 96), np.float32)
     pixels[20, 50] = 1
-    encoded = [task.encode(pixels)]
+    encoded = [task.learning.encode(pixels)]
     (once,) = activations.activations(task, Leftwards(), encoded, device)
     (all_views,) = activations.activations(task, Leftwards(), encoded, device, views=8)
     background = float(encoded[0].tensor.min())
@@ -177,7 +177,7 @@ def test_the_probability_of_a_crop_is_the_mean_over_its_views(device: Device) ->
         def forward(self, batch: Tensor) -> Tensor:
             return 5 * batch[:, 0, :1, 0]
 
-    encoded = [task.encode(record.image) for record in tiny.records("classification", 3, seed=0)]
+    encoded = [task.learning.encode(record.image) for record in tiny.records("classification", 3, seed=0)]
     found = activations.activations(task, UpperLeft(), encoded, device, views=8)
     for image, probability in zip(encoded, found, strict=True):
         corners = image.tensor[0, [0, 0, -1, -1], [0, -1, 0, -1]]

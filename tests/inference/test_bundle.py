@@ -29,7 +29,7 @@ def write(folder: Path, name: str = "small", seed: int = 0, kind: str = "trackin
     """The bundle of an untrained network, written as a stage does."""
     torch.manual_seed(seed)
     entry = tiny.baseline(kind) if baseline else tiny.model(kind, seed=seed)
-    network = tasks.build(kind, tiny.SETTINGS[kind]).network(entry)
+    network = tasks.build(kind, tiny.SETTINGS[kind]).learning.network(entry)
     with atomic_folder(folder) as partial:
         bundle.write(partial, name, "beads", tiny.SETTINGS[kind], entry, network, {"lineage": {"commit": "c0ffee"}})
     return folder
@@ -59,7 +59,7 @@ def edit(folder: Path, change: Edit) -> None:
 def test_what_is_read_is_what_was_written(folder: Path) -> None:
     read = bundle.read(folder)
     torch.manual_seed(0)
-    original = tasks.build("tracking", tiny.SETTINGS["tracking"]).network(tiny.model("tracking"))
+    original = tasks.build("tracking", tiny.SETTINGS["tracking"]).learning.network(tiny.model("tracking"))
     assert (read.name, read.task_name, read.model) == ("small", "beads", tiny.model("tracking"))
     assert read.task.settings == tiny.SETTINGS["tracking"]
     assert read.provenance == {"lineage": {"commit": "c0ffee"}}
@@ -87,7 +87,7 @@ def test_the_same_model_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_what_the_training_covered_is_kept(tmp_path: Path) -> None:
     entry = tiny.model("tracking")
-    network = tasks.build("tracking", tiny.SETTINGS["tracking"]).network(entry)
+    network = tasks.build("tracking", tiny.SETTINGS["tracking"]).learning.network(entry)
     with atomic_folder(tmp_path / "bundle") as partial:
         bundle.write(partial, "small", "beads", tiny.SETTINGS["tracking"], entry, network, {}, covered())
     read = bundle.read(tmp_path / "bundle").coverage

@@ -22,7 +22,7 @@ def member(seed: int, weight: float = 1.0, kind: str = "restoration") -> Member:
     torch.manual_seed(seed)
     entry = tiny.model(kind, seed=seed, network={"residual": False} if kind == "restoration" else None)
     task = tasks.build(kind, tiny.SETTINGS[kind])
-    return Member(Bundle(f"m{seed}", kind, task, entry, task.network(entry).eval(), {}), weight)
+    return Member(Bundle(f"m{seed}", kind, task, entry, task.learning.network(entry).eval(), {}), weight)
 
 
 def test_the_weighted_mean_is_taken_image_by_image() -> None:
@@ -52,7 +52,7 @@ def test_activations_are_averaged_before_they_are_decoded() -> None:
     members = [member(0, 3.0), member(1, 1.0)]
     predictor = Predictor(members, tiny.COMPUTE)
     image = tiny.records("restoration", 1)[0].image
-    encoded = [predictor.task.encode(image)]
+    encoded = [predictor.task.learning.encode(image)]
     a, b = (activations.activations(m.bundle.task, m.bundle.network, encoded, predictor.device)[0] for m in members)
     assert not np.allclose(a, b)
     np.testing.assert_allclose(predictor.activations(encoded)[0], 0.75 * a + 0.25 * b, rtol=1e-5, atol=1e-6)

@@ -151,7 +151,7 @@ def species_model(name: str) -> None:
     own = {"scheme": "species", "fluorescence": True, "min_area_px": 1}
     model = tiny.model("segmentation").model_copy(update={"task": "bacteria", "settings": own})
     settings = params.load().settings_of(model)
-    network = tasks.build("segmentation", settings).network(model)
+    network = tasks.build("segmentation", settings).learning.network(model)
     with atomic_folder(layout.model("bacteria", name)) as folder:
         bundle.write(folder, name, "bacteria", settings, model, network, {}, None)
 
@@ -201,7 +201,7 @@ def test_fluorescence_that_is_not_of_the_same_images_is_refused(project: Path, p
 def thresholding() -> None:
     """The baseline of the default project, which finds cells without having learnt."""
     model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
-    network = tasks.build("segmentation", settings).network(model)
+    network = tasks.build("segmentation", settings).learning.network(model)
     with atomic_folder(layout.model("bacteria", "mine")) as folder:
         bundle.write(folder, "mine", "bacteria", settings, model, network, {})
 

@@ -29,7 +29,7 @@ def crops(project: Path) -> Path:
     settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
     model = tiny.model("classification").model_copy(update={"task": "rbc"})
     with atomic_folder(layout.model("rbc", "mine")) as folder:
-        network = tasks.build("classification", settings).network(model)
+        network = tasks.build("classification", settings).learning.network(model)
         bundle.write(folder, "mine", "rbc", settings, model, network, {})
     rng = np.random.default_rng(0)
     for i in range(LABELLED):
@@ -93,6 +93,8 @@ def test_a_task_without_probabilities_has_nothing_to_recalibrate(project: Path, 
     model = tiny.model("tracking").model_copy(update={"task": "beads"})
     settings = tiny.SETTINGS["tracking"]
     with atomic_folder(layout.model("beads", "mine")) as folder:
-        bundle.write(folder, "mine", "beads", settings, model, tasks.build("tracking", settings).network(model), {})
+        bundle.write(
+            folder, "mine", "beads", settings, model, tasks.build("tracking", settings).learning.network(model), {}
+        )
     with pytest.raises(BrightfieldError, match="Task 'beads' answers no probabilities of classes"):
         prediction.load("beads", "mine", crops)

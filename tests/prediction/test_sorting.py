@@ -52,7 +52,7 @@ def trained(covered: Coverage | None = None, classes: Sequence[str] = ("bad", "g
     chosen = {"size_px": 32, "threshold": THRESHOLD, "temperature": 1.0, "classes": list(classes)}
     settings = params.load().tasks["rbc"].settings.model_copy(update=chosen)
     model = tiny.model("classification").model_copy(update={"task": "rbc"})
-    network = tasks.build("classification", settings).network(model)
+    network = tasks.build("classification", settings).learning.network(model)
     with atomic_folder(layout.model("rbc", name)) as folder:
         bundle.write(folder, name, "rbc", settings, model, network, {}, covered)
 
@@ -341,7 +341,7 @@ def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str
     model = tiny.model("classification")
     settings = params.ClassificationSettings(size_px=32)
     with atomic_folder(layout.model("rbc", "theirs")) as folder:
-        network = tasks.build("classification", settings).network(model)
+        network = tasks.build("classification", settings).learning.network(model)
         bundle.write(folder, "theirs", "other", settings, model, network, {})
     with pytest.raises(BrightfieldError, match=message):
         sorting.sort(task, [crops], OUT, **{"reference": "mine", **options})

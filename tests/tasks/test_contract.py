@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import tiny
-from brightfield import tasks, training
+from brightfield import params, tasks, training
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
@@ -90,9 +90,9 @@ def task_of(kind: str) -> Task[Any, Any]:
 
 
 def answers_of(task: Task[Any, Any], network: torch.nn.Module, records: list[Record]) -> list[Any]:
-    encoded = [task.encode(record.image) for record in records]
+    encoded = [task.learning.encode(record.image) for record in records]
     activated = activations.activations(task, network, encoded, start_device(tiny.COMPUTE))
-    return [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+    return [task.answering.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
 
 
 def test_every_kind_has_a_contract() -> None:
@@ -103,10 +103,10 @@ def test_every_kind_has_a_contract() -> None:
 def test_an_encoded_image_has_mean_0_and_standard_deviation_1(kind: str) -> None:
     task = task_of(kind)
     for record in tiny.records(kind, 3):
-        encoded = task.encode(record.image)
+        encoded = task.learning.encode(record.image)
         assert encoded.tensor.dtype == torch.float32
         assert encoded.tensor.ndim == 3
-        assert len(encoded.tensor) == task.shape().inputs
+        assert len(encoded.tensor) == task.learning.shape().inputs
         assert encoded.shape == record.image.shape[:2]
         assert float(encoded.tensor.mean()) == pytest.approx(0, abs=1e-4)
         assert float(encoded.tensor.std(correction=0)) == pytest.approx(1, abs=1e-4)
@@ -118,17 +118,17 @@ def test_an_encoded_image_has_mean_0_and_standard_deviation_1(kind: str) -> None
 def test_a_perfect_output_becomes_the_truth_and_scores_perfectly(kind: str) -> None:
     task, contract = task_of(kind), CONTRACTS[kind]
     records = tiny.records(kind, 6, seed=3)
-    samples = task.dataset(records)
+    samples = task.learning.dataset(records)
     outputs = [contract.output(target)[None].float() for target in samples.targets]
     answers = [
-        task.decode(task.activate(output)[0].numpy(), encoded)
+        task.answering.decode(task.answering.activate(output)[0].numpy(), encoded)
         for output, encoded in zip(outputs, samples.encoded, strict=True)
     ]
-    truth = [task.truth(record) for record in records]
+    truth = [task.learning.truth(record) for record in records]
     for answer, true in zip(answers, truth, strict=True):
         assert isinstance(answer, RESULTS[kind])
         assert contract.agree(answer, true)
-    scores = task.score(answers, truth)
+    scores = task.scoring.score(answers, truth)
     assert {name: scores[name] for name in contract.perfect} == pytest.approx(contract.perfect, abs=1e-3)
     assert task.objective.metric in scores
 
@@ -136,14 +136,26 @@ def test_a_perfect_output_becomes_the_truth_and_scores_perfectly(kind: str) -> N
 @every_kind
 def test_the_loss_is_least_at_a_perfect_output(kind: str) -> None:
     task, contract = task_of(kind), CONTRACTS[kind]
-    samples = task.dataset(tiny.records(kind, 2))
+    samples = task.learning.dataset(tiny.records(kind, 2))
     target = torch.stack(samples.targets)
     perfect = torch.stack([contract.output(t) for t in samples.targets]).float()
-    best = task.loss(perfect, target)
+    loss = task.learning.loss_function(samples, params.Training(epochs=1, balance="none"))
+    best = loss(perfect, target)
     assert best.ndim == 0
     noise = torch.randn(perfect.shape, generator=torch.Generator().manual_seed(0))
     for other in (torch.zeros_like(perfect), -perfect, perfect.flip(0), noise):
-        assert task.loss(other, target) > best
+        assert loss(other, target) > best
+
+
+@every_kind
+def test_a_loss_function_is_not_changed_by_that_of_a_later_training(kind: str) -> None:
+    task, output = task_of(kind), CONTRACTS[kind].output
+    samples, others = (task.learning.dataset(tiny.records(kind, count)) for count in (4, 3))
+    target, zeros = samples.targets[1][None], torch.zeros_like(output(samples.targets[1])[None], dtype=torch.float32)
+    loss = task.learning.loss_function(samples, params.Training(epochs=1))
+    before = loss(zeros, target)
+    task.learning.loss_function(others, params.Training(epochs=1, dice=0.5))
+    assert torch.equal(loss(zeros, target), before)
 
 
 @every_kind
@@ -152,11 +164,11 @@ def test_four_images_are_learnt_by_heart(kind: str) -> None:
     records: Any = tiny.records(kind, 4, seed=5)
     model = tiny.model(kind, epochs=contract.epochs, steps_per_epoch=10, learning_rate=0.03)
     start_device(tiny.COMPUTE, model.seed)
-    truth = [task.truth(record) for record in records]
+    truth = [task.learning.truth(record) for record in records]
     name, direction = task.objective
-    before = task.score(answers_of(task, task.network(model), records), truth)[name]
+    before = task.scoring.score(answers_of(task, task.learning.network(model), records), truth)[name]
     fitted = training.fit(task, model, records, records, tiny.COMPUTE)
-    after = task.score(answers_of(task, fitted.network, records), truth)[name]
+    after = task.scoring.score(answers_of(task, fitted.network, records), truth)[name]
     assert task.objective.better(after, before)
     assert after >= contract.learnt if direction == "maximize" else after <= contract.learnt
     assert fitted.history["train_loss"].iloc[-1] < 0.7 * fitted.history["train_loss"].iloc[0]
@@ -172,8 +184,8 @@ def test_a_bundle_answers_as_what_was_put_into_it(kind: str, make: Callable[[str
         bundle.write(folder, "small", kind, task.settings, model, fitted.network, {})
     seen = [record.image for record in tiny.records(kind, 3, seed=7)]
     predictor = Predictor.load(tmp_path / "bundle", tiny.COMPUTE)
-    expected = activations.activations(task, fitted.network, [task.encode(i) for i in seen], predictor.device)
-    found = predictor.activations([predictor.task.encode(image) for image in seen])
+    expected = activations.activations(task, fitted.network, [task.learning.encode(i) for i in seen], predictor.device)
+    found = predictor.activations([predictor.task.learning.encode(image) for image in seen])
     for a, b in zip(expected, found, strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -190,8 +202,8 @@ FOREIGN: dict[str, Callable[[npt.NDArray[np.uint8]], np.ndarray]] = {
 def test_an_image_of_another_size_and_type_is_answered(kind: str, size: tuple[int, int]) -> None:
     task = task_of(kind)
     torch.manual_seed(0)
-    network = task.network(tiny.model(kind))
-    shape = (*size, 3) if task.shape().inputs == 3 else size
+    network = task.learning.network(tiny.model(kind))
+    shape = (*size, 3) if task.learning.shape().inputs == 3 else size
     image = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
     answers = [answers_of(task, network, [Record("a", "g", change(image))])[0] for change in FOREIGN.values()]
     assert all(isinstance(answer, RESULTS[kind]) for answer in answers)
@@ -204,7 +216,7 @@ def test_an_image_of_another_size_and_type_is_answered(kind: str, size: tuple[in
 def test_an_answer_does_not_depend_on_the_units_of_the_image(kind: str, scale: float) -> None:
     task = task_of(kind)
     torch.manual_seed(0)
-    network = task.network(tiny.model(kind))
+    network = task.learning.network(tiny.model(kind))
     record = tiny.records(kind, 1)[0]
     image = record.image.astype(np.float32)
     one, other = (answers_of(task, network, [Record("a", "g", i)])[0] for i in (image, image * scale))
@@ -217,17 +229,17 @@ def test_an_answer_does_not_depend_on_the_units_of_the_image(kind: str, scale: f
 def test_statistics_are_numbers_that_pool_into_metrics(kind: str) -> None:
     task = task_of(kind)
     records = tiny.records(kind, 5)
-    truth = [task.truth(record) for record in records]
-    rows = [task.statistics(t, t) for t in truth]
+    truth = [task.learning.truth(record) for record in records]
+    rows = [task.scoring.statistics(t, t) for t in truth]
     assert all(row.keys() == rows[0].keys() for row in rows)
     assert all(isinstance(value, float) for row in rows for value in row.values())
     table = pd.DataFrame(rows)
-    pooled = task.summarise({name: table[name].to_numpy() for name in rows[0]})
-    assert pooled == pytest.approx(task.summarise(table), nan_ok=True)
-    assert pooled == pytest.approx(task.score(truth, truth), nan_ok=True)
+    pooled = task.scoring.summarise({name: table[name].to_numpy() for name in rows[0]})
+    assert pooled == pytest.approx(task.scoring.summarise(table), nan_ok=True)
+    assert pooled == pytest.approx(task.scoring.score(truth, truth), nan_ok=True)
     assert task.objective.metric in pooled
     assert task.objective.direction in ("maximize", "minimize")
-    counted = task.confusion(table)
+    counted = task.scoring.confusion(table)
     if counted is not None:
         classes, counts = counted
         assert counts.shape == (len(classes), len(classes))
@@ -237,8 +249,10 @@ def test_statistics_are_numbers_that_pool_into_metrics(kind: str) -> None:
 @every_kind
 def test_combined_answers_name_their_images(kind: str) -> None:
     task = task_of(kind)
-    rows = {f"image{i}": task.rows(task.truth(record)) for i, record in enumerate(tiny.records(kind, 3))}
-    table = task.combine(rows)
+    rows = {
+        f"image{i}": task.answering.rows(task.learning.truth(record)) for i, record in enumerate(tiny.records(kind, 3))
+    }
+    table = task.answering.combine(rows)
     assert list(dict.fromkeys(table["image"])) == list(rows)
     assert len(table) == sum(map(len, rows.values())) >= len(rows)
     assert not table.isna().any().any()
@@ -252,10 +266,12 @@ def test_the_baseline_fits_and_answers_with_finite_values(kind: str) -> None:
     assert not list(fitted.network.parameters())
     unseen = tiny.records(kind, 4, seed=11)
     device = start_device(tiny.COMPUTE)
-    for activated in activations.activations(task, fitted.network, [task.encode(r.image) for r in unseen], device):
-        assert len(activated) == task.shape().outputs
+    for activated in activations.activations(
+        task, fitted.network, [task.learning.encode(r.image) for r in unseen], device
+    ):
+        assert len(activated) == task.learning.shape().outputs
         assert np.isfinite(activated).all()
-    score = task.score(answers_of(task, fitted.network, unseen), [task.truth(r) for r in unseen])
+    score = task.scoring.score(answers_of(task, fitted.network, unseen), [task.learning.truth(r) for r in unseen])
     least = {"classification": 0.9, "tracking": 2.0, "segmentation": 0.8, "restoration": 20.0}[kind]
     reached = score[task.objective.metric]
     assert reached >= least if task.objective.direction == "maximize" else reached <= least
@@ -268,9 +284,9 @@ def test_an_augmentation_that_makes_the_truth_untrue_is_refused_with_those_allow
     assert settings is not None
     asked = settings.model_copy(update={"augment": ["flip", CONTRACTS[kind].forbidden]})
     with pytest.raises(BrightfieldError) as caught:
-        task.dataset(tiny.records(kind, 2), asked)
+        task.learning.dataset(tiny.records(kind, 2), asked)
     assert f"Augmentation {CONTRACTS[kind].forbidden} " in str(caught.value)
-    assert f"Allowed: {', '.join(sorted(task.augmentations))}." in str(caught.value)
+    assert f"Allowed: {', '.join(sorted(task.learning.augmentations))}." in str(caught.value)
 
 
 @every_kind
@@ -278,8 +294,11 @@ def test_every_augmentation_allowed_gives_samples_of_one_shape(kind: str) -> Non
     task = task_of(kind)
     settings = tiny.model(kind).training
     assert settings is not None
-    asked = settings.model_copy(update={"augment": sorted(task.augmentations)})
-    plain, varied = task.dataset(tiny.records(kind, 2)), task.dataset(tiny.records(kind, 2), asked, seed=1)
+    asked = settings.model_copy(update={"augment": sorted(task.learning.augmentations)})
+    plain, varied = (
+        task.learning.dataset(tiny.records(kind, 2)),
+        task.learning.dataset(tiny.records(kind, 2), asked, seed=1),
+    )
     for i in range(2):
         drawn = [varied[i] for _ in range(8)]
         assert any(not torch.equal(sample["image"], plain[i]["image"]) for sample in drawn)
@@ -295,4 +314,4 @@ def test_every_augmentation_allowed_gives_samples_of_one_shape(kind: str) -> Non
 def test_a_record_without_truth_is_refused_by_its_name(kind: str) -> None:
     record = tiny.records(kind, 1)[0]
     with pytest.raises(BrightfieldError, match="lonely"):
-        task_of(kind).truth(Record("lonely", "g", record.image))
+        task_of(kind).learning.truth(Record("lonely", "g", record.image))

@@ -38,13 +38,13 @@ def device() -> Device:
 
 @pytest.fixture
 def network(device: Device) -> Transfer:
-    built = TASK.network(model())
+    built = TASK.learning.network(model())
     assert isinstance(built, Transfer)
     return built.eval()
 
 
 def encoded(count: int = 3) -> list[Any]:
-    return [TASK.encode(record.image) for record in tiny.records("classification", count)]
+    return [TASK.learning.encode(record.image) for record in tiny.records("classification", count)]
 
 
 def test_the_head_answers_features_as_the_network_answers_images(network: Transfer, device: Device) -> None:
@@ -101,7 +101,7 @@ def test_training_a_head_leaves_the_backbone_and_learns() -> None:
     entry = model(epochs=8, steps_per_epoch=4, augment=["flip"], batch_size=8)
     fitted = training.fit(TASK, entry, train, validation, tiny.COMPUTE)
     assert isinstance(fitted.network, Transfer)
-    untouched = TASK.network(entry)
+    untouched = TASK.learning.network(entry)
     assert isinstance(untouched, Transfer)
     for name, value in untouched.backbone.state_dict().items():
         assert torch.equal(value, fitted.network.backbone.state_dict()[name]), name

@@ -86,10 +86,10 @@ def test_the_weights_returned_are_those_whose_score_is_the_best_of_the_history(k
     fitted = fit(kind, tiny.model(kind, epochs=4, learning_rate=0.03))
     task = tasks.build(kind, tiny.SETTINGS[kind])
     records = tiny.records(kind, 4, seed=2)
-    encoded = [task.encode(record.image) for record in records]
+    encoded = [task.learning.encode(record.image) for record in records]
     activated = activations.activations(task, fitted.network, encoded, start_device(tiny.COMPUTE))
-    answers = [task.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
-    score = task.score(answers, [task.truth(record) for record in records])[task.objective.metric]
+    answers = [task.answering.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+    score = task.scoring.score(answers, [task.learning.truth(record) for record in records])[task.objective.metric]
     column = fitted.history[f"validation_{task.objective.metric}"]
     assert score == BETTER[task.objective.direction](column)
     assert fitted.best_epoch is not None
@@ -249,7 +249,9 @@ def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take
     for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
         entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
         assert entry is not None
-        loader = sampling.loader(task, task.dataset(tiny.records("classification", images), entry), entry, seed=0)
+        loader = sampling.loader(
+            task, task.learning.dataset(tiny.records("classification", images), entry), entry, seed=0
+        )
         assert [len(batch["image"]) for batch in loader] == expected
         assert len(loader) == len(expected)
 

@@ -69,9 +69,9 @@ def test_training_begins_with_the_weights_that_are_given() -> None:
 
 
 def test_a_last_layer_of_other_classes_begins_anew() -> None:
-    three = tasks.build("segmentation", tiny.SETTINGS["segmentation"]).network(still())
+    three = tasks.build("segmentation", tiny.SETTINGS["segmentation"]).learning.network(still())
     own = params.SegmentationSettings(scheme="species", species=["a", "b"])
-    five = tasks.build("segmentation", own).network(still())
+    five = tasks.build("segmentation", own).learning.network(still())
     last = {name for name in five.state_dict() if name.startswith("answer")}
     before = {name: value.clone() for name, value in five.state_dict().items()}
     warm_start.begin_with(five, three.state_dict())

@@ -34,3 +34,14 @@ class Classical(nn.Module):
         """Outputs for a batch (N, C, H, W)."""
         answers = [self.answer(image) for image in batch.float().cpu().numpy()]
         return torch.from_numpy(np.stack(answers)).to(batch.device)
+
+
+def fit(network: nn.Module, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
+    """Fit a baseline in place, see :meth:`Classical.fit`.
+
+    Raises:
+        TypeError: the network is fitted by gradients.
+    """
+    if not isinstance(network, Classical):
+        raise TypeError(f"{type(network).__name__} is fitted by gradients, expected a classical baseline.")
+    network.fit(images, targets)

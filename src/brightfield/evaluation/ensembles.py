@@ -100,8 +100,8 @@ def compare(
 def objective(task: Task[Any, Any], split: Split, outputs: Outputs, weights: Weights) -> float:
     """The task's objective for a weighted mean of outputs."""
     mean = mix(outputs, weights)
-    answers = task.decode_all(mean, split.encoded)
-    return task.score(answers, split.truth)[task.objective.metric]
+    answers = task.answering.decode_all(mean, split.encoded)
+    return task.scoring.score(answers, split.truth)[task.objective.metric]
 
 
 def mix(outputs: Outputs, weights: Weights) -> list[npt.NDArray[np.float32]]:

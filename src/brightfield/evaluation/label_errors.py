@@ -105,7 +105,7 @@ def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
     from torch.nn import functional as F
 
     network = params.Smp(architecture="smp", encoder=smp.SHIPPED_ENCODER, weights=pretrained.SHIPPED)
-    encoder: Any = smp.build(network, Shape(task.shape().inputs, 1)).encoder
+    encoder: Any = smp.build(network, Shape(task.learning.shape().inputs, 1)).encoder
     encoder.eval()
     rows: list[FloatArray] = []
     batch: list[torch.Tensor] = []
@@ -120,7 +120,7 @@ def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
 
     with torch.inference_mode():
         for record in records:
-            batch.append(task.encode(record.image).tensor)
+            batch.append(task.learning.encode(record.image).tensor)
             if len(batch) == BATCH:
                 flush()
         if batch:

@@ -85,7 +85,7 @@ def _sees_the_same(settings: params.Params, model: params.Model | params.Ensembl
     if isinstance(model, params.Ensemble) or not model.settings:
         return True
     asked = (settings.settings_of(model), settings.tasks[model.task].settings)
-    own, of_task = (tasks.build(model.kind, each).shape().inputs for each in asked)
+    own, of_task = (tasks.build(model.kind, each).learning.shape().inputs for each in asked)
     return own == of_task
 
 
@@ -97,8 +97,9 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
         asked = predictor.task  # it may see other channels of an image, or answer other classes
-        answers = [predictor.predict([asked.pixels(record)])[0] for record in test]
-    rows = [asked.statistics(answer, asked.truth(record)) for answer, record in zip(answers, test, strict=True)]
+        answers = [predictor.predict([asked.learning.pixels(record)])[0] for record in test]
+    truth = [asked.learning.truth(record) for record in test]
+    rows = [asked.scoring.statistics(answer, true) for answer, true in zip(answers, truth, strict=True)]
     theirs = pd.concat([test.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
     ours = best.table[best.table["split"] == TEST].reset_index(drop=True)
     return scoring.difference(task, theirs, ours, settings.evaluation)
@@ -118,5 +119,5 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _objective(task: Any, table: pd.DataFrame) -> float:
-    value: float = task.summarise(table)[task.objective.metric]
+    value: float = task.scoring.summarise(table)[task.objective.metric]
     return value

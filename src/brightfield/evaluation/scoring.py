@@ -48,8 +48,8 @@ class Split:
         records = ImageSet.prepared(folder, name)
         encoded, truth = [], []
         for record in progress.track(records, f"reading {name}"):
-            encoded.append(task.encode(task.pixels(record)))
-            truth.append(task.truth(record))
+            encoded.append(task.learning.encode(task.learning.pixels(record)))
+            truth.append(task.learning.truth(record))
         return cls(name, records, encoded, truth)
 
 
@@ -75,15 +75,14 @@ def splits_to_score(folder: Path) -> list[str]:
 
 def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
     """Decode activated outputs and hold them against the truth."""
-    answers = task.decode_all(activated, split.encoded)
-    statistics = pd.DataFrame([task.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
+    answers = task.answering.decode_all(activated, split.encoded)
+    statistics = pd.DataFrame([task.scoring.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
-    index = known[
-        [name for name in ("id", "group", "split", KIND, *task.index_columns, *task.conditions) if name in known]
-    ]
+    columns = ("id", "group", "split", KIND, *task.scoring.index_columns, *task.scoring.conditions)
+    index = known[[name for name in columns if name in known]]
     parts = [index, statistics]
-    if any(name in known for name in task.conditions):
-        alone = [task.summarise_subset(statistics.iloc[[i]]) for i in range(len(statistics))]
+    if any(name in known for name in task.scoring.conditions):
+        alone = [task.scoring.summarise_subset(statistics.iloc[[i]]) for i in range(len(statistics))]
         parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
     return Scores(pd.concat(parts, axis=1), answers)
 
@@ -102,14 +101,14 @@ def summary(
         any model could reach, without intervals, because it is a property of the images. ``data_hash``.
     """
     scored = {
-        name: _intervals(table, task.summarise, settings)
+        name: _intervals(table, task.scoring.summarise, settings)
         for name, table in tables.items()
         if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
     }
     besides = {
         "kinds": _kinds(task, tables[TEST], settings),
-        "recalibrated": _instead(task, tables, task.recalibrated, settings),
-        "ceiling": _instead(task, tables, task.ceiling, settings, resamples=0),
+        "recalibrated": _instead(task, tables, task.scoring.recalibrated, settings),
+        "ceiling": _instead(task, tables, task.scoring.ceiling, settings, resamples=0),
     }
     told = {name: found for name, found in besides.items() if found}
     return {"test": scored.pop(TEST), "suites": scored, **told, "data_hash": data_hash}
@@ -128,17 +127,17 @@ def _instead(
         columns = other(table) if name != VALIDATION else None
         if columns is not None:
             answered = pd.DataFrame({**columns, "group": table["group"].to_numpy()})
-            scored[name] = _intervals(answered, task.summarise, settings, resamples)
+            scored[name] = _intervals(answered, task.scoring.summarise, settings, resamples)
     return scored
 
 
 def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
     """How many images of each kind there are, and what the task tells of them."""
-    if KIND not in table or not task.summarise_subset(table):
+    if KIND not in table or not task.scoring.summarise_subset(table):
         return {}
     by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
-        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.summarise_subset, settings)}
+        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.scoring.summarise_subset, settings)}
         for kind in sorted(by_kind, key=images.natural)
     }
 
@@ -164,7 +163,7 @@ def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings:
         a,
         b,
         a["group"],
-        task.summarise,
+        task.scoring.summarise,
         task.objective.metric,
         resamples=settings.bootstrap,
         confidence=settings.confidence,
@@ -185,7 +184,7 @@ def write_report(
     table.to_csv(folder / "images.csv", index=False, lineterminator="\n")
     write_json(folder / "metrics.json", metrics)
     test = scores[TEST].table
-    confusion = task.confusion(test)
+    confusion = task.scoring.confusion(test)
     if confusion is not None:
         classes, counts = confusion
         write_json(folder / "confusion.json", {"classes": classes, "counts": counts.tolist()})

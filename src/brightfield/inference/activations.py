@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from brightfield import images
+from brightfield.architectures.protocols import as_local
 from brightfield.images import symmetry
 from brightfield.inference.device import Device
 from brightfield.tasks import Encoded, Task
@@ -41,7 +42,7 @@ def activations(
     for view in range(1, views):
         seen = [_turned(image, view) for image in encoded]
         for whole, output in zip(total, _one_view(task, network, seen, device), strict=True):
-            whole += symmetry.turned_back(output, view) if task.tileable else output
+            whole += symmetry.turned_back(output, view) if task.answering.tileable else output
     return total if views == 1 else [whole / np.float32(views) for whole in total]
 
 
@@ -51,7 +52,7 @@ def _turned(image: Encoded, view: int) -> Encoded:
 
 
 def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device) -> list[FloatArray]:
-    if not task.tileable:
+    if not task.answering.tileable:
         return _crops(task, network, encoded, device)
     return [_whole(task, network, image.tensor.numpy(), device) for image in encoded]
 
@@ -62,9 +63,9 @@ def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: 
     The image is padded first and cut then, at multiples of the network's coarsest pixel, so that a tile holds the very pixels
     that the network would see of the whole.
     """
-    multiple = math.lcm(MULTIPLE, getattr(network, "multiple_px", 1))
-    reach = getattr(network, "reach_px", None)
-    margin, blend = (reach, multiple) if reach is not None else (REACH_PX, BLEND_PX)
+    local = as_local(network)
+    multiple = MULTIPLE if local is None else math.lcm(MULTIPLE, local.multiple_px)
+    margin, blend = (REACH_PX, BLEND_PX) if local is None else (local.reach_px, multiple)
     padded, inside = images.pad_to_multiple(image, multiple)
     overlap = 2 * margin + blend
     tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
@@ -92,5 +93,5 @@ def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: De
     tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device.torch_device)
     with device.autocast():
         output = network(tensor.contiguous(memory_format=torch.channels_last))
-    activated: FloatArray = task.activate(output.float()).cpu().numpy()
+    activated: FloatArray = task.answering.activate(output.float()).cpu().numpy()
     return activated

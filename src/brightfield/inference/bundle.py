@@ -154,7 +154,7 @@ def read(folder: Path) -> Bundle:
     coverage = _coverage(content, source)
     task = tasks.build(kind, settings)
     # weights come from the bundle: nothing of what the network was initialised with is needed any more
-    network = task.network(_without_weights(model))
+    network = task.learning.network(model.model_copy(update={"network": model.network.without_weights()}))
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
     except RuntimeError as error:
@@ -199,12 +199,6 @@ def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:
         return Coverage.from_dict(content["coverage"])
     except (KeyError, TypeError, ValueError) as error:
         raise BrightfieldError(f"{source} is damaged (coverage: {error}); train the model again.") from error
-
-
-def _without_weights(model: params.Model) -> params.Model:
-    if isinstance(model.network, params.Smp | params.Transfer):
-        return model.model_copy(update={"network": model.network.model_copy(update={"weights": "none"})})
-    return model
 
 
 def _describe(folder: Path, content: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from brightfield import params
+from brightfield.architectures.protocols import has_depthwise_convolutions
 from brightfield.errors import BrightfieldError
 from brightfield.system import memory
 
@@ -29,11 +30,7 @@ class Device:
 
         In bfloat16 they train several times slower there (no fast kernel), and the encoders for phones are made of them.
         """
-        slow = (
-            self.chosen
-            and self.torch_device.type == "cpu"
-            and any(_is_depthwise(module) for module in network.modules())
-        )
+        slow = self.chosen and self.torch_device.type == "cpu" and has_depthwise_convolutions(network)
         return replace(self, bfloat16=self.bfloat16 and not slow)
 
     def autocast(self) -> AbstractContextManager[object]:
@@ -63,10 +60,6 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
     return Device(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
-
-
-def _is_depthwise(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d) and module.groups > 1
 
 
 def _torch_device(wanted: str) -> torch.device:

@@ -49,8 +49,8 @@ class Predictor:
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
         """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
-        encoded = [self.task.encode(image) for image in images]
-        return self.task.decode_all(self.activations(encoded), encoded)
+        encoded = [self.task.learning.encode(image) for image in images]
+        return self.task.answering.decode_all(self.activations(encoded), encoded)
 
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
         """How far images lie outside what was trained on: columns outside, distance and farthest, a row an image.

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
 from brightfield.params.base import Section
 
 
-class ConvNet(Section):
+class Architecture(Section):
+    """What every architecture declares beside its own keys."""
+
+    needs_species: ClassVar[bool] = False  # whether its outputs are those of a segmentation with scheme species
+
+    def without_weights(self) -> Self:
+        """The same, initialised at random: for a network whose weights are then loaded."""
+        return self
+
+
+class ConvNet(Architecture):
     """A plain convolutional network; with the defaults, dense layers of 256 and 128 and three channels, 1,453,761 parameters."""
 
     architecture: Literal["convnet"]
@@ -19,7 +29,7 @@ class ConvNet(Section):
     batch_norm: bool = False
 
 
-class UNet(Section):
+class UNet(Architecture):
     """A plain U-Net with batch normalisation."""
 
     architecture: Literal["unet"]
@@ -30,16 +40,17 @@ class UNet(Section):
     probabilistic: bool = False  # restoration: also answer how far off each pixel may be
 
 
-class UNetPair(Section):
+class UNetPair(Architecture):
     """Two U-Nets that share nothing: one finds body and contour, the other tells which species a pixel belongs to."""
 
+    needs_species: ClassVar[bool] = True
     architecture: Literal["unet_pair"]
     filters: Annotated[int, Field(ge=1)] = 16  # of each, in the first level
     depth: Annotated[int, Field(ge=2, le=7)] = 4
     kernel_px: Literal[3, 5, 7] = 3
 
 
-class Smp(Section):
+class Smp(Architecture):
     """An architecture of segmentation-models-pytorch."""
 
     architecture: Literal["smp"]
@@ -50,8 +61,12 @@ class Smp(Section):
     # none, efficientnet-lite0 (shipped, for the encoder of that name), or the path of a .safetensors file
     weights: str = "none"
 
+    def without_weights(self) -> Self:
+        """The same with weights ``none``."""
+        return self.model_copy(update={"weights": "none"})
 
-class Transfer(Section):
+
+class Transfer(Architecture):
     """A backbone trained on millions of photographs, its dense classifier replaced by a new head."""
 
     architecture: Literal["transfer"]
@@ -63,22 +78,26 @@ class Transfer(Section):
     dense: list[int] = []  # layers between the backbone's features and the logit
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
 
+    def without_weights(self) -> Self:
+        """The same with weights ``none``."""
+        return self.model_copy(update={"weights": "none"})
 
-class Features(Section):
+
+class Features(Architecture):
     """Baseline: colour and texture features with logistic regression."""
 
     architecture: Literal["features"]
     regularisation: Annotated[float, Field(gt=0)] = 1.0  # C of scikit-learn: smaller is stronger
 
 
-class Correlation(Section):
+class Correlation(Architecture):
     """Baseline: normalised cross-correlation with the radial profile of the training beads, fitted by least squares."""
 
     architecture: Literal["correlation"]
     template_px: Annotated[int, Field(ge=5)] = 33  # side of the template
 
 
-class Watershed(Section):
+class Watershed(Architecture):
     """Baseline: local threshold, then watershed on the distance to the background."""
 
     architecture: Literal["watershed"]
@@ -86,7 +105,7 @@ class Watershed(Section):
     window_px: Annotated[int, Field(ge=3)] = 51
 
 
-class NonLocalMeans(Section):
+class NonLocalMeans(Architecture):
     """Baseline: non-local means. Its strength, and whether the noise is stabilised, are chosen on the training split."""
 
     architecture: Literal["nonlocal_means"]
@@ -94,7 +113,7 @@ class NonLocalMeans(Section):
     distance_px: Annotated[int, Field(ge=1)] = 6
 
 
-class Wavelet(Section):
+class Wavelet(Architecture):
     """Baseline: wavelet shrinkage. Its strength, and whether the noise is stabilised, are chosen on the training split."""
 
     architecture: Literal["wavelet"]
@@ -103,7 +122,7 @@ class Wavelet(Section):
     shifts_px: Annotated[int, Field(ge=0, le=16)] = 3  # the answer is the mean over so many shifts more along each axis
 
 
-class TotalVariation(Section):
+class TotalVariation(Architecture):
     """Baseline: least total variation. Its strength, and whether the noise is stabilised, are chosen on the training split."""
 
     architecture: Literal["total_variation"]

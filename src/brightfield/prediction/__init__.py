@@ -103,11 +103,11 @@ class FolderPrediction:
     ) -> None:
         self.predictor = predictor
         task, learnt = predictor.task, predictor.task.settings.pixel_size_um
-        if magnify not in (None, 1) and not task.magnifiable:
+        if magnify not in (None, 1) and not task.answering.magnifiable:
             raise BrightfieldError(
                 f"Task {predictor.task_name!r} cannot be asked about magnified images: bacteria can. Leave out --magnify."
             )
-        self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.magnifiable else 1.0)
+        self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.answering.magnifiable else 1.0)
         self._writer = writing.Writer(
             out,
             classes=predictor.task.class_names,
@@ -139,7 +139,7 @@ class FolderPrediction:
             )
         result, seen = self._answer(name, image, fluorescence)
         self._writer.add(name, image, result, fluorescence)
-        self._rows[name] = self.predictor.task.rows(result)
+        self._rows[name] = self.predictor.task.answering.rows(result)
         if (compared := self.predictor.compare([seen])) is not None:
             self._compared.append(compared.assign(image=name))
 
@@ -150,12 +150,12 @@ class FolderPrediction:
             channels = {channel: images.magnified(pixels, self.magnify) for channel, pixels in channels.items()}
         seen = channels.pop("image")
         task = self.predictor.task
-        result = self.predictor.predict([task.pixels(Record(name, name, seen, channels))])[0]
-        return (result if self.magnify == 1 else task.to_original_scale(result, image.shape[:2])), seen
+        result = self.predictor.predict([task.learning.pixels(Record(name, name, seen, channels))])[0]
+        return (result if self.magnify == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
 
     def finish(self) -> PredictionSummary:
         """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
-        table = self.predictor.task.combine(self._rows)
+        table = self.predictor.task.answering.combine(self._rows)
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")

@@ -36,7 +36,7 @@ def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
     pixels, truth = _read(labelled, task.class_names)
     known, calibrated = (
         task.settings,
-        task.adapted(predictor.activations([task.encode(image) for image in pixels]), truth),
+        task.answering.adapted(predictor.activations([task.learning.encode(image) for image in pixels]), truth),
     )
     adapted = Predictor(predictor.members, predictor.compute, Classification(calibrated))
     told = (

@@ -237,13 +237,13 @@ def _answered(predictor: Predictor, sources: Sequence[Path], read: Sequence[imag
     task, encoded = predictor.task, []
     for source, image in zip(sources, read, strict=True):
         try:
-            encoded.append(task.encode(image))
+            encoded.append(task.learning.encode(image))
         except BrightfieldError as error:
             raise BrightfieldError(f"{source}: {error}") from error
     compared = predictor.compare(read)
     far: list[dict[Any, Any]] = [{}] * len(read) if compared is None else compared.to_dict("records")
     for activated, each, distances in zip(predictor.activations(encoded), encoded, far, strict=True):
-        label: Label = task.decode(activated, each)
+        label: Label = task.answering.decode(activated, each)
         answer = task.class_names[int(label.positive)]
         yield {"probability": label.probability, "answer": answer, "certainty": certainty(label), **distances}
 

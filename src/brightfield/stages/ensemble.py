@@ -42,8 +42,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         validation = Split.load(task, data, VALIDATION)
         of_members = outputs_of(entry.task, members, validation)
         choice = ensembles.choose(task, validation, of_members, entry)
-        if task.needs_calibration:
-            calibrated = task.calibrate(ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded)
+        if task.answering.needs_calibration:
+            calibrated = task.answering.calibrate(
+                ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded
+            )
             task = tasks.build(entry.kind, calibrated)
         scores: dict[str, Scores] = {}
         for split_name in scoring.splits_to_score(data):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from brightfield import params
-from brightfield.tasks.base import Encoded, Objective, Sample, Task
+from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.classification import Classification
 from brightfield.tasks.restoration import Restoration
+from brightfield.tasks.samples import Encoded, Sample
 from brightfield.tasks.segmentation import Segmentation
 from brightfield.tasks.tracking import Tracking
 

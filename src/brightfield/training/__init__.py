@@ -10,13 +10,13 @@ import pandas as pd
 from torch import Tensor, nn
 
 from brightfield import params
-from brightfield.architectures.classical import Classical
-from brightfield.architectures.transfer import Transfer
+from brightfield.architectures import classical
+from brightfield.architectures.protocols import as_frozen
 from brightfield.data.store import ImageSet
 from brightfield.inference.device import Device, start_device
 from brightfield.system import progress
 from brightfield.tasks import Task
-from brightfield.tasks.base import Samples
+from brightfield.tasks.samples import Samples
 from brightfield.training import frozen_features, sampling, warm_start
 from brightfield.training.checkpointing import BestCheckpoint, OnEpoch
 
@@ -67,7 +67,7 @@ def fit(
         BrightfieldError: initial weights of another architecture.
     """
     device = start_device(compute, model.seed)
-    network = task.network(model)
+    network = task.learning.network(model)
     if initial is not None:
         warm_start.begin_with(network, initial)
     device = device.for_network(network)
@@ -76,13 +76,14 @@ def fit(
     checkpoint = BestCheckpoint(task, validation, device, on_epoch, keep_last=blind)
     history, best_epoch = pd.DataFrame({"epoch": []}), None
     if model.training is None:
-        assert isinstance(network, Classical)
-        samples = task.dataset(progress.track(train, f"{description}: reading"))
-        network.fit([e.tensor for e in samples.encoded], samples.targets)
+        samples = task.learning.dataset(progress.track(train, f"{description}: reading"))
+        classical.fit(network, [e.tensor for e in samples.encoded], samples.targets)
     else:
         _fit_network(task, network, model, train, checkpoint, device, description)
         history, best_epoch = pd.DataFrame(checkpoint.rows), checkpoint.best_epoch
-    settings = checkpoint.calibrated(network, model.test_time_augmentation) if task.needs_calibration else task.settings
+    settings = task.settings
+    if task.answering.needs_calibration:
+        settings = checkpoint.calibrated(network, model.test_time_augmentation)
     return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
 
 
@@ -95,18 +96,18 @@ def _fit_network(
     device: Device,
     description: str,
 ) -> None:
-    """Train a network in place; the watch tells how it went."""
+    """Train a network in place; the checkpoint has the scores of every epoch."""
     training = model.training
     assert training is not None
-    images = task.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
-    task.observe(images, training)
+    images = task.learning.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
+    loss_function = task.learning.loss_function(images, training)
     fitted: nn.Module = network
     samples: Samples = images
-    if isinstance(network, Transfer) and network.is_frozen:
-        fitted, samples = network.head, frozen_features.features_of(network, images, device, model.seed, description)
-        checkpoint.encoded_for_epochs = frozen_features.as_encoded(network, checkpoint.encoded, device, description)
+    if (frozen := as_frozen(network)) is not None:
+        fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, model.seed, description)
+        checkpoint.encoded_for_epochs = frozen_features.as_encoded(frozen, checkpoint.encoded, device, description)
     from brightfield.training import loop  # Lightning takes seconds to import, so only when something is trained
 
     loader = sampling.loader(task, samples, training, model.seed)
-    loop.run(task, fitted, training, loader, checkpoint, device, description)
+    loop.run(fitted, loss_function, training, loader, checkpoint, device, description)
     fitted.load_state_dict(checkpoint.best_weights)

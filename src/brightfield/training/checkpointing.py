@@ -31,9 +31,9 @@ class BestCheckpoint:
         self.keep_last = keep_last
         self.task, self.device, self.on_epoch = task, device, on_epoch
         records = list(validation)
-        self.encoded = [task.encode(task.pixels(record)) for record in records]
+        self.encoded = [task.learning.encode(task.learning.pixels(record)) for record in records]
         self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
-        self.truth = [task.truth(record) for record in records]
+        self.truth = [task.learning.truth(record) for record in records]
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_value = math.nan
@@ -42,8 +42,8 @@ class BestCheckpoint:
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
         """Score, compare with the best so far, tell whoever listens."""
         activated = activations.activations(self.task, network, self.encoded_for_epochs, self.device)
-        answers = [self.task.decode_fast(a, e) for a, e in zip(activated, self.encoded, strict=True)]
-        metrics = {f"validation_{name}": value for name, value in self.task.score(answers, self.truth).items()}
+        answers = [self.task.answering.decode_fast(a, e) for a, e in zip(activated, self.encoded, strict=True)]
+        metrics = {f"validation_{name}": value for name, value in self.task.scoring.score(answers, self.truth).items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})
         value = metrics[f"validation_{self.task.objective.metric}"]
@@ -57,5 +57,5 @@ class BestCheckpoint:
         """The task's settings, with what they leave open chosen by this network's answers, from as many views as it will answer."""
         network = network.to(self.device.torch_device)
         activated = activations.activations(self.task, network, self.encoded, self.device, views)
-        settings: params.TaskSettings = self.task.calibrate(activated, self.truth, self.encoded)
+        settings: params.TaskSettings = self.task.answering.calibrate(activated, self.truth, self.encoded)
         return settings

@@ -18,13 +18,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from brightfield.architectures.transfer import Transfer
+from brightfield.architectures.protocols import FeatureNetwork
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
 from brightfield.inference.device import Device
 from brightfield.system import progress
 from brightfield.tasks import Encoded, Sample
-from brightfield.tasks.base import EncodedImages, Samples
+from brightfield.tasks.samples import EncodedImages, Samples
 
 FOLDER = Path(".brightfield/features")
 MOST_FILES = 24
@@ -50,7 +50,7 @@ class FeatureImages(Samples):
 
 
 def features_of(
-    network: Transfer, samples: EncodedImages, device: Device, seed: int, description: str
+    network: FeatureNetwork, samples: EncodedImages, device: Device, seed: int, description: str
 ) -> FeatureImages:
     """The training images as features, under all eight views where the training asks for flips.
 
@@ -67,18 +67,20 @@ def features_of(
     return FeatureImages(compute(network, samples.encoded, device, views, description), samples.targets, seed)
 
 
-def as_encoded(network: Transfer, encoded: Sequence[Encoded], device: Device, description: str) -> list[Encoded]:
+def as_encoded(network: FeatureNetwork, encoded: Sequence[Encoded], device: Device, description: str) -> list[Encoded]:
     """Images with their features, (width, 1, 1), in place of their pixels."""
     found = compute(network, encoded, device, 1, description)
     return [replace(e, tensor=torch.from_numpy(f[0][:, None, None])) for e, f in zip(encoded, found, strict=True)]
 
 
-def compute(network: Transfer, encoded: Sequence[Encoded], device: Device, views: int, description: str) -> FloatArray:
+def compute(
+    network: FeatureNetwork, encoded: Sequence[Encoded], device: Device, views: int, description: str
+) -> FloatArray:
     """(N, views, width) features, from the cache where they are."""
     path = FOLDER / f"{_digest(network, encoded, device, views)}.safetensors"
     if (known := _read(path)) is not None:
         return known
-    network = network.to(device.torch_device)
+    network.backbone.to(device.torch_device)
     turned = (symmetry.turned(e.tensor.numpy(), view) for e in encoded for view in range(views))
     rows: list[FloatArray] = []
     with torch.inference_mode(), progress.bar(len(encoded) * views, f"{description}: features", "view") as bar:
@@ -92,7 +94,7 @@ def compute(network: Transfer, encoded: Sequence[Encoded], device: Device, views
     return features
 
 
-def _digest(network: Transfer, encoded: Sequence[Encoded], device: Device, views: int) -> str:
+def _digest(network: FeatureNetwork, encoded: Sequence[Encoded], device: Device, views: int) -> str:
     found = hashlib.sha256(
         f"{network.input_px} {views} {device.torch_device} {device.bfloat16} {torch.__version__}".encode()
     )

@@ -16,9 +16,11 @@ from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
 
 from brightfield import params
+from brightfield.architectures.protocols import pretrained_part
 from brightfield.inference.device import Device
 from brightfield.system import progress
-from brightfield.tasks import Sample, Task
+from brightfield.tasks import Sample
+from brightfield.tasks.learning import LossFunction
 from brightfield.training.checkpointing import BestCheckpoint
 
 logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice is for other uses
@@ -26,16 +28,16 @@ warnings.filterwarnings("ignore", module="lightning")
 
 
 def run(
-    task: Task[Any, Any],
     network: nn.Module,
+    loss_function: LossFunction,
     training: params.Training,
     loader: DataLoader[Sample],
     checkpoint: BestCheckpoint,
     device: Device,
     description: str,
 ) -> None:
-    """Train a network in place; the watch tells how it went and has the weights to keep."""
-    module = Module(task, network, training, checkpoint, len(loader))
+    """Train a network in place; the checkpoint has the scores of every epoch and the weights to keep."""
+    module = Module(network, loss_function, training, checkpoint, len(loader))
     trainer = lightning.Trainer(
         accelerator="gpu" if device.torch_device.type == "cuda" else device.torch_device.type,
         devices=1,
@@ -45,7 +47,7 @@ def run(
         enable_checkpointing=False,
         enable_model_summary=False,
         enable_progress_bar=False,
-        callbacks=[Progress(description, len(loader), task.objective.metric)],
+        callbacks=[Progress(description, len(loader), checkpoint.task.objective.metric)],
     )
     with _interruptible():
         trainer.fit(module, loader)
@@ -65,19 +67,20 @@ def _interruptible() -> Iterator[None]:
 
 
 class Module(lightning.LightningModule):
-    """The task's loss, the entry's optimizer and schedule, and the watch at the end of each epoch."""
+    """The task's loss, the entry's optimizer and schedule, and the score at the end of each epoch."""
 
     def __init__(
         self,
-        task: Task[Any, Any],
         network: nn.Module,
+        loss_function: LossFunction,
         training: params.Training,
         checkpoint: BestCheckpoint,
         steps: int,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)
-        self.task, self.training_settings, self.checkpoint, self.steps = task, training, checkpoint, steps
+        self.loss_function, self.training_settings = loss_function, training
+        self.checkpoint, self.steps = checkpoint, steps
         self.losses: list[Tensor] = []
         self.rate = training.learning_rate
         self.mean = None if training.ema is None else moving_average(self.network, training.ema)
@@ -86,7 +89,7 @@ class Module(lightning.LightningModule):
         # the schedule moves on before the epoch ends
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         image = batch["image"].contiguous(memory_format=torch.channels_last)
-        loss = self.task.loss(self.network(image).float(), batch["target"])
+        loss = self.loss_function(self.network(image).float(), batch["target"])
         self.losses.append(loss.detach())
         return loss
 
@@ -130,7 +133,7 @@ def optimizer(network: nn.Module, training: params.Training) -> torch.optim.Opti
 
 def _rates(network: nn.Module, training: params.Training) -> list[dict[str, Any]]:
     """What is trained, new layers first: they learn at the full rate, a pretrained backbone at a share of it."""
-    pretrained = getattr(network, "backbone", getattr(network, "encoder", None))
+    pretrained = pretrained_part(network)
     learned = {p for p in network.parameters() if p.requires_grad}
     of_backbone = {p for p in pretrained.parameters() if p.requires_grad} if pretrained is not None else set()
     new = [p for p in network.parameters() if p in learned - of_backbone]

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from brightfield import params
 from brightfield.tasks import Sample, Task
-from brightfield.tasks.base import Samples
+from brightfield.tasks.samples import Samples
 
 
 class BalancedSampler(Sampler[int]):
@@ -42,7 +42,7 @@ class BalancedSampler(Sampler[int]):
 
 def loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
     count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
-    sampling_classes = task.sampling_classes(samples) if training.balance == "batches" else None
+    sampling_classes = task.learning.sampling_classes(samples) if training.balance == "batches" else None
     draws = BalancedSampler(len(samples), count, seed, sampling_classes)
     # a last batch of one would stop batch normalisation
     drop = len(draws) % training.batch_size == 1 and len(draws) > 1

@@ -287,7 +287,7 @@ def test_the_champion_answers_through_mlflow_without_pickle(tmp_path: Path, monk
     )
     folder = tmp_path / "tiny"
     folder.mkdir()
-    network = tasks.build("restoration", settings).network(model)
+    network = tasks.build("restoration", settings).learning.network(model)
     bundles.write(folder, "tiny", "served", settings, model, network, {})
     registry.promote("served", publish("served", folder, "tiny"), {})
 

@@ -16,6 +16,7 @@ from brightfield.inference.predictor import weighted_mean
 from brightfield.metrics import restoration
 from brightfield.results import Picture
 from brightfield.tasks import Encoded
+from brightfield.tasks.restoration.learning import error
 
 SETTINGS = params.RestorationSettings()
 TASK: Any = tasks.build("restoration", SETTINGS)
@@ -36,28 +37,28 @@ def encoded(mean: float = 100.0, std: float = 20.0) -> Encoded:
 
 
 def test_mean_and_deviation_come_back_in_the_units_of_the_image() -> None:
-    answer = TASK.decode(TASK.activate(output(1.5, 0.25))[0].numpy(), encoded())
+    answer = TASK.answering.decode(TASK.answering.activate(output(1.5, 0.25))[0].numpy(), encoded())
     np.testing.assert_allclose(answer.pixels, 130, rtol=1e-5)
     np.testing.assert_allclose(answer.deviation, 5, rtol=1e-3)
 
 
 def test_a_network_without_that_head_answers_no_deviation() -> None:
-    assert TASK.decode(np.ones((1, 8, 8), np.float32), encoded()).deviation is None
+    assert TASK.answering.decode(np.ones((1, 8, 8), np.float32), encoded()).deviation is None
 
 
 def test_members_average_to_the_moments_of_their_mixture() -> None:
     """Means 1 and 3, deviations 0.5 and 1, weights 3 and 1: mean 1.5, variance 0.75 (1 + 0.25) + 0.25 (9 + 1) - 2.25."""
-    members = [[TASK.activate(output(*moments))[0].numpy()] for moments in ((1.0, 0.5), (3.0, 1.0))]
+    members = [[TASK.answering.activate(output(*moments))[0].numpy()] for moments in ((1.0, 0.5), (3.0, 1.0))]
     (mixed,) = weighted_mean(members, [3, 1])
-    answer = TASK.decode(mixed, encoded(mean=0, std=1))
+    answer = TASK.answering.decode(mixed, encoded(mean=0, std=1))
     np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
     np.testing.assert_allclose(answer.deviation, np.sqrt(0.9375 + 2.5 - 2.25), rtol=1e-4)
 
 
 def test_members_with_and_without_the_head_average_what_both_answer() -> None:
-    with_head, without = TASK.activate(output(1.0, 0.5))[0].numpy(), np.full((1, 8, 8), 2.0, np.float32)
+    with_head, without = TASK.answering.activate(output(1.0, 0.5))[0].numpy(), np.full((1, 8, 8), 2.0, np.float32)
     (mixed,) = weighted_mean([[with_head], [without]], [1, 1])
-    answer = TASK.decode(mixed, encoded(mean=0, std=1))
+    answer = TASK.answering.decode(mixed, encoded(mean=0, std=1))
     np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
     assert answer.deviation is None
 
@@ -66,11 +67,13 @@ def test_the_likelihood_is_best_where_the_deviation_is_that_of_the_error() -> No
     target = torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.3
     raw = torch.zeros(1, 1, 64, 64, requires_grad=True)
     for _ in range(300):
-        loss = TASK.loss(torch.cat([torch.zeros_like(target), raw.mean().expand_as(raw)], dim=1), target)
+        loss = error(torch.cat([torch.zeros_like(target), raw.mean().expand_as(raw)], dim=1), target)
         (slope,) = torch.autograd.grad(loss, raw)
         raw = (raw - 2000 * slope).detach().requires_grad_()
-    activated = TASK.activate(torch.cat([torch.zeros_like(target), raw], dim=1))[0].detach().numpy()
-    assert TASK.decode(activated, encoded(0, 1)).deviation.mean() == pytest.approx(float(target.std()), rel=0.05)
+    activated = TASK.answering.activate(torch.cat([torch.zeros_like(target), raw], dim=1))[0].detach().numpy()
+    assert TASK.answering.decode(activated, encoded(0, 1)).deviation.mean() == pytest.approx(
+        float(target.std()), rel=0.05
+    )
 
 
 def test_the_scale_of_the_deviations_is_settled_and_used() -> None:
@@ -81,18 +84,18 @@ def test_the_scale_of_the_deviations_is_settled_and_used() -> None:
     for picture in truth:  # errors of deviation 0.3, said to be 0.1
         mean = (picture.pixels - 100) / 20 + rng.normal(0, 0.3, (64, 64)).astype(np.float32)
         activated.append(np.stack([mean, mean**2 + np.float32(0.01)]))
-    assert TASK.needs_calibration
-    calibrated = TASK.calibrate(activated, truth, codes)
+    assert TASK.answering.needs_calibration
+    calibrated = TASK.answering.calibrate(activated, truth, codes)
     assert calibrated.deviation_scale == pytest.approx(3, rel=0.02)
     task: Any = tasks.build("restoration", calibrated)
-    assert not task.needs_calibration
-    assert task.decode(activated[0], codes[0]).deviation.mean() == pytest.approx(20 * 0.3, rel=0.02)
-    assert task.calibrate(activated, truth, codes) == calibrated  # what is set stays
+    assert not task.answering.needs_calibration
+    assert task.answering.decode(activated[0], codes[0]).deviation.mean() == pytest.approx(20 * 0.3, rel=0.02)
+    assert task.answering.calibrate(activated, truth, codes) == calibrated  # what is set stays
 
 
 def test_without_deviations_there_is_nothing_to_settle() -> None:
     truth = [Picture(np.ones((8, 8), np.float32))]
-    assert TASK.calibrate([np.zeros((1, 8, 8), np.float32)], truth, [encoded()]) == SETTINGS
+    assert TASK.answering.calibrate([np.zeros((1, 8, 8), np.float32)], truth, [encoded()]) == SETTINGS
 
 
 def test_a_probabilistic_network_learns_and_its_scale_travels_with_it() -> None:
@@ -116,7 +119,7 @@ def without_clean(records: list[Record]) -> Any:
 
 def test_blind_spots_ask_for_hidden_pixels_of_the_noisy_image_itself() -> None:
     (record,) = tiny.records("restoration", 1)
-    samples = TASK.dataset(without_clean([record]), params.Training(epochs=1, blind_spots=True))
+    samples = TASK.learning.dataset(without_clean([record]), params.Training(epochs=1, blind_spots=True))
     sample = samples[0]
     noisy, hidden = sample["target"]
     assert torch.equal(noisy, samples.encoded[0].tensor[0])
@@ -125,7 +128,7 @@ def test_blind_spots_ask_for_hidden_pixels_of_the_noisy_image_itself() -> None:
 
 
 def test_patches_of_blind_spots_are_cut_and_flipped() -> None:
-    samples = TASK.dataset(without_clean(tiny.records("restoration", 2)), BLIND)
+    samples = TASK.learning.dataset(without_clean(tiny.records("restoration", 2)), BLIND)
     assert samples[1]["image"].shape == (1, 32, 32)
     assert samples[1]["target"].shape == (2, 32, 32)
 
@@ -133,7 +136,7 @@ def test_patches_of_blind_spots_are_cut_and_flipped() -> None:
 def test_only_hidden_pixels_count() -> None:
     noisy, hidden = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     answer = torch.tensor([[3.0, 9.0], [9.0, 5.0]])[None, None]
-    assert float(TASK.loss(answer, torch.stack([noisy, hidden])[None])) == pytest.approx((2**2 + 1) / 2)
+    assert float(error(answer, torch.stack([noisy, hidden])[None])) == pytest.approx((2**2 + 1) / 2)
 
 
 def test_training_with_blind_spots_never_looks_at_a_clean_image() -> None:
@@ -169,13 +172,13 @@ def test_noisy_images_alone_teach_to_denoise() -> None:
 
 
 def test_of_a_kind_all_metrics_are_told() -> None:
-    truth = [TASK.truth(record) for record in tiny.records("restoration", 3)]
-    columns = {name: np.ones(3) for name in TASK.statistics(truth[0], truth[0])}
-    assert TASK.summarise_subset(columns) == pytest.approx(TASK.summarise(columns))
-    assert TASK.correct(columns) is None
+    truth = [TASK.learning.truth(record) for record in tiny.records("restoration", 3)]
+    columns = {name: np.ones(3) for name in TASK.scoring.statistics(truth[0], truth[0])}
+    assert TASK.scoring.summarise_subset(columns) == pytest.approx(TASK.scoring.summarise(columns))
+    assert TASK.scoring.correct(columns) is None
 
 
 def test_a_row_tells_the_mean_deviation_where_there_is_one() -> None:
     pixels = np.array([[1.0, 3.0]], np.float32)
-    assert TASK.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
-    assert TASK.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]
+    assert TASK.answering.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
+    assert TASK.answering.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]

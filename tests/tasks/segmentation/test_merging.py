@@ -62,14 +62,14 @@ def test_it_is_chosen_where_it_finds_more_cells() -> None:
     task = Segmentation(SegmentationSettings())
     taught = [rafts(seed) for seed in range(4)]
     truth = [ClassMap(p.argmax(axis=0).astype(np.uint8), labels) for p, labels in taught]
-    encoded = [task.encode(p[1]) for p, _ in taught]
-    calibrated = task.calibrate([p for p, _ in taught], truth, encoded)
+    encoded = [task.learning.encode(p[1]) for p, _ in taught]
+    calibrated = task.answering.calibrate([p for p, _ in taught], truth, encoded)
     assert calibrated.merging is not None
     assert calibrated.seed_probability is None
-    assert not Segmentation(calibrated).needs_calibration
+    assert not Segmentation(calibrated).answering.needs_calibration
     probabilities, labels = rafts(99)
     record = Record("a", "a", probabilities[1], {})
-    answer = Segmentation(calibrated).decode(probabilities, task.encode(record.image))
+    answer = Segmentation(calibrated).answering.decode(probabilities, task.learning.encode(record.image))
     assert right(answer.instances, labels) > 0.95
 
 

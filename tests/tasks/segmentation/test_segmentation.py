@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from brightfield import params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import SegmentationSettings
 from brightfield.results import ClassMap
+from brightfield.tasks.samples import EncodedImages
 from brightfield.tasks.segmentation import Segmentation
+from brightfield.tasks.segmentation.learning import class_weights
 from brightfield.tasks.segmentation.masks import class_map
 from labelled import rods
 
@@ -22,38 +28,33 @@ Labels = npt.NDArray[np.int32]
 # --- weights and tables -----------------------------------------------------------------------------------------------
 
 
-def training_of(balance: bool) -> params.Training:
-    return params.Training(epochs=1, balance="loss" if balance else "none")
+def samples_with(*targets: Tensor) -> EncodedImages:
+    samples = Segmentation(params.SegmentationSettings()).learning.dataset([])
+    samples.targets = list(targets)
+    return samples
 
 
 def test_classes_are_weighed_by_the_inverse_square_root_of_their_share() -> None:
     """By hand: shares 0.64, 0.32, 0.04 -> 1.25, 1.7678, 5 -> divided by sum(share * weight) = 1.5657."""
-    task = Segmentation(params.SegmentationSettings())
     target = torch.tensor([0] * 64 + [1] * 32 + [2] * 4).reshape(10, 10)
-    samples = task.dataset([])
-    samples.targets = [target, target]
-    task.observe(samples, training_of(balance=True))
-    assert task.class_weights is not None
-    np.testing.assert_allclose(task.class_weights, np.array([1.25, 1.767767, 5.0]) / 1.565685, rtol=1e-5)
+    weights = class_weights(samples_with(target, target), 3)
+    np.testing.assert_allclose(weights, np.array([1.25, 1.767767, 5.0]) / 1.565685, rtol=1e-5)
     share = torch.tensor([0.64, 0.32, 0.04])
-    assert float((task.class_weights * share).sum()) == pytest.approx(1.0)
+    assert float((weights * share).sum()) == pytest.approx(1.0)
 
 
 def test_a_class_that_never_occurs_does_not_make_weights_infinite() -> None:
-    task = Segmentation(params.SegmentationSettings())
-    samples = task.dataset([])
-    samples.targets = [torch.zeros(8, 8, dtype=torch.int64)]
-    task.observe(samples, training_of(balance=True))
-    assert task.class_weights is not None
-    assert torch.isfinite(task.class_weights).all()
+    assert torch.isfinite(class_weights(samples_with(torch.zeros(8, 8, dtype=torch.int64)), 3)).all()
 
 
-def test_without_balance_all_classes_count_the_same() -> None:
-    task = Segmentation(params.SegmentationSettings())
-    samples = task.dataset([])
-    samples.targets = [torch.tensor([[0, 0, 0, 1]])]
-    task.observe(samples, training_of(balance=False))
-    assert task.class_weights is None
+@pytest.mark.parametrize("balance", ["loss", "none"])
+def test_classes_count_by_their_weights_where_they_are_balanced(balance: Literal["loss", "none"]) -> None:
+    learning = Segmentation(params.SegmentationSettings()).learning
+    samples = samples_with(torch.tensor([[0, 0, 0, 1]]))
+    loss = learning.loss_function(samples, params.Training(epochs=1, balance=balance))
+    output, target = torch.randn(1, 3, 1, 4, generator=torch.Generator().manual_seed(0)), samples.targets[0][None]
+    weights = class_weights(samples, 3) if balance == "loss" else None
+    assert float(loss(output, target)) == float(F.cross_entropy(output, target, weight=weights))
 
 
 def test_the_table_counts_cells_and_cover() -> None:
@@ -61,7 +62,7 @@ def test_the_table_counts_cells_and_cover() -> None:
     answer = ClassMap(class_map(labels, 2.0), labels)
     empty = ClassMap(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32))
     task = Segmentation(params.SegmentationSettings())
-    table = task.combine({"a": task.rows(answer), "b": task.rows(empty)})
+    table = task.answering.combine({"a": task.answering.rows(answer), "b": task.answering.rows(empty)})
     assert table["cells"].tolist() == [4, 0]
     assert table["cover"].tolist() == pytest.approx([(labels > 0).mean(), 0.0])
 
@@ -91,46 +92,48 @@ def test_names_of_the_classes() -> None:
     assert task_with("contours").class_names == ["background", "body", "contour"]
     five = ["background", "Myxococcus body", "Myxococcus contour", "E. coli body", "E. coli contour"]
     assert task_with("species").class_names == five
-    assert task_with("species").shape().outputs == 5
+    assert task_with("species").learning.shape().outputs == 5
 
 
 @pytest.mark.parametrize("scheme", ["contours", "species"])
 def test_a_perfect_answer_scores_perfectly_as_three_classes(scheme: str) -> None:
     task = task_with(scheme)
-    truth = task.truth(record())
-    answer = task.decode(certain(truth, len(task.class_names)), task.encode(record().image))
-    told = task.score([answer], [truth])
+    truth = task.learning.truth(record())
+    answer = task.answering.decode(certain(truth, len(task.class_names)), task.learning.encode(record().image))
+    told = task.scoring.score([answer], [truth])
     assert told["mean_iou"] == 1
     assert told["ap50"] == 1
     assert ("species_accuracy" in told) == (scheme == "species")
     if scheme == "species":
         assert answer.species is not None
         assert told["species_accuracy"] == told["species_mean_iou"] == 1
-        assert task.rows(answer)[NAMES].to_numpy().tolist() == [[2, 2]]
+        assert task.answering.rows(answer)[NAMES].to_numpy().tolist() == [[2, 2]]
 
 
 def test_two_classes_join_cells_that_touch_and_pay_for_it() -> None:
     """Three rods side by side come back as one cell: 2 of 4 cells are found, and the contours between them are missing."""
     task = task_with("cells")
-    truth = task.truth(record())
-    answer = task.decode(certain(truth, 2), task.encode(record().image))
+    truth = task.learning.truth(record())
+    answer = task.answering.decode(certain(truth, 2), task.learning.encode(record().image))
     assert answer.instances.max() == 2
-    told = task.score([answer], [truth])
+    told = task.scoring.score([answer], [truth])
     assert told["iou_background"] == 1
     assert told["iou_contour"] < 0.8
     assert told["merges_percent"] == 25
-    assert not task.needs_calibration
+    assert not task.answering.needs_calibration
 
 
 def test_rows_of_all_schemes_have_the_columns_that_compare_them() -> None:
     rows = {}
     for scheme in ("cells", "contours", "species"):
         task = task_with(scheme)
-        truth = task.truth(record())
-        rows[scheme] = task.statistics(truth, truth)
+        truth = task.learning.truth(record())
+        rows[scheme] = task.scoring.statistics(truth, truth)
     assert set(rows["contours"]) <= set(rows["cells"])
     assert set(rows["contours"]) <= set(rows["species"])
-    summaries = [task_with("contours").summarise({k: np.array([v]) for k, v in row.items()}) for row in rows.values()]
+    summaries = [
+        task_with("contours").scoring.summarise({k: np.array([v]) for k, v in row.items()}) for row in rows.values()
+    ]
     assert all(told["mean_iou"] == 1 for told in summaries)
 
 
@@ -139,15 +142,15 @@ def test_a_cell_without_species_is_refused_where_species_are_learnt() -> None:
     with pytest.raises(
         BrightfieldError, match=r"Image a: there is a species for each of 4 instances, got 0.*species.csv"
     ):
-        task_with("species").truth(bare)
-    assert task_with("contours").truth(bare).species is None
+        task_with("species").learning.truth(bare)
+    assert task_with("contours").learning.truth(bare).species is None
     third = Record("a", "a", record().image, {"labels": rods(), "species": np.array([0, 1, 2, 3, 1], np.uint8)})
     with pytest.raises(BrightfieldError, match=r"more species than settings.species names \(Myxococcus, E. coli\)"):
-        task_with("species").truth(third)
+        task_with("species").learning.truth(third)
 
 
 def test_the_contour_is_as_wide_in_micrometres_whatever_the_pixel() -> None:
-    wide, fine = (task_with("contours", pixel_size_um=size).truth(record()).classes for size in (0.13, 0.065))
+    wide, fine = (task_with("contours", pixel_size_um=size).learning.truth(record()).classes for size in (0.13, 0.065))
     np.testing.assert_array_equal(wide, class_map(rods(), 1.0))
     np.testing.assert_array_equal(fine, class_map(rods(), 2.0))
 
@@ -158,23 +161,23 @@ def test_the_contour_is_as_wide_in_micrometres_whatever_the_pixel() -> None:
 def test_fluorescence_is_a_second_channel_normalised_by_itself() -> None:
     task = task_with("species", fluorescence=True)
     glow = np.where(KINDS[rods()] == 2, 200, 5).astype(np.float32)
-    pixels = task.pixels(record(fluorescence=glow))
+    pixels = task.learning.pixels(record(fluorescence=glow))
     assert pixels.shape == (80, 70, 2)
-    encoded = task.encode(pixels)
+    encoded = task.learning.encode(pixels)
     assert encoded.tensor.shape == (2, 80, 70)
     np.testing.assert_allclose(encoded.tensor.mean(dim=(1, 2)), [0, 0], atol=1e-5)
     np.testing.assert_allclose(encoded.tensor.std(dim=(1, 2), correction=0), [1, 1], atol=1e-4)
-    assert task.shape().inputs == 2
+    assert task.learning.shape().inputs == 2
 
 
 def test_without_the_channel_it_is_told_what_is_missing() -> None:
     task = task_with("species", fluorescence=True)
     with pytest.raises(BrightfieldError, match=r"Image a has no fluorescence"):
-        task.pixels(record())
+        task.learning.pixels(record())
     with pytest.raises(BrightfieldError, match=r"two channels, .*got \(80, 70\)"):
-        task.encode(record().image)
+        task.learning.encode(record().image)
     with pytest.raises(BrightfieldError, match=r"takes no fluorescence: expected .*got \(80, 70, 2\)"):
-        task_with("contours").encode(np.zeros((80, 70, 2), np.uint16))
+        task_with("contours").learning.encode(np.zeros((80, 70, 2), np.uint16))
 
 
 # --- training -----------------------------------------------------------------------------------------------------------
@@ -189,13 +192,13 @@ def test_the_seed_probability_with_the_most_cells_is_chosen() -> None:
     for columns, body in ((slice(2, 13), 0.9), (slice(13, 16), 0.55), (slice(16, 28), 0.9), (slice(40, 58), 0.75)):
         probabilities[:, 2:12, columns] = np.array([0, body, 1 - body], np.float32)[:, None, None]
     task = task_with("contours")
-    assert task.needs_calibration
-    truth = task.truth(Record("a", "a", np.zeros((14, 60), np.uint8), {"labels": labels}))
-    encoded = [task.encode(np.arange(840).reshape(14, 60))]
-    calibrated = task.calibrate([probabilities], [truth], encoded)
+    assert task.answering.needs_calibration
+    truth = task.learning.truth(Record("a", "a", np.zeros((14, 60), np.uint8), {"labels": labels}))
+    encoded = [task.learning.encode(np.arange(840).reshape(14, 60))]
+    calibrated = task.answering.calibrate([probabilities], [truth], encoded)
     assert calibrated.seed_probability == 0.6
-    assert not Segmentation(calibrated).needs_calibration
-    assert Segmentation(calibrated).calibrate([probabilities], [truth], encoded) == calibrated
+    assert not Segmentation(calibrated).answering.needs_calibration
+    assert Segmentation(calibrated).answering.calibrate([probabilities], [truth], encoded) == calibrated
 
 
 def test_dice_is_what_it_is_by_hand() -> None:
@@ -203,16 +206,19 @@ def test_dice_is_what_it_is_by_hand() -> None:
     task = task_with("cells")
     output = torch.log(torch.tensor([[[[0.2, 0.4]], [[0.8, 0.6]]]]))
     target = torch.ones(1, 1, 2, dtype=torch.int64)
-    entropy = task.loss(output, target)
+    plain, with_dice = (
+        task.learning.loss_function(samples_with(), params.Training(epochs=1, balance="none", dice=share))
+        for share in (0.0, 0.5)
+    )
+    entropy = plain(output, target)
     assert float(entropy) == pytest.approx(-(np.log(0.8) + np.log(0.6)) / 2)
-    task.dice = 0.5
     expected = 1 - (1 / 1.6 + 3.8 / 4.4) / 2
-    assert float(task.loss(output, target) - entropy) == pytest.approx(0.5 * expected, rel=1e-5)
+    assert float(with_dice(output, target) - entropy) == pytest.approx(0.5 * expected, rel=1e-5)
 
 
 def test_patches_are_centred_on_each_species_and_on_places_where_cells_touch() -> None:
     task = task_with("contours")
-    first, second, crowded = task.patch_centres(record())
+    first, second, crowded = task.learning.patch_centres(record())
     labels = rods()
     assert set(KINDS[labels[tuple(first.T)]]) == {1}
     assert set(KINDS[labels[tuple(second.T)]]) == {2}
@@ -220,7 +226,7 @@ def test_patches_are_centred_on_each_species_and_on_places_where_cells_touch() -
     assert rows == {13, 14, 15, 16, 23, 24, 25, 26}  # two on each side of where rods meet
     lonely = np.zeros((80, 70), np.int32)
     lonely[10:20, 10:20] = 1
-    assert len(task.patch_centres(Record("b", "b", record().image, {"labels": lonely}))) == 1
+    assert len(task.learning.patch_centres(Record("b", "b", record().image, {"labels": lonely}))) == 1
 
 
 def test_centred_patches_show_the_one_cell_there_is() -> None:
@@ -231,7 +237,7 @@ def test_centred_patches_show_the_one_cell_there_is() -> None:
     shown = {}
     for share in (0.0, 1.0):
         training = params.Training(epochs=1, patch_px=32, centred=share)
-        samples = task_with("contours").dataset([alone], training)
+        samples = task_with("contours").learning.dataset([alone], training)
         shown[share] = np.mean([bool((samples[0]["target"] > 0).any()) for _ in range(200)])
     assert shown[1.0] == 1
     assert shown[0.0] < 0.2
@@ -240,6 +246,8 @@ def test_centred_patches_show_the_one_cell_there_is() -> None:
 def test_quiet_is_away_from_cells() -> None:
     labels = np.zeros((60, 60), np.int32)
     labels[0:10] = 1
-    background_mask = task_with("contours").background_mask(Record("a", "a", np.zeros((60, 60)), {"labels": labels}))
+    background_mask = task_with("contours").learning.background_mask(
+        Record("a", "a", np.zeros((60, 60)), {"labels": labels})
+    )
     assert not background_mask[:18].any()
     assert background_mask[18:].all()

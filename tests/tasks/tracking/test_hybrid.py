@@ -15,6 +15,7 @@ from brightfield.tasks.tracking import Tracking
 from brightfield.tasks.tracking.hybrid import ALONE, CHANNELS, HEAT, centres
 
 TASK = Tracking(params.TrackingSettings(hybrid=True))
+LOSS = TASK.learning.loss_function(TASK.learning.dataset([]), params.Training(epochs=1))
 TRUE = (27.3, 23.8)
 
 
@@ -28,46 +29,48 @@ def frame(told: tuple[float, float] = TRUE, seed: int = 0) -> Record:
 
 def perfect(record: Record) -> torch.Tensor:
     """The output of a perfect network, (1, 2, H, W)."""
-    target = TASK.target(record, TASK.encode(record.image))
+    target = TASK.learning.target(record, TASK.learning.encode(record.image))
     return torch.stack([torch.logit(target[HEAT].clamp(1e-6, 1 - 1e-6)), target[ALONE] - 5.0])[None]
 
 
 def test_the_target_is_the_heat_map_and_the_beads_alone() -> None:
     record = frame()
-    encoded = TASK.encode(record.image)
-    target = TASK.target(record, encoded)
+    encoded = TASK.learning.encode(record.image)
+    target = TASK.learning.target(record, encoded)
     assert target.shape == (CHANNELS, *rings.SIZE)
-    plain = Tracking(params.TrackingSettings()).target(record, encoded)
+    plain = Tracking(params.TrackingSettings()).learning.target(record, encoded)
     torch.testing.assert_close(target[HEAT], plain[0])
     np.testing.assert_array_equal(target[ALONE].numpy(), record.fields["transmission"])
-    torch.testing.assert_close(TASK.activate(perfect(record))[0], target, atol=1e-5, rtol=0)
+    torch.testing.assert_close(TASK.answering.activate(perfect(record))[0], target, atol=1e-5, rtol=0)
 
 
 def test_the_loss_is_least_for_both_and_counts_both() -> None:
     record = frame()
-    target, best = TASK.target(record, TASK.encode(record.image))[None], perfect(record)
-    least = float(TASK.loss(best, target))
+    target, best = TASK.learning.target(record, TASK.learning.encode(record.image))[None], perfect(record)
+    least = float(LOSS(best, target))
     for channel in (HEAT, ALONE):
         other = best.clone()
         other[:, channel] += 0.1
-        assert float(TASK.loss(other, target)) > least
+        assert float(LOSS(other, target)) > least
     wrong = best.clone()
     wrong[:, ALONE] += 0.2  # by hand: half of the square of the error
-    assert float(TASK.loss(wrong, target)) - least == pytest.approx(0.5 * 0.2**2, rel=1e-3)
+    assert float(LOSS(wrong, target)) - least == pytest.approx(0.5 * 0.2**2, rel=1e-3)
 
 
 def test_a_network_begins_by_seeing_no_beads() -> None:
     torch.manual_seed(0)
-    network = TASK.network(tiny.model("tracking")).eval()
+    network = TASK.learning.network(tiny.model("tracking")).eval()
     with torch.no_grad():
-        heat, alone = TASK.activate(network(torch.randn(2, 1, 48, 48)))[0]
+        heat, alone = TASK.answering.activate(network(torch.randn(2, 1, 48, 48)))[0]
     assert 0 < float(heat.median()) < TASK.settings.threshold / 2
     assert float(alone.mean()) == pytest.approx(1.0, abs=0.3)
 
 
 def test_symmetry_of_the_beads_alone_mends_a_heat_map_that_is_off() -> None:
     record = frame(told=(28.2, 23.0))
-    found = TASK.decode(TASK.activate(perfect(record))[0].numpy(), TASK.encode(record.image))
+    found = TASK.answering.decode(
+        TASK.answering.activate(perfect(record))[0].numpy(), TASK.learning.encode(record.image)
+    )
     assert np.hypot(*(found.positions[0] - TRUE)) < 0.15
     assert found.errors is None
 
@@ -87,19 +90,19 @@ def test_each_of_two_beads_has_its_own_centre_and_none_is_no_bead() -> None:
 def test_refined_it_is_as_good_as_the_image_allows() -> None:
     task = Tracking(params.TrackingSettings(hybrid=True, refine=True))
     record = frame(told=(28.0, 23.1))
-    encoded, activated = task.encode(record.image), task.activate(perfect(record))[0].numpy()
-    found = task.decode(activated, encoded)
+    encoded, activated = task.learning.encode(record.image), task.answering.activate(perfect(record))[0].numpy()
+    found = task.answering.decode(activated, encoded)
     assert np.hypot(*(found.positions[0] - TRUE)) < 0.05
     assert found.errors is not None
     assert 0 < found.errors.max() < 0.03
-    assert task.decode_fast(activated, encoded).errors is None  # while training, when nobody waits for a fit
+    assert task.answering.decode_fast(activated, encoded).errors is None  # while training, when nobody waits for a fit
 
 
 def test_frames_that_do_not_tell_their_beads_alone_are_refused() -> None:
     record = frame()
     silent = Record("f7", "movie", record.image, {"positions": record.fields["positions"]})
     with pytest.raises(BrightfieldError, match=r"Frame f7 .*leave out settings\.hybrid"):
-        TASK.target(silent, TASK.encode(silent.image))
+        TASK.learning.target(silent, TASK.learning.encode(silent.image))
     fields = {**record.fields, "transmission": np.ones((5, 5), np.float16)}
     with pytest.raises(BrightfieldError, match=r"\(48, 56\) px, its transmission \(5, 5\)"):
-        TASK.target(Record("f", "movie", record.image, fields), TASK.encode(record.image))
+        TASK.learning.target(Record("f", "movie", record.image, fields), TASK.learning.encode(record.image))

@@ -17,6 +17,7 @@ from brightfield.results import Points
 from brightfield.tasks.tracking import Tracking
 
 TASK = Tracking(params.TrackingSettings())
+LOSS = TASK.learning.loss_function(TASK.learning.dataset([]), params.Training(epochs=1))
 HEIGHT, WIDTH = 48, 40
 
 
@@ -24,15 +25,15 @@ def heat_of(*positions: tuple[float, float], task: Tracking = TASK) -> np.ndarra
     """The heat map that a perfect network draws, (1, H, W)."""
     image = np.random.default_rng(0).normal(size=(HEIGHT, WIDTH)).astype(np.float32)
     record = Record("frame", "movie", image, {"positions": np.array(positions, float).reshape(-1, 2)})
-    return task.target(record, task.encode(image)).numpy()
+    return task.learning.target(record, task.learning.encode(image)).numpy()
 
 
 def decode(heat: np.ndarray, task: Tracking = TASK) -> Points:
-    return task.decode(heat.astype(np.float32), task.encode(heat[0]))
+    return task.answering.decode(heat.astype(np.float32), task.learning.encode(heat[0]))
 
 
 def decode_image(task: Tracking, heat: np.ndarray, image: np.ndarray) -> np.ndarray:
-    return task.decode(heat, task.encode(image)).positions
+    return task.answering.decode(heat, task.learning.encode(image)).positions
 
 
 def errors(found: Points, *truth: tuple[float, float]) -> np.ndarray:
@@ -134,7 +135,7 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "empty": Points.exact([]),
         "a": Points.exact([[3, 4]]),
     }
-    table = TASK.combine({name: TASK.rows(answer) for name, answer in answers.items()})
+    table = TASK.answering.combine({name: TASK.answering.rows(answer) for name, answer in answers.items()})
     assert table.to_dict("list") == {
         "frame": [0, 0, 2],
         "x": [1.5, 9, 3],
@@ -142,23 +143,23 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "quality": [1, 1, 1],
         "image": ["b", "b", "a"],
     }
-    assert list(TASK.combine({"empty": TASK.rows(Points.exact([]))})) == list(table)
+    assert list(TASK.answering.combine({"empty": TASK.answering.rows(Points.exact([]))})) == list(table)
 
 
 def test_the_loss_is_least_for_the_heat_map_itself() -> None:
     """By hand: logit 0 costs ln 2 a pixel, whatever its heat; of all answers a heat h is cheapest where it is h."""
     target = torch.tensor([[[[1.0, 0.3], [0.0, 0.0]]]])
-    assert float(TASK.loss(torch.zeros_like(target), target)) == pytest.approx(np.log(2))
+    assert float(LOSS(torch.zeros_like(target), target)) == pytest.approx(np.log(2))
     heat = torch.full((1, 1, 2, 2), 0.3)
-    losses = {h: float(TASK.loss(torch.logit(torch.full_like(heat, h)), heat)) for h in (0.1, 0.25, 0.3, 0.35, 0.9)}
+    losses = {h: float(LOSS(torch.logit(torch.full_like(heat, h)), heat)) for h in (0.1, 0.25, 0.3, 0.35, 0.9)}
     assert min(losses, key=losses.__getitem__) == 0.3
 
 
 def test_a_network_begins_by_seeing_no_beads() -> None:
     torch.manual_seed(0)
-    network = TASK.network(tiny.model("tracking")).eval()
+    network = TASK.learning.network(tiny.model("tracking")).eval()
     with torch.no_grad():
-        heat = TASK.activate(network(torch.randn(2, 1, 48, 48)))
+        heat = TASK.answering.activate(network(torch.randn(2, 1, 48, 48)))
     assert 0 < float(heat.median()) < TASK.settings.threshold / 2
 
 
@@ -173,15 +174,15 @@ def test_refined_answers_come_from_the_frame_and_say_how_sure_they_are() -> None
     task = Tracking(params.TrackingSettings(refine=True))
     image = rings.exposed(rings.light(27.3, 23.8), np.random.default_rng(0))
     record = Record("frame", "movie", image, {"positions": np.array([[27.8, 23.3]])})  # the heat map is off by 0.7 px
-    encoded = task.encode(image)
-    heat = task.target(record, encoded).numpy()
-    found = task.decode(heat, encoded)
+    encoded = task.learning.encode(image)
+    heat = task.learning.target(record, encoded).numpy()
+    found = task.answering.decode(heat, encoded)
     assert np.hypot(*(found.positions[0] - (27.3, 23.8))) < 0.05
     assert found.errors is not None
     assert 0 < found.errors.max() < 0.03
-    table = task.combine({"a": task.rows(found), "b": task.rows(found)})
+    table = task.answering.combine({"a": task.answering.rows(found), "b": task.answering.rows(found)})
     assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "image"]
-    assert TASK.decode(heat, encoded).errors is None
+    assert TASK.answering.decode(heat, encoded).errors is None
 
 
 def test_refined_answers_know_the_dark_level_of_the_camera() -> None:
@@ -191,8 +192,8 @@ def test_refined_answers_know_the_dark_level_of_the_camera() -> None:
     settings_of = [
         params.TrackingSettings(refine=True, camera_offset=camera_offset) for camera_offset in (None, rings.OFFSET)
     ]
-    heat = TASK.target(record, TASK.encode(image)).numpy()
+    heat = TASK.learning.target(record, TASK.learning.encode(image)).numpy()
     unknown, known = (decode_image(Tracking(each), heat, image) for each in settings_of)
-    found = TASK.decode(heat, TASK.encode(image)).positions
+    found = TASK.answering.decode(heat, TASK.learning.encode(image)).positions
     np.testing.assert_allclose(known, refine_found(image, found, camera_offset=rings.OFFSET)[0], atol=1e-4)
     assert np.abs(known - unknown).max() > 1e-3

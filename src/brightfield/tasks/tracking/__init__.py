@@ -2,157 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
-
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-import torch
-from scipy import ndimage
-from torch import Tensor
-from torch.nn import functional as F
-
-from brightfield import architectures, params
-from brightfield.beads.localisation.hybrid import refine_frames
-from brightfield.data.records import Record
-from brightfield.errors import BrightfieldError
-from brightfield.metrics import Columns, tracking
+from brightfield import params
 from brightfield.results import Points
-from brightfield.results.positions import position_rows, position_table
-from brightfield.tasks.base import Encoded, Objective, Task
-from brightfield.tasks.tracking import hybrid
-from brightfield.tasks.tracking.hybrid import ALONE, CHANNELS, HEAT, NOTHING
-
-HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
+from brightfield.tasks.base import Objective, Task
+from brightfield.tasks.tracking.answering import TrackingAnswering
+from brightfield.tasks.tracking.learning import TrackingLearning
+from brightfield.tasks.tracking.scoring import TrackingScoring
 
 
 class Tracking(Task[params.TrackingSettings, Points]):
-    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions.
-
-    A hybrid network also answers what :mod:`brightfield.tasks.tracking.hybrid` tells.
-    """
+    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
 
     objective = Objective("capped_error_px", "minimize")
-    # whole-pixel flips only: anything that resamples would move the bead against its heat map
-    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
-
-    def truth(self, record: Record) -> Points:
-        """The positions of the frame."""
-        if "positions" not in record.fields:
-            raise BrightfieldError(
-                f"Frame {record.id} has no positions, so it can be predicted on but not trained or tested on. "
-                "Import it again with --positions."
-            )
-        return Points.exact(record.fields["positions"])
-
-    def target(self, record: Record, encoded: Encoded) -> Tensor:
-        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet.
-
-        Of a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
-        """
-        height, width = encoded.shape
-        y, x = np.ogrid[:height, :width]
-        heat = np.zeros((height, width), np.float32)
-        for px, py in self.truth(record).positions:
-            distance2 = (x - px) ** 2 + (y - py) ** 2
-            np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
-        drawn = torch.from_numpy(heat)[None]
-        return torch.cat([drawn, hybrid.target(record, (height, width))]) if self.settings.hybrid else drawn
-
-    def shape(self) -> architectures.Shape:
-        """One grey channel in; one heat map out, or what a hybrid network answers."""
-        return architectures.Shape(1, CHANNELS if self.settings.hybrid else 1, bias=NOTHING)
-
-    def loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """Cross-entropy against the heat map; its minimum is the heat map itself.
-
-        Pixels of beads are not weighted up: that finds few more beads and invents many, and a network that starts from
-        ``NOTHING`` learns them without.
-        """
-        heat = F.binary_cross_entropy_with_logits(output[:, HEAT], target[:, HEAT])
-        return heat + hybrid.loss(output, target) if self.settings.hybrid else heat
-
-    def activate(self, output: Tensor) -> Tensor:
-        """Logits to a heat map in [0, 1], and the transmission of a hybrid network."""
-        return hybrid.activate(output) if self.settings.hybrid else torch.sigmoid(output)
-
-    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, which gives standard errors too."""
-        return self.decode_all([activated], [encoded])[0]
-
-    def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Points]:
-        """:meth:`decode` for each image; beads are refined on all cores, with a progress bar."""
-        found = [self.decode_fast(a, e) for a, e in zip(activated, encoded, strict=True)]
-        if not self.settings.refine:
-            return found
-        # as the camera saw it: light multiplies, and the noise grows with it
-        frames = [one.tensor[0].numpy().astype(np.float64) * one.std + one.mean for one in encoded]
-        refined = refine_frames(
-            frames, [points.positions for points in found], camera_offset=self.settings.camera_offset
-        )
-        return [
-            Points(positions, points.quality, errors)
-            for points, (positions, errors) in zip(found, refined, strict=True)
-        ]
-
-    def decode_fast(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
-
-        Of a hybrid network's answer (2, H, W), centres of symmetry of the beads alone, near those peaks.
-        """
-        del encoded
-        heat = activated[HEAT]
-        size = 2 * int(self.settings.separation_px / 2) + 1
-        peaks = np.argwhere((ndimage.maximum_filter(heat, size) == heat) & (heat >= self.settings.threshold))
-        positions = [_gaussian_centre(heat, int(y), int(x)) for y, x in peaks]
-        quality = np.clip([heat[y, x] for y, x in peaks], 0, 1)
-        points = _apart(np.array(positions).reshape(-1, 2), quality.astype(np.float64), self.settings.separation_px)
-        if not self.settings.hybrid:
-            return points
-        return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
-
-    def rows(self, answer: Points) -> pd.DataFrame:
-        """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
-        return position_rows(answer)
-
-    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """Columns frame (its number in order), x, y, quality, errors if there are any, and image (its name): what trackpy links."""
-        return position_table(rows)
-
-    def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
-        """Counts and sums of errors."""
-        return tracking.statistics(predicted, truth, self.settings.tolerance_px)
-
-    def summarise(self, columns: Columns) -> dict[str, float]:
-        """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
-        return tracking.summarise(columns)
-
-
-def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:
-    """The centre (x, y) of a Gaussian through the window around a peak.
-
-    A parabola fitted to the logarithm by least squares, weighted with the squared height because noise in the logarithm grows as
-    1 / height (Guo 2011, IEEE Signal Processing Magazine 28, 134). Where that fails the centroid is the answer.
-    """
-    top, left = max(0, y - HALF_WINDOW_PX), max(0, x - HALF_WINDOW_PX)
-    window = heat[top : y + HALF_WINDOW_PX + 1, left : x + HALF_WINDOW_PX + 1].astype(np.float64)
-    dy, dx = np.mgrid[: window.shape[0], : window.shape[1]].reshape(2, -1) + np.array([[top - y], [left - x]])
-    weight = np.maximum(window.ravel(), 1e-3)
-    design = np.stack([np.ones_like(weight), dx, dy, dx**2 + dy**2], axis=1)
-    _, bx, by, curvature = np.linalg.lstsq(design * weight[:, None], weight * np.log(weight), rcond=None)[0]
-    if curvature < 0:
-        ox, oy = -bx / (2 * curvature), -by / (2 * curvature)
-        if max(abs(ox), abs(oy)) <= 1.0:  # the peak is the highest pixel: its centre is near
-            return x + ox, y + oy
-    return x + float(np.average(dx, weights=weight)), y + float(np.average(dy, weights=weight))
-
-
-def _apart(positions: npt.NDArray[np.float64], quality: npt.NDArray[np.float64], separation: float) -> Points:
-    """Keep the best of any that are closer than ``separation``."""
-    kept: list[int] = []
-    for i in np.argsort(-quality, kind="stable"):
-        if all(np.hypot(*(positions[i] - positions[j])) >= separation for j in kept):
-            kept.append(int(i))
-    kept.sort()
-    return Points(positions[kept], quality[kept])
+    learning_class = TrackingLearning
+    answering_class = TrackingAnswering
+    scoring_class = TrackingScoring

@@ -1,0 +1,72 @@
+"""How a network's output becomes an answer: activations, decoding, calibration, tables."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from torch import Tensor
+
+from brightfield import params
+from brightfield.results import Result
+from brightfield.tasks.samples import Encoded
+
+Settings = TypeVar("Settings", bound=params.TaskSettings)
+Answer = TypeVar("Answer", bound=Result)
+
+
+class Answering(ABC, Generic[Settings, Answer]):
+    """Turns the output of a network into an answer, and an answer into rows of a table."""
+
+    tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
+    # whether an image may be answered at another magnification, see :meth:`to_original_scale`
+    magnifiable: ClassVar[bool] = False
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def activate(self, output: Tensor) -> Tensor:
+        """Network output to probabilities, heat maps or intensities: what ensembles average."""
+
+    @abstractmethod
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
+        """The answer for one image from its activated output (channels first)."""
+
+    def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Answer]:
+        """:meth:`decode` for each image; on all cores, with a progress bar, where it takes long."""
+        return [self.decode(a, e) for a, e in zip(activated, encoded, strict=True)]
+
+    def decode_fast(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
+        """A quicker answer, good enough to compare epochs, where :meth:`decode` takes long; by default the same."""
+        return self.decode(activated, encoded)
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether the settings leave something to be chosen on the validation split by :meth:`calibrate`."""
+        return False
+
+    def calibrate(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer], encoded: Sequence[Encoded]
+    ) -> Settings:
+        """The settings with what they leave open chosen on the validation split; they travel with the model."""
+        del activated, truth, encoded
+        return self.settings
+
+    @abstractmethod
+    def rows(self, answer: Answer) -> pd.DataFrame:
+        """What a table says of one image: a row, or a row an object; ``combine`` adds which image it is."""
+
+    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """One table of several images, by name and in order: the CSV a user opens, with column image first."""
+        return pd.concat([table.assign(image=name) for name, table in rows.items()], ignore_index=True)[
+            ["image", *next(iter(rows.values()))]
+        ]
+
+    def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
+        """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""
+        raise NotImplementedError

@@ -1,0 +1,82 @@
+"""Logits to calibrated probabilities, and to labels by the model's threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from scipy.special import expit
+from torch import Tensor
+
+from brightfield import params
+from brightfield.metrics import classification
+from brightfield.results import Label
+from brightfield.tasks.answering import Answering
+from brightfield.tasks.samples import Encoded
+
+
+class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
+    """One probability, that of the second class, and the class on its side of the threshold."""
+
+    tileable = False
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Logit to probability."""
+        return torch.sigmoid(output)
+
+    def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
+        """The probability, of shape (1,), as a label: calibrated, and answered by the model's threshold."""
+        del encoded
+        temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
+        probability = expit(classification.logit(activated[0]) / temperature + bias)
+        return Label(float(probability), threshold(self.settings))
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Temperature, bias and threshold may be left open."""
+        return None in (self.settings.temperature, self.settings.bias, self.settings.threshold)
+
+    def calibrate(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label], encoded: Sequence[Encoded] = ()
+    ) -> params.ClassificationSettings:
+        """What the settings leave open: temperature and bias of the least log loss, then the threshold by the share to keep."""
+        del encoded
+        found, positive = self.settings, np.array([label.positive for label in truth])
+        logits = classification.logit([a[0] for a in activated])
+        temperature, bias = classification.calibration(logits, positive, found.temperature, found.bias)
+        found = found.model_copy(update={"temperature": temperature, "bias": bias})
+        if self.needs_calibration and found.share is None and 0 < positive.mean() < 1:
+            found = found.model_copy(update={"share": float(positive.mean())})
+        if found.threshold is None:
+            chosen = classification.threshold(expit(logits / temperature + bias), positive, found.keep)
+            found = found.model_copy(update={"threshold": chosen})
+        return found
+
+    def adapted(
+        self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
+    ) -> params.ClassificationSettings:
+        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays.
+
+        How many of each class there are among the few says nothing: people collect as many of each.
+        """
+        positive = np.array([label.positive for label in truth])
+        temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
+        logits = classification.logit([a[0] for a in activated]) / temperature + bias
+        more, shift = classification.calibration(
+            logits, positive, spreads=classification.NARROW, share=self.settings.share
+        )
+        chosen = {"temperature": temperature * more, "bias": bias / more + shift, "threshold": threshold(self.settings)}
+        return self.settings.model_copy(update=chosen)
+
+    def rows(self, answer: Label) -> pd.DataFrame:
+        """One row: probability (of the second class) and answer (a class name)."""
+        named = self.settings.classes[int(answer.positive)]
+        return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
+
+
+def threshold(settings: params.ClassificationSettings) -> float:
+    """The probability from which an image is positive; a half until one is chosen."""
+    return 0.5 if settings.threshold is None else settings.threshold

@@ -1,0 +1,72 @@
+"""Crops and their labels, as a network learns them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, images, params
+from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
+from brightfield.results import Label
+from brightfield.tasks.learning import Learning, LossFunction
+from brightfield.tasks.samples import Encoded, Samples
+
+
+class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
+    """Crops of one size; one logit, that of the second class."""
+
+    augmentations: ClassVar[frozenset[str]] = frozenset(
+        {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
+    )
+
+    def truth(self, record: Record) -> Label:
+        """The label of the crop."""
+        if "label" not in record.row:
+            raise BrightfieldError(f"Image {record.id} has no label (column 'label', 0 or 1).")
+        return Label(float(record.row["label"]))  # type: ignore[arg-type]
+
+    def prepare(self, image: np.ndarray) -> np.ndarray:
+        """Grey or RGB as the task says, resized to the task's size (anti-aliased) if it has another."""
+        size, channels = self.settings.size_px, self.settings.channels
+        if channels == 1:
+            image = images.to_grey(image)
+        elif image.ndim == 2:
+            raise BrightfieldError(
+                f"This task takes RGB crops, got a grey image of {image.shape[1]}x{image.shape[0]} px."
+            )
+        if image.shape[:2] == (size, size):
+            return image
+        from skimage.transform import resize
+
+        return np.asarray(resize(image.astype(np.float32), (size, size), order=1, anti_aliasing=True))
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """0 or 1, shape (1,)."""
+        del encoded
+        return torch.tensor([self.truth(record).probability])
+
+    def shape(self) -> architectures.Shape:
+        """One logit."""
+        return architectures.Shape(self.settings.channels, 1, self.settings.size_px)
+
+    def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
+        """Binary cross-entropy; with ``balance: loss`` the positive class is weighted so that both count the same."""
+        positive_weight = torch.tensor(1.0)
+        positive = float(torch.stack(samples.targets).mean())
+        if training.balance == "loss" and 0 < positive < 1:
+            positive_weight = torch.tensor((1 - positive) / positive)
+
+        def loss(output: Tensor, target: Tensor) -> Tensor:
+            weight = positive_weight.to(output.device)
+            return F.binary_cross_entropy_with_logits(output, target, pos_weight=weight)
+
+        return loss
+
+    def sampling_classes(self, samples: Samples) -> list[int]:
+        """Labels."""
+        return [int(target.item()) for target in samples.targets]

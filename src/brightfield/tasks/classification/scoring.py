@@ -1,0 +1,44 @@
+"""Probabilities compared with labels."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import params
+from brightfield.metrics import Columns, classification
+from brightfield.results import Label
+from brightfield.tasks.classification.answering import threshold
+from brightfield.tasks.scoring import Scoring
+
+
+class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
+    """AUC and the rest of :mod:`brightfield.metrics.classification`."""
+
+    index_columns: ClassVar[tuple[str, ...]] = (classification.CHANCE,)
+
+    def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
+        """Probability and truth."""
+        return classification.statistics(predicted, truth)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """AUC and the rest of :mod:`brightfield.metrics.classification`."""
+        return classification.summarise(columns)
+
+    def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
+        """Whether the answer is the true class."""
+        return classification.correct(columns)
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Images by class, as they were answered."""
+        return self.settings.classes, classification.confusion(columns)
+
+    def recalibrated(self, columns: Columns) -> Columns:
+        """As after recalibration on a few labelled images of the same acquisition."""
+        return classification.recalibrated(columns, threshold(self.settings), self.settings.share)
+
+    def ceiling(self, columns: Columns) -> Columns | None:
+        """The exact probabilities, where a simulator wrote them."""
+        return classification.ceiling(columns) if classification.CHANCE in columns else None

@@ -1,0 +1,92 @@
+"""Noisy images and their clean counterparts, as a network learns them; or noisy images alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, params
+from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
+from brightfield.results import Picture
+from brightfield.tasks.learning import Learning, LossFunction
+from brightfield.tasks.restoration import blind_spots
+from brightfield.tasks.restoration.moments import SMALLEST_DEVIATION, mean_and_deviation
+from brightfield.tasks.samples import Encoded, EncodedImages, Example, Sample, Samples
+
+BETA = 0.5  # 0: the plain likelihood; 1: the image learns as from the squared error
+
+
+class BlindImages(EncodedImages):
+    """Noisy images that are their own targets: some pixels are hidden, and asked for. No clean image is ever read.
+
+    ``image`` is (1, H, W) with pixels hidden, ``target`` is (2, H, W): the noisy image, and 1 where it was hidden.
+    """
+
+    def __getitem__(self, i: int) -> Sample:
+        noisy = super().__getitem__(i)["image"]
+        seen, hidden = blind_spots.hide(noisy[0].numpy(), self.rng)
+        return {"image": torch.from_numpy(seen)[None], "target": torch.cat([noisy, torch.from_numpy(hidden)[None]])}
+
+
+class RestorationLearning(Learning[params.RestorationSettings, Picture]):
+    """The network works in the normalised units of the noisy image."""
+
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip"})  # any other would change the noise the network learns
+
+    def truth(self, record: Record) -> Picture:
+        """The clean image, in the units of the noisy one."""
+        if "clean" not in record.fields:
+            raise BrightfieldError(f"Image {record.id} has no clean counterpart to learn from or compare with.")
+        return Picture(np.asarray(record.fields["clean"], dtype=np.float32))
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """The clean image, (1, H, W), normalised as the noisy one was."""
+        return torch.from_numpy((self.truth(record).pixels - encoded.mean) / encoded.std)[None].float()
+
+    def shape(self) -> architectures.Shape:
+        """One grey channel in, one out."""
+        return architectures.Shape(1, 1)
+
+    def dataset(
+        self, records: Iterable[Record], training: params.Training | None = None, seed: int = 0
+    ) -> EncodedImages:
+        """Pairs of noisy and clean patches; of noisy ones alone where the training asks for blind spots."""
+        if training is None or not training.blind_spots:
+            return super().dataset(records, training, seed)
+        encoded = (self.encode(self.pixels(record)) for record in records)
+        examples = (Example(each, each.tensor, [], []) for each in encoded)
+        return BlindImages(examples, self.augmentations, training, seed)
+
+    def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
+        """:func:`error`, whatever the samples are."""
+        del samples, training
+        return error
+
+
+def error(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error: its minimum is the mean, whether the target is clean or noisy (of the noise, only the mean is zero).
+
+    Of hidden pixels alone, where the target says which they are. For a probabilistic network the negative log likelihood of a
+    normal distribution, each pixel weighted by its deviation (beta-NLL: Seitzer et al., ICLR 2022), without which pixels that
+    are hard to foretell are hardly learnt. In PSNR it is then as good as the squared error; a Laplace distribution and the
+    plain likelihood both lose more than 1 dB in a short training.
+
+    Args:
+        output: (N, 1, H, W), or (N, 2, H, W) of a probabilistic network.
+        target: (N, 1, H, W), or (N, 2, H, W) with 1 where a pixel was hidden in the second channel.
+    """
+    if target.shape[1] == 2:
+        noisy, hidden = target[:, :1], target[:, 1:]
+        return (hidden * (output - noisy).square()).sum() / hidden.sum()
+    if output.shape[1] == 1:
+        return F.mse_loss(output, target)
+    mean, deviation = mean_and_deviation(output)
+    variance = deviation.square()
+    likelihood = F.gaussian_nll_loss(mean, target, variance, eps=SMALLEST_DEVIATION**2, reduction="none")
+    return (likelihood * variance.detach() ** BETA).mean()

@@ -1,0 +1,24 @@
+"""Restored images compared with clean ones."""
+
+from __future__ import annotations
+
+from brightfield import params
+from brightfield.metrics import Columns, restoration
+from brightfield.results import Picture
+from brightfield.tasks.scoring import Scoring
+
+
+class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
+    """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""
+
+    def statistics(self, predicted: Picture, truth: Picture) -> dict[str, float]:
+        """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""
+        return restoration.statistics(predicted, truth)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """Means over images; of structures and calibration the pooled shares."""
+        return restoration.summarise(columns)
+
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+        """All metrics, of the images with as much light."""
+        return restoration.summarise(columns)

@@ -1,0 +1,136 @@
+"""What training draws from: images that are encoded once, cut into patches and augmented anew each time."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from brightfield import params
+from brightfield.data.augmenting import Augmenter
+
+
+class Sample(TypedDict):
+    """What a batch is stacked from: ``image`` (C, H, W) float32, ``target`` as the task encodes it."""
+
+    image: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An image as a network sees it.
+
+    Attributes:
+        tensor: (C, H, W) float32, mean 0 and standard deviation 1.
+        mean, std: of the image before, in its own units: ``tensor * std + mean`` undoes the normalisation.
+        shape: (H, W) of the image as it came.
+    """
+
+    tensor: Tensor
+    mean: float
+    std: float
+    shape: tuple[int, int]
+
+
+class Example(NamedTuple):
+    """A record as training uses it.
+
+    Attributes:
+        encoded: the image.
+        target: what the network's output is compared with.
+        patch_centres: pixels that patches should show, an array (K, 2) of rows and columns for each kind of place.
+        noise: windows (H, W) of noise that the camera recorded in this image, in its normalised units.
+    """
+
+    encoded: Encoded
+    target: Tensor
+    patch_centres: list[npt.NDArray[np.intp]]
+    noise: list[npt.NDArray[np.float32]]
+
+
+class Samples(Dataset[Sample]):
+    """What training draws from; ``targets`` has one entry an image."""
+
+    targets: list[Tensor]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many images."""
+
+
+class EncodedImages(Samples):
+    """Encoded records, kept in memory. Training draws patches from them and augments them anew each time.
+
+    Args:
+        examples: read once, in this order.
+        allowed: the augmentations that the task allows.
+        training: patches and augmentations; without it images come whole and as they are.
+        seed: of patches and augmentations.
+
+    Raises:
+        BrightfieldError: for an augmentation that the task does not allow.
+    """
+
+    def __init__(
+        self, examples: Iterable[Example], allowed: frozenset[str], training: params.Training | None, seed: int
+    ) -> None:
+        self.encoded: list[Encoded] = []
+        self.targets = []
+        self.patch_centres: list[list[npt.NDArray[np.intp]]] = []
+        noise: list[npt.NDArray[np.float32]] = []
+        for example in examples:
+            self.encoded.append(example.encoded)
+            self.targets.append(example.target)
+            self.patch_centres.append(example.patch_centres)
+            noise += example.noise
+        self.centred = training.centred if training else 0.0
+        self.patch = training.patch_px if training else None
+        self.augmentations = training.augment if training else []
+        self.augment = Augmenter(training.augment, allowed, seed, noise) if training and training.augment else None
+        self.rng = np.random.default_rng(seed)
+
+    def __len__(self) -> int:
+        return len(self.encoded)
+
+    def __getitem__(self, i: int) -> Sample:
+        encoded, target = self.encoded[i], self.targets[i]
+        image = encoded.tensor
+        if self.patch is not None:
+            image, target = self._cut(image, target, self.patch, self.patch_centres[i])
+        if self.augment is not None:
+            image, target = self.augment(image, target, black=-encoded.mean / encoded.std)
+        return {"image": image, "target": target}
+
+    def _cut(
+        self, image: Tensor, target: Tensor, side: int, patch_centres: list[npt.NDArray[np.intp]]
+    ) -> tuple[Tensor, Tensor]:
+        """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
+        image, target = _grow(image, side), _grow(target, side)
+        height, width = image.shape[-2:]
+        if patch_centres and self.rng.random() < self.centred:
+            of_kind = patch_centres[self.rng.integers(len(patch_centres))]
+            row, column = of_kind[self.rng.integers(len(of_kind))]
+            # up to a quarter of a side off the middle, or a network could learn what is there from where it is
+            away = self.rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2
+            top, left = int(np.clip(row + away[0], 0, height - side)), int(np.clip(column + away[1], 0, width - side))
+        else:
+            top = int(self.rng.integers(height - side + 1))
+            left = int(self.rng.integers(width - side + 1))
+        window = np.s_[..., top : top + side, left : left + side]
+        return image[window], target[window]
+
+
+def _grow(tensor: Tensor, side: int) -> Tensor:
+    height, width = tensor.shape[-2:]
+    if height >= side and width >= side:
+        return tensor
+    padding = [(0, 0)] * (tensor.ndim - 2) + [(0, max(0, side - height)), (0, max(0, side - width))]
+    return torch.from_numpy(np.pad(tensor.numpy(), padding, mode="symmetric"))

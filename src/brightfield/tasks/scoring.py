@@ -1,0 +1,68 @@
+"""How good answers are: numbers of one image, then their summary over many, so that everything can be bootstrapped."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from brightfield import params
+from brightfield.metrics import Columns
+from brightfield.results import Result
+
+Settings = TypeVar("Settings", bound=params.TaskSettings)
+Answer = TypeVar("Answer", bound=Result)
+
+
+class Scoring(ABC, Generic[Settings, Answer]):
+    """Compares answers with the truth."""
+
+    # columns of a dataset's index that stand beside the statistics, where it has them
+    index_columns: ClassVar[tuple[str, ...]] = ()
+    # likewise, and numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
+    conditions: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def statistics(self, predicted: Answer, truth: Answer) -> dict[str, float]:
+        """Numbers of one image: a row of ``images.csv``."""
+
+    @abstractmethod
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """Pooled metrics of many images; nan where undefined."""
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
+        """Class names and counts (rows are truth), or None where there are no classes."""
+        del columns
+        return None
+
+    def correct(self, columns: Columns) -> npt.NDArray[np.float64] | None:
+        """1 for each image that was answered correctly and 0 for the others; None where an answer is neither."""
+        del columns
+        return None
+
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+        """Metrics of a subset of the images (one defect, one level of light); by default the share of correct answers."""
+        correct = self.correct(columns)
+        return {} if correct is None else {"right": float(np.mean(correct))}
+
+    def recalibrated(self, columns: Columns) -> Columns | None:
+        """The statistics of answers recalibrated on a few images of the same acquisition; None where nothing is calibrated."""
+        del columns
+        return None
+
+    def ceiling(self, columns: Columns) -> Columns | None:
+        """The statistics of the best answers that there can be, where the truth is a matter of chance and a simulator knows it."""
+        del columns
+        return None
+
+    def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
+        """Pooled metrics over images."""
+        table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
+        return self.summarise(table)

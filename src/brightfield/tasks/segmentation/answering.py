@@ -1,0 +1,88 @@
+"""Probabilities of classes to cells that touch and yet are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+from brightfield import images, params
+from brightfield.results import ClassMap
+from brightfield.tasks.answering import Answering
+from brightfield.tasks.samples import Encoded
+from brightfield.tasks.segmentation import separating
+from brightfield.tasks.segmentation.cells import connected, species_of
+from brightfield.tasks.segmentation.masks import parts_probability
+from brightfield.tasks.segmentation.scoring import SegmentationScoring
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
+    """The contour class keeps touching cells apart, and a watershed gives it back to the cells."""
+
+    magnifiable: ClassVar[bool] = True
+
+    def activate(self, output: Tensor) -> Tensor:
+        """Logits to probabilities of the classes."""
+        return torch.softmax(output, dim=-3)
+
+    def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
+        """The likeliest class of each pixel, and the cells: bodies grown over their contours by a watershed."""
+        del encoded
+        return self._decoded(activated, self.settings)
+
+    def _decoded(self, activated: FloatArray, settings: params.SegmentationSettings) -> ClassMap:
+        classes = activated.argmax(axis=0).astype(np.uint8)
+        if settings.scheme == "cells":
+            return ClassMap(classes, connected(classes > 0, settings.min_area_px))
+        cells = separating.separated(self._three(activated), settings)
+        return ClassMap(classes, cells, *(species_of(activated, cells) if settings.scheme == "species" else ()))
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether it is to be chosen how cells that touch come apart."""
+        return separating.needs_calibration(self.settings)
+
+    def calibrate(
+        self, activated: Sequence[FloatArray], truth: Sequence[ClassMap], encoded: Sequence[Encoded]
+    ) -> params.SegmentationSettings:
+        """What makes the best AP at IoU 0.5: a seed probability, or pieces merged by what they have in common.
+
+        How sure a network is depends on how long it was trained, so no number suits all.
+        """
+        del encoded
+        if not self.needs_calibration:
+            return self.settings
+        scoring = SegmentationScoring(self.settings)
+        three, cells = [self._three(each) for each in activated], [each.instances for each in truth]
+
+        def ap50(settings: params.SegmentationSettings) -> float:
+            value = scoring.score([self._decoded(each, settings) for each in activated], truth)["ap50"]
+            return -1.0 if np.isnan(value) else value
+
+        return max(separating.ways(self.settings, three, cells), key=ap50)
+
+    def _three(self, activated: FloatArray) -> FloatArray:
+        """Probabilities of background, body and contour from those of the scheme's classes."""
+        return parts_probability(activated) if self.settings.scheme == "species" else activated
+
+    def rows(self, answer: ClassMap) -> pd.DataFrame:
+        """One row: cells, of each species if that was asked, and the share of the image that they cover."""
+        inside = answer.instances > 0
+        numbers = np.unique(answer.instances[inside])
+        row: dict[str, Any] = {"cells": [len(numbers)]}
+        if answer.species is not None:
+            kinds = answer.species[numbers]
+            row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
+        return pd.DataFrame({**row, "cover": [float(inside.mean())]})
+
+    def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
+        """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""
+        classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
+        return ClassMap(classes, cells, answer.species, answer.certainty)

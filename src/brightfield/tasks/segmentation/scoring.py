@@ -1,0 +1,53 @@
+"""Cells and classes of pixels compared with the truth."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import params
+from brightfield.metrics import Columns, segmentation
+from brightfield.results import ClassMap
+from brightfield.tasks.scoring import Scoring
+from brightfield.tasks.segmentation.masks import class_map, parts
+
+THREE = ("background", "body", "contour")  # what answers of every scheme are scored as
+
+
+class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
+    """Answers of every scheme are scored as background, body and contour, so that all compare."""
+
+    conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
+
+    def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
+        """Pixels by class and matched cells, as three classes; with another scheme also pixels by its own classes."""
+        row = segmentation.statistics(
+            self._as_three(predicted), self._as_three(truth), len(THREE), len(self.settings.species)
+        )
+        if self.settings.scheme == "contours":
+            return row
+        own = segmentation.pixels(predicted.classes, truth.classes, len(self.settings.classes), segmentation.OWN)
+        return {**row, **own}
+
+    def _as_three(self, answer: ClassMap) -> ClassMap:
+        if self.settings.scheme == "cells":  # whose contours are those of the regions it found
+            classes = class_map(answer.instances, self.settings.contour_px)
+        else:
+            classes = parts(answer.classes)
+        return ClassMap(classes, answer.instances, answer.species, answer.certainty)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """IoU, AP and the rest of :mod:`brightfield.metrics.segmentation`."""
+        return segmentation.summarise(columns, THREE, self.settings.species)
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Pixels by class of the scheme."""
+        prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
+        return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes), prefix)
+
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+        """Of the images of one kind: the objective, and cells."""
+        metrics = self.summarise(columns)
+        return {name: metrics[name] for name in ("mean_iou", "ap50")}

@@ -1,0 +1,66 @@
+"""Frames and the positions of their beads, as a network learns them."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from brightfield import architectures, params
+from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
+from brightfield.results import Points
+from brightfield.tasks.learning import Learning, LossFunction
+from brightfield.tasks.samples import Encoded, Samples
+from brightfield.tasks.tracking import hybrid
+from brightfield.tasks.tracking.hybrid import CHANNELS, HEAT, NOTHING
+
+
+class TrackingLearning(Learning[params.TrackingSettings, Points]):
+    """The network draws a Gaussian at every bead; a hybrid one also what :mod:`brightfield.tasks.tracking.hybrid` says."""
+
+    # whole-pixel flips only: anything that resamples would move the bead against its heat map
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
+
+    def truth(self, record: Record) -> Points:
+        """The positions of the frame."""
+        if "positions" not in record.fields:
+            raise BrightfieldError(
+                f"Frame {record.id} has no positions, so it can be predicted on but not trained or tested on. "
+                "Import it again with --positions."
+            )
+        return Points.exact(record.fields["positions"])
+
+    def target(self, record: Record, encoded: Encoded) -> Tensor:
+        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet.
+
+        Of a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
+        """
+        height, width = encoded.shape
+        y, x = np.ogrid[:height, :width]
+        heat = np.zeros((height, width), np.float32)
+        for px, py in self.truth(record).positions:
+            distance2 = (x - px) ** 2 + (y - py) ** 2
+            np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
+        drawn = torch.from_numpy(heat)[None]
+        return torch.cat([drawn, hybrid.target(record, (height, width))]) if self.settings.hybrid else drawn
+
+    def shape(self) -> architectures.Shape:
+        """One grey channel in; one heat map out, or what a hybrid network answers."""
+        return architectures.Shape(1, CHANNELS if self.settings.hybrid else 1, bias=NOTHING)
+
+    def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
+        """Cross-entropy against the heat map; its minimum is the heat map itself.
+
+        Pixels of beads are not weighted up: that finds few more beads and invents many, and a network that starts from
+        ``NOTHING`` learns them without.
+        """
+        del samples, training
+        return self._loss
+
+    def _loss(self, output: Tensor, target: Tensor) -> Tensor:
+        heat = F.binary_cross_entropy_with_logits(output[:, HEAT], target[:, HEAT])
+        return heat + hybrid.loss(output, target) if self.settings.hybrid else heat

@@ -1,0 +1,20 @@
+"""Positions compared with those of the beads."""
+
+from __future__ import annotations
+
+from brightfield import params
+from brightfield.metrics import Columns, tracking
+from brightfield.results import Points
+from brightfield.tasks.scoring import Scoring
+
+
+class TrackingScoring(Scoring[params.TrackingSettings, Points]):
+    """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
+
+    def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
+        """Counts and sums of errors."""
+        return tracking.statistics(predicted, truth, self.settings.tolerance_px)
+
+    def summarise(self, columns: Columns) -> dict[str, float]:
+        """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
+        return tracking.summarise(columns)
