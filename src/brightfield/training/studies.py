@@ -88,9 +88,9 @@ def _storage(name: str) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the heartbeat is experimental, and the only way to notice a killed trial
-        retry = optuna.storages.RetryFailedTrialCallback(max_retry=MOST_RETRIES)
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
         return optuna.storages.RDBStorage(
-            f"sqlite:///{STUDIES / f'{name}.db'}", heartbeat_interval=HEARTBEAT_S, failed_trial_callback=retry
+            f"sqlite:///{STUDIES / f'{name}.db'}", heartbeat_interval=HEARTBEAT_S, heartbeat_stale_trial_callback=retry
         )
 
 

@@ -11,7 +11,7 @@ from brightfield.errors import BrightfieldError
 
 BUNDLE_FILE = "bundle.json"
 NOT_COMPARED = ("provenance", "sha256")  # of bundle.json; the files behind the checksums are hashed themselves
-SUFFIXES = (".json", ".safetensors", ".onnx")
+SUFFIXES = (".json", ".safetensors")
 LEFT_OUT = ("run.json",)  # names a run of the server at hand
 
 
