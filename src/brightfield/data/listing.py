@@ -100,12 +100,12 @@ def _contents(
     images = groups = splits = None
     missing = NOT_HERE if tracked else NOT_MADE
     try:
-        if (raw / "about.json").is_file():
-            about = json.loads((raw / "about.json").read_text(encoding="utf-8"))
-        if (raw / store.INDEX).is_file():
+        if (raw / layout.ABOUT).is_file():
+            about = json.loads((raw / layout.ABOUT).read_text(encoding="utf-8"))
+        if (raw / layout.INDEX).is_file():
             index = store.read_index(raw)
             images, groups = len(index), int(index["group"].nunique())
-        if not (prepared / store.INDEX).is_file():
+        if not (prepared / layout.INDEX).is_file():
             return about, images, groups, None, missing
         counts = store.read_index(prepared)["split"].astype(str).value_counts()
         splits = {split: int(counts[split]) for split in splitting.in_order(counts.index)}

@@ -27,7 +27,7 @@ def as_text() -> str:
 
 
 def _objective(name: str, metric: str) -> tuple[str, str, str]:
-    path = layout.report(name) / "metrics.json"
+    path = layout.report(name) / layout.METRICS
     if not path.is_file():
         return "?", "?", "?"
     found = json.loads(path.read_text(encoding="utf-8"))["test"][metric]
