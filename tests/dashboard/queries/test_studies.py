@@ -11,7 +11,7 @@ from queries import studies
 
 
 @pytest.fixture
-def _tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+def _studies(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = pd.DataFrame(
         {"number": [0, 1], "state": ["complete", "running"], "value": [0.5, None], "rate": [0.1, 0.2]}
     )

@@ -13,6 +13,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run, metric_key
 from brightfield.experiments.runs.starting import Role, resume, start
+from brightfield.system.files import write_json
 from brightfield.system.lineage import DatasetRef, Lineage
 
 REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
@@ -121,9 +122,7 @@ def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str,
 
 def write_reference(run: Run, folder: Path) -> None:
     """Write ``run.json`` into a folder, as one replacement of the file."""
-    partial = folder / f".{layout.RUN}.part"
-    partial.write_text(json.dumps(run.reference(), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / layout.RUN)
+    write_json(folder / layout.RUN, run.reference())
 
 
 def read_history(path: Path) -> list[tuple[int, dict[str, float]]]:
