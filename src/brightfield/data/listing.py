@@ -12,6 +12,7 @@ from brightfield import layout, params
 from brightfield.data import splitting, store
 from brightfield.errors import BrightfieldError
 from brightfield.system import lineage
+from brightfield.system.tables import text_table
 
 NOT_MADE = "not made yet: dvc repro"
 NOT_HERE = "not here: dvc pull"
@@ -61,9 +62,7 @@ def rows() -> list[DatasetRow]:
 def as_text() -> str:
     """The rows as a table of text."""
     head = ("dataset", "task", "origin", "images", "groups", "splits", "size", "DVC hash", "models")
-    lines = [head, *(_cells(row) for row in rows())]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return text_table(head, map(_cells, rows()))
 
 
 def as_json() -> str:
