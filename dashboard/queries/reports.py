@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from brightfield import layout
+from brightfield.metrics.declarations import OF_IMAGE
 from queries import project
 
 SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash", "answers")
@@ -18,7 +19,6 @@ AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
 KINDS = ("model", "kind", "images", "value", "low", "high")
 CONFUSION = ("model", "truth", "answer", "count", "share")
 CONDITIONS = ("model", "image", "split", "condition", "at", "metric", "value")
-OF_IMAGE = "_of_image"  # as brightfield.evaluation names metrics of one image alone, which would bring torch
 TEST, VALIDATION = "test", "validation"
 
 

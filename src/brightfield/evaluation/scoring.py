@@ -20,6 +20,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.metrics import Columns
+from brightfield.metrics.declarations import OF_IMAGE
 from brightfield.results import Result, overlays
 from brightfield.system import progress
 from brightfield.system.files import write_json
@@ -30,7 +31,6 @@ VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
 # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
 KIND = "kind"
-OF_IMAGE = "_of_image"  # ends the names of columns with the metrics of one image alone
 
 
 @dataclass(frozen=True)

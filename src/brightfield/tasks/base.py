@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,27 +19,11 @@ from brightfield.data.augmenting import Augmenter, noise_windows
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns
+from brightfield.metrics.declarations import Objective as Objective  # tasks import it from here
 from brightfield.results import Result
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
-
-
-class Objective(NamedTuple):
-    """The one metric that chooses checkpoints, trials, ensemble members and champions."""
-
-    metric: str
-    direction: Literal["maximize", "minimize"]
-
-    def rank(self, value: float) -> float:
-        """The value counted so that more is better and nan is worst."""
-        if np.isnan(value):
-            return -np.inf
-        return value if self.direction == "maximize" else -value
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether ``a`` is better than ``b``."""
-        return self.rank(a) > self.rank(b)
 
 
 class Sample(TypedDict):

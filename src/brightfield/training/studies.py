@@ -6,11 +6,12 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brightfield.errors import BrightfieldError
+from brightfield.metrics.declarations import Direction
 
 if TYPE_CHECKING:
     import optuna
@@ -94,7 +95,7 @@ def _storage(name: str) -> Any:
         )
 
 
-def start(name: str, identity: Mapping[str, Any], direction: Literal["maximize", "minimize"]) -> optuna.Study:
+def start(name: str, identity: Mapping[str, Any], direction: Direction) -> optuna.Study:
     import optuna
 
     STUDIES.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ from brightfield.tasks.base import Encoded, Objective, Samples, Task
 class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
-    objective = Objective("auc", "maximize")
+    objective = Objective("auc")
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
     )

@@ -49,7 +49,7 @@ class Restoration(Task[params.RestorationSettings, Picture]):
     several networks are the moments of the mixture of what they answer (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017).
     """
 
-    objective = Objective("psnr_db", "maximize")
+    objective = Objective("psnr_db")
     augmentations: ClassVar[frozenset[str]] = frozenset({"flip"})  # any other would change the noise the network learns
 
     def truth(self, record: Record) -> Picture:

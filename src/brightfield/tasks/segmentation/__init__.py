@@ -36,7 +36,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     Answers of every scheme are scored as background, body and contour, so that all compare.
     """
 
-    objective = Objective("mean_iou", "maximize")
+    objective = Objective("mean_iou")
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )

@@ -33,7 +33,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
     A hybrid network also answers what :mod:`brightfield.tasks.tracking.hybrid` tells.
     """
 
-    objective = Objective("capped_error_px", "minimize")
+    objective = Objective("capped_error_px")
     # whole-pixel flips only: anything that resamples would move the bead against its heat map
     augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
 
