@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
 import pandas as pd
 
-_WORDS = {
-    **{word: word.upper() for word in ("auc", "f1", "psnr", "ssim", "rmse", "nrmse", "pq", "ap50", "ap75")},
-    "iou": "IoU",
-    "brier": "Brier score",
-}
-_UNITS = {"px": "px", "um": "\N{MICRO SIGN}m", "db": "dB", "percent": "%", "s": "s"}
-_LOWER_IS_BETTER = re.compile(r"loss|lost|invented|merges|splits|error|n?rmse|brier|failure|duration")
-_NEITHER = re.compile(r"learning_rate|epoch|deviation|squared_z")
+from brightfield.metrics.declarations import Direction, declared
+
 DASH = "\u2013"  # for what is not there
 SHORT = 7  # characters of a hash that tell it from others
 
 
 def words(metric: str) -> str:
     """``validation_psnr_db`` -> ``validation PSNR (dB)``."""
-    parts = metric.split("_")
-    unit = _UNITS.get(parts[-1]) if len(parts) > 1 else None
-    named = " ".join(_WORDS.get(part, part) for part in (parts[:-1] if unit else parts))
-    return f"{named} ({unit})" if unit else named
+    return str(declared(metric))
 
 
-def direction(metric: str) -> str | None:
-    """``minimize`` or ``maximize`` by the words in a metric's name; None for what is neither good nor bad."""
-    if _NEITHER.search(metric):
-        return None
-    return "minimize" if _LOWER_IS_BETTER.search(metric) else "maximize"
+def direction(metric: str) -> Direction | None:
+    """``minimize`` or ``maximize``; None for what is neither good nor bad, and for what is not declared."""
+    return declared(metric).direction
+
+
+def in_tables(metric: str, signed: bool = False) -> str:
+    """The format of a metric's values in a column of its own, such as ``%.4f`` or, with a sign, ``%+.4f``."""
+    return f"%{'+' if signed else ''}.{declared(metric).decimals}f"
 
 
 def number(value: float | None, signed: bool = False) -> str:

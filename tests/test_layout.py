@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,24 @@ def test_the_code_a_stage_depends_on_is_there_for_every_entry() -> None:
         for name in re.findall(r"\$\{([^}]+)\}", dependency) or [""]:
             for value in values.get(name, {""}):
                 assert (tiny.REPOSITORY / dependency.replace(f"${{{name}}}", value)).exists(), (dependency, value)
+
+
+def literals(file: Path) -> Iterator[str]:
+    """Every text in a module, docstrings among them."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def test_the_name_of_a_file_is_written_down_once() -> None:
+    texts = [value for value in vars(layout).values() if isinstance(value, str)]
+    names = {text for text in texts if re.fullmatch(r"[a-z]+\.[a-z0-9]+", text)}
+    assert {layout.BUNDLE, layout.METRICS, layout.INDEX} <= names
+    package = tiny.REPOSITORY / "src" / "brightfield"
+    for file in [*package.rglob("*.py"), *(tiny.REPOSITORY / "dashboard").rglob("*.py")]:
+        if file == package / "layout.py":
+            continue
+        # the table of a prediction is called as that of a report
+        elsewhere = {layout.IMAGE_SCORES} if file.is_relative_to(package / "results") else set()
+        for text in literals(file):
+            assert text.rpartition("/")[2] not in names - elsewhere, f"{file}: use brightfield.layout for {text!r}"

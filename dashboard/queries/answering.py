@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brightfield import images, prediction
+from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import FolderPrediction
@@ -71,7 +71,7 @@ def references(task: str) -> list[str]:
     known = project.models()
     roles = {m["name"]: m["role"] for m in known[known["task"] == task].to_dict("records")}
     ranked = [*reports.on_test(task)["model"], *list(roles)[::-1]]
-    return [n for n in dict.fromkeys(ranked) if (project.folder(task, n, roles[n]) / "bundle.json").is_file()]
+    return [n for n in dict.fromkeys(ranked) if (project.folder(task, n, roles[n]) / layout.BUNDLE).is_file()]
 
 
 def predictor(task: str, reference: str) -> Predictor:
@@ -81,7 +81,7 @@ def predictor(task: str, reference: str) -> Predictor:
         BrightfieldError: there is no such model, or it is damaged.
     """
     folder = prediction.bundle_folder(task, reference)
-    return _load(str(folder.absolute()), (folder / "bundle.json").stat().st_mtime_ns)
+    return _load(str(folder.absolute()), (folder / layout.BUNDLE).stat().st_mtime_ns)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")

@@ -19,7 +19,7 @@ CHECKS = ("name", "outcome", "count", "examples")
 
 def audit(name: str) -> dict[str, Any] | None:
     """The audit of a dataset, None before it is prepared."""
-    return project.read_json(layout.prepared(name) / "audit.json")
+    return project.read_json(layout.prepared(name) / layout.AUDIT)
 
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)

@@ -64,7 +64,7 @@ def folder(task: str, name: str, role: str) -> Path:
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def provenance(task: str, name: str, role: str) -> dict[str, Any]:
     """Commit, dirty and data_hash from a bundle; empty before it is trained."""
-    content = read_json(folder(task, name, role) / "bundle.json")
+    content = read_json(folder(task, name, role) / layout.BUNDLE)
     if content is None:
         return {}
     found: Mapping[str, Any] = content.get("provenance", {})

@@ -11,6 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from brightfield import layout
+from brightfield.metrics.declarations import OF_IMAGE
 from queries import project
 
 SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash", "answers")
@@ -18,7 +19,6 @@ AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
 KINDS = ("model", "kind", "images", "value", "low", "high")
 CONFUSION = ("model", "truth", "answer", "count", "share")
 CONDITIONS = ("model", "image", "split", "condition", "at", "metric", "value")
-OF_IMAGE = "_of_image"  # as brightfield.evaluation names metrics of one image alone, which would bring torch
 TEST, VALIDATION = "test", "validation"
 
 
@@ -31,7 +31,7 @@ def scores() -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for model in project.models().to_dict("records"):
-        content = project.read_json(layout.report(model["name"]) / "metrics.json")
+        content = project.read_json(layout.report(model["name"]) / layout.METRICS)
         if content is None:
             continue
         about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
@@ -107,7 +107,7 @@ def confusions(task: str) -> pd.DataFrame:
     rows: list[pd.DataFrame] = []
     known = project.models()
     for name in known.loc[known["task"] == task, "name"]:
-        content = project.read_json(layout.report(name) / "confusion.json")
+        content = project.read_json(layout.report(name) / layout.CONFUSION)
         if content is not None:
             counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
             rows.append(_long(counts).assign(model=name))
@@ -123,7 +123,7 @@ def kinds(task: str, metric: str = "right") -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     known = project.models()
     for name in known.loc[known["task"] == task, "name"]:
-        content = project.read_json(layout.report(name) / "metrics.json") or {}
+        content = project.read_json(layout.report(name) / layout.METRICS) or {}
         for kind, found in content.get("kinds", {}).items():
             if metric in found:
                 rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
@@ -142,7 +142,7 @@ def by_condition(task: str) -> pd.DataFrame:
 
 
 def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
-    path = layout.report(model) / "images.csv"
+    path = layout.report(model) / layout.IMAGE_SCORES
     table = pd.read_csv(path, dtype={"id": str}) if path.is_file() else pd.DataFrame()
     metrics = [str(name) for name in table if str(name).endswith(OF_IMAGE)]
     if not metrics:
@@ -190,7 +190,7 @@ class EnsembleReport:
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def ensemble(name: str) -> EnsembleReport | None:
     """The report of an ensemble, None before it is made."""
-    content = project.read_json(layout.report(name) / "ensemble.json")
+    content = project.read_json(layout.report(name) / layout.ENSEMBLE)
     if content is None:
         return None
     columns = ["name", "role", "value", "gain", "gain_low", "gain_high"]
@@ -206,4 +206,4 @@ def ensemble(name: str) -> EnsembleReport | None:
 
 def examples(name: str) -> list[Path]:
     """Pictures of test images with the answer and the truth."""
-    return sorted((layout.report(name) / "figures").glob("*.png"))
+    return sorted((layout.report(name) / layout.FIGURES).glob("*.png"))

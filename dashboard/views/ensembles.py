@@ -8,7 +8,7 @@ import parts
 from figures import scores, style
 from queries import project, reports
 from queries.reports import EnsembleReport
-from wording import number, words
+from wording import in_tables, number, words
 
 NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
 METHODS = {"soft_vote": "soft vote (all members count the same)", "greedy": "greedy selection"}
@@ -44,7 +44,7 @@ def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
         table.rename(columns={"value": words(report.metric), "low": "gain, low", "high": "gain, high"}),
         hide_index=True,
         column_config={
-            column: st.column_config.NumberColumn(format="%.4f")
+            column: st.column_config.NumberColumn(format=in_tables(report.metric))
             for column in (words(report.metric), "gain", "gain, low", "gain, high")
         },
     )

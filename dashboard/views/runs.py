@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import parts
+from brightfield.metrics.declarations import BOUNDS
 from figures import curves, style
 from queries import project, tracking
 from wording import DASH, direction, short, told_apart, words
@@ -87,7 +88,7 @@ def columns_of(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 def metrics(table: pd.DataFrame) -> None:
     """All metrics side by side, the best of each row in bold."""
     found = columns_of(table, "metrics").astype(float)
-    found = found[~found.index.str.contains(r"_(?:low|high)$")]
+    found = found[~found.index.str.endswith(tuple(BOUNDS))]
     test = found.index.str.startswith("test_")
     found = pd.concat([found[test], found[~test]])
     ways = [direction(name) for name in found.index]

@@ -7,7 +7,7 @@ import streamlit as st
 import parts
 from figures import conditions, shifts, style
 from queries import project, reports
-from wording import direction, words
+from wording import direction, in_tables, words
 
 MEANING = {
     "focus": "another focus than training",
@@ -49,8 +49,8 @@ def show(task: str) -> None:
     st.caption(
         f"{words(metric)} on the test split, then the difference to it; zero would be a model that does not mind."
     )
-    formats = {names[0]: st.column_config.NumberColumn(format="%.3f")}
-    formats |= {name: st.column_config.NumberColumn(format="%+.3f") for name in names[1:]}
+    formats = {names[0]: st.column_config.NumberColumn(format=in_tables(metric))}
+    formats |= {name: st.column_config.NumberColumn(format=in_tables(metric, signed=True)) for name in names[1:]}
     st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
     by_kind(task, metric, towards)
     by_condition(task)

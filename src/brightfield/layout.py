@@ -1,10 +1,39 @@
-"""Where everything lies, relative to the project's top folder. dvc.yaml names the same places."""
+"""Where everything lies, relative to the project's top folder, and what files are called. dvc.yaml names the same places."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
+
+# In the folder of a dataset, raw or prepared. The images of a split are in a file of its own: :func:`split_images`.
+IMAGES = "images.h5"
+INDEX = "index.csv"  # a row an image
+ABOUT = "about.json"  # where the images come from
+AUDIT = "audit.json"
+SETTINGS = "settings.json"  # of the task
+COVERAGE_TABLE, COVERAGE = (
+    "coverage.csv",
+    "coverage.json",
+)  # what images look like: a row each, and the range of the training
+
+# In the folder of a model or an ensemble
+BUNDLE = "bundle.json"
+WEIGHTS = "weights.safetensors"
+MEMBERS = "members"  # folder with the bundles of an ensemble's members
+RUN = "run.json"  # the run in MLflow
+HISTORY = "history.csv"  # a row an epoch
+
+# In the folder of a report
+METRICS = "metrics.json"
+IMAGE_SCORES = "images.csv"  # a row an image
+CONFUSION = "confusion.json"
+ENSEMBLE = "ensemble.json"  # members, weights and gains
+FIGURES = "figures"  # folder
+
+# In a folder that a command writes
+GROUPS = "groups.csv"  # of exported images, beside ``ABOUT``
+SUSPECTS, SUSPECTS_SHEET = "suspects.csv", "suspects.png"  # images whose label is probably wrong
 
 
 def raw(dataset: str) -> Path:
@@ -17,8 +46,13 @@ def prepared(dataset: str) -> Path:
     return Path("data/prepared") / dataset
 
 
+def split_images(split: str) -> str:
+    """Name of the file with the images of one split, in the folder of a prepared dataset."""
+    return f"{split}.h5"
+
+
 def model(task: str, name: str) -> Path:
-    """The bundle of one trained model, with history.csv and run.json."""
+    """The bundle of one trained model, with ``HISTORY`` and ``RUN``."""
     return Path("models") / task / name
 
 
@@ -28,7 +62,7 @@ def predictions(task: str, name: str) -> Path:
 
 
 def ensemble(task: str, name: str) -> Path:
-    """The bundle of an ensemble, with run.json."""
+    """The bundle of an ensemble, with ``RUN``."""
     return Path("ensembles") / task / name
 
 

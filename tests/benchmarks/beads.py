@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+import localisation_scores
 from brightfield.beads.localisation import Correlator, Refiner, fit_profile, mirror_centres
 from brightfield.beads.localisation.windows import flatten
-from brightfield.metrics import tracking
 from brightfield.simulate.beads.troubles import Windows, simulate_windows
 
 with warnings.catch_warnings():
@@ -90,7 +90,9 @@ def error_and_jumps(found: Real, truth: Windows) -> tuple[float, float]:
     true, bounds = truth.positions[: len(found)], truth.bounds[: len(found)]
     near = np.hypot(*(found - true).T) <= JUMP_PX
     jumps = 1e4 * float(1 - near.mean())
-    return (tracking.over_bound(found[near], true[near], bounds[near]) if near.any() else float("nan")), jumps
+    return (
+        localisation_scores.over_bound(found[near], true[near], bounds[near]) if near.any() else float("nan")
+    ), jumps
 
 
 def _speeds(methods: Sequence[Locate], windows: npt.NDArray[Any]) -> list[float]:
@@ -125,10 +127,10 @@ def _clean_rows(truth: Windows) -> Iterator[Row]:
     yield (f"{what}: jumps per 10,000", f"{jumps:.1f}", "0")
     worst, sure = 0.0, 0.0
     for axis in range(2):
-        mean, error = tracking.phase_bias(found[:, axis], truth.positions[:, axis], PHASES)
+        mean, error = localisation_scores.phase_bias(found[:, axis], truth.positions[:, axis], PHASES)
         worst, sure = max(worst, np.abs(mean / truth.bounds[0, axis]).max()), (error / truth.bounds[0, axis]).max()
     yield (f"{what}: worst bias of {PHASES} phases over the bound (known to {sure:.3f})", f"{worst:.3f}", "under 0.1")
-    locking = tracking.locking(found, truth.positions)
+    locking = localisation_scores.locking(found, truth.positions)
     wave = max(locking["locking_x_px"], locking["locking_y_px"]) / truth.bounds[0, 0]
     yield (f"{what}: pixel locking over the bound", f"{wave:.3f}", "under 0.1")
     name, peer = best_trackpy(truth)

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from scipy.signal import lfilter
 
+import trajectory_scores
 from brightfield.beads.trajectories import Estimate, Real, Sampling, Track
 from brightfield.beads.trajectories.diffusion import free
 from brightfield.beads.trajectories.judging import judge
 from brightfield.beads.trajectories.linking import link
 from brightfield.beads.trajectories.spectrum import spectrum
 from brightfield.beads.trajectories.trap import equipartition, fit, stiffness
-from brightfield.metrics import trajectories as indicators
 from brightfield.simulate.beads.motion import THERMAL_ENERGY, VISCOSITY, thermal_step
 
 BEADS = 24  # of each kind
@@ -153,5 +153,5 @@ def _crowd(apart: float, rng: np.random.Generator) -> Iterator[Row]:
 def _scores(positions: pd.DataFrame, truth: pd.DataFrame, max_step_px: float | None) -> dict[str, float]:
     """Of positions that are linked with a largest step, or with the one that is chosen from them."""
     linked = link(positions, max_step_px=max_step_px)
-    statistics = indicators.statistics(linked.table, truth, 5 * BLINK_PX)
-    return indicators.summarise({name: np.array([value]) for name, value in statistics.items()})
+    statistics = trajectory_scores.statistics(linked.table, truth, 5 * BLINK_PX)
+    return trajectory_scores.summarise({name: np.array([value]) for name, value in statistics.items()})

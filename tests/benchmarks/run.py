@@ -12,6 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent))  # benchmarks share helpers with the tests
 WIDTHS = (56, 48, 0)  # of the columns; a row is printed when it is measured, which may take an hour before the next
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wording import DASH, day, direction, interval, number, short, told_apart, words
+from wording import DASH, day, direction, in_tables, interval, number, short, told_apart, words
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,11 @@ from wording import DASH, day, direction, interval, number, short, told_apart, w
         ("validation_psnr_db", "validation PSNR (dB)"),
         ("failure_percent", "failure (%)"),
         ("train_loss", "train loss"),
+        ("precision_at_recall_95", "precision at 95 % recall"),
+        ("psnr_affine_db", "PSNR affine (dB)"),
+        ("ap50_of_image", "AP50 of an image"),
+        ("focus_um", "focus (\N{MICRO SIGN}m)"),
+        ("log_loss", "log loss (nats)"),
         ("s", "s"),
     ],
 )
@@ -43,10 +48,18 @@ def test_words(metric: str, text: str) -> None:
         ("within_1_deviation", None),
         ("squared_z", None),
         ("learning_rate", None),
+        ("loss_of_mine", None),  # what is not declared has no direction
     ],
 )
 def test_direction(metric: str, way: str | None) -> None:
     assert direction(metric) == way
+
+
+@pytest.mark.parametrize(
+    ("metric", "plain", "signed"), [("auc", "%.4f", "%+.4f"), ("test_lost_percent", "%.2f", "%+.2f")]
+)
+def test_in_tables(metric: str, plain: str, signed: str) -> None:
+    assert (in_tables(metric), in_tables(metric, signed=True)) == (plain, signed)
 
 
 def test_the_direction_of_every_objective() -> None:

@@ -136,3 +136,12 @@ def test_infinity_is_a_mistake_and_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         write_json(tmp_path / "metrics.json", {"auc": float("inf")})
     assert not (tmp_path / "metrics.json").exists()
+
+
+def test_json_that_cannot_be_written_leaves_the_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.json"
+    write_json(path, {"auc": 0.9})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"auc": float("inf")})
+    assert json.loads(path.read_text()) == {"auc": 0.9}
+    assert list(tmp_path.iterdir()) == [path]

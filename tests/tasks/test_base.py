@@ -25,4 +25,6 @@ NAN = float("nan")
     ],
 )
 def test_better_is_strict_and_undefined_is_worst(direction: str, a: float, b: float, better: bool) -> None:
-    assert Objective("m", direction).better(a, b) is better  # type: ignore[arg-type]
+    objective = Objective({"maximize": "auc", "minimize": "rmse_px"}[direction])
+    assert objective.direction == direction
+    assert objective.better(a, b) is better

@@ -165,7 +165,7 @@ def test_four_images_are_learnt_by_heart(kind: str) -> None:
     model = tiny.model(kind, epochs=contract.epochs, steps_per_epoch=10, learning_rate=0.03)
     start_device(tiny.COMPUTE, model.seed)
     truth = [task.learning.truth(record) for record in records]
-    name, direction = task.objective
+    name, direction = task.objective.metric, task.objective.direction
     before = task.scoring.score(answers_of(task, task.learning.network(model), records), truth)[name]
     fitted = training.fit(task, model, records, records, tiny.COMPUTE)
     after = task.scoring.score(answers_of(task, fitted.network, records), truth)[name]

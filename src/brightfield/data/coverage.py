@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from brightfield import layout
 from brightfield.data.measuring import COLOURS, NUMBERS, measure
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -20,7 +21,6 @@ from brightfield.system.files import write_json
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-TABLE, FITTED = "coverage.csv", "coverage.json"
 SHARES = ("focus", "density")  # between 0 and 1; the others are above 0
 KEPT = 0.99  # of the images of the training split lie inside
 FOLDS = 5
@@ -46,8 +46,8 @@ def write(folder: Path, records: Iterable[Record], index: pd.DataFrame) -> None:
     """Write ``coverage.csv``, a row an image of the index (id, group, split, its numbers), and what the training split covers."""
     rows = table(records).merge(index[["id", "split"]], on="id", validate="one_to_one")
     rows.insert(2, "split", rows.pop("split"))
-    rows.to_csv(folder / TABLE, index=False, float_format="%.6g", lineterminator="\n")
-    write_json(folder / FITTED, Coverage.fit(rows[rows["split"] == "train"]).as_dict())
+    rows.to_csv(folder / layout.COVERAGE_TABLE, index=False, float_format="%.6g", lineterminator="\n")
+    write_json(folder / layout.COVERAGE, Coverage.fit(rows[rows["split"] == "train"]).as_dict())
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def read(folder: Path) -> pd.DataFrame:
     Raises:
         BrightfieldError: if the dataset was prepared before it was measured.
     """
-    path = folder / TABLE
+    path = folder / layout.COVERAGE_TABLE
     if not path.is_file():
         raise BrightfieldError(f"{path} is missing: the images were not measured yet. Run `dvc repro`.")
     return pd.read_csv(path, dtype={"id": str, "group": str, "split": str}, keep_default_na=False, na_values=[""])
@@ -68,7 +68,7 @@ def of_training(folder: Path) -> Coverage:
     Raises:
         BrightfieldError: if the dataset was prepared before it was measured.
     """
-    path = folder / FITTED
+    path = folder / layout.COVERAGE
     if not path.is_file():
         raise BrightfieldError(f"{path} is missing: the images were not measured yet. Run `dvc repro`.")
     return Coverage.from_dict(json.loads(path.read_text(encoding="utf-8")))

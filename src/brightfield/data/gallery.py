@@ -95,12 +95,12 @@ def sheet(
 def _rows(name: str, columns: int) -> Iterator[Row]:
     """The name and some images, of as many groups as can be, of each split, or of each suite of what is not split yet."""
     prepared, raw = layout.prepared(name), layout.raw(name)
-    split = (prepared / store.INDEX).is_file()
+    split = (prepared / layout.INDEX).is_file()
     index = store.read_index(prepared if split else raw)
     column = "split" if split else "suite"
     part = index.get(column, pd.Series("", index.index)).fillna("")
     for each in splitting.in_order(part):
-        path = prepared / f"{each}.h5" if split else raw / "images.h5"
+        path = prepared / layout.split_images(each) if split else raw / layout.IMAGES
         image_set = ImageSet(path, index[part == each])
         yield str(each) or REST, [image_set[i] for i in images.some(range(len(image_set)), columns)]
 

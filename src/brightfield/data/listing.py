@@ -12,6 +12,7 @@ from brightfield import layout, params
 from brightfield.data import splitting, store
 from brightfield.errors import BrightfieldError
 from brightfield.system import lineage
+from brightfield.system.tables import text_table
 
 NOT_MADE = "not made yet: dvc repro"
 NOT_HERE = "not here: dvc pull"
@@ -61,9 +62,7 @@ def rows() -> list[DatasetRow]:
 def as_text() -> str:
     """The rows as a table of text."""
     head = ("dataset", "task", "origin", "images", "groups", "splits", "size", "DVC hash", "models")
-    lines = [head, *(_cells(row) for row in rows())]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines)
+    return text_table(head, map(_cells, rows()))
 
 
 def as_json() -> str:
@@ -100,12 +99,12 @@ def _contents(
     images = groups = splits = None
     missing = NOT_HERE if tracked else NOT_MADE
     try:
-        if (raw / "about.json").is_file():
-            about = json.loads((raw / "about.json").read_text(encoding="utf-8"))
-        if (raw / store.INDEX).is_file():
+        if (raw / layout.ABOUT).is_file():
+            about = json.loads((raw / layout.ABOUT).read_text(encoding="utf-8"))
+        if (raw / layout.INDEX).is_file():
             index = store.read_index(raw)
             images, groups = len(index), int(index["group"].nunique())
-        if not (prepared / store.INDEX).is_file():
+        if not (prepared / layout.INDEX).is_file():
             return about, images, groups, None, missing
         counts = store.read_index(prepared)["split"].astype(str).value_counts()
         splits = {split: int(counts[split]) for split in splitting.in_order(counts.index)}

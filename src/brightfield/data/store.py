@@ -16,11 +16,11 @@ import h5py
 import numpy as np
 import pandas as pd
 
+from brightfield import layout
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.system.files import write_json
 
-INDEX = "index.csv"
 IDS = "_ids"
 ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]+\Z")  # dots alone are no name
 
@@ -81,29 +81,29 @@ class _Stacks:
 
 def write_index(folder: Path, index: pd.DataFrame) -> None:
     """Write ``index.csv`` with full precision and Unix line ends, so that the same table gives the same bytes."""
-    index.to_csv(folder / INDEX, index=False, lineterminator="\n")
+    index.to_csv(folder / layout.INDEX, index=False, lineterminator="\n")
 
 
 def write_raw(folder: Path, records: Iterable[Record], about: Mapping[str, object]) -> None:
     """Fill ``data/raw/<dataset>``: images.h5, index.csv, and about.json, which says where the images come from."""
-    write_index(folder, write_images(folder / "images.h5", records))
-    write_json(folder / "about.json", about)
+    write_index(folder, write_images(folder / layout.IMAGES, records))
+    write_json(folder / layout.ABOUT, about)
 
 
 def write_prepared(folder: Path, raw: ImageSet, index: pd.DataFrame) -> None:
     """Fill ``data/prepared/<dataset>``: a file for each split, and the index with its column ``split``."""
     for split in sorted(set(index["split"])):
         rows = [i for i, of_row in enumerate(index["split"]) if of_row == split]
-        write_images(folder / f"{split}.h5", (raw[i] for i in rows))
+        write_images(folder / layout.split_images(split), (raw[i] for i in rows))
     write_index(folder, index)
 
 
 def read_index(folder: Path) -> pd.DataFrame:
     """The rows of ``index.csv``; ids and groups are text."""
-    path = folder / INDEX
+    path = folder / layout.INDEX
     if not path.is_file():
         raise BrightfieldError(
-            f"There is no dataset in {folder}: {INDEX} is missing. "
+            f"There is no dataset in {folder}: {layout.INDEX} is missing. "
             "Run `dvc repro` (or `dvc pull`) to make it, or `brightfield import` to bring your own images."
         )
     return pd.read_csv(path, dtype={"id": str, "group": str, "split": str}, keep_default_na=False, na_values=[""])
@@ -146,7 +146,7 @@ class ImageSet:
     @classmethod
     def raw(cls, folder: Path) -> ImageSet:
         """All images of ``data/raw/<dataset>``."""
-        return cls(folder / "images.h5", read_index(folder))
+        return cls(folder / layout.IMAGES, read_index(folder))
 
     @classmethod
     def prepared(cls, folder: Path, split: str) -> ImageSet:
@@ -155,7 +155,7 @@ class ImageSet:
         names = sorted(set(index["split"]))
         if split not in names:
             raise BrightfieldError(f"{folder} has no split {split!r}; it has {', '.join(names)}.")
-        return cls(folder / f"{split}.h5", index[index["split"] == split])
+        return cls(folder / layout.split_images(split), index[index["split"] == split])
 
 
 class _Arrays:

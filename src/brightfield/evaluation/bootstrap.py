@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,10 @@ import pandas as pd
 
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Arrays
+from brightfield.metrics.declarations import Direction
 
 Summarise = Callable[[Arrays], dict[str, float]]
 Groups = Sequence[object] | npt.NDArray[Any] | pd.Series
-Direction = Literal["maximize", "minimize"]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,14 @@ import json
 
 from brightfield import layout, params, tasks
 from brightfield.experiments import registry
+from brightfield.system.tables import text_table
 
 
 def as_text() -> str:
     """A line a task: champion, version, its objective on test with interval, and what the baselines reach."""
     settings = params.load()
-    rows = [("task", "champion", "version", "objective", "on test", "interval", "baseline")]
+    head = ("task", "champion", "version", "objective", "on test", "interval", "baseline")
+    rows = []
     for name, entry in settings.tasks.items():
         champion = registry.champion(name)
         if champion is None:
@@ -22,12 +24,11 @@ def as_text() -> str:
         baselines = [n for n, m in settings.models.items() if m.task == name and m.is_baseline]
         beside = ", ".join(_objective(n, metric)[0] for n in baselines)
         rows.append((name, champion.model, str(champion.number), metric, value, f"{low} to {high}", beside))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return text_table(head, rows)
 
 
 def _objective(name: str, metric: str) -> tuple[str, str, str]:
-    path = layout.report(name) / "metrics.json"
+    path = layout.report(name) / layout.METRICS
     if not path.is_file():
         return "?", "?", "?"
     found = json.loads(path.read_text(encoding="utf-8"))["test"][metric]

@@ -57,7 +57,7 @@ class SuspectLabels:
         share = self.suspected / len(self.table)
         return (
             f"{self.suspected} of {len(self.table)} labels ({share:.1%}) are probably wrong; look at "
-            f"{self.folder / 'suspects.png'}, the whole list is {self.folder / 'suspects.csv'}"
+            f"{self.folder / layout.SUSPECTS_SHEET}, the whole list is {self.folder / layout.SUSPECTS}"
         )
 
 
@@ -88,14 +88,14 @@ def write(name: str, folds: int = 4, top: int = 50) -> SuspectLabels:
     judged = judge(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
     table = ranked(index, judged, task.class_names)
     with atomic_folder(layout.report(f"labels-{name}")) as folder:
-        table.to_csv(folder / "suspects.csv", index=False, float_format="%.6g", lineterminator="\n")
+        table.to_csv(folder / layout.SUSPECTS, index=False, float_format="%.6g", lineterminator="\n")
         first = judged.order[:top]
         crops = [(sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])]).image for i in first]
         told = [
             (f"{row['rank']}  {row['label']}: {row['probability_of_label']:.3f}", str(row["id"]))
             for row in table.head(top).to_dict("records")
         ]
-        images.write_png(folder / "suspects.png", contact_sheets.contact_sheet(crops, told))
+        images.write_png(folder / layout.SUSPECTS_SHEET, contact_sheets.contact_sheet(crops, told))
     return SuspectLabels(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
 
 

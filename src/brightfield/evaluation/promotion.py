@@ -48,7 +48,7 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
     task = tasks.build(entry.kind, entry.settings)
     found = []
     for trained in _trained(settings, task_name, own_dataset=True):
-        table = _table(layout.report(trained.name) / "images.csv")
+        table = _table(layout.report(trained.name) / layout.IMAGE_SCORES)
         value = _objective(task, table[table["split"] == VALIDATION])
         found.append(Candidate(trained.name, trained.role, trained.folder, table, value))
     if not found:
@@ -63,7 +63,7 @@ def others(settings: params.Params, task_name: str) -> list[Trained]:
     """What was trained on another dataset than the task's, or sees other channels (fluorescence): it cannot become champion,
     whom anybody may ask about any image of the task, but is worth keeping."""
     found = _trained(settings, task_name, own_dataset=False)
-    return [trained for trained in found if (layout.report(trained.name) / "metrics.json").is_file()]
+    return [trained for trained in found if (layout.report(trained.name) / layout.METRICS).is_file()]
 
 
 def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> list[Trained]:

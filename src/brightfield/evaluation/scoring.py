@@ -13,13 +13,14 @@ import numpy.typing as npt
 import pandas as pd
 import safetensors.numpy
 
-from brightfield import images, params
+from brightfield import images, layout, params
 from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.metrics import Columns
+from brightfield.metrics.declarations import OF_IMAGE
 from brightfield.results import Result, overlays
 from brightfield.system import progress
 from brightfield.system.files import write_json
@@ -30,7 +31,6 @@ VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6
 # column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
 KIND = "kind"
-OF_IMAGE = "_of_image"  # ends the names of columns with the metrics of one image alone
 
 
 @dataclass(frozen=True)
@@ -179,18 +179,18 @@ def write_report(
     Args:
         split: the test split, whose images the figures show.
     """
-    (folder / "figures").mkdir(parents=True)
+    (folder / layout.FIGURES).mkdir(parents=True)
     table = pd.concat([s.table for s in scores.values()], ignore_index=True)
-    table.to_csv(folder / "images.csv", index=False, lineterminator="\n")
-    write_json(folder / "metrics.json", metrics)
+    table.to_csv(folder / layout.IMAGE_SCORES, index=False, lineterminator="\n")
+    write_json(folder / layout.METRICS, metrics)
     test = scores[TEST].table
     confusion = task.scoring.confusion(test)
     if confusion is not None:
         classes, counts = confusion
-        write_json(folder / "confusion.json", {"classes": classes, "counts": counts.tolist()})
+        write_json(folder / layout.CONFUSION, {"classes": classes, "counts": counts.tolist()})
     for i in np.linspace(0, len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))).astype(int):
         picture = overlays.overlay(split.images[i].image, scores[TEST].answers[i], split.truth[i])
-        images.write_png(folder / "figures" / f"{split.images[i].id}.png", picture)
+        images.write_png(folder / layout.FIGURES / f"{split.images[i].id}.png", picture)
 
 
 def write_activations(folder: Path, name: str, ids: Iterable[str], activated: Iterable[FloatArray]) -> None:

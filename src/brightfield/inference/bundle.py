@@ -17,14 +17,12 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor, nn
 
-from brightfield import params, tasks
+from brightfield import layout, params, tasks
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.tasks import Task
 
 FORMAT = 1
-DESCRIPTION = "bundle.json"
-WEIGHTS = "weights.safetensors"
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def write(
 ) -> None:
     """Write a model's bundle into ``folder``, which exists (see :func:`brightfield.system.files.atomic_folder`)."""
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-    (folder / WEIGHTS).write_bytes(safetensors.torch.save(weights))
+    (folder / layout.WEIGHTS).write_bytes(safetensors.torch.save(weights))
     _describe(
         folder,
         {
@@ -71,7 +69,7 @@ def write(
             "model": model.model_dump(mode="json"),
             **({"coverage": coverage.as_dict()} if coverage else {}),
             "provenance": dict(provenance),
-            "sha256": {WEIGHTS: _sha256(folder / WEIGHTS)},
+            "sha256": {layout.WEIGHTS: _sha256(folder / layout.WEIGHTS)},
         },
     )
 
@@ -92,13 +90,13 @@ def write_ensemble(
     entries = []
     for source, weight in members:
         member = describe(source)
-        inside = Path("members") / member["name"]
+        inside = Path(layout.MEMBERS) / member["name"]
         (folder / inside).mkdir(parents=True)
-        for file in (DESCRIPTION, WEIGHTS):
+        for file in (layout.BUNDLE, layout.WEIGHTS):
             shutil.copyfile(source / file, folder / inside / file)
         entries.append({"name": member["name"], "weight": weight, "folder": inside.as_posix()})
     checksums = {
-        f"{entry['folder']}/{DESCRIPTION}": _sha256(folder / entry["folder"] / DESCRIPTION) for entry in entries
+        f"{entry['folder']}/{layout.BUNDLE}": _sha256(folder / entry["folder"] / layout.BUNDLE) for entry in entries
     }
     first = describe(members[0][0])
     _describe(
@@ -121,10 +119,10 @@ def describe(folder: Path) -> dict[str, Any]:
     Raises:
         BrightfieldError: if the folder holds no bundle, or not the whole of it.
     """
-    path = folder / DESCRIPTION
+    path = folder / layout.BUNDLE
     if not path.is_file():
         raise BrightfieldError(
-            f"There is no trained model in {folder}: {DESCRIPTION} is missing. Train it with `dvc repro`."
+            f"There is no trained model in {folder}: {layout.BUNDLE} is missing. Train it with `dvc repro`."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -142,13 +140,13 @@ def describe(folder: Path) -> dict[str, Any]:
 def read(folder: Path) -> Bundle:
     """Load one model. Raises :class:`BrightfieldError` for anything that is not a whole bundle."""
     content = describe(folder)
-    source = str(folder / DESCRIPTION)
+    source = str(folder / layout.BUNDLE)
     try:
         kind, name, task_name, provenance = (content[key] for key in ("kind", "name", "task", "provenance"))
         settings = params.parse_settings(kind, content["settings"], source)
         model = params.parse_model(content["model"], source)
-        if WEIGHTS not in content["sha256"]:  # what nobody vouches for is not loaded
-            raise KeyError(f"sha256 of {WEIGHTS}")
+        if layout.WEIGHTS not in content["sha256"]:  # what nobody vouches for is not loaded
+            raise KeyError(f"sha256 of {layout.WEIGHTS}")
     except KeyError as error:
         raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
     coverage = _coverage(content, source)
@@ -156,9 +154,11 @@ def read(folder: Path) -> Bundle:
     # weights come from the bundle: nothing of what the network was initialised with is needed any more
     network = task.learning.network(model.model_copy(update={"network": model.network.without_weights()}))
     try:
-        network.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
+        network.load_state_dict(safetensors.torch.load_file(folder / layout.WEIGHTS))
     except RuntimeError as error:
-        raise BrightfieldError(f"{folder / WEIGHTS} does not fit the model in {source}; train it again.") from error
+        raise BrightfieldError(
+            f"{folder / layout.WEIGHTS} does not fit the model in {source}; train it again."
+        ) from error
     return Bundle(name, task_name, task, model, network.eval(), provenance, coverage)
 
 
@@ -170,7 +170,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
     """
     if "members" in describe(folder):
         raise BrightfieldError(f"{folder} holds an ensemble, expected a single model.")
-    return safetensors.torch.load_file(folder / WEIGHTS)
+    return safetensors.torch.load_file(folder / layout.WEIGHTS)
 
 
 def read_members(folder: Path) -> list[Member]:
@@ -184,7 +184,7 @@ def read_members(folder: Path) -> list[Member]:
 def read_task(folder: Path) -> Task[Any, Any]:
     """The task as this model or ensemble answers it."""
     content = describe(folder)
-    source = str(folder / DESCRIPTION)
+    source = str(folder / layout.BUNDLE)
     try:
         kind, settings = content["kind"], content["settings"]
     except KeyError as error:
@@ -203,7 +203,7 @@ def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:
 
 def _describe(folder: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps({"format": FORMAT, **content}, indent=2)
-    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    (folder / layout.BUNDLE).write_text(text + "\n", encoding="utf-8")
 
 
 def _sha256(path: Path) -> str:

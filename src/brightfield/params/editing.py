@@ -12,6 +12,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from brightfield import params
 from brightfield.errors import BrightfieldError
+from brightfield.system.files import atomic_file
 
 
 def add_entry(section: str, name: str, content: Mapping[str, Any], path: Path = params.PARAMS) -> None:
@@ -80,6 +81,5 @@ def _edit(change: Callable[[Any], None], path: Path) -> None:
     yaml.dump(document, text)
     plain = YAML(typ="safe", pure=True).load(text.getvalue())
     params.parse(plain, f"{path} with this change")
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text.getvalue(), encoding="utf-8")
-    partial.replace(path)
+    with atomic_file(path) as partial:
+        partial.write_text(text.getvalue(), encoding="utf-8")

@@ -12,7 +12,6 @@ from brightfield import images, layout, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
-from brightfield.inference.bundle import DESCRIPTION
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import recalibration
 from brightfield.results import Result, writing
@@ -32,12 +31,12 @@ def bundle_folder(task: str, reference: str) -> Path:
     """
     places = (Path(reference), layout.model(task, reference), layout.ensemble(task, reference))
     for folder in places:
-        if (folder / DESCRIPTION).is_file():
+        if (folder / layout.BUNDLE).is_file():
             return folder
     try:
         return registry.fetch(task, reference, layout.FETCHED)
     except BrightfieldError as error:
-        here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{DESCRIPTION}"))
+        here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{layout.BUNDLE}"))
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
 
 

@@ -58,7 +58,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         scoring.write_report(report, task, test, scores, metrics)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
-        write_json(report / "ensemble.json", described)
+        write_json(report / layout.ENSEMBLE, described)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
         bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)

@@ -24,9 +24,9 @@ def run(name: str) -> None:
         print(f"warning: {warning}")
     found.raise_if_failed()
     with atomic_folder(layout.prepared(name)) as folder:
-        write_json(folder / "audit.json", found.as_dict())
+        write_json(folder / layout.AUDIT, found.as_dict())
         # other settings ask other questions of the same images: all that was trained and scored on them is then out of date
-        write_json(folder / "settings.json", known.tasks[settings.task].settings.model_dump(mode="json"))
+        write_json(folder / layout.SETTINGS, known.tasks[settings.task].settings.model_dump(mode="json"))
         store.write_prepared(folder, images, index)
         coverage.write(folder, progress.track(images, f"measure {name}", unit="image"), index)
 

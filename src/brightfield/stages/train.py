@@ -51,5 +51,5 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         }
         covered = coverage.of_training(data)
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
-        fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+        fitted.history.to_csv(folder / layout.HISTORY, index=False, lineterminator="\n")
         write_reference(started, folder)

@@ -69,8 +69,10 @@ def _replace(folder: Path, new: Path, aside: Path) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """JSON that any reader takes: nan (what is not defined) becomes null, and what is infinite is refused."""
-    path.write_text(json.dumps(_with_null(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    """JSON that any reader takes, there whole or not at all: nan (what is not defined) becomes null, infinity is refused."""
+    text = json.dumps(_with_null(content), indent=1, allow_nan=False) + "\n"
+    with atomic_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
 def _with_null(content: Any) -> Any:

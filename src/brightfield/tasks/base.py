@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, Literal, NamedTuple, TypeVar
-
-import numpy as np
+from typing import Any, ClassVar, Generic, TypeVar
 
 from brightfield import params
+from brightfield.metrics.declarations import Objective as Objective  # tasks import it from here
 from brightfield.results import Result
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.learning import Learning
@@ -14,23 +13,6 @@ from brightfield.tasks.scoring import Scoring
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
-
-
-class Objective(NamedTuple):
-    """The one metric that chooses checkpoints, trials, ensemble members and champions."""
-
-    metric: str
-    direction: Literal["maximize", "minimize"]
-
-    def rank(self, value: float) -> float:
-        """The value counted so that more is better and nan is worst."""
-        if np.isnan(value):
-            return -np.inf
-        return value if self.direction == "maximize" else -value
-
-    def better(self, a: float, b: float) -> bool:
-        """Whether ``a`` is better than ``b``."""
-        return self.rank(a) > self.rank(b)
 
 
 class Task(Generic[Settings, Answer]):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
 from brightfield.inference.device import Device
 from brightfield.system import progress
+from brightfield.system.files import atomic_file
 from brightfield.tasks import Encoded, Sample
 from brightfield.tasks.samples import EncodedImages, Samples
 
@@ -118,13 +120,10 @@ def _read(path: Path) -> FloatArray | None:
 
 def _write(path: Path, features: FloatArray) -> None:
     """Keep features for the next time; a full disk costs no more than the time to compute them again."""
-    partial = path.with_suffix(".partial")
-    try:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(safetensors.numpy.save({"features": np.ascontiguousarray(features)}))
-        partial.replace(path)
+        with atomic_file(path) as partial:
+            partial.write_bytes(safetensors.numpy.save({"features": np.ascontiguousarray(features)}))
         oldest = sorted(path.parent.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)[:-MOST_FILES]
         for file in oldest:
             file.unlink(missing_ok=True)
-    except OSError:
-        partial.unlink(missing_ok=True)

@@ -6,11 +6,12 @@ import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from brightfield.errors import BrightfieldError
+from brightfield.metrics.declarations import Direction
 
 if TYPE_CHECKING:
     import optuna
@@ -88,13 +89,13 @@ def _storage(name: str) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the heartbeat is experimental, and the only way to notice a killed trial
-        retry = optuna.storages.RetryFailedTrialCallback(max_retry=MOST_RETRIES)
+        retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
         return optuna.storages.RDBStorage(
-            f"sqlite:///{STUDIES / f'{name}.db'}", heartbeat_interval=HEARTBEAT_S, failed_trial_callback=retry
+            f"sqlite:///{STUDIES / f'{name}.db'}", heartbeat_interval=HEARTBEAT_S, heartbeat_stale_trial_callback=retry
         )
 
 
-def start(name: str, identity: Mapping[str, Any], direction: Literal["maximize", "minimize"]) -> optuna.Study:
+def start(name: str, identity: Mapping[str, Any], direction: Direction) -> optuna.Study:
     import optuna
 
     STUDIES.mkdir(exist_ok=True)

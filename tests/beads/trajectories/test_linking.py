@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import trajectory_scores
 from brightfield.beads.trajectories.linking import LEAST_STEP_PX, link, usual_step
 from brightfield.errors import BrightfieldError
-from brightfield.metrics import trajectories as indicators
 
 REAL = os.environ.get("BRIGHTFIELD_REAL_DATA")
 
@@ -37,7 +37,7 @@ def test_beads_stay_themselves_over_gaps_and_strays_are_left_out() -> None:
     )
     shuffled = pd.concat([seen, strays]).sample(frac=1, random_state=0)
     linked = link(shuffled)
-    scores = indicators.statistics(linked.table, truth, 0.01)
+    scores = trajectory_scores.statistics(linked.table, truth, 0.01)
     assert (scores["switches"], scores["paired"], scores["n_found"]) == (0, len(seen), len(seen))
     assert linked.strays == 20
     assert linked.table["particle"].unique().tolist() == list(range(10))
@@ -125,5 +125,5 @@ def test_every_position_belongs_to_one_particle_once_in_a_frame(seed: int, numbe
 @pytest.mark.skipif(not REAL, reason="BRIGHTFIELD_REAL_DATA does not name a folder of real images")
 def test_a_real_movie() -> None:
     table = pd.read_csv(Path(str(REAL)) / "beads" / "brightfield_trackpy_reference.csv")
-    scores = indicators.statistics(link(table.drop(columns="particle")).table, table, 0.01)
+    scores = trajectory_scores.statistics(link(table.drop(columns="particle")).table, table, 0.01)
     assert (scores["n_beads"], scores["paired"], scores["switches"], scores["lost"]) == (5, 250, 0, 0)

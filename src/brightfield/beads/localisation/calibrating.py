@@ -34,7 +34,6 @@ CUT_OFF = 0.85  # of the reach: rings that tell something beyond are cut off
 WIDEST_PX = 60.0  # from a bead's centre to its outermost ring
 DARK_SHARE = 0.001  # of the pixels may be noise below the level without light
 CERTAIN = 5.0  # standard errors of the coupling: beads that multiply by less are taken to add
-NEAREST = 0.5  # of the diameter of the brightest part, between two beads
 
 
 def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None) -> Profile:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brightfield import params
+from brightfield import layout, params
 from brightfield.data.exporting import folders, segmentation, tracking
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
@@ -36,7 +36,6 @@ FORMATS: dict[str, dict[str, Callable[[ImageSet, Path, TaskSettings], Written]]]
         "trackmate": tracking.write_trackmate,
     },
 }
-GROUPS, ABOUT = "groups.csv", "about.json"
 
 
 def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings: TaskSettings) -> int:
@@ -63,12 +62,16 @@ def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings:
     about = _about(raw)
     with atomic_folder(out) as folder:
         written = list(track(write(records, folder, settings), f"export {raw.name}", unit="file"))
-        pd.DataFrame(written, columns=["file", "group"]).to_csv(folder / GROUPS, index=False, lineterminator="\n")
+        pd.DataFrame(written, columns=["file", "group"]).to_csv(
+            folder / layout.GROUPS, index=False, lineterminator="\n"
+        )
         kept = {key: about[key] for key in ("licence", "source") if key in about}
-        write_json(folder / ABOUT, {"origin": "exported", "dataset": raw.name, "kind": kind, "format": to, **kept})
+        write_json(
+            folder / layout.ABOUT, {"origin": "exported", "dataset": raw.name, "kind": kind, "format": to, **kept}
+        )
     return len(written)
 
 
 def _about(raw: Path) -> Mapping[str, object]:
-    path = raw / ABOUT
+    path = raw / layout.ABOUT
     return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.data.auditing import fingerprint
 from brightfield.data.importing.grouping import Grouping
 from brightfield.data.records import Record
@@ -18,7 +18,7 @@ from brightfield.params import TaskSettings
 
 MIN_SIDE_PX = 16  # nothing in this platform can be seen in less
 SHOWN = 20  # problems in one message
-EXPORTED = frozenset({"about.json", "groups.csv"})  # what an export writes beside the images
+EXPORTED = frozenset({layout.ABOUT, layout.GROUPS})  # what an export writes beside the images
 UNREAD = {  # what tools keep for themselves, and what to do
     ".labeling": "Labkit's own file (choose Save Labeling in Labkit and a name that ends in .tif)",
     ".ilp": "a project of ilastik (export the labels from it as HDF5 or TIFF)",

@@ -13,8 +13,7 @@ from brightfield import images
 from brightfield.data.importing import guarded, hdf5, rois
 from brightfield.errors import BrightfieldError
 
-ROI_SET = "RoiSet"  # what ImageJ's ROI manager calls its zip
-# what tools append to an image's name
+# what tools append to an image's name (RoiSet is what ImageJ's ROI manager calls its zip)
 _SUFFIX = re.compile(
     r"[_-](cp_masks|masks?|labels?|seg|fluorescence|fluo|rois?|RoiSet"
     r"|object[ _-]identities|object[ _-]predictions|simple[ _-]segmentation)$",

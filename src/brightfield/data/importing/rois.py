@@ -29,8 +29,6 @@ _AREAS = (roifile.ROI_TYPE.POLYGON, roifile.ROI_TYPE.FREEHAND, roifile.ROI_TYPE.
 _FLOATS_AT = 18  # x1, y1, x2, y2 of the header
 _PARAMETER_AT = 52  # an ellipse's aspect ratio, a rotated rectangle's width
 
-Mask = npt.NDArray[np.bool_]
-
 
 def read_labels(path: Path, shape: tuple[int, int], warn: Callable[[str], None]) -> npt.NDArray[np.int32]:
     """One label for each selection, in their order: (H, W) int32, 0 is background; where two overlap, the later wins.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from brightfield import layout
 from brightfield.errors import BrightfieldError
-from brightfield.experiments.registry.identity import BUNDLE_FILE, bundle_hash
+from brightfield.experiments.registry.identity import bundle_hash
 from brightfield.experiments.registry.versions import find
 from brightfield.experiments.runs.connection import shown, tracking_uri
 
@@ -35,7 +36,7 @@ def fetch(task: str, reference: str, destination: Path) -> Path:
             download_artifacts(f"{version.uri}/artifacts/bundle", dst_path=place, tracking_uri=uri, registry_uri=uri)
         except (MlflowException, OSError) as error:
             raise BrightfieldError(f"{version.uri} cannot be downloaded from {shown(uri)}: {error}") from error
-        arrived = next((file.parent for file in sorted(Path(place).rglob(BUNDLE_FILE))), None)
+        arrived = next((file.parent for file in sorted(Path(place).rglob(layout.BUNDLE))), None)
         if arrived is None or bundle_hash(arrived) != version.bundle_hash:
             raise BrightfieldError(f"The files of {version.uri} at {shown(uri)} are not what was published.")
         try:

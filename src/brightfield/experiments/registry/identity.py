@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 
-BUNDLE_FILE = "bundle.json"
 NOT_COMPARED = ("provenance", "sha256")  # of bundle.json; the files behind the checksums are hashed themselves
-SUFFIXES = (".json", ".safetensors", ".onnx")
-LEFT_OUT = ("run.json",)  # names a run of the server at hand
+SUFFIXES = (".json", ".safetensors")
+LEFT_OUT = (layout.RUN,)  # names a run of the server at hand
 
 
 def files(folder: Path) -> Iterator[Path]:
@@ -21,8 +21,8 @@ def files(folder: Path) -> Iterator[Path]:
     Raises:
         BrightfieldError: the folder holds no bundle.
     """
-    if not (folder / BUNDLE_FILE).is_file():
-        raise BrightfieldError(f"There is no bundle in {folder}: {BUNDLE_FILE} is missing. Make it with `dvc repro`.")
+    if not (folder / layout.BUNDLE).is_file():
+        raise BrightfieldError(f"There is no bundle in {folder}: {layout.BUNDLE} is missing. Make it with `dvc repro`.")
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix in SUFFIXES and file.name not in LEFT_OUT:
             yield file
@@ -36,7 +36,7 @@ def bundle_hash(folder: Path) -> str:
     """
     digest = hashlib.sha256()
     for file in files(folder):
-        content = _description(file) if file.name == BUNDLE_FILE else _bytes(file)
+        content = _description(file) if file.name == layout.BUNDLE else _bytes(file)
         digest.update(f"{file.relative_to(folder).as_posix()}\0{content}\n".encode())
     return digest.hexdigest()
 

@@ -8,15 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run, metric_key
 from brightfield.experiments.runs.starting import Role, resume, start
+from brightfield.system.files import write_json
 from brightfield.system.lineage import DatasetRef, Lineage
 
-BUNDLE_FILE = "bundle.json"
-RUN_FILE = "run.json"
-HISTORY_FILE = "history.csv"
 REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
 EVALUATION = "evaluation"  # the run's folder that an evaluation fills
 _PARAMS = ("model", "settings", "members")  # what of bundle.json decides the result
@@ -37,15 +36,15 @@ def log_evaluation(run: Run, report: Path) -> None:
     Raises:
         BrightfieldError: there is no readable ``metrics.json``.
     """
-    content = _read_json(report / "metrics.json", "Run `dvc repro` to evaluate the model.")
+    content = _read_json(report / layout.METRICS, "Run `dvc repro` to evaluate the model.")
     figures = _figures(content)
     known = run.metrics()
     run.log_metrics({name: value for name, value in figures.items() if known.get(metric_key(name)) != value})
     for file in sorted(report.iterdir()):
         if file.is_file() and file.suffix in (".json", ".csv"):
             run.log_artifacts(file, EVALUATION)
-    if (report / "figures").is_dir():
-        run.log_artifacts(report / "figures", f"{EVALUATION}/figures")
+    if (report / layout.FIGURES).is_dir():
+        run.log_artifacts(report / layout.FIGURES, f"{EVALUATION}/{layout.FIGURES}")
 
 
 def _figures(content: Mapping[str, Any]) -> dict[str, float]:
@@ -80,7 +79,7 @@ def reconcile(folder: Path, task: str, name: str, *, role: Role) -> Run:
     Raises:
         BrightfieldError: no MLflow server or database, or no readable ``bundle.json``.
     """
-    known = _known_id(folder / RUN_FILE)
+    known = _known_id(folder / layout.RUN)
     if known is None:
         run = _log_anew(folder, task, name, role, {})
         write_reference(run, folder)
@@ -103,7 +102,7 @@ def _replacement(task: str, lost: str) -> Run | None:
 
 
 def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str, str]) -> Run:
-    bundle = _read_json(folder / BUNDLE_FILE, "Run `dvc repro` (or `dvc pull`) to make it.")
+    bundle = _read_json(folder / layout.BUNDLE, "Run `dvc repro` (or `dvc pull`) to make it.")
     provenance = bundle.get("provenance", {})
     dataset = provenance.get("dataset")
     run = start(
@@ -117,15 +116,13 @@ def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str,
         tags=tags,
     )
     with run:
-        run.log_history(read_history(folder / HISTORY_FILE))
+        run.log_history(read_history(folder / layout.HISTORY))
     return run
 
 
 def write_reference(run: Run, folder: Path) -> None:
     """Write ``run.json`` into a folder, as one replacement of the file."""
-    partial = folder / f".{RUN_FILE}.part"
-    partial.write_text(json.dumps(run.reference(), indent=1) + "\n", encoding="utf-8")
-    partial.replace(folder / RUN_FILE)
+    write_json(folder / layout.RUN, run.reference())
 
 
 def read_history(path: Path) -> list[tuple[int, dict[str, float]]]:

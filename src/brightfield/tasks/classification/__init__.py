@@ -13,7 +13,7 @@ from brightfield.tasks.classification.scoring import ClassificationScoring
 class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
-    objective = Objective("auc", "maximize")
+    objective = Objective("auc")
     learning_class = ClassificationLearning
     answering_class = ClassificationAnswering
     scoring_class = ClassificationScoring

@@ -13,7 +13,7 @@ from brightfield.tasks.restoration.scoring import RestorationScoring
 class Restoration(Task[params.RestorationSettings, Picture]):
     """The network works in the normalised units of the noisy image; answers come back in its own units."""
 
-    objective = Objective("psnr_db", "maximize")
+    objective = Objective("psnr_db")
     learning_class = RestorationLearning
     answering_class = RestorationAnswering
     scoring_class = RestorationScoring

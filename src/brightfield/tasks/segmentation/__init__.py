@@ -13,7 +13,7 @@ from brightfield.tasks.segmentation.scoring import SegmentationScoring
 class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     """The contour class keeps touching cells apart, and a watershed gives it back to the cells."""
 
-    objective = Objective("mean_iou", "maximize")
+    objective = Objective("mean_iou")
     learning_class = SegmentationLearning
     answering_class = SegmentationAnswering
     scoring_class = SegmentationScoring

@@ -13,7 +13,7 @@ from brightfield.tasks.tracking.scoring import TrackingScoring
 class Tracking(Task[params.TrackingSettings, Points]):
     """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
 
-    objective = Objective("capped_error_px", "minimize")
+    objective = Objective("capped_error_px")
     learning_class = TrackingLearning
     answering_class = TrackingAnswering
     scoring_class = TrackingScoring

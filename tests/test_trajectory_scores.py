@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brightfield.metrics import trajectories
+import trajectory_scores
 
 
 def table(*rows: tuple[float, ...], errors: bool = False) -> pd.DataFrame:
@@ -39,7 +39,7 @@ def test_by_hand() -> None:
         (3, 9, 10.0, 0.3),  # a switch
         (3, 4, 30.0, 0.0),  # invented
     )
-    statistics = trajectories.statistics(found, TRUTH, tolerance_px=1.0)
+    statistics = trajectory_scores.statistics(found, TRUTH, tolerance_px=1.0)
     assert statistics == pytest.approx(
         {
             "n_beads": 2,
@@ -53,7 +53,7 @@ def test_by_hand() -> None:
             "sum_squared_error_px2": 0.25 + 0.09,
         }
     )
-    summary = trajectories.summarise({name: np.array([value, value]) for name, value in statistics.items()})
+    summary = trajectory_scores.summarise({name: np.array([value, value]) for name, value in statistics.items()})
     assert summary == pytest.approx(
         {
             "switches_per_1000": 200,
@@ -76,36 +76,36 @@ def test_given_errors_decide_what_is_a_jump() -> None:
         (3, 0, 15.9, 0.0, math.nan, math.nan),  # no errors: the step of a coordinate is 3.5
         errors=True,
     )
-    assert trajectories.statistics(found, truth, 2.0)["jumps"] == 2
+    assert trajectory_scores.statistics(found, truth, 2.0)["jumps"] == 2
 
 
 def test_a_pair_holds_while_it_can() -> None:
     truth = table((0, 0, 0.0, 0.0), (1, 0, 0.0, 0.0), (0, 1, 2.0, 0.0), (1, 1, 2.0, 0.0))
     # in the second frame each particle is nearer to the other bead, but still within the tolerance of its own
     found = table((0, 0, 0.0, 0.0), (1, 0, 1.2, 0.0), (0, 1, 2.0, 0.0), (1, 1, 0.8, 0.0))
-    assert trajectories.statistics(found, truth, 1.5)["switches"] == 0
-    assert trajectories.statistics(found, truth, 1.0)["switches"] == 2
+    assert trajectory_scores.statistics(found, truth, 1.5)["switches"] == 0
+    assert trajectory_scores.statistics(found, truth, 1.0)["switches"] == 2
 
 
 def test_a_bead_that_is_never_found_is_lost_and_has_no_gap() -> None:
-    statistics = trajectories.statistics(TRUTH.iloc[:0], TRUTH, 1.0)
+    statistics = trajectory_scores.statistics(TRUTH.iloc[:0], TRUTH, 1.0)
     assert (statistics["lost"], statistics["gaps"], statistics["paired"], statistics["jumps"]) == (2, 0, 0, 0)
-    summary = trajectories.summarise({name: np.array([value]) for name, value in statistics.items()})
+    summary = trajectory_scores.summarise({name: np.array([value]) for name, value in statistics.items()})
     assert summary["recall"] == 0
     assert math.isnan(summary["precision"])
 
 
 @pytest.mark.filterwarnings("error")
 def test_without_beads_most_is_undefined() -> None:
-    statistics = trajectories.statistics(TRUTH.iloc[:3], TRUTH.iloc[:0], 1.0)
-    summary = trajectories.summarise({name: np.array([value]) for name, value in statistics.items()})
+    statistics = trajectory_scores.statistics(TRUTH.iloc[:3], TRUTH.iloc[:0], 1.0)
+    summary = trajectory_scores.summarise({name: np.array([value]) for name, value in statistics.items()})
     assert math.isnan(summary["switches_per_1000"])
     assert summary["precision"] == 0
 
 
 def test_a_particle_is_in_one_place() -> None:
     with pytest.raises(ValueError, match="found particle is in one frame twice"):
-        trajectories.statistics(pd.concat([TRUTH, TRUTH.iloc[:1]]), TRUTH, 1.0)
+        trajectory_scores.statistics(pd.concat([TRUTH, TRUTH.iloc[:1]]), TRUTH, 1.0)
 
 
 @given(st.integers(1, 6), st.integers(1, 10), st.integers(0, 2**32 - 1))
@@ -116,6 +116,6 @@ def test_the_truth_is_perfect_under_any_names_and_in_any_order(beads: int, frame
     xy = rng.uniform(0, 20, (len(frame), 2))
     truth = pd.DataFrame({"frame": frame, "particle": particle, "x": xy[:, 0], "y": xy[:, 1]})
     found = truth.assign(particle=rng.permutation(beads)[particle]).sample(frac=1, random_state=seed % 2**31)
-    statistics = trajectories.statistics(found, truth, 1e-6)
+    statistics = trajectory_scores.statistics(found, truth, 1e-6)
     assert statistics["paired"] == len(truth)
     assert [statistics[name] for name in ("switches", "jumps", "gaps", "lost")] == [0, 0, 0, 0]

@@ -1,0 +1,177 @@
+"""What each metric is called, its unit, and which way is better: the one place that says so.
+
+Stages, tuner, registry and dashboard ask here. A metric that a task's scores hold and that is not declared fails a test.
+
+A name may be built from a declared one: ``test_auc``, ``focus_auc`` and ``validation_auc`` are ``auc`` on a part of the data,
+``best_auc`` is the best of a tuning study, ``test_auc_low`` a bound of its interval, ``auc_of_image`` that of one image alone, and
+``iou_<class>`` belongs to the family ``iou_``. :func:`declared` reads all of these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+Direction: TypeAlias = Literal["maximize", "minimize"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        label: in words, without the unit.
+        direction: which values are better; None for what is neither good nor bad.
+        unit: its symbol; empty for shares and ratios.
+        decimals: of its values in a table.
+    """
+
+    label: str
+    direction: Direction | None
+    unit: str = ""
+    decimals: int = 4
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.unit})" if self.unit else self.label
+
+
+def _share(label: str, direction: Direction | None = "maximize") -> Metric:
+    return Metric(label, direction)
+
+
+def _percent(label: str) -> Metric:
+    """Per cent of what went wrong."""
+    return Metric(label, "minimize", "%", 2)
+
+
+METRICS: Mapping[str, Metric] = {
+    # two classes
+    "auc": _share("AUC"),
+    "average_precision": _share("average precision"),
+    "precision_at_recall_95": _share("precision at 95 % recall"),
+    "accuracy": _share("accuracy"),
+    "balanced_accuracy": _share("balanced accuracy"),
+    "recall": _share("recall"),
+    "precision": _share("precision"),
+    "brier": _share("Brier score", "minimize"),
+    "log_loss": Metric("log loss", "minimize", "nats"),
+    "calibration_error": _share("calibration error", "minimize"),
+    "right": _share("answered correctly"),
+    # positions
+    "f1": _share("F1"),
+    "rmse_px": Metric("RMSE", "minimize", "px"),
+    "capped_error_px": Metric("capped error", "minimize", "px"),
+    "failure_percent": _percent("failure"),
+    # classes of pixels, and cells
+    "mean_iou": _share("mean IoU"),
+    "mean_iou_per_image": _share("mean IoU per image"),
+    "mean_accuracy": _share("mean accuracy"),
+    "ap50": _share("AP50"),
+    "ap75": _share("AP75"),
+    "ap50_95": _share("AP50 to AP95"),
+    "cell_precision": _share("cell precision"),
+    "cell_recall": _share("cell recall"),
+    "pq": _share("PQ"),
+    "merges_percent": _percent("merges"),
+    "splits_percent": _percent("splits"),
+    "boundary_f1": _share("boundary F1"),
+    "species_accuracy": _share("species accuracy"),
+    "species_mean_accuracy": _share("species mean accuracy"),
+    "species_mean_iou": _share("species mean IoU"),
+    # a clean image; affine: after the gain and offset that bring the answer nearest to the truth
+    "psnr_db": Metric("PSNR", "maximize", "dB", 3),
+    "ssim": _share("SSIM"),
+    "nrmse": _share("NRMSE", "minimize"),
+    "psnr_affine_db": Metric("PSNR affine", "maximize", "dB", 3),
+    "ssim_affine": _share("SSIM affine"),
+    "nrmse_affine": _share("NRMSE affine", "minimize"),
+    "lost_percent": _percent("lost"),
+    "lost_area_percent": _percent("lost area"),
+    "invented_percent": _percent("invented"),
+    "invented_area_percent": _percent("invented area"),
+    "within_1_deviation": _share("within 1 deviation", None),  # 0.683 is right
+    "within_2_deviations": _share("within 2 deviations", None),  # 0.954 is right
+    "squared_z": _share("squared z", None),  # 1 is right
+    "interval_error": _share("interval error", "minimize"),
+    # by epoch
+    "train_loss": _share("train loss", "minimize"),
+    "learning_rate": _share("learning rate", None),
+    # what images are like: metrics are shown against it
+    "cover": _share("cover", None),
+    "focus_um": Metric("focus", None, "\N{MICRO SIGN}m"),
+}
+FAMILIES: Mapping[str, Metric] = {"iou_": _share("IoU")}  # by what their names begin with; a class follows
+
+OF_IMAGE = "_of_image"  # ends the name of a metric of one image alone
+BOUNDS = {"_low": "lower bound", "_high": "upper bound"}  # end the names of the bounds of an interval
+
+
+def declared(name: str) -> Metric:
+    """The metric of this name, its label complete: ``validation_psnr_db`` is "validation PSNR (dB)".
+
+    What is not declared is called by the words of its name, without a unit and without a direction.
+    """
+    known = _exactly(name)
+    if known is not None:
+        return known
+    if name.endswith(OF_IMAGE):
+        return _longer(declared(name.removesuffix(OF_IMAGE)), after=" of an image")
+    for end, words in BOUNDS.items():
+        if name.endswith(end):
+            return _longer(declared(name.removesuffix(end)), after=f", {words}")
+    words_of_name = name.split("_")
+    for first in range(1, len(words_of_name)):  # the longest metric first: test_mean_iou is no "test mean" of an iou
+        known = _exactly("_".join(words_of_name[first:]))
+        if known is not None:
+            return _longer(known, before=f"{' '.join(words_of_name[:first])} ")
+    return Metric(" ".join(words_of_name), None)
+
+
+def _exactly(name: str) -> Metric | None:
+    if name in METRICS:
+        return METRICS[name]
+    for begin, metric in FAMILIES.items():
+        if name.startswith(begin) and name != begin:
+            return _longer(metric, after=f" {name.removeprefix(begin).replace('_', ' ')}")
+    return None
+
+
+def _longer(metric: Metric, before: str = "", after: str = "") -> Metric:
+    return replace(metric, label=f"{before}{metric.label}{after}")
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The one metric that chooses checkpoints, trials, ensemble members and champions; its direction is the declared one.
+
+    Raises:
+        ValueError: the metric is not declared, or neither of its directions is better.
+    """
+
+    metric: str
+
+    def __post_init__(self) -> None:
+        if self.metric not in METRICS or METRICS[self.metric].direction is None:
+            able = ", ".join(name for name, metric in METRICS.items() if metric.direction)
+            raise ValueError(
+                f"an objective is a declared metric with a direction, got {self.metric!r}; there are {able}"
+            )
+
+    @property
+    def direction(self) -> Direction:
+        """Which values are better."""
+        found = METRICS[self.metric].direction
+        assert found is not None
+        return found
+
+    def rank(self, value: float) -> float:
+        """The value counted so that more is better and nan is worst."""
+        if math.isnan(value):
+            return -math.inf
+        return value if self.direction == "maximize" else -value
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is better than ``b``."""
+        return self.rank(a) > self.rank(b)
