@@ -71,7 +71,7 @@ def test_where_beads_differ_the_table_tells_the_kind_of_each(
     def both(frames: object, profile: Profile, most: int) -> tuple[Profile, ...]:
         return profile, replace(profile, coefficients=-profile.coefficients)
 
-    monkeypatch.setattr(locate, "tell_apart", both)
+    monkeypatch.setattr(locate, "split_kinds", both)
     locate.locate([folder], tmp_path / "out", overlays=0)
     table = pd.read_csv(tmp_path / "out" / "positions.csv")
     assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "kind", "image"]

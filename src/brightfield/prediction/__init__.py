@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -108,13 +108,8 @@ class FolderPrediction:
                 f"Task {predictor.task_name!r} cannot be asked about magnified images: bacteria can. Leave out --magnify."
             )
         self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.magnifiable else 1.0)
-        self._writer = writing.Writer(
-            out,
-            classes=predictor.task.class_names,
-            pixel_size_um=pixel_size_um or learnt,
-            species=getattr(predictor.task.settings, "species", ()),
-            overwrite=overwrite,
-        )
+        metadata = replace(task.metadata, pixel_size_um=pixel_size_um or learnt)
+        self._writer = writing.Writer(out, metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 

@@ -22,7 +22,7 @@ from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label, contact_sheets
-from brightfield.results.overlays import Canvas
+from brightfield.results.canvas import Canvas
 from brightfield.system import progress
 from brightfield.system.files import atomic_folder
 

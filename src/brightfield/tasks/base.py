@@ -19,7 +19,7 @@ from brightfield.data.augmenting import Augmenter, noise_windows
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns
-from brightfield.results import Result
+from brightfield.results import Metadata, Result, form_of
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
@@ -72,6 +72,7 @@ class Task(ABC, Generic[Settings, Answer]):
     """
 
     objective: ClassVar[Objective]
+    answer_type: ClassVar[type]  # of :mod:`brightfield.results`: how answers are written, drawn, served and shown
     augmentations: ClassVar[frozenset[str]]  # those that leave the truth true
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
@@ -88,6 +89,11 @@ class Task(ABC, Generic[Settings, Answer]):
     def class_names(self) -> list[str]:
         """Names of the classes by their index; none where a task has no classes."""
         return []
+
+    @property
+    def metadata(self) -> Metadata:
+        """What tables and files of answers say beside their numbers."""
+        return Metadata(tuple(self.class_names), self.settings.pixel_size_um)
 
     # --- truth and encoding -----------------------------------------------------------------------------------------
 
@@ -199,15 +205,13 @@ class Task(ABC, Generic[Settings, Answer]):
         del activated, truth, encoded
         return self.settings
 
-    @abstractmethod
     def rows(self, answer: Answer) -> pd.DataFrame:
         """What a table says of one image: a row, or a row an object; ``combine`` adds which image it is."""
+        return form_of(self.answer_type).rows(answer, self.metadata)
 
     def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """One table of several images, by name and in order: the CSV a user opens, with column image first."""
-        return pd.concat([table.assign(image=name) for name, table in rows.items()], ignore_index=True)[
-            ["image", *next(iter(rows.values()))]
-        ]
+        """One table of several images, by name and in order: the CSV a user opens."""
+        return form_of(self.answer_type).combine(rows)
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from scipy.special import expit
 from torch import Tensor
@@ -25,6 +24,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
     objective = Objective("auc", "maximize")
+    answer_type = Label
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
     )
@@ -145,11 +145,6 @@ class Classification(Task[params.ClassificationSettings, Label]):
     def ceiling(self, columns: Columns) -> Columns | None:
         """The exact probabilities, where a simulator wrote them."""
         return classification.ceiling(columns) if classification.CHANCE in columns else None
-
-    def rows(self, answer: Label) -> pd.DataFrame:
-        """One row: probability (of the second class) and answer (a class name)."""
-        named = self.settings.classes[int(answer.positive)]
-        return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
         """Probability and truth."""

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -50,6 +49,7 @@ class Restoration(Task[params.RestorationSettings, Picture]):
     """
 
     objective = Objective("psnr_db", "maximize")
+    answer_type = Picture
     augmentations: ClassVar[frozenset[str]] = frozenset({"flip"})  # any other would change the noise the network learns
 
     def truth(self, record: Record) -> Picture:
@@ -119,13 +119,6 @@ class Restoration(Task[params.RestorationSettings, Picture]):
             return self.settings
         pairs = list(zip([self.decode(a, e) for a, e in zip(activated, encoded, strict=True)], truth, strict=True))
         return self.settings.model_copy(update={"deviation_scale": restoration.deviation_scale(pairs)})
-
-    def rows(self, answer: Picture) -> pd.DataFrame:
-        """One row: minimum, mean and maximum, and the mean deviation where there is one."""
-        row = {name: [float(getattr(answer.pixels, name)())] for name in ("min", "mean", "max")}
-        if answer.deviation is not None:
-            row["deviation"] = [float(answer.deviation.mean())]
-        return pd.DataFrame(row)
 
     def statistics(self, predicted: Picture, truth: Picture) -> dict[str, float]:
         """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""

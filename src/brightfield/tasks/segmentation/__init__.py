@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from scipy import ndimage
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from brightfield import architectures, images, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, segmentation
-from brightfield.results import ClassMap
+from brightfield.results import ClassMap, Metadata
 from brightfield.tasks.base import Encoded, Objective, Samples, Task
 from brightfield.tasks.segmentation import separating
 from brightfield.tasks.segmentation.cells import connected, species_of
@@ -37,6 +37,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     """
 
     objective = Objective("mean_iou", "maximize")
+    answer_type = ClassMap
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )
@@ -52,6 +53,11 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     def class_names(self) -> list[str]:
         """From the task's settings."""
         return self.settings.classes
+
+    @property
+    def metadata(self) -> Metadata:
+        """With the names of the species."""
+        return replace(super().metadata, species=tuple(self.settings.species))
 
     def truth(self, record: Record) -> ClassMap:
         """Instances and their species, and the classes derived from them."""
@@ -193,16 +199,6 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     def _three(self, activated: FloatArray) -> FloatArray:
         """Probabilities of background, body and contour from those of the scheme's classes."""
         return parts_probability(activated) if self.settings.scheme == "species" else activated
-
-    def rows(self, answer: ClassMap) -> pd.DataFrame:
-        """One row: cells, of each species if that was asked, and the share of the image that they cover."""
-        inside = answer.instances > 0
-        numbers = np.unique(answer.instances[inside])
-        row: dict[str, Any] = {"cells": [len(numbers)]}
-        if answer.species is not None:
-            kinds = answer.species[numbers]
-            row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
-        return pd.DataFrame({**row, "cover": [float(inside.mean())]})
 
     def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
         """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""

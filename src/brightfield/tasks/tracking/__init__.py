@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from scipy import ndimage
 from torch import Tensor
@@ -19,7 +18,6 @@ from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, tracking
 from brightfield.results import Points
-from brightfield.results.positions import position_rows, position_table
 from brightfield.tasks.base import Encoded, Objective, Task
 from brightfield.tasks.tracking import hybrid
 from brightfield.tasks.tracking.hybrid import ALONE, CHANNELS, HEAT, NOTHING
@@ -34,6 +32,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
     """
 
     objective = Objective("capped_error_px", "minimize")
+    answer_type = Points
     # whole-pixel flips only: anything that resamples would move the bead against its heat map
     augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
 
@@ -111,14 +110,6 @@ class Tracking(Task[params.TrackingSettings, Points]):
         if not self.settings.hybrid:
             return points
         return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
-
-    def rows(self, answer: Points) -> pd.DataFrame:
-        """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
-        return position_rows(answer)
-
-    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """Columns frame (its number in order), x, y, quality, errors if there are any, and image (its name): what trackpy links."""
-        return position_table(rows)
 
     def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
         """Counts and sums of errors."""
