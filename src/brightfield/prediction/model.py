@@ -119,17 +119,16 @@ class Model:
 
 def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool, list[npt.NDArray[Any]]]:
     """Whether it is one image, and the images, each checked to be one."""
-    alone = isinstance(given, np.ndarray) and (given.ndim < 2 or _is_image(given))
-    found = [np.asarray(given)] if alone else [np.asarray(each) for each in given]
+    several = _is_stack(given) if isinstance(given, np.ndarray) else isinstance(given, list | tuple)
+    found = [np.asarray(each) for each in (given if several else [given])]
     for image in found:
-        if not _is_image(image):
+        if image.ndim not in (2, 3) or _is_stack(image) or not image.size:
             raise BrightfieldError(
-                "Expected an image (height, width) or (height, width, channels), a stack of them or a list; got an image of "
+                "Expected an array (height, width) or (height, width, channels), a stack of them or a list; got an image of "
                 f"shape {image.shape}."
             )
-    return alone, found
+    return not several, found
 
 
-def _is_image(array: npt.NDArray[Any]) -> bool:
-    channels = array.shape[2] if array.ndim == 3 else 1
-    return array.ndim in (2, 3) and channels <= MOST_CHANNELS and array.size > 0
+def _is_stack(array: npt.NDArray[Any]) -> bool:
+    return array.ndim > 3 or (array.ndim == 3 and array.shape[2] > MOST_CHANNELS)
