@@ -117,7 +117,7 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
             {path.name: pd.read_csv(path) for path in answered.files if path.suffix == ".csv"},
             {path.name: path.read_bytes() for path in answered.files},
             problems,
-            prediction.warning(answered.compared),
+            answered.warning,
         )
 
 

@@ -12,7 +12,7 @@ from brightfield import layout, params
 from brightfield.data import gallery, store
 from brightfield.errors import BrightfieldError
 from brightfield.images import write_png, write_tiff
-from brightfield.results import overlays
+from brightfield.results import canvas as colours
 
 KINDS = {"rbc": "classification", "beads": "tracking", "bacteria": "segmentation", "denoise": "restoration"}
 SPLITS = {"train": 6, "validation": 2, "test": 2, "focus": 2}
@@ -46,9 +46,9 @@ def test_a_row_for_each_split_and_suite_and_truth_only_if_asked_for(task: str, p
     assert plain.shape == (len(SPLITS) * strip, 4 * (tile + gallery.GAP_PX) + gallery.GAP_PX, 3)
     assert told.shape == (rows * strip, plain.shape[1], 3)
     marks = {
-        "rbc": (overlays.GOOD, overlays.BAD),
-        "beads": (overlays.TRUE,),
-        "bacteria": (overlays.TRUE,),
+        "rbc": (colours.GOOD, colours.BAD),
+        "beads": (colours.TRUE,),
+        "bacteria": (colours.TRUE,),
         "denoise": (),
     }
     for colour in marks[task]:

@@ -31,16 +31,16 @@ def answers(truth: Sequence[Any]) -> Iterator[list[Any]]:
 
 def given(kind: str) -> set[str]:
     """Names of all metrics of a kind, and of what they are shown against."""
-    names = {*tasks.KINDS[kind].conditions}
+    names = {*tasks.KINDS[kind].scoring_class.conditions}
     species = np.array([0, 1, 2, 1, 2], np.uint8)  # of the background and four cells
     records = [Record(r.id, r.group, r.image, {**r.fields, "species": species}, r.row) for r in tiny.records(kind, 4)]
     for settings in [tiny.SETTINGS[kind], *FURTHER.get(kind, [])]:
         task = tasks.build(kind, settings)
-        truth = [task.truth(record) for record in records]
+        truth = [task.learning.truth(record) for record in records]
         for answered in answers(truth):
-            names |= {*task.score(answered, truth)}
-            statistics = [task.statistics(a, t) for a, t in zip(answered, truth, strict=True)]
-            names |= {*task.summarise_subset(pd.DataFrame(statistics))}
+            names |= {*task.scoring.score(answered, truth)}
+            statistics = [task.scoring.statistics(a, t) for a, t in zip(answered, truth, strict=True)]
+            names |= {*task.scoring.summarise_subset(pd.DataFrame(statistics))}
     return names
 
 

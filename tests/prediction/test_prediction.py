@@ -39,7 +39,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", [kind for kind in tiny.KINDS if kind != "classification"])
 def test_images_of_any_size_and_depth_are_answered(project: Path, pictures: Path, kind: str) -> None:
     write_bundle(kind)
-    written = prediction.predict(TASKS[kind], [pictures], Path("out"), reference="mine")
+    written = prediction.predict(TASKS[kind], [pictures], Path("out"), reference="mine").files
     assert all(path.is_file() for path in written)
     assert {"eight_overlay.png", "sixteen_overlay.png", TABLES[kind]} <= {path.name for path in written}
     for path in written:
@@ -66,7 +66,7 @@ def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pyt
         path, np.random.default_rng(0).integers(0, 4000, (3, 64, 48), dtype=np.uint16), photometric="minisblack"
     )
     write_bundle("tracking")
-    written = prediction.predict("beads", [path], Path("out"), reference="mine")
+    written = prediction.predict("beads", [path], Path("out"), reference="mine").files
     assert sum(path.suffix == ".png" for path in written) == 3
 
 
@@ -82,9 +82,9 @@ def test_images_unlike_the_training_are_named(
     dim = 0.2 * odd + np.random.default_rng(0).normal(0, 0.2 * odd.std(), odd.shape)
     np.save(folder / "odd.npy", np.clip(dim, 0, None).astype(odd.dtype))
     write_bundle(kind, covered=Coverage.fit(coverage.table(known)))
-    written = prediction.predict(TASKS[kind], [folder], Path("out"), reference="mine")
+    summary = prediction.predict(TASKS[kind], [folder], Path("out"), reference="mine")
     table = pd.read_csv(
-        next(path for path in written if path.name in (*TABLES.values(), "images.csv") and _by_image(path))
+        next(path for path in summary.files if path.name in (*TABLES.values(), "images.csv") and _by_image(path))
     )
     found = table.groupby("image")[["outside", "distance"]].first()
     assert set(found.index) <= {"usual", "odd"}
@@ -92,22 +92,39 @@ def test_images_unlike_the_training_are_named(
         if name in found.index:  # a frame in which no bead was found has no row
             assert found.loc[name, "outside"] == outside
             assert (found.loc[name, "distance"] > 1) == bool(outside)
-    said = capsys.readouterr().out
-    assert "warning: 1 of 2 images lie outside what the model was trained on" in said
-    assert "the farthest is odd (" in said
+    assert summary.warning is not None
+    assert summary.warning.startswith("1 of 2 images lie outside what the model was trained on")
+    assert "the farthest is odd (" in summary.warning
+    assert capsys.readouterr().out == ""  # the command line shows it
 
 
 def _by_image(path: Path) -> bool:
     return "outside" in pd.read_csv(path, nrows=0).columns
 
 
-def test_a_bundle_that_covers_nothing_warns_of_nothing(
-    project: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_bundle_that_covers_nothing_warns_of_nothing(project: Path, pictures: Path) -> None:
     write_bundle("restoration")
-    prediction.predict("denoise", [pictures], Path("out"), reference="mine")
+    summary = prediction.predict("denoise", [pictures], Path("out"), reference="mine")
     assert "outside" not in pd.read_csv("out/images.csv").columns
-    assert "warning" not in capsys.readouterr().out
+    assert summary.warning is None
+    assert summary.recalibrated is None
+
+
+def test_the_command_shows_warning_and_files(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from brightfield.cli import app
+
+    compared = pd.DataFrame({"image": ["a"], "outside": [1], "distance": [2.0], "farthest": ["focus"]})
+    summary = prediction.PredictionSummary(
+        [Path("out/a_overlay.png"), Path("out/labels.csv")], compared, "Recalibrated on 9."
+    )
+    monkeypatch.setattr(prediction, "predict", lambda *args, **options: summary)
+    app(["predict", "rbc", "a.png", "-o", "out"], standalone_mode=False)
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first == "Recalibrated on 9."
+    assert second.startswith("warning: 1 of 1 images lie outside")
+    assert third == "2 files in out: labels.csv"
 
 
 def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:
@@ -115,7 +132,7 @@ def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> N
     prediction.predict("denoise", [pictures], Path("out"), reference="mine")
     with pytest.raises(BrightfieldError, match="already"):
         prediction.predict("denoise", [pictures], Path("out"), reference="mine")
-    assert prediction.predict("denoise", [pictures], Path("out"), reference="mine", overwrite=True)
+    assert prediction.predict("denoise", [pictures], Path("out"), reference="mine", overwrite=True).files
 
 
 @pytest.mark.parametrize(

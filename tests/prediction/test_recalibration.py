@@ -86,7 +86,7 @@ def test_labelled_images_that_do_not_serve_are_refused(crops: Path, folder: str,
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
     with pytest.raises(BrightfieldError, match=message):
-        prediction.load("rbc", "mine", Path(folder))
+        prediction.load_recalibrated("rbc", "mine", Path(folder))
 
 
 def test_a_task_without_probabilities_has_nothing_to_recalibrate(project: Path, crops: Path) -> None:
@@ -97,4 +97,4 @@ def test_a_task_without_probabilities_has_nothing_to_recalibrate(project: Path, 
             folder, "mine", "beads", settings, model, tasks.build("tracking", settings).learning.network(model), {}
         )
     with pytest.raises(BrightfieldError, match="Task 'beads' answers no probabilities of classes"):
-        prediction.load("beads", "mine", crops)
+        prediction.load_recalibrated("beads", "mine", crops)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brightfield.results import ClassMap, Label, Picture, Points, Result, overlays
+from brightfield.results import ClassMap, Label, Picture, Points, Result, class_map, picture
+from brightfield.results.canvas import BAD, FOUND, GOOD, TRUE, limits_of, stretch
 from brightfield.results.overlays import overlay
 
 SHAPE = (30, 44)
@@ -70,11 +71,11 @@ def test_constant_and_undefined_images_are_drawn_dark(name: str, image: np.ndarr
 def test_stretch_takes_percentiles_of_all_channels_together() -> None:
     image = np.arange(1000, dtype=np.float32).reshape(20, 50)
     image[0, 0] = 1e6  # one hot pixel
-    grey = overlays.stretch(image)
+    grey = stretch(image)
     assert (grey[..., 0] == grey[..., 1]).all()
     assert grey[10, 0, 0] == pytest.approx(127.5, abs=2)
     colour = np.stack([image * 0 + 100, image * 0 + 50, image * 0], axis=-1)
-    assert overlays.stretch(colour)[5, 5].tolist() == [255, 128, 0]
+    assert stretch(colour)[5, 5].tolist() == [255, 128, 0]
 
 
 def test_stretch_does_not_change_the_image() -> None:
@@ -108,8 +109,8 @@ def test_a_cross_is_centred_on_the_position_to_a_fraction_of_a_pixel(x: float, y
 def test_truth_is_a_ring_of_another_colour() -> None:
     image = np.zeros((60, 60), np.uint8)
     canvas = overlay(image, Points.exact([[15, 15]]), Points.exact([[45, 40]]), scale=4)
-    found = (canvas == overlays.FOUND).all(axis=2)
-    true = (canvas == overlays.TRUE).all(axis=2)
+    found = (canvas == FOUND).all(axis=2)
+    true = (canvas == TRUE).all(axis=2)
     assert found[: 30 * 4, : 30 * 4].sum() == found.sum() > 20
     assert true[: 30 * 4, : 30 * 4].sum() == 0
     y, x = np.nonzero(true)
@@ -146,7 +147,7 @@ def test_touching_instances_have_outlines_of_their_own_colour() -> None:
 
 
 def test_hundred_instances_beside_each_other_can_be_told_apart() -> None:
-    colours = overlays._distinct(np.arange(1, 101, dtype=np.int32)).astype(int)
+    colours = class_map._distinct(np.arange(1, 101, dtype=np.int32)).astype(int)
     assert (np.abs(np.diff(colours, axis=0)).sum(axis=1) > 100).all()
     assert (colours.max(axis=1) == 255).all()
 
@@ -154,7 +155,7 @@ def test_hundred_instances_beside_each_other_can_be_told_apart() -> None:
 def test_the_true_outline_is_dashed_and_leaves_the_answer_visible() -> None:
     place = boxes((4, 24, 5, 40))
     answer, both = (overlay(np.full(SHAPE, 9, np.uint8), place, truth, scale=1) for truth in (None, place))
-    edge = overlays._outline(place.instances, 1)
+    edge = class_map._outline(place.instances, 1)
     white, black = (both == 255).all(axis=2) & edge, (both == 0).all(axis=2) & edge
     same = (both == answer).all(axis=2) & edge
     assert min(white.sum(), black.sum()) > 0.15 * edge.sum()
@@ -165,7 +166,7 @@ def test_the_true_outline_is_dashed_and_leaves_the_answer_visible() -> None:
 # --- labels and pictures --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("probability", "colour"), [(0.93, overlays.GOOD), (0.5, overlays.GOOD), (0.49, overlays.BAD)])
+@pytest.mark.parametrize(("probability", "colour"), [(0.93, GOOD), (0.5, GOOD), (0.49, BAD)])
 def test_the_frame_tells_the_answer_and_leaves_the_crop_free(probability: float, colour: tuple[int, int, int]) -> None:
     crop = np.random.default_rng(0).integers(0, 255, (85, 85, 3)).astype(np.uint8)
     canvas = overlay(crop, Label(probability))
@@ -173,7 +174,7 @@ def test_the_frame_tells_the_answer_and_leaves_the_crop_free(probability: float,
     assert (canvas[:border] == colour).all()
     assert (canvas[:, :border] == colour).all()
     inside = canvas[border : border + 340, border : border + 340]
-    assert (inside == overlays.stretch(crop).repeat(4, 0).repeat(4, 1)).all()
+    assert (inside == stretch(crop).repeat(4, 0).repeat(4, 1)).all()
     text = canvas[border + 340 :].min(axis=2) > 200
     assert text.sum() > 30  # white letters
 
@@ -188,19 +189,19 @@ def test_the_text_is_the_probability() -> None:
 def test_a_wrong_label_shows_both_colours() -> None:
     canvas = overlay(np.zeros((85, 85), np.uint8), Label(0.9), Label(0.0))
     inner = canvas[6 : 6 + 335, 6 : 6 + 335]
-    assert (inner == overlays.BAD).all(axis=2).sum() > 500
-    assert (canvas[0] == overlays.GOOD).all()
+    assert (inner == BAD).all(axis=2).sum() > 500
+    assert (canvas[0] == GOOD).all()
 
 
 def test_pictures_stand_side_by_side_in_order() -> None:
     rng = np.random.default_rng(0)
     noisy, answer, truth = (rng.random(SHAPE).astype(np.float32) for _ in range(3))
     canvas = overlay(noisy, Picture(answer), Picture(truth), scale=1)
-    assert canvas.shape == (30, 3 * 44 + 2 * overlays.GAP_PX, 3)
-    step = 44 + overlays.GAP_PX
-    assert (canvas[:, :44] == overlays.stretch(noisy)).all()
-    assert (canvas[:, step : step + 44] == overlays.stretch(answer, overlays.limits_of(truth))).all()
-    assert (canvas[:, 2 * step :] == overlays.stretch(truth)).all()
+    assert canvas.shape == (30, 3 * 44 + 2 * picture.GAP_PX, 3)
+    step = 44 + picture.GAP_PX
+    assert (canvas[:, :44] == stretch(noisy)).all()
+    assert (canvas[:, step : step + 44] == stretch(answer, limits_of(truth))).all()
+    assert (canvas[:, 2 * step :] == stretch(truth)).all()
     assert (canvas[:, 44:step] == 255).all()
 
 
@@ -208,9 +209,9 @@ def test_the_deviation_stands_last_on_a_scale_of_its_own() -> None:
     rng = np.random.default_rng(0)
     noisy, answer, truth, deviation = (rng.random(SHAPE).astype(np.float32) for _ in range(4))
     canvas = overlay(noisy, Picture(answer, 1 + deviation), Picture(truth), scale=1)
-    assert canvas.shape == (30, 4 * 44 + 3 * overlays.GAP_PX, 3)
+    assert canvas.shape == (30, 4 * 44 + 3 * picture.GAP_PX, 3)
     unsure = canvas[:, -44:]
-    assert (unsure == overlays.stretch(1 + deviation, (0.0, overlays.limits_of(1 + deviation)[1]))).all()
+    assert (unsure == stretch(1 + deviation, (0.0, limits_of(1 + deviation)[1]))).all()
     assert unsure.min() > 100  # from 0, so that what is equally sure looks so
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,8 @@ import tifffile
 from PIL import Image
 
 from brightfield.errors import BrightfieldError
-from brightfield.results import ClassMap, Label, Picture, Points, Result, writing
+from brightfield.results import ClassMap, Label, Metadata, Picture, Points, Result, writing
 
-CLASSES = ["background", "body", "contour"]
 PIXEL_UM = 0.065
 SHAPE = (40, 64)
 IMAGES: dict[str, np.ndarray] = {
@@ -38,7 +36,7 @@ def boxes(*places: tuple[int, int, int, int]) -> ClassMap:
 
 MAPS = {"eight": boxes((4, 10, 6, 30), (20, 30, 50, 64)), "sixteen": boxes()}
 MAP_TABLE = pd.DataFrame({"image": ["eight", "sixteen"], "cells": [2, 0]})
-FITS: dict[str, Any] = {"classes": CLASSES, "pixel_size_um": PIXEL_UM}
+FITS = Metadata(("background", "body", "contour"), PIXEL_UM)
 
 
 def write_answers(
@@ -46,12 +44,11 @@ def write_answers(
     images: Mapping[str, np.ndarray],
     table: pd.DataFrame,
     folder: Path,
+    metadata: Metadata = FITS,
     *,
-    classes: Sequence[str],
-    pixel_size_um: float,
     overwrite: bool = False,
 ) -> list[Path]:
-    writer = writing.Writer(folder, classes=classes, pixel_size_um=pixel_size_um, overwrite=overwrite)
+    writer = writing.Writer(folder, metadata, overwrite=overwrite)
     for name, result in results.items():
         writer.add(name, images[name], result)
     return writer.finish(table)
@@ -74,7 +71,7 @@ def pixel_size_um(path: Path) -> list[float]:
 
 
 def test_class_maps(tmp_path: Path) -> None:
-    paths = write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out", **FITS)
+    paths = write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out")
     ends = ("labels.tif", "classes.tif", "overlay.png")
     files = {f"{name}_{end}" for name in MAPS for end in ends} | {"regions.csv", "images.csv"}
     assert {path.name for path in paths} == files == written(tmp_path / "out")
@@ -90,7 +87,7 @@ def test_class_maps(tmp_path: Path) -> None:
 
 
 def test_regions_in_the_table(tmp_path: Path) -> None:
-    write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, **FITS)
+    write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path)
     table = pd.read_csv(tmp_path / "regions.csv")
     assert table["image"].tolist() == ["eight", "eight"]
     assert table["label"].tolist() == [1, 2]
@@ -107,7 +104,7 @@ def test_regions_in_the_table(tmp_path: Path) -> None:
 
 
 def test_images_without_cells_give_a_table_without_rows(tmp_path: Path) -> None:
-    write_answers({"sixteen": boxes()}, IMAGES, MAP_TABLE[1:], tmp_path, **FITS)
+    write_answers({"sixteen": boxes()}, IMAGES, MAP_TABLE[1:], tmp_path)
     table = pd.read_csv(tmp_path / "regions.csv")
     assert len(table) == 0
     assert {"image", "label", "length_um", "contour_px"} <= set(table.columns)
@@ -118,7 +115,7 @@ def test_more_instances_than_16_bits_hold(tmp_path: Path) -> None:
     instances[3:9, 3:30] = 65535
     fits = ClassMap((instances > 0).astype(np.uint8), instances)
     too_many = ClassMap(fits.classes, np.where(instances > 0, np.int32(65536), np.int32(0)))
-    write_answers({"eight": fits, "sixteen": too_many}, IMAGES, MAP_TABLE, tmp_path, **FITS)
+    write_answers({"eight": fits, "sixteen": too_many}, IMAGES, MAP_TABLE, tmp_path)
     small, large = (tifffile.imread(tmp_path / f"{name}_labels.tif") for name in ("eight", "sixteen"))
     assert (small.dtype, large.dtype) == (np.uint16, np.int32)
     assert small.max() == 65535
@@ -142,7 +139,7 @@ def test_points_as_trackpy_names_them(tmp_path: Path) -> None:
             "particle": [0, 0, 1],
         }
     )
-    paths = write_answers(results, IMAGES, table, tmp_path, **FITS)
+    paths = write_answers(results, IMAGES, table, tmp_path)
     assert [path.name for path in paths] == ["eight_overlay.png", "sixteen_overlay.png", "positions.csv"]
     back = pd.read_csv(tmp_path / "positions.csv")
     assert back.columns.tolist() == ["frame", "x", "y", "quality", "image", "particle"]
@@ -152,7 +149,7 @@ def test_points_as_trackpy_names_them(tmp_path: Path) -> None:
 def test_labels(tmp_path: Path) -> None:
     results = {"eight": Label(0.25), "sixteen": Label(0.75)}
     table = pd.DataFrame({"image": ["eight", "sixteen"], "probability": [0.25, 0.75], "answer": ["bad", "good"]})
-    write_answers(results, IMAGES, table, tmp_path, classes=["bad", "good"], pixel_size_um=0.14)
+    write_answers(results, IMAGES, table, tmp_path, Metadata(("bad", "good"), 0.14))
     assert written(tmp_path) == {"eight_overlay.png", "sixteen_overlay.png", "labels.csv"}
     assert (tmp_path / "labels.csv").read_text() == "image,probability,answer\neight,0.25,bad\nsixteen,0.75,good\n"
 
@@ -160,7 +157,7 @@ def test_labels(tmp_path: Path) -> None:
 def test_pictures(tmp_path: Path) -> None:
     results = {name: Picture((image * 0.5 + 0.25).astype(np.float32)) for name, image in IMAGES.items()}
     table = pd.DataFrame({"image": list(results), "mean": [1.0, 2.0]})
-    write_answers(results, IMAGES, table, tmp_path, **FITS)
+    write_answers(results, IMAGES, table, tmp_path)
     for name, result in results.items():
         back = tifffile.imread(tmp_path / f"{name}_denoised.tif")
         assert back.dtype == np.float32
@@ -173,7 +170,7 @@ def test_pictures(tmp_path: Path) -> None:
 def test_deviations_where_the_model_tells_them(tmp_path: Path) -> None:
     pixels = IMAGES["eight"].astype(np.float32)
     results = {"eight": Picture(pixels, pixels / 10), "sixteen": Picture(IMAGES["sixteen"].astype(np.float32))}
-    paths = write_answers(results, IMAGES, pd.DataFrame({"image": list(results)}), tmp_path, **FITS)
+    paths = write_answers(results, IMAGES, pd.DataFrame({"image": list(results)}), tmp_path)
     back = tifffile.imread(tmp_path / "eight_deviation.tif")
     assert back.dtype == np.float32
     assert (back == pixels / 10).all()
@@ -188,18 +185,18 @@ def test_deviations_where_the_model_tells_them(tmp_path: Path) -> None:
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "regions.csv").write_text("years of work\n")
     with pytest.raises(BrightfieldError, match=r"There are answers in .* already, such as regions\.csv"):
-        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, **FITS)
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path)
     assert (tmp_path / "regions.csv").read_text() == "years of work\n"
     assert written(tmp_path) == {"regions.csv"}
     (tmp_path / "notes.txt").write_text("mine")
-    write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, overwrite=True, **FITS)
+    write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, overwrite=True)
     assert len(pd.read_csv(tmp_path / "regions.csv")) == 2
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_the_same_answers_give_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / folder, **FITS)
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / folder)
     for path in (tmp_path / "a").iterdir():
         assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes(), path.name
 
@@ -215,7 +212,7 @@ def test_a_full_disk_leaves_whole_files_and_no_table(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(writing.images, "write_png", full)
     with pytest.raises(BrightfieldError, match=r"could not be written to .*out: No space left on device"):
-        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out", **FITS)
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out")
     kept = {"eight_labels.tif", "eight_classes.tif", "eight_overlay.png", "sixteen_labels.tif", "sixteen_classes.tif"}
     assert written(tmp_path / "out") == kept
 
@@ -223,37 +220,37 @@ def test_a_full_disk_leaves_whole_files_and_no_table(tmp_path: Path, monkeypatch
 def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(BrightfieldError, match="could not be written to"):
-        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out", **FITS)
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "a\\b", ".hidden", "", "C:x"])
 def test_names_that_are_no_file_names(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match="names become file names"):
-        write_answers({name: Label(0.5)}, {name: IMAGES["eight"]}, MAP_TABLE, tmp_path / "out", **FITS)
+        write_answers({name: Label(0.5)}, {name: IMAGES["eight"]}, MAP_TABLE, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_images_of_an_interrupted_run_are_not_overwritten_unless_asked(tmp_path: Path) -> None:
     (tmp_path / "sixteen_labels.tif").write_text("mine")
     with pytest.raises(BrightfieldError, match=r"already, such as sixteen_labels\.tif"):
-        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, **FITS)
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path)
     assert (tmp_path / "sixteen_labels.tif").read_text() == "mine"
     assert "images.csv" not in written(tmp_path)
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="one type are written together, got .*Points.* after .*Label"):
-        write_answers({"eight": Label(0.5), "sixteen": Points.exact([])}, IMAGES, MAP_TABLE, tmp_path, **FITS)
+        write_answers({"eight": Label(0.5), "sixteen": Points.exact([])}, IMAGES, MAP_TABLE, tmp_path)
     with pytest.raises(ValueError, match="no answer was added"):
-        write_answers({}, IMAGES, MAP_TABLE, tmp_path, **FITS)
+        write_answers({}, IMAGES, MAP_TABLE, tmp_path)
     with pytest.raises(ValueError, match="missing: probability, answer"):
-        write_answers({"eight": Label(0.5)}, IMAGES, MAP_TABLE, tmp_path / "b", **FITS)
+        write_answers({"eight": Label(0.5)}, IMAGES, MAP_TABLE, tmp_path / "b")
     assert written(tmp_path / "b") == {"eight_overlay.png"}
 
 
 def test_no_image_is_kept(tmp_path: Path) -> None:
     """A folder of thousands of large images must not fill the memory."""
-    writer = writing.Writer(tmp_path, **FITS)
+    writer = writing.Writer(tmp_path, FITS)
     image, result = IMAGES["eight"].copy(), boxes((4, 10, 6, 30))
     kept = [weakref.ref(array) for array in (image, result.classes, result.instances)]
     writer.add("eight", image, result)

@@ -249,10 +249,8 @@ def test_statistics_are_numbers_that_pool_into_metrics(kind: str) -> None:
 @every_kind
 def test_combined_answers_name_their_images(kind: str) -> None:
     task = task_of(kind)
-    rows = {
-        f"image{i}": task.answering.rows(task.learning.truth(record)) for i, record in enumerate(tiny.records(kind, 3))
-    }
-    table = task.answering.combine(rows)
+    rows = {f"image{i}": task.rows(task.learning.truth(record)) for i, record in enumerate(tiny.records(kind, 3))}
+    table = task.combine(rows)
     assert list(dict.fromkeys(table["image"])) == list(rows)
     assert len(table) == sum(map(len, rows.values())) >= len(rows)
     assert not table.isna().any().any()

@@ -17,8 +17,8 @@ from brightfield.beads.localisation.kinds import MOST_KINDS, split_kinds
 from brightfield.beads.localisation.plotting import profile_figure, write_profile
 from brightfield.beads.localisation.profile import Profile
 from brightfield.errors import BrightfieldError
-from brightfield.results import Points, writing
-from brightfield.results.positions import position_rows, position_table
+from brightfield.results import Metadata, Points, writing
+from brightfield.results.points import position_rows, position_table
 from brightfield.system import progress
 
 PROFILE = "profile.png"
@@ -97,7 +97,7 @@ def locate(
     begin = [images.to_grey(image) for _, image in islice(images.frames(paths), first)]
     if not begin:
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected frames of a movie.")
-    writer = writing.Writer(out, classes=(), pixel_size_um=1.0, overwrite=overwrite, overlays=overlays)
+    writer = writing.Writer(out, Metadata(), overwrite=overwrite, overlays=overlays)
     _refuse(out / PROFILE, overwrite)
     profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)

@@ -82,9 +82,13 @@ def predict(
         from brightfield import prediction
 
         chosen = given(pixel_size_um=pixel_size_um, magnify=magnify, recalibrate=recalibrate, fluorescence=fluorescence)
-        written = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
-        tables = ", ".join(sorted({path.name for path in written if path.suffix == ".csv"}))
-        print(f"{len(written)} files in {out}: {tables}")
+        summary = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
+        if summary.recalibrated:
+            print(summary.recalibrated)
+        if summary.warning:
+            print(f"warning: {summary.warning}")
+        tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))
+        print(f"{len(summary.files)} files in {out}: {tables}")
 
 
 def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_out: Mapping[str, object]) -> None:

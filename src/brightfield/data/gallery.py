@@ -13,26 +13,23 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
-from skimage.segmentation import find_boundaries
 
 from brightfield import images, layout, params
 from brightfield.data import splitting, store
 from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.results import overlays
-from brightfield.results.overlays import Canvas, Limits
+from brightfield.results import FORMS
+from brightfield.results.canvas import Canvas, Limits, Window, enlarge, limits_of, stretch
 
 COLUMNS = 8
 LARGEST_TILE_PX = 192  # of the images' pixels; larger ones show their middle
 SMALLEST_TILE_PX = 128  # on the sheet: smaller ones are enlarged by whole pixels
 GAP_PX = 4
 NAME_PX = 16  # height of a row's name
-FRAME_PX = 4
 LEAST_SPAN = 0.25  # of a common grey scale: an image that fills less of it is hardly seen
 SMOOTHING_PX = 2.0  # noise is no event
 EVENTFUL = 0.5  # of the largest spread of light: windows with more are worth a look
-RING_PX = 7.0  # radius around a true position
 REST = "simulated or imported"  # a row's name before the images are split
 
 Row = tuple[str, list[Record]]
@@ -78,9 +75,8 @@ def sheet(
     strips = []
     for title, chosen in rows:
         strips.append(_strip(title, [_tile(r, side, factor, common, truth) for r in chosen], columns))
-        if truth and all("clean" in record.fields for record in chosen):
-            clean = [_tile(replace(r, image=r.fields["clean"]), side, factor, common, False) for r in chosen]
-            strips.append(_strip(f"{title}: truth", clean, columns))
+        if truth and (clean := _true_images(chosen)):
+            strips.append(_strip(f"{title}: truth", [_tile(r, side, factor, common, False) for r in clean], columns))
     if lab:
         own = common if alike else None
         title = "the lab's own"
@@ -88,7 +84,7 @@ def sheet(
             title += " (another number of bits: each frame has a grey scale of its own)"
         elif own is None:
             title += " (too bright for one grey scale: each image has its own)"
-        strips.append(_strip(title, [_enlarged(overlays.stretch(frame, own), factor) for frame in lab], columns))
+        strips.append(_strip(title, [enlarge(stretch(frame, own), factor) for frame in lab], columns))
     return np.concatenate(strips, axis=0)
 
 
@@ -141,7 +137,7 @@ def _eventful(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[An
 
 
 def _limits(shown: Sequence[npt.NDArray[Any]]) -> Limits:
-    return overlays.limits_of(np.concatenate([np.asarray(image, np.float32).ravel() for image in shown]))
+    return limits_of(np.concatenate([np.asarray(image, np.float32).ravel() for image in shown]))
 
 
 def _common(shown: Sequence[npt.NDArray[Any]], lab: Sequence[npt.NDArray[Any]]) -> Limits | None:
@@ -151,29 +147,23 @@ def _common(shown: Sequence[npt.NDArray[Any]], lab: Sequence[npt.NDArray[Any]]) 
     return limits if np.mean(seen) > 0.5 else None
 
 
-def _enlarged(canvas: Canvas, factor: int) -> Canvas:
-    return canvas.repeat(factor, axis=0).repeat(factor, axis=1)
+def _true_images(records: Sequence[Record]) -> list[Record]:
+    """The same records with the true image in place of the image; none unless all of them have one."""
+    for form in FORMS.values():
+        found = [form.true_image(record) for record in records]
+        shown = [replace(r, image=each) for r, each in zip(records, found, strict=True) if each is not None]
+        if shown and len(shown) == len(records):
+            return shown
+    return []
 
 
 def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: bool) -> Canvas:
     """One image of the sheet; what a record knows decides how its truth is drawn."""
-    canvas = _enlarged(overlays.stretch(_middle(record.image, side), limits), factor)
-    if not truth:
-        return canvas
-    if "labels" in record.fields:
-        labels = _middle(record.fields["labels"], side).repeat(factor, axis=0).repeat(factor, axis=1)
-        canvas[find_boundaries(labels, mode="inner")] = overlays.TRUE
-    picture = Image.fromarray(canvas)
-    draw = ImageDraw.Draw(picture)
-    y0, x0 = _corner(record.image.shape, side)
-    for x, y in record.fields.get("positions", np.empty((0, 2))):
-        cx, cy = (x - x0 + 0.5) * factor - 0.5, (y - y0 + 0.5) * factor - 0.5
-        radius = RING_PX * factor
-        draw.ellipse((cx - radius, cy - radius, cx + radius, cy + radius), outline=overlays.TRUE, width=2)
-    if "label" in record.row:
-        colour = overlays.GOOD if float(str(record.row["label"])) > 0.5 else overlays.BAD
-        draw.rectangle((0, 0, picture.width - 1, picture.height - 1), outline=colour, width=FRAME_PX)
-    return np.array(picture)
+    window = Window(*_corner(record.image.shape, side), side, factor)
+    canvas = enlarge(stretch(window.cut(record.image), limits), factor)
+    for form in FORMS.values() if truth else ():
+        canvas = form.mark_truth(canvas, record, window)
+    return canvas
 
 
 def _strip(title: str, tiles: Sequence[Canvas], columns: int) -> Canvas:

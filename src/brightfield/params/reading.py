@@ -15,6 +15,7 @@ from brightfield.params.base import RENAMED, Section, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
 from brightfield.params.options import read_options
+from brightfield.params.simulations import SIMULATIONS, Simulation
 from brightfield.params.spaces import MISSING, at, put
 from brightfield.params.tasks import SETTINGS, TaskSettings
 from brightfield.params.whole import Params
@@ -82,6 +83,11 @@ def parse(content: Mapping[str, Any], source: str = "params.yaml") -> Params:
 def parse_model(content: Mapping[str, Any], source: str) -> Model:
     """Validate one entry of ``models`` (a trial of a tuning study, or what a bundle of this or an earlier version holds)."""
     return _validated(Model, _renamed(content), source)
+
+
+def parse_simulation(content: Mapping[str, Any], source: str) -> Simulation:
+    """Validate one entry of ``simulations``."""
+    return _validated(entry(SIMULATIONS, str(content.get("simulator")), "simulator"), content, source)
 
 
 def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:

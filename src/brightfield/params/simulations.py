@@ -69,3 +69,9 @@ class DenoiseSimulation(_Simulation):
 Simulation = Annotated[
     RbcSimulation | BeadsSimulation | BacteriaSimulation | DenoiseSimulation, Field(discriminator="simulator")
 ]
+SIMULATIONS: dict[str, type[RbcSimulation | BeadsSimulation | BacteriaSimulation | DenoiseSimulation]] = {
+    "rbc": RbcSimulation,
+    "beads": BeadsSimulation,
+    "bacteria": BacteriaSimulation,
+    "denoise": DenoiseSimulation,
+}

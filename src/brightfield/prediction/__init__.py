@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -40,8 +40,26 @@ def bundle_folder(task: str, reference: str) -> Path:
         raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
 
 
-def load(task: str, reference: str, recalibrate: Path | None = None) -> Predictor:
+def load(task: str, reference: str) -> Predictor:
     """The predictor that a reference names (see :func:`bundle_folder`), computing as params.yaml says.
+
+    Args:
+        task: its name in params.yaml.
+        reference: what :func:`bundle_folder` takes.
+
+    Raises:
+        BrightfieldError: for an unknown task or model, or a model of another task.
+    """
+    settings = params.load()
+    params.entry(settings.tasks, task, "task")
+    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
+    if predictor.task_name != task:
+        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
+    return predictor
+
+
+def load_recalibrated(task: str, reference: str, recalibrate: Path | None) -> tuple[Predictor, str | None]:
+    """The same predictor, recalibrated on labelled images if there are any, and a line that says how far probabilities moved.
 
     Args:
         task: its name in params.yaml.
@@ -49,17 +67,12 @@ def load(task: str, reference: str, recalibrate: Path | None = None) -> Predicto
         recalibrate: labelled images of the acquisition that it is to answer (see :mod:`brightfield.prediction.recalibration`).
 
     Raises:
-        BrightfieldError: for an unknown task or model, a model of another task, or labelled images that do not serve.
+        BrightfieldError: as :func:`load`, and for labelled images that do not serve.
     """
-    settings = params.load()
-    params.entry(settings.tasks, task, "task")
-    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
-    if predictor.task_name != task:
-        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
-    if recalibrate is not None:
-        predictor, told = recalibration.recalibrated(predictor, recalibrate)
-        print(told)
-    return predictor
+    predictor = load(task, reference)
+    if recalibrate is None:
+        return predictor, None
+    return recalibration.recalibrated(predictor, recalibrate)
 
 
 @dataclass(frozen=True)
@@ -70,10 +83,17 @@ class PredictionSummary:
         files: all that were written.
         compared: columns image, outside (0 or 1), distance and farthest, a row an image (see
             :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle does not say what it was trained on.
+        recalibrated: a line that says how far probabilities moved, if the model was recalibrated.
     """
 
     files: list[Path]
     compared: pd.DataFrame
+    recalibrated: str | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """One line about images that lie outside what the model was trained on, if there are any."""
+        return warning(self.compared)
 
 
 class FolderPrediction:
@@ -107,13 +127,8 @@ class FolderPrediction:
                 f"Task {predictor.task_name!r} cannot be asked about magnified images: bacteria can. Leave out --magnify."
             )
         self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.answering.magnifiable else 1.0)
-        self._writer = writing.Writer(
-            out,
-            classes=predictor.task.class_names,
-            pixel_size_um=pixel_size_um or learnt,
-            species=getattr(predictor.task.settings, "species", ()),
-            overwrite=overwrite,
-        )
+        metadata = replace(task.metadata, pixel_size_um=pixel_size_um or learnt)
+        self._writer = writing.Writer(out, metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 
@@ -138,7 +153,7 @@ class FolderPrediction:
             )
         result, seen = self._answer(name, image, fluorescence)
         self._writer.add(name, image, result, fluorescence)
-        self._rows[name] = self.predictor.task.answering.rows(result)
+        self._rows[name] = self.predictor.task.rows(result)
         if (compared := self.predictor.compare([seen])) is not None:
             self._compared.append(compared.assign(image=name))
 
@@ -154,7 +169,7 @@ class FolderPrediction:
 
     def finish(self) -> PredictionSummary:
         """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
-        table = self.predictor.task.answering.combine(self._rows)
+        table = self.predictor.task.combine(self._rows)
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
@@ -172,10 +187,8 @@ def predict(
     magnify: float | None = None,
     recalibrate: Path | None = None,
     fluorescence: Path | None = None,
-) -> list[Path]:
+) -> PredictionSummary:
     """Answer every image below the paths and write the answers into ``out``.
-
-    Prints a warning if images lie outside what the model was trained on; the columns ``outside`` and ``distance`` say which.
 
     Args:
         task: its name in params.yaml.
@@ -191,17 +204,14 @@ def predict(
     Raises:
         BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
     """
-    predictor = load(task, reference, recalibrate)
+    predictor, recalibrated = load_recalibrated(task, reference, recalibrate)
     answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
     glowing = None if fluorescence is None else images.frames([fluorescence])
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
         answering.add(name, image, None if glowing is None else _same_name(name, glowing))
     if not len(answering):
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}.")
-    answered = answering.finish()
-    if message := warning(answered.compared):
-        print(f"warning: {message}")
-    return answered.files
+    return replace(answering.finish(), recalibrated=recalibrated)
 
 
 def _same_name(name: str, glowing: Iterator[tuple[str, images.Image]]) -> images.Image:

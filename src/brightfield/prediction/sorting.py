@@ -22,7 +22,7 @@ from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label, contact_sheets
-from brightfield.results.overlays import Canvas
+from brightfield.results.canvas import Canvas
 from brightfield.system import progress
 from brightfield.system.files import atomic_folder
 
@@ -47,6 +47,7 @@ class Sorted:
         folders: the classes, and unsure.
         sure: the chance of being right that an answer had to have.
         warning: about images that lie outside what the model was trained on, if there are any.
+        recalibrated: a line that says how far probabilities moved, if the model was recalibrated.
     """
 
     table: pd.DataFrame
@@ -55,10 +56,12 @@ class Sorted:
     folders: tuple[str, ...]
     sure: float
     warning: str | None
+    recalibrated: str | None = None
 
     def __str__(self) -> str:
         counts = self.table["sorted_into"].value_counts()
-        lines = [f"warning: {self.warning}"] if self.warning else []
+        lines = [self.recalibrated] if self.recalibrated else []
+        lines += [f"warning: {self.warning}"] if self.warning else []
         lines.append(", ".join(f"{name}: {counts.get(name, 0)}" for name in self.folders) + f" in {self.folder}")
         lines.append(f"{SORTED} lists them, the least certain first; {SHEET} shows the first {SHOWN}.")
         pairs = zip(self.table["source"], self.table["image"], strict=True)
@@ -119,7 +122,7 @@ def sort(
     named = copy_names(images.files(paths))
     folder = out.resolve()
     _check_place(folder, named, overwrite)
-    predictor = prediction.load(task, reference, recalibrate)
+    predictor, recalibrated = prediction.load_recalibrated(task, reference, recalibrate)
     folders = _folders(predictor.task.class_names)
     with atomic_folder(folder) as partial:
         for name in folders:
@@ -133,7 +136,7 @@ def sort(
         table = everything[[column for column in COLUMNS if column in everything]]
         table.to_csv(partial / SORTED, index=False, float_format="%.6g", lineterminator="\n")
     warning = prediction.warning(everything) if "outside" in everything else None
-    return Sorted(table, out, task, folders, sure, warning)
+    return Sorted(table, out, task, folders, sure, warning, recalibrated)
 
 
 def certainty(answer: Label) -> float:

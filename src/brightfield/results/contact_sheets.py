@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.results import overlays
-from brightfield.results.overlays import Canvas
+from brightfield.results.canvas import Canvas, stretch
 
 A_ROW, TILE_PX, TEXT_PX, GAP_PX = 10, 128, 13, 8
 
@@ -40,7 +39,7 @@ def contact_sheet(
         draw.text((GAP_PX, GAP_PX + i * (TEXT_PX + 2)), _printable(title), fill="black", font=font)
     for place, (crop, lines) in enumerate(zip(crops, captions, strict=True)):
         x, y = GAP_PX + place % A_ROW * step, head + GAP_PX + place // A_ROW * height
-        tile = Image.fromarray(overlays.stretch(crop))
+        tile = Image.fromarray(stretch(crop))
         sheet.paste(ImageOps.pad(tile, (TILE_PX, TILE_PX), Image.Resampling.BICUBIC, "white"), (x, y))
         for i, line in enumerate(lines):
             told = _fitted(_printable(line), font)

@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield.results import ClassMap
-
 Array = npt.NDArray[Any]
 
 
+class Segmented(Protocol):
+    """What is measured: the arrays of a :class:`brightfield.results.ClassMap`."""
+
+    @property
+    def classes(self) -> npt.NDArray[np.uint8]:
+        """(H, W), the class of each pixel."""
+
+    @property
+    def instances(self) -> npt.NDArray[np.int32]:
+        """(H, W), the instance of each pixel."""
+
+    @property
+    def species(self) -> npt.NDArray[np.uint8] | None:
+        """(N + 1,), by number of instance."""
+
+    @property
+    def certainty(self) -> npt.NDArray[np.float32] | None:
+        """(N + 1,), by number of instance."""
+
+
 def regions(
-    result: ClassMap,
+    result: Segmented,
     classes: Sequence[str],
     pixel_size_um: float,
     species: Sequence[str] = (),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from brightfield import params as settings
 from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
 from brightfield.params import Simulation, Suite
 from brightfield.simulate import bacteria, beads, denoise, rbc
 from brightfield.system.processes import parallel_map
@@ -45,6 +48,30 @@ def count(params: Simulation) -> int:
     """How many images :func:`simulate` will give: what a progress bar needs before the first."""
     module = SIMULATORS[params.simulator]
     return int((module.groups(params) + len(params.suites) * params.suite_groups) * module.per_group(params))
+
+
+def records(name: str, images: int = 4, **changes: Any) -> list[Record]:
+    """The first images of a simulation with their exact truth, to be looked at from Python.
+
+    Args:
+        name: an entry of ``simulations`` in params.yaml; without params.yaml in the current folder a simulator (``rbc``, ``beads``,
+            ``bacteria``, ``denoise``), with its defaults.
+        images: how many, group after group as the pipeline draws them.
+        changes: other values of the entry, such as ``seed=7``.
+
+    Raises:
+        BrightfieldError: no such simulation, a value that it does not take, or fewer images than that.
+    """
+    if settings.PARAMS.is_file():
+        entry = settings.entry(settings.load().simulations, name, "simulation").model_dump(mode="json")
+    else:
+        entry = {"simulator": name}
+    chosen = settings.parse_simulation({**entry, **changes}, f"simulation {name!r}")
+    if images > count(chosen):
+        raise BrightfieldError(
+            f"The simulation {name!r} has {count(chosen)} images, expected at most that, got {images}."
+        )
+    return list(islice(simulate(chosen), images))
 
 
 def _jobs(params: Simulation) -> Iterator[Job]:

@@ -1,14 +1,13 @@
-"""How a network's output becomes an answer: activations, decoding, calibration, tables."""
+"""How a network's output becomes an answer: activations, decoding, calibration."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from torch import Tensor
 
 from brightfield import params
@@ -20,7 +19,7 @@ Answer = TypeVar("Answer", bound=Result)
 
 
 class Answering(ABC, Generic[Settings, Answer]):
-    """Turns the output of a network into an answer, and an answer into rows of a table."""
+    """Turns the output of a network into an answer."""
 
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
@@ -56,16 +55,6 @@ class Answering(ABC, Generic[Settings, Answer]):
         """The settings with what they leave open chosen on the validation split; they travel with the model."""
         del activated, truth, encoded
         return self.settings
-
-    @abstractmethod
-    def rows(self, answer: Answer) -> pd.DataFrame:
-        """What a table says of one image: a row, or a row an object; ``combine`` adds which image it is."""
-
-    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """One table of several images, by name and in order: the CSV a user opens, with column image first."""
-        return pd.concat([table.assign(image=name) for name, table in rows.items()], ignore_index=True)[
-            ["image", *next(iter(rows.values()))]
-        ]
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Generic, TypeVar
+
+import pandas as pd
 
 from brightfield import params
 from brightfield.metrics.declarations import Objective as Objective  # tasks import it from here
-from brightfield.results import Result
+from brightfield.results import Metadata, Result, form_of
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.learning import Learning
 from brightfield.tasks.scoring import Scoring
@@ -29,6 +32,7 @@ class Task(Generic[Settings, Answer]):
     """
 
     objective: ClassVar[Objective]
+    answer_type: ClassVar[type]  # of :mod:`brightfield.results`: how answers are written, drawn, served and shown
     learning_class: ClassVar[type[Learning[Any, Any]]]
     answering_class: ClassVar[type[Answering[Any, Any]]]
     scoring_class: ClassVar[type[Scoring[Any, Any]]]
@@ -43,3 +47,16 @@ class Task(Generic[Settings, Answer]):
     def class_names(self) -> list[str]:
         """Names of the classes by their index; none where a task has no classes."""
         return []
+
+    @property
+    def metadata(self) -> Metadata:
+        """What tables and files of answers say beside their numbers: names of classes, size of a pixel."""
+        return Metadata(tuple(self.class_names), self.settings.pixel_size_um)
+
+    def rows(self, answer: Answer) -> pd.DataFrame:
+        """The rows of a table for one image: one row, or one per object; ``combine`` adds which image it is."""
+        return form_of(self.answer_type).rows(answer, self.metadata)
+
+    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+        """One table of several images, by name and in order: the CSV a user opens."""
+        return form_of(self.answer_type).combine(rows)

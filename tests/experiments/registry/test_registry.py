@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import brightfield
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry, runs
-from brightfield.experiments.registry import Version
+from brightfield.experiments.registry import Version, publishing
 from brightfield.experiments.runs.connection import VARIABLE
 from brightfield.system.lineage import Lineage
 
@@ -121,6 +124,41 @@ def test_the_same_bundle_is_published_once(tmp_path: Path) -> None:
     assert publish("once", bundle(tmp_path / "c", weights=b"others")).number == 2
     assert publish("once", bundle(tmp_path / "d"), name="another name").number == 3
     assert list(registry.versions("once")["version"]) == [3, 2, 1]
+
+
+def test_a_bundle_served_by_other_code_is_published_again_and_takes_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code that was registered may import what has moved since."""
+    folder, other = bundle(tmp_path / "a"), bundle(tmp_path / "b", weights=b"others")
+    first = publish("moved", folder)
+    second = publish("moved", other, "wide")
+    registry.promote("moved", first, {"why": "the first"})
+    registry.promote("moved", second, {"why": "better"})
+    changed = tmp_path / "serving.py"
+    changed.write_text(f"{publishing.SERVING.read_text()}\n# of another day\n")
+    monkeypatch.setattr(publishing, "SERVING", changed)
+    again = publish("moved", folder)
+    assert (again.number, again.bundle_hash) == (3, first.bundle_hash)
+    assert again.serving_hash != first.serving_hash
+    assert publish("moved", folder) == again
+    assert registry.find("moved", "previous") == again
+    assert registry.champion("moved") == registry.find("moved", "2")
+    assert publish("moved", other, "wide").number == 4
+    assert [registry.find("moved", alias).number for alias in ("champion", "previous")] == [4, 3]
+    champion = registry.champion("moved")
+    assert champion is not None
+    assert champion.promotion is not None
+    assert (champion.promotion["why"], champion.promotion["instead_of"]) == ("better", 1)
+
+
+def test_a_version_of_before_its_code_was_noted_is_published_again(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "a")
+    first = publish("before", folder)
+    runs.connect().delete_model_version_tag("before", str(first.number), "serving_hash")
+    assert registry.find("before", "1").serving_hash == ""
+    assert publish("before", folder).number == 2
+    assert publish("before", folder).number == 2
 
 
 def test_publishing_is_quick(tmp_path: Path) -> None:
@@ -265,6 +303,23 @@ def test_versions_as_a_table(tmp_path: Path) -> None:
 
 
 # --- serving ----------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_served_imports_the_public_face_and_nothing_below_it() -> None:
+    """Registered versions hold a copy of this file: what it imports must stay where it is."""
+    tree = ast.parse(publishing.SERVING.read_text())
+    found = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    found |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    own = {name for name in found if name.split(".")[0] == "brightfield"}
+    assert own == {"brightfield"}
+    outside = {name.split(".")[0] for name in found - own} - sys.stdlib_module_names
+    assert outside == {"mlflow", "numpy"}
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "brightfield"
+    }
+    assert used <= set(brightfield.__all__)
 
 
 def test_the_champion_answers_through_mlflow_without_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

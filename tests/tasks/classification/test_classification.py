@@ -94,7 +94,7 @@ def test_differences_of_colour_stay() -> None:
 
 def test_answers_are_named_by_the_classes_of_the_task() -> None:
     named = task(classes=["sick", "fine"])
-    table = named.answering.combine({name: named.answering.rows(Label(p)) for name, p in (("a", 0.5), ("b", 0.49))})
+    table = named.combine({name: named.rows(Label(p)) for name, p in (("a", 0.5), ("b", 0.49))})
     assert table.to_dict("list") == {"image": ["a", "b"], "probability": [0.5, 0.49], "answer": ["fine", "sick"]}
 
 

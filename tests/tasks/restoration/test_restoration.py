@@ -180,5 +180,5 @@ def test_of_a_kind_all_metrics_are_told() -> None:
 
 def test_a_row_tells_the_mean_deviation_where_there_is_one() -> None:
     pixels = np.array([[1.0, 3.0]], np.float32)
-    assert TASK.answering.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
-    assert TASK.answering.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]
+    assert TASK.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
+    assert TASK.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]

@@ -62,7 +62,7 @@ def test_the_table_counts_cells_and_cover() -> None:
     answer = ClassMap(class_map(labels, 2.0), labels)
     empty = ClassMap(np.zeros((4, 4), np.uint8), np.zeros((4, 4), np.int32))
     task = Segmentation(params.SegmentationSettings())
-    table = task.answering.combine({"a": task.answering.rows(answer), "b": task.answering.rows(empty)})
+    table = task.combine({"a": task.rows(answer), "b": task.rows(empty)})
     assert table["cells"].tolist() == [4, 0]
     assert table["cover"].tolist() == pytest.approx([(labels > 0).mean(), 0.0])
 
@@ -107,7 +107,7 @@ def test_a_perfect_answer_scores_perfectly_as_three_classes(scheme: str) -> None
     if scheme == "species":
         assert answer.species is not None
         assert told["species_accuracy"] == told["species_mean_iou"] == 1
-        assert task.answering.rows(answer)[NAMES].to_numpy().tolist() == [[2, 2]]
+        assert task.rows(answer)[NAMES].to_numpy().tolist() == [[2, 2]]
 
 
 def test_two_classes_join_cells_that_touch_and_pay_for_it() -> None:

@@ -135,7 +135,7 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "empty": Points.exact([]),
         "a": Points.exact([[3, 4]]),
     }
-    table = TASK.answering.combine({name: TASK.answering.rows(answer) for name, answer in answers.items()})
+    table = TASK.combine({name: TASK.rows(answer) for name, answer in answers.items()})
     assert table.to_dict("list") == {
         "frame": [0, 0, 2],
         "x": [1.5, 9, 3],
@@ -143,7 +143,7 @@ def test_positions_are_tabled_frame_by_frame() -> None:
         "quality": [1, 1, 1],
         "image": ["b", "b", "a"],
     }
-    assert list(TASK.answering.combine({"empty": TASK.answering.rows(Points.exact([]))})) == list(table)
+    assert list(TASK.combine({"empty": TASK.rows(Points.exact([]))})) == list(table)
 
 
 def test_the_loss_is_least_for_the_heat_map_itself() -> None:
@@ -180,7 +180,7 @@ def test_refined_answers_come_from_the_frame_and_say_how_sure_they_are() -> None
     assert np.hypot(*(found.positions[0] - (27.3, 23.8))) < 0.05
     assert found.errors is not None
     assert 0 < found.errors.max() < 0.03
-    table = task.answering.combine({"a": task.answering.rows(found), "b": task.answering.rows(found)})
+    table = task.combine({"a": task.rows(found), "b": task.rows(found)})
     assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "image"]
     assert TASK.answering.decode(heat, encoded).errors is None
 

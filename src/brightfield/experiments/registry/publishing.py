@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brightfield.errors import BrightfieldError
 from brightfield.experiments.registry.identity import bundle_hash, files
-from brightfield.experiments.registry.versions import Version, all_versions
+from brightfield.experiments.registry.versions import Version, aliases, all_versions
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run
 from brightfield.experiments.runs.starting import Role
@@ -43,6 +46,9 @@ REQUIREMENTS = (
 def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_hash: str | None = None) -> Version:
     """Register a bundle as a new version of the task's model, unless the same bundle is one already: then that one.
 
+    A bundle whose version is served by other code than today's is registered once more, because that code may import what has
+    moved. The new version takes over the aliases, and why it was promoted.
+
     Args:
         name: of the model or ensemble.
         folder: ``models/<task>/<model>`` or ``ensembles/<task>/<ensemble>``.
@@ -52,16 +58,33 @@ def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_ha
     Raises:
         BrightfieldError: no bundle in the folder, or no MLflow server or database.
     """
-    identity = bundle_hash(folder)
+    identity, code = bundle_hash(folder), _serving_hash()
     client = connect()
-    for known in all_versions(client, task):
-        if known.bundle_hash == identity and known.model == name:
+    same = [v for v in all_versions(client, task) if v.bundle_hash == identity and v.model == name]
+    for known in same:
+        if known.serving_hash == code:
             return known
     _ensure_registered(client, task)
-    tags = {"model": name, "role": role, "bundle_hash": identity, "data_hash": data_hash or ""}
+    tags = {"model": name, "role": role, "bundle_hash": identity, "data_hash": data_hash or "", "serving_hash": code}
     model_id = _log_model(client, name, folder, run, tags)
     created = client.create_model_version(task, f"models:/{model_id}", run_id=run.id, tags=tags, model_id=model_id)
-    return Version.read(created)
+    return _in_place_of(client, same, Version.read(created))
+
+
+def _serving_hash() -> str:
+    return hashlib.sha256(SERVING.read_bytes()).hexdigest()
+
+
+def _in_place_of(client: MlflowClient, outdated: Sequence[Version], new: Version) -> Version:
+    """Give the new version the aliases of outdated ones of the same bundle, and the reason of their last promotion."""
+    promotion = next((version.promotion for version in outdated if version.promotion is not None), None)
+    if promotion is not None:
+        client.set_model_version_tag(new.task, str(new.number), "promotion", json.dumps(promotion))
+    numbers = {version.number for version in outdated}
+    for alias, number in aliases(client, new.task).items():
+        if number in numbers:
+            client.set_registered_model_alias(new.task, alias, str(new.number))
+    return replace(new, promotion=promotion)
 
 
 def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str]) -> str:

@@ -1,11 +1,12 @@
 """What MLflow runs to serve a registered bundle: copied as code beside the bundle, so that nothing is ever unpickled.
 
-Not to be imported by the rest of the platform: MLflow executes this file and takes the object given to ``set_model``.
+Not to be imported by the rest of the platform: MLflow executes this file and takes the object given to ``set_model``. Of
+Brightfield it imports the public face alone, so that a registered version goes on answering when modules move.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +14,7 @@ import mlflow
 import numpy as np
 from mlflow.pyfunc.model import PythonModel
 
-from brightfield.results import ClassMap, Label, Picture, Points
-
-_PLAIN: dict[type, Callable[[Any], dict[str, Any]]] = {
-    Label: lambda answer: {"kind": "classification", "probability": answer.probability},
-    Points: lambda answer: {"kind": "tracking", "positions": answer.positions, "quality": answer.quality},
-    ClassMap: lambda answer: {
-        "kind": "segmentation",
-        "classes": answer.classes,
-        "instances": answer.instances,
-        **({} if answer.species is None else {"species": answer.species, "species_probability": answer.certainty}),
-    },
-    Picture: lambda answer: {
-        "kind": "restoration",
-        "pixels": answer.pixels,
-        **({} if answer.deviation is None else {"deviation": answer.deviation}),
-    },
-}
+import brightfield
 
 
 class Served(PythonModel):
@@ -37,9 +22,7 @@ class Served(PythonModel):
 
     def load_context(self, context: Any) -> None:
         """Load the bundle that was registered."""
-        from brightfield.inference.predictor import Predictor
-
-        self._predictor = Predictor.load(Path(context.artifacts["bundle"]))
+        self._model = brightfield.load(Path(context.artifacts["bundle"]))
 
     def predict(  # lists of images are taken as well, but MLflow would enforce any hint but this one
         self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
@@ -59,7 +42,7 @@ class Served(PythonModel):
             int32; of a model that tells species also ``species`` and ``species_probability`` by number of instance, entry
             0 unused) or ``restoration`` (``pixels`` (H, W) float32).
         """
-        return [_PLAIN[type(answer)](answer) for answer in self._predictor.predict(_images(model_input))]
+        return [answer.to_dict() for answer in self._model.predict(_images(model_input))]
 
 
 def _images(model_input: Iterable[Any]) -> list[np.ndarray]:

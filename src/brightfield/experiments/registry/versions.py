@@ -33,6 +33,7 @@ class Version:
         bundle_hash: :func:`brightfield.experiments.registry.identity.bundle_hash` of its folder.
         data_hash: DVC hash of the data it was trained on, None if unknown.
         promotion: why it became champion, None if it never did.
+        serving_hash: of the code that serves it, empty for a version of before that was noted.
     """
 
     task: str
@@ -43,6 +44,7 @@ class Version:
     bundle_hash: str
     data_hash: str | None
     promotion: Mapping[str, Any] | None
+    serving_hash: str = ""
 
     @property
     def uri(self) -> str:
@@ -62,6 +64,7 @@ class Version:
             bundle_hash=tags.get("bundle_hash", ""),
             data_hash=tags.get("data_hash") or None,
             promotion=json.loads(tags["promotion"]) if "promotion" in tags else None,
+            serving_hash=tags.get("serving_hash", ""),
         )
 
 

@@ -14,6 +14,7 @@ class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
     objective = Objective("auc")
+    answer_type = Label
     learning_class = ClassificationLearning
     answering_class = ClassificationAnswering
     scoring_class = ClassificationScoring

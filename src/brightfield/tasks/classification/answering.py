@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from scipy.special import expit
 from torch import Tensor
@@ -70,11 +69,6 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         )
         chosen = {"temperature": temperature * more, "bias": bias / more + shift, "threshold": threshold(self.settings)}
         return self.settings.model_copy(update=chosen)
-
-    def rows(self, answer: Label) -> pd.DataFrame:
-        """One row: probability (of the second class) and answer (a class name)."""
-        named = self.settings.classes[int(answer.positive)]
-        return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
 
 
 def threshold(settings: params.ClassificationSettings) -> float:

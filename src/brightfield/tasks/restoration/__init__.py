@@ -14,6 +14,7 @@ class Restoration(Task[params.RestorationSettings, Picture]):
     """The network works in the normalised units of the noisy image; answers come back in its own units."""
 
     objective = Objective("psnr_db")
+    answer_type = Picture
     learning_class = RestorationLearning
     answering_class = RestorationAnswering
     scoring_class = RestorationScoring

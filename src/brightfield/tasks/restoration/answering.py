@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -54,10 +53,3 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
             return self.settings
         pairs = list(zip([self.decode(a, e) for a, e in zip(activated, encoded, strict=True)], truth, strict=True))
         return self.settings.model_copy(update={"deviation_scale": restoration.deviation_scale(pairs)})
-
-    def rows(self, answer: Picture) -> pd.DataFrame:
-        """One row: minimum, mean and maximum, and the mean deviation where there is one."""
-        row = {name: [float(getattr(answer.pixels, name)())] for name in ("min", "mean", "max")}
-        if answer.deviation is not None:
-            row["deviation"] = [float(answer.deviation.mean())]
-        return pd.DataFrame(row)

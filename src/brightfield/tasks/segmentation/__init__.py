@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from brightfield import params
-from brightfield.results import ClassMap
+from brightfield.results import ClassMap, Metadata
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.segmentation.answering import SegmentationAnswering
 from brightfield.tasks.segmentation.learning import SegmentationLearning
@@ -14,6 +16,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     """The contour class keeps touching cells apart, and a watershed gives it back to the cells."""
 
     objective = Objective("mean_iou")
+    answer_type = ClassMap
     learning_class = SegmentationLearning
     answering_class = SegmentationAnswering
     scoring_class = SegmentationScoring
@@ -22,3 +25,8 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     def class_names(self) -> list[str]:
         """From the task's settings."""
         return self.settings.classes
+
+    @property
+    def metadata(self) -> Metadata:
+        """With the names of the species."""
+        return replace(super().metadata, species=tuple(self.settings.species))

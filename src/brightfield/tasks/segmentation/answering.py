@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -71,16 +70,6 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
     def _three(self, activated: FloatArray) -> FloatArray:
         """Probabilities of background, body and contour from those of the scheme's classes."""
         return parts_probability(activated) if self.settings.scheme == "species" else activated
-
-    def rows(self, answer: ClassMap) -> pd.DataFrame:
-        """One row: cells, of each species if that was asked, and the share of the image that they cover."""
-        inside = answer.instances > 0
-        numbers = np.unique(answer.instances[inside])
-        row: dict[str, Any] = {"cells": [len(numbers)]}
-        if answer.species is not None:
-            kinds = answer.species[numbers]
-            row |= {name: [int((kinds == code).sum())] for code, name in enumerate(self.settings.species, start=1)}
-        return pd.DataFrame({**row, "cover": [float(inside.mean())]})
 
     def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
         """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""

@@ -14,6 +14,7 @@ class Tracking(Task[params.TrackingSettings, Points]):
     """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
 
     objective = Objective("capped_error_px")
+    answer_type = Points
     learning_class = TrackingLearning
     answering_class = TrackingAnswering
     scoring_class = TrackingScoring

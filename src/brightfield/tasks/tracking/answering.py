@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import torch
 from scipy import ndimage
 from torch import Tensor
@@ -14,7 +13,6 @@ from torch import Tensor
 from brightfield import params
 from brightfield.beads.localisation.hybrid import refine_frames
 from brightfield.results import Points
-from brightfield.results.positions import position_rows, position_table
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.samples import Encoded
 from brightfield.tasks.tracking import hybrid
@@ -64,14 +62,6 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         if not self.settings.hybrid:
             return points
         return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
-
-    def rows(self, answer: Points) -> pd.DataFrame:
-        """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer says them."""
-        return position_rows(answer)
-
-    def combine(self, rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-        """Columns frame (its number in order), x, y, quality, errors if there are any, and image (its name): what trackpy links."""
-        return position_table(rows)
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:

@@ -1,0 +1,133 @@
+"""A trained model for Python and notebooks: ``brightfield.load("bacteria").predict(image)``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import images, layout, prediction
+from brightfield.errors import BrightfieldError
+from brightfield.inference.predictor import Predictor
+from brightfield.results import Result
+
+MOST_CHANNELS = 4  # an array (H, W, C) of at most so many is one image, any other of three axes a stack (N, H, W)
+
+
+def load(task_or_folder: str | Path, version: str | int = "champion") -> Model:
+    """A model to ask about images.
+
+    Args:
+        task_or_folder: the name of a task in params.yaml of the current folder, or a folder with a bundle (one of ``models/``,
+            ``ensembles/``, or a copy), which needs no project around it.
+        version: of a task: ``champion``, ``previous`` or a version number of the registry, or the name of a model or an ensemble
+            that was trained here. A folder is a version itself.
+
+    Raises:
+        BrightfieldError: no such task, model or folder, or a damaged bundle.
+    """
+    folder = Path(task_or_folder)
+    if isinstance(task_or_folder, Path) or (folder / layout.BUNDLE).is_file():
+        return Model(Predictor.load(folder))
+    return Model(prediction.load(task_or_folder, str(version)))
+
+
+class Model:
+    """A model or an ensemble, as :func:`load` gives it.
+
+    Attributes:
+        task: name of its task in params.yaml.
+        classes: names of the classes by their index; none where the task has no classes.
+        pixel_size_um: side of a pixel, in micrometres, of the images that it was trained on.
+    """
+
+    def __init__(self, predictor: Predictor) -> None:
+        self._predictor = predictor
+        self.task = predictor.task_name
+        self.classes = predictor.task.metadata.classes
+        self.pixel_size_um = predictor.task.metadata.pixel_size_um
+
+    def __repr__(self) -> str:
+        members = " and ".join(member.bundle.name for member in self._predictor.members)
+        return f"<brightfield.Model {members} of task {self.task!r}>"
+
+    # A type cannot tell an image from a stack, so the answer to a bare array is Any; a list is typed
+    @overload
+    def predict(
+        self,
+        images: npt.NDArray[Any],
+        *,
+        pixel_size_um: float | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Any: ...
+
+    @overload
+    def predict(
+        self,
+        images: Sequence[npt.NDArray[Any]],
+        *,
+        pixel_size_um: float | None = None,
+        names: Sequence[str] | None = None,
+    ) -> list[Result]: ...
+
+    def predict(
+        self,
+        images: npt.NDArray[Any] | Sequence[npt.NDArray[Any]],
+        *,
+        pixel_size_um: float | None = None,
+        names: Sequence[str] | None = None,
+    ) -> Any:
+        """Answer one image, or several.
+
+        Args:
+            images: one image, (H, W) or (H, W, 3), of any size and numeric type; (H, W, 2) with fluorescence for a model that takes
+                it. A stack (N, H, W) or (N, H, W, C), or a list of images, which may differ in size.
+            pixel_size_um: side of a pixel; none: that of the training. Images of bacteria are magnified to that of the training for
+                the model, and answered in their own pixels.
+            names: of the images, in tables; none: their numbers from 0.
+
+        Returns:
+            One result (see :mod:`brightfield.results`) for one image, a list of them for a stack or a list.
+
+        Raises:
+            BrightfieldError: an array that is no image, an image that the task does not take, or not a name for each.
+        """
+        alone, given = _as_list(images)
+        titles = [str(i) for i in range(len(given))] if names is None else list(names)
+        if len(titles) != len(given):
+            raise BrightfieldError(f"Expected a name for each of {len(given)} images, got {len(titles)}.")
+        metadata = replace(self._predictor.task.metadata, pixel_size_um=pixel_size_um or self.pixel_size_um)
+        answers = [
+            replace(answer, metadata=replace(metadata, image=title))
+            for answer, title in zip(self._answers(given, metadata.pixel_size_um), titles, strict=True)
+        ]
+        return answers[0] if alone else answers
+
+    def _answers(self, given: list[npt.NDArray[Any]], pixel_size_um: float) -> list[Result]:
+        task = self._predictor.task
+        if not task.answering.magnifiable or pixel_size_um == self.pixel_size_um:
+            return self._predictor.predict(given)
+        seen = [images.magnified(image, pixel_size_um / self.pixel_size_um) for image in given]
+        answers = zip(self._predictor.predict(seen), given, strict=True)
+        return [task.answering.to_original_scale(answer, image.shape[:2]) for answer, image in answers]
+
+
+def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool, list[npt.NDArray[Any]]]:
+    """Whether it is one image, and the images, each checked to be one."""
+    several = _is_stack(given) if isinstance(given, np.ndarray) else isinstance(given, list | tuple)
+    found = [np.asarray(each) for each in (given if several else [given])]
+    for image in found:
+        if image.ndim not in (2, 3) or _is_stack(image) or not image.size:
+            raise BrightfieldError(
+                "Expected an array (height, width) or (height, width, channels), a stack of them or a list; got an image of "
+                f"shape {image.shape}."
+            )
+    return not several, found
+
+
+def _is_stack(array: npt.NDArray[Any]) -> bool:
+    return array.ndim > 3 or (array.ndim == 3 and array.shape[2] > MOST_CHANNELS)

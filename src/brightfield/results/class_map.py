@@ -1,0 +1,155 @@
+"""Segmented cells: ``<image>_labels.tif`` (instances) and ``<image>_classes.tif``, a row a cell in ``regions.csv``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, Objects, expect
+from brightfield.results.canvas import TRUE, Canvas, Colour, Window, check_size, enlarge, stretch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CLASS_COLOURS: tuple[Colour, ...] = ((90, 160, 255), (255, 210, 60), (120, 220, 120), (240, 120, 220), (90, 230, 230))
+TINT = 0.25  # opacity of the class colour
+DASH_PX = 3
+
+
+@dataclass(frozen=True)
+class ClassMap(BaseResult):
+    """A class and an instance for each pixel of one image.
+
+    Attributes:
+        classes: (H, W) uint8, index into the task's class names; 0 is background.
+        instances: (H, W) int32, 0 is background, 1... number the cells.
+        species: (N + 1,) uint8, the species of each instance from 1, by its number; entry 0 is unused. None where it is not asked
+            for, or not known.
+        certainty: (N + 1,) float32, how probable that species is; None for truth.
+    """
+
+    classes: npt.NDArray[np.uint8]
+    instances: npt.NDArray[np.int32]
+    species: npt.NDArray[np.uint8] | None = None
+    certainty: npt.NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        expect(self.classes.ndim == 2, "a class map is (H, W)", self.classes.shape)
+        expect(self.classes.shape == self.instances.shape, "classes and instances share a shape", self.instances.shape)
+        expect(self.classes.dtype == np.uint8, "classes are uint8", self.classes.dtype)
+        expect(self.instances.dtype == np.int32, "instances are int32", self.instances.dtype)
+        for name, values in (("species", self.species), ("certainty", self.certainty)):
+            if values is not None:
+                enough = values.ndim == 1 and len(values) > self.instances.max(initial=0)
+                expect(enough, f"{name} has an entry for 0 and for each instance", values.shape)
+
+
+def _rows(answer: ClassMap, metadata: Metadata) -> pd.DataFrame:
+    """One row: cells, of each species if that was asked, and the share of the image that they cover."""
+    import pandas as pd
+
+    inside = answer.instances > 0
+    numbers = np.unique(answer.instances[inside])
+    row: dict[str, Any] = {"cells": [len(numbers)]}
+    if answer.species is not None:
+        kinds = answer.species[numbers]
+        row |= {name: [int((kinds == code).sum())] for code, name in enumerate(metadata.species, start=1)}
+    return pd.DataFrame({**row, "cover": [float(inside.mean())]})
+
+
+def _regions(answer: ClassMap, metadata: Metadata, fluorescence: Array | None) -> pd.DataFrame:
+    """A row a cell."""
+    from brightfield.results.regions import regions
+
+    return regions(answer, metadata.classes, metadata.pixel_size_um, metadata.species, fluorescence)
+
+
+def _labels(answer: ClassMap) -> Array:
+    """Instances as uint16, which every program reads, unless there are too many."""
+    fits = answer.instances.max(initial=0) <= np.iinfo(np.uint16).max and answer.instances.min(initial=0) >= 0
+    return answer.instances.astype(np.uint16) if fits else answer.instances
+
+
+def _classes(answer: ClassMap) -> Array:
+    return answer.classes
+
+
+def _plain(answer: ClassMap) -> dict[str, Any]:
+    plain = {"kind": "segmentation", "classes": answer.classes, "instances": answer.instances}
+    if answer.species is None:
+        return plain
+    return {**plain, "species": answer.species, "species_probability": answer.certainty}
+
+
+def _draw(image: npt.NDArray[Any], result: ClassMap, truth: ClassMap | None, factor: int) -> Canvas:
+    """Classes as a tint, instances with an outline each; true ones dashed black and white."""
+    check_size(image, *(each.classes for each in (result, truth) if each is not None))
+    canvas = enlarge(_tinted(stretch(image), result.classes), factor)
+    ids = enlarge(result.instances, factor)
+    edge = _outline(ids, factor)
+    canvas[edge] = _distinct(ids[edge])
+    if truth is not None:
+        y, x = np.nonzero(_outline(enlarge(truth.instances, factor), factor))
+        dash = (x + y) // DASH_PX % 4  # white, black, and twice nothing, where an answer underneath shows
+        for turn, grey in enumerate((255, 0)):
+            canvas[y[dash == turn], x[dash == turn]] = grey
+    return canvas
+
+
+def _tinted(canvas: Canvas, classes: npt.NDArray[np.uint8]) -> Canvas:
+    colours = np.zeros((256, 3), dtype=np.float32)
+    colours[1:] = np.resize(np.array(CLASS_COLOURS, dtype=np.float32), (255, 3))
+    opacity = np.full((256, 1), TINT, dtype=np.float32)
+    opacity[0] = 0
+    return (canvas * (1 - opacity)[classes] + (opacity * colours)[classes]).astype(np.uint8)
+
+
+def _outline(ids: npt.NDArray[np.int32], factor: int) -> npt.NDArray[np.bool_]:
+    """The outermost pixels of each instance: one deep, or two in an enlarged image."""
+    edge = _outermost(ids)
+    return edge if factor == 1 else edge | _outermost(np.where(edge, np.int32(0), ids))
+
+
+def _outermost(ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Pixels of an instance that touch another value to the left, right, above or below."""
+    edge = np.zeros(ids.shape, dtype=bool)
+    across, down = ids[:, 1:] != ids[:, :-1], ids[1:] != ids[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    return edge & (ids > 0)
+
+
+def _distinct(ids: npt.NDArray[np.int32]) -> Canvas:
+    """(N, 3): a bright colour for each id; steps of the golden ratio around the circle of hues keep near ids apart."""
+    hue = (ids * 0.6180339887) % 1.0
+    phase = np.abs((hue[:, None] * 6.0 + np.array([0.0, 4.0, 2.0])) % 6.0 - 3.0) - 1.0  # hexagonal colour model
+    colours: Canvas = (55 + 200 * np.clip(phase, 0, 1)).astype(np.uint8)
+    return colours
+
+
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+    """An outline around each cell."""
+    if "labels" not in truth.fields:
+        return tile
+    from skimage.segmentation import find_boundaries
+
+    marked = tile.copy()
+    marked[find_boundaries(enlarge(window.cut(truth.fields["labels"]), window.factor), mode="inner")] = TRUE
+    return marked
+
+
+ClassMap.FORM = Form(
+    table="images.csv",
+    columns=("image",),
+    rows=_rows,
+    files={"labels.tif": _labels, "classes.tif": _classes},
+    draw=_draw,
+    plain=_plain,
+    mark_truth=_mark_truth,
+    objects=Objects("regions.csv", _regions),
+)

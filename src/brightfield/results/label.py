@@ -1,0 +1,110 @@
+"""One class for one image: a row of ``labels.csv``, and no file but the overlay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
+from brightfield.results.canvas import BAD, GOOD, Canvas, Colour, Window, enlarge, stretch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FRAME_PX = 4
+
+
+@dataclass(frozen=True)
+class Label(BaseResult):
+    """One image, one class.
+
+    Attributes:
+        probability: of the positive class, in [0, 1]; exactly 0 or 1 for truth.
+        threshold: from this probability on the answer is the positive class.
+    """
+
+    probability: float
+    threshold: float = 0.5
+
+    def __post_init__(self) -> None:
+        expect(0.0 <= self.probability <= 1.0, "a probability lies in [0, 1]", self.probability)
+
+    @property
+    def positive(self) -> bool:
+        """The answer."""
+        return self.probability >= self.threshold
+
+
+def _rows(answer: Label, metadata: Metadata) -> pd.DataFrame:
+    """One row: probability (of the second class) and answer (a class name)."""
+    import pandas as pd
+
+    named = metadata.classes[int(answer.positive)]
+    return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
+
+
+def _plain(answer: Label) -> dict[str, Any]:
+    return {"kind": "classification", "probability": answer.probability}
+
+
+def _draw(image: npt.NDArray[Any], result: Label, truth: Label | None, factor: int) -> Canvas:
+    """A green (positive) or red frame and the probability; the true class as a dashed frame inside it."""
+    crop = enlarge(stretch(image), factor)
+    height, width = crop.shape[:2]
+    border, strip = max(3, width // 60), max(14, width // 12)
+    canvas = np.empty((height + 2 * border + strip, width + 2 * border, 3), dtype=np.uint8)
+    canvas[:] = _verdict(result)
+    canvas[border : border + height, border : border + width] = crop
+    text = f"{result.probability:.2f}"
+    if truth is not None:
+        _dashed_frame(canvas[border : border + height, border : border + width], _verdict(truth), border)
+        text += f" (true {truth.probability:.0f})"
+    return _written(canvas, text, (border, height + border), strip - 2)
+
+
+def _verdict(label: Label) -> Colour:
+    return GOOD if label.positive else BAD
+
+
+def _dashed_frame(canvas: Canvas, colour: Colour, thickness: int) -> None:
+    height, width = canvas.shape[:2]
+    y, x = np.arange(height)[:, None], np.arange(width)[None, :]
+    depth = np.minimum(np.minimum(x, width - 1 - x), np.minimum(y, height - 1 - y))
+    canvas[(depth < thickness) & ((x + y) // (4 * thickness) % 2 == 0)] = colour
+
+
+def _written(canvas: Canvas, text: str, corner: tuple[int, int], size: int) -> Canvas:
+    """White text, its upper left corner at (x, y)."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    picture = Image.fromarray(canvas)
+    ImageDraw.Draw(picture).text(corner, text, fill=(255, 255, 255), font=ImageFont.load_default(size))
+    return np.array(picture)
+
+
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+    """A frame in the colour of the class."""
+    from PIL import Image, ImageDraw
+
+    del window
+    if "label" not in truth.row:
+        return tile
+    picture = Image.fromarray(tile)
+    colour = GOOD if float(str(truth.row["label"])) > 0.5 else BAD
+    corners = (0, 0, picture.width - 1, picture.height - 1)
+    ImageDraw.Draw(picture).rectangle(corners, outline=colour, width=FRAME_PX)
+    return np.array(picture)
+
+
+Label.FORM = Form(
+    table="labels.csv",
+    columns=("image", "probability", "answer"),
+    rows=_rows,
+    files={},
+    draw=_draw,
+    plain=_plain,
+    mark_truth=_mark_truth,
+)

@@ -1,0 +1,142 @@
+"""``brightfield.load(...).predict(image)``, as a notebook calls it."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+
+import brightfield
+import tiny
+from brightfield import images, layout, params, prediction, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.inference import bundle
+from brightfield.results import ClassMap, Label, Picture, Points, to_dataframe
+from brightfield.system.files import atomic_folder
+from trained import TASKS, write_bundle
+
+ANSWERS = {"classification": Label, "tracking": Points, "segmentation": ClassMap, "restoration": Picture}
+
+
+def thresholding() -> None:
+    """The baseline of the default project, which finds cells without having learnt."""
+    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
+    network = tasks.build("segmentation", settings).network(model)
+    with atomic_folder(layout.model("bacteria", "mine")) as folder:
+        bundle.write(folder, "mine", "bacteria", settings, model, network, {})
+
+
+def field() -> np.ndarray:
+    image: np.ndarray = tiny.records("segmentation", 1)[0].image
+    return image
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_one_image_gives_one_answer_and_a_list_or_a_stack_a_list(project: Path, kind: str) -> None:
+    write_bundle(kind)
+    model = brightfield.load(TASKS[kind], "mine")
+    given = [record.image for record in tiny.records(kind, 2)]
+    alone = model.predict(given[0])
+    assert type(alone) is ANSWERS[kind]
+    for several in (model.predict(given), model.predict(np.stack(given))):
+        assert [type(answer) for answer in several] == [ANSWERS[kind]] * 2
+        assert [answer.image_name for answer in several] == ["0", "1"]
+        pd.testing.assert_frame_equal(several[0].to_dataframe(), alone.to_dataframe())
+    (listed,) = model.predict([given[0]])
+    pd.testing.assert_frame_equal(listed.to_dataframe(), alone.to_dataframe())
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_a_dataframe_has_what_the_command_writes(project: Path, kind: str) -> None:
+    """The same rows, in the table with a row an object where there is one."""
+    write_bundle(kind)
+    given = {record.id: record.image for record in tiny.records(kind, 3)}
+    Path("in").mkdir()
+    for name, image in given.items():
+        np.save(f"in/{name}.npy", image)
+    files = prediction.predict(TASKS[kind], [Path("in")], Path("out"), reference="mine").files
+    answers = brightfield.load(TASKS[kind], "mine").predict(list(given.values()), names=list(given))
+    table = to_dataframe(answers)
+    written = pd.read_csv(next(path for path in files if path.suffix == ".csv"))
+    pd.testing.assert_frame_equal(table.reset_index(drop=True), written, check_dtype=False, rtol=1e-4)
+    for name, answer in zip(given, answers, strict=True):
+        if isinstance(answer, ClassMap | Picture):
+            end = "labels" if isinstance(answer, ClassMap) else "denoised"
+            ours = tifffile.imread(answer.to_tiff(f"{name}.tif"))
+            np.testing.assert_allclose(ours, tifffile.imread(f"out/{name}_{end}.tif"), rtol=1e-4)
+
+
+def test_lengths_follow_the_pixels_of_the_image(project: Path) -> None:
+    thresholding()
+    model = brightfield.load("bacteria", "mine")
+    assert model.pixel_size_um == 0.065
+    image = field()
+    answer = model.predict(image, pixel_size_um=1.6 * 0.065)
+    assert answer.instances.shape == image.shape
+    seen = model.predict(images.magnified(image, 1.6))
+    np.testing.assert_array_equal(answer.classes, images.nearest(seen.classes, image.shape))
+    table = answer.to_dataframe()
+    assert len(table) > 0
+    np.testing.assert_allclose(table["area_um2"], table["area_px"] * (1.6 * 0.065) ** 2)
+
+
+def test_a_folder_needs_no_project(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    write_bundle("restoration")
+    image = tiny.records("restoration", 1)[0].image
+    expected = brightfield.load("denoise", "mine").predict(image)
+    copied = tmp_path_factory.mktemp("elsewhere") / "bundle"
+    shutil.copytree(layout.model("denoise", "mine"), copied)
+    Path("params.yaml").unlink()
+    for given in (copied, str(copied)):
+        model = brightfield.load(given)
+        assert (model.task, model.classes) == ("denoise", ())
+        np.testing.assert_allclose(model.predict(image).pixels, expected.pixels, rtol=1e-5)
+    assert repr(model) == "<brightfield.Model mine of task 'denoise'>"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("bacterio", "Did you mean 'bacteria'"),
+        (Path("nowhere"), "nowhere"),
+    ],
+)
+def test_what_is_no_model_is_named(tracked_project: Path, given: str | Path, message: str) -> None:
+    with pytest.raises(BrightfieldError, match=message):
+        brightfield.load(given)
+
+
+def test_a_task_without_a_champion_says_so(tracked_project: Path) -> None:
+    write_bundle("restoration")
+    with pytest.raises(BrightfieldError, match=r"no 'champion' for 'denoise'.*Trained here: mine"):
+        brightfield.load("denoise")
+    with pytest.raises(BrightfieldError, match="no '3' for 'denoise'"):
+        brightfield.load("denoise", 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "shape"),
+    [
+        (np.zeros(7), r"\(7,\)"),
+        (np.float64(3), r"\(\)"),
+        ("field.tif", r"\(\)"),
+        (np.zeros((0, 5)), r"\(0, 5\)"),
+        ([np.zeros((5, 6, 7))], r"\(5, 6, 7\)"),
+        (np.zeros((2, 5, 6, 7)), r"\(5, 6, 7\)"),
+    ],
+)
+def test_an_array_that_is_no_image_is_refused(project: Path, given: Any, shape: str) -> None:
+    write_bundle("restoration")
+    with pytest.raises(BrightfieldError, match=rf"Expected an array \(height, width\).* got an image of shape {shape}"):
+        brightfield.load("denoise", "mine").predict(given)
+
+
+def test_there_is_a_name_for_each_image(project: Path) -> None:
+    write_bundle("restoration")
+    with pytest.raises(BrightfieldError, match="Expected a name for each of 2 images, got 1"):
+        brightfield.load("denoise", "mine").predict([np.ones((9, 9))] * 2, names=["a"])
