@@ -91,7 +91,7 @@ def locate(
         overlays: number of frames to draw with their positions.
         overwrite: replace existing results.
 
-        Raises:
+    Raises:
         BrightfieldError: there is no frame or no bead, frames differ in size, or results exist already.
     """
     begin = [images.to_grey(image) for _, image in islice(images.frames(paths), first)]
@@ -125,7 +125,7 @@ def _write_profile_figure(locator: Locator, frames: Sequence[images.Image], out:
     for frame in frames:
         found: Located = locator.locate(frame)
         if len(found.positions):
-            cleared = locator.alone(np.asarray(frame), found.beads)
+            cleared = locator.clear(np.asarray(frame), found.beads)
             places = found.positions - cleared.first
             figure = profile_figure(locator.profiles, cleared.windows, places, found.kinds)
             write_profile(out / PROFILE, figure)

@@ -83,7 +83,7 @@ def analyse(positions: pd.DataFrame, settings: Settings) -> Analysis:
             linking, unless the settings name a step or a memory.
         settings: all other inputs.
 
-        Raises:
+    Raises:
         BrightfieldError: no bead is seen in enough frames, beads are too crowded, or a reference bead does not exist.
     """
     if settings.trust_errors and not set(ERRORS) <= set(positions):
@@ -118,10 +118,10 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
         settings: all other inputs.
         overwrite: replace files of the same name.
 
-        Returns:
+    Returns:
         A summary for the user, a few lines.
 
-        Raises:
+    Raises:
         BrightfieldError: as :func:`analyse`; results exist already; the disk is full or not writable.
     """
     there = [name for name in (*tables.NAMES, PICTURE) if (out / name).exists()]

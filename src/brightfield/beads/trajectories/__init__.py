@@ -1,8 +1,8 @@
 """Linking of positions into trajectories, and the physics of beads that move freely or in optical traps.
 
 Positions are in pixels until they are linked and in micrometres from then on; times in seconds, frequencies in Hz, forces in
-piconewton (so a stiffness is in pN/um and an energy in pN um). Gaps in a trajectory are not filled: every estimator here knows
-which frames were seen, and documents how it treats the others.
+piconewton (so a stiffness is in pN/um and an energy in pN um). Gaps in a trajectory are not filled: every estimator uses the
+frames that were seen, and documents how it treats the others.
 """
 
 from __future__ import annotations

@@ -31,11 +31,11 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
             at least five. With n freely moving beads, 1/n of each bead's slow motion counts as drift, so stuck beads are better.
         smoothing: number of frames over which drift is averaged, so that fast motion of the reference beads does not count.
 
-        Returns:
+    Returns:
         Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, the number of reference beads seen;
         None where no reference is named and too few beads are seen in enough frames.
 
-        Raises:
+    Raises:
         BrightfieldError: a named particle does not exist.
     """
     if table.empty:

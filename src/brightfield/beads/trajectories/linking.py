@@ -52,7 +52,7 @@ def link(
         memory: largest number of frames that a bead may be missing before it counts as a new one.
         shortest: beads seen in fewer frames are strays; None: 10, or half of the frames of a movie that is shorter than 20.
 
-        Raises:
+    Raises:
         BrightfieldError: beads are too crowded to be linked within a step.
         ValueError: a step that is not positive, a memory below 0, or missing columns.
     """
