@@ -54,7 +54,7 @@ def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarra
     assert "Beads differ" not in str(told)
     several = replace(told, profiles=(told.profiles[0], replace(told.profiles[0], misfit=2.0)))
     assert "Beads differ: 2 profiles" in str(several)
-    assert "leaves 2.0 times the noise" in str(several)
+    assert "residual of the profile is 2.0 times the noise" in str(several)
     assert all(path.is_file() for path in told.files)
 
 

@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 import trajectory_scores
 from brightfield.beads.trajectories import Estimate, Real, Sampling, Track
 from brightfield.beads.trajectories.diffusion import free
-from brightfield.beads.trajectories.judging import judge
+from brightfield.beads.trajectories.judging import classify
 from brightfield.beads.trajectories.linking import link
 from brightfield.beads.trajectories.spectrum import spectrum
 from brightfield.beads.trajectories.trap import equipartition, fit, stiffness
@@ -78,7 +78,7 @@ def _free(rng: np.random.Generator) -> Iterator[Row]:
         fitted = free(track, sampling)
         constants.append((fitted.diffusion_um2_s, DIFFUSION))
         errors.append((fitted.localisation_um, NOISE_UM))
-        kinds += judge(track, sampling).kind == "free"
+        kinds += classify(track, sampling).kind == "free"
     what = f"{BEADS} free beads, {FREE_FRAMES:,} frames"
     yield from _told(f"{what}: D", constants)
     squares = [estimate.value**2 for estimate, _ in errors]
@@ -99,7 +99,7 @@ def _trapped(corner: float, known: float | None, rng: np.random.Generator) -> It
         found["stiffness"].append((stiffness(trap.variance_um2, THERMAL_ENERGY), truth))
         found["D"].append((trap.diffusion_um2_s, DIFFUSION))
         found["stiffness by equipartition"].append((equipartition(track, trap, sampling, THERMAL_ENERGY), truth))
-        kinds += trap.turns > 25 and trap.evidence > 13.8
+        kinds += trap.relaxations > 25 and trap.evidence > 13.8
         unlikely += trap.goodness < 0.01
     noise = "noise fitted" if known is None else "noise known"
     what = f"{BEADS} traps of {truth:.1f} pN/um, corner {corner:g} frame rates, {noise}"
@@ -116,7 +116,7 @@ def _trapped(corner: float, known: float | None, rng: np.random.Generator) -> It
 def _told(what: str, estimates: Estimates) -> Iterator[Row]:
     """Error of the mean, spread, and share of intervals that cover the truth."""
     relative = np.array([estimate.value / truth for estimate, truth in estimates])
-    covered = np.mean([estimate.holds(truth) for estimate, truth in estimates])
+    covered = np.mean([estimate.contains(truth) for estimate, truth in estimates])
     own = f"{100 * (relative.mean() - 1):+.2f} % (of one bead {100 * relative.std(ddof=1):.1f} %)"
     yield f"{what}, error of the mean", own, f"within {ERROR_PERCENT:g} %"
     yield f"{what}, 95 % intervals that cover it", f"{100 * covered:.0f} %", f"at least {COVERED_PERCENT:g} %"

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from beads import JUMP_PX, Locate, Real, Row, best_trackpy, classical, error_and_jumps, magtrack_whole
 from brightfield import architectures, images, params, training
 from brightfield.beads.localisation.hybrid import refine_frames
-from brightfield.beads.localisation.joint_fit import fit_together
+from brightfield.beads.localisation.joint_fit import fit_jointly
 from brightfield.data.records import Record
 from brightfield.inference import activations
 from brightfield.inference.device import start_device
@@ -112,7 +112,7 @@ class Finder:
         """Fitted with robust weights as if the bead were alone: no neighbour and no debris is looked for."""
         alone = self.answers(windows)[1]
         return np.array(
-            [fit_together(one, at, camera_offset=OFFSET).positions[0] for one, at in zip(windows, alone, strict=True)]
+            [fit_jointly(one, at, camera_offset=OFFSET).positions[0] for one, at in zip(windows, alone, strict=True)]
         )
 
 

@@ -1,1 +1,1 @@
-"""Micro-beads, a library of its own: where they are (localisation), how they move (trajectories), and what that says (physics)."""
+"""Analysis of micro-beads: localisation in images, trajectories of their motion, and the physics derived from these."""

@@ -22,20 +22,20 @@ from brightfield.results.points import position_rows, position_table
 from brightfield.system import progress
 
 PROFILE = "profile.png"
-FIRST = 5  # frames from which the profile is learned
-OVERLAYS = 10
-POOR = 1.5  # times the noise: a profile that leaves more is told of
+CALIBRATION_FRAMES = 5  # first frames, to which the profile is fitted
+OVERLAYS = 10  # frames drawn with their positions
+POOR_MISFIT = 1.5  # residual of a profile over the noise of a pixel: the user is warned of a larger one
 
 
 @dataclass(frozen=True)
 class LocateSummary:
-    """What came of a movie.
+    """The result of locating the beads of a movie.
 
     Attributes:
-        table: as in positions.csv.
-        files: all that were written.
-        frames: how many were read.
-        profiles: of the beads, one a kind.
+        table: the rows of positions.csv.
+        files: all files written.
+        frames: number of frames read.
+        profiles: one fitted profile per kind of bead.
     """
 
     table: pd.DataFrame
@@ -50,14 +50,14 @@ class LocateSummary:
             number += f" (standard errors of {error:.3f} px on average)"
         if len(self.profiles) > 1:
             number += (
-                f"\nBeads differ: {len(self.profiles)} profiles, one a kind or height, each bead by that which leaves least "
-                "(column kind)."
+                f"\nBeads differ: {len(self.profiles)} profiles, one per kind or height. The column kind holds the number of the "
+                "profile that fits a bead best."
             )
         misfit = max(profile.misfit for profile in self.profiles)
-        if misfit > POOR:
+        if misfit > POOR_MISFIT:
             number += (
-                f"\nThe profile leaves {misfit:.1f} times the noise of a pixel: beads differ from each other, are not round, or "
-                f"overlap. Standard errors tell the scatter of pixels, not that; look at {PROFILE}."
+                f"\nThe residual of the profile is {misfit:.1f} times the noise of a pixel, expected about 1: beads differ from "
+                f"each other, are not round, or overlap. The standard errors cover pixel noise only. Check {PROFILE}."
             )
         return number
 
@@ -69,7 +69,7 @@ def locate(
     diameter: float | None = None,
     separation: float | None = None,
     faintest: float = FAINTEST,
-    first: int = FIRST,
+    first: int = CALIBRATION_FRAMES,
     kinds: int = MOST_KINDS,
     fast: bool = False,
     overlays: int = OVERLAYS,
@@ -77,28 +77,28 @@ def locate(
 ) -> LocateSummary:
     """Find the beads in all frames and write ``positions.csv``, ``profile.png`` and some overlays; frames are read one at a time.
 
-    Where beads differ, ``positions.csv`` has the number of each one's profile in ``profile.png`` as ``kind``.
+    Where beads differ, the column ``kind`` of ``positions.csv`` holds the number of each bead's profile in ``profile.png``.
 
     Args:
         paths: images, stacks or folders of them, in the order of the movie.
-        out: the folder.
-        diameter: px across a bead's image, its rings included; None: found from the first frames.
-        separation: px that two beads are at least apart; None: from their profile.
-        faintest: of the usual contrast: beads of less are left out.
-        first: frames from which the profile is learned.
-        kinds: profiles at most, where beads differ from each other more than noise explains.
+        out: output folder.
+        diameter: diameter of a bead's image in px, rings included; None: estimated from the first frames.
+        separation: smallest distance between two beads in px; None: derived from their profile.
+        faintest: smallest contrast of a bead, as a share of the typical one; fainter beads are left out.
+        first: number of first frames to which the profile is fitted.
+        kinds: largest number of profiles, used where beads differ by more than noise explains.
         fast: leave out the outer rings and the last fit, see :class:`brightfield.beads.localisation.frames.Locator`.
-        overlays: frames to draw with their positions.
-        overwrite: replace answers that are there.
+        overlays: number of frames to draw with their positions.
+        overwrite: replace existing results.
 
     Raises:
-        BrightfieldError: no frame, no bead, frames of several sizes, or answers that are there already.
+        BrightfieldError: there is no frame or no bead, frames differ in size, or results exist already.
     """
     begin = [images.to_grey(image) for _, image in islice(images.frames(paths), first)]
     if not begin:
-        raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected frames of a movie.")
+        raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
     writer = writing.Writer(out, Metadata(), overwrite=overwrite, overlays=overlays)
-    _refuse(out / PROFILE, overwrite)
+    _refuse_existing(out / PROFILE, overwrite)
     profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
@@ -107,25 +107,25 @@ def locate(
         if grey.shape != begin[0].shape:
             raise BrightfieldError(
                 f"{name} is {grey.shape[1]} x {grey.shape[0]} px, the first frame {begin[0].shape[1]} x {begin[0].shape[0]}: "
-                "frames of one movie have one size. Give one movie at a time."
+                "expected frames of one size. Give one movie at a time."
             )
         found = locator.locate(grey)
         points = Points(found.positions, found.quality, found.errors)
         writer.add(name, image, points)
-        told = position_rows(points)
-        rows[name] = told.assign(kind=found.kinds + 1) if len(locator.profiles) > 1 else told
+        frame_rows = position_rows(points)
+        rows[name] = frame_rows.assign(kind=found.kinds + 1) if len(locator.profiles) > 1 else frame_rows
     table = position_table(rows)
     files = writer.finish(table)
-    picture = _picture(locator, begin, out)
+    picture = _write_profile_figure(locator, begin, out)
     return LocateSummary(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles)
 
 
-def _picture(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:
-    """The profile on the pixels of the first frame that has beads."""
+def _write_profile_figure(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:
+    """Draw the profiles on the pixels of the first frame that has beads; return the file written, if any."""
     for frame in frames:
         found: Located = locator.locate(frame)
         if len(found.positions):
-            cleared = locator.alone(np.asarray(frame), found.beads)
+            cleared = locator.clear(np.asarray(frame), found.beads)
             places = found.positions - cleared.first
             figure = profile_figure(locator.profiles, cleared.windows, places, found.kinds)
             write_profile(out / PROFILE, figure)
@@ -137,6 +137,6 @@ def _count(paths: Sequence[Path]) -> int:
     return sum(images.frame_count(path) for path in images.files(paths))
 
 
-def _refuse(path: Path, overwrite: bool) -> None:
+def _refuse_existing(path: Path, overwrite: bool) -> None:
     if path.exists() and not overwrite:
-        raise BrightfieldError(f"{path} is there already. Choose another folder, or give --overwrite.")
+        raise BrightfieldError(f"{path} exists already. Choose another folder, or give --overwrite.")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brightfield.beads.localisation.calibrating import calibrate
-from brightfield.beads.localisation.finding import apart, candidates
+from brightfield.beads.localisation.finding import candidates, suppress_weaker
 from brightfield.beads.localisation.frames import Located, Locator
 from brightfield.beads.localisation.profile import Profile
 from brightfield.errors import BrightfieldError
@@ -44,9 +44,9 @@ def test_bright_and_dark_beads_are_candidates_and_no_more(contrast: float) -> No
 
 def test_of_two_that_are_near_the_weaker_goes() -> None:
     places = np.array([[0.0, 0.0], [3.0, 0.0], [6.0, 0.0], [50.0, 0.0]])
-    assert apart(places, np.array([1.0, 3.0, 2.0, 0.5]), 4.0).tolist() == [1, 3]
-    assert apart(places, np.array([1.0, 3.0, 2.0, 0.5]), 3.0).tolist() == [1, 2, 0, 3]
-    assert apart(np.empty((0, 2)), np.empty(0), 4.0).tolist() == []
+    assert suppress_weaker(places, np.array([1.0, 3.0, 2.0, 0.5]), 4.0).tolist() == [1, 3]
+    assert suppress_weaker(places, np.array([1.0, 3.0, 2.0, 0.5]), 3.0).tolist() == [1, 2, 0, 3]
+    assert suppress_weaker(np.empty((0, 2)), np.empty(0), 4.0).tolist() == []
 
 
 def test_all_beads_of_a_frame_are_found_and_their_errors_cover(profile: Profile) -> None:

@@ -39,7 +39,7 @@ def test_what_nobody_vouches_for_has_no_say() -> None:
     gate = np.ones(frame.shape)
     gate[28:62, 46:55] = 0
     spoilt = np.where(gate == 0, frame + np.random.default_rng(2).uniform(0, 1500, frame.shape), frame)
-    clean, gated = (refine_found(image, PLACES[:1], vouched=gate) for image in (frame, spoilt))
+    clean, gated = (refine_found(image, PLACES[:1], trusted=gate) for image in (frame, spoilt))
     np.testing.assert_allclose(gated, clean, rtol=0, atol=1e-9)
     assert np.hypot(*(gated[0] - PLACES[:1])[0]) < 0.05
     without = refine_found(spoilt, PLACES[:1])[0]
@@ -63,7 +63,7 @@ def test_where_nothing_is_the_position_stays_and_has_no_error() -> None:
     found, errors = refine_found(frame, PLACES)
     np.testing.assert_array_equal(found, PLACES)
     assert np.isnan(errors).all()
-    found, errors = refine_found(frame, PLACES, vouched=np.zeros(frame.shape))
+    found, errors = refine_found(frame, PLACES, trusted=np.zeros(frame.shape))
     np.testing.assert_array_equal(found, PLACES)
     assert refine_found(frame, np.empty((0, 2)))[0].shape == (0, 2)
 

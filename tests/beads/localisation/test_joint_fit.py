@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brightfield.beads.localisation.joint_fit import fit_together
-from brightfield.beads.localisation.neighbours import fit_apart, neighbours
+from brightfield.beads.localisation.joint_fit import fit_jointly
+from brightfield.beads.localisation.neighbours import fit_with_neighbours, neighbours
 from brightfield.errors import BrightfieldError
 from brightfield.simulate.beads.troubles import OFFSET, simulate_windows
 
@@ -19,10 +19,10 @@ def test_a_profile_of_its_own_costs_no_precision(trouble: str, most: float) -> N
     truth = simulate_windows(trouble, 20, rng)
     starts = truth.positions + rng.normal(0, 0.1, truth.positions.shape)
     found = [
-        fit_together(window, start, camera_offset=OFFSET) for window, start in zip(truth.pixels, starts, strict=True)
+        fit_jointly(window, start, camera_offset=OFFSET) for window, start in zip(truth.pixels, starts, strict=True)
     ]
     error = np.array([one.positions[0] for one in found]) - truth.positions
-    assert all(one.converged and one.shown for one in found)
+    assert all(one.converged and one.detected for one in found)
     assert np.sqrt(np.mean((error / truth.bounds) ** 2)) < most
     if trouble != "debris":  # which the bound knows, and the fit does not
         told = np.array([one.errors[0] for one in found]) / truth.bounds
@@ -35,8 +35,8 @@ def test_a_second_bead_is_found_beyond_the_edge_too_and_fitted_with_the_first() 
     starts = truth.positions + rng.normal(0, 0.15, truth.positions.shape)
     apart, alone = [], []
     for window, start in zip(truth.pixels, starts, strict=True):
-        apart.append(fit_apart(window, start, camera_offset=OFFSET))
-        alone.append(fit_together(window, start, camera_offset=OFFSET).positions[0])
+        apart.append(fit_with_neighbours(window, start, camera_offset=OFFSET))
+        alone.append(fit_jointly(window, start, camera_offset=OFFSET).positions[0])
     found = np.array([one.positions[0] for one in apart])
     assert all(len(one.positions) == 2 for one in apart)
     assert np.sqrt(np.mean(((found - truth.positions) / truth.bounds) ** 2)) < 2
@@ -48,7 +48,7 @@ def test_a_second_bead_is_found_beyond_the_edge_too_and_fitted_with_the_first() 
 def test_a_bead_alone_gets_no_neighbour() -> None:
     truth = simulate_windows("clean", 4, np.random.default_rng(7))
     for window, start in zip(truth.pixels, truth.positions, strict=True):
-        assert len(fit_apart(window, start, camera_offset=OFFSET).positions) == 1
+        assert len(fit_with_neighbours(window, start, camera_offset=OFFSET).positions) == 1
 
 
 def test_neighbours_are_looked_for_away_from_the_bead_and_their_likest_comes_first() -> None:
@@ -68,7 +68,7 @@ def test_light_is_found_as_it_falls_across_the_window() -> None:
     light = 800 * (1 + 0.3 * (x / 63 - 0.5) - 0.2 * (y / 47 - 0.5))
     radius = np.hypot(x - 30.2, y - 22.7)
     image = np.random.default_rng(8).poisson(light * (1 - 0.5 * np.exp(-((radius / 5) ** 2)))) + 50
-    found = fit_together(image, [30.0, 23.0], camera_offset=50)
+    found = fit_jointly(image, [30.0, 23.0], camera_offset=50)
     assert (np.abs(found.positions[0] - [30.2, 22.7]) < 3.5 * found.errors[0]).all()
     assert (found.errors[0] < 0.06).all()
     np.testing.assert_allclose(found.light[1:] / found.light[0], [0.3, -0.2], atol=0.02)
@@ -76,10 +76,10 @@ def test_light_is_found_as_it_falls_across_the_window() -> None:
 
 def test_noise_alone_shows_no_bead() -> None:
     image = np.random.default_rng(9).normal(1000, 30, (49, 49))
-    assert not fit_together(image, [24.0, 24.0]).shown
+    assert not fit_jointly(image, [24.0, 24.0]).detected
 
 
 @pytest.mark.parametrize(("starts", "level"), [(np.empty((0, 2)), 100.0), ([[8.0, 8.0]], -3.0)])
 def test_what_cannot_be_fitted_is_told(starts: object, level: float) -> None:
     with pytest.raises(BrightfieldError, match="expected at least one start, and light"):
-        fit_together(np.full((16, 16), level), starts)  # type: ignore[arg-type]
+        fit_jointly(np.full((16, 16), level), starts)  # type: ignore[arg-type]

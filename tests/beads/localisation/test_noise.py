@@ -50,7 +50,7 @@ def test_a_variance_is_never_below_its_floor() -> None:
 def test_what_cannot_be_measured_is_refused() -> None:
     with pytest.raises(BrightfieldError, match="9 pixels"):
         measure(np.ones(9), np.ones(9))
-    with pytest.raises(BrightfieldError, match="0 scatter"):
+    with pytest.raises(BrightfieldError, match="0 of them with a residual"):
         measure(np.ones(100), np.zeros(100))
     with pytest.raises(BrightfieldError, match="floor above 0"):
         Noise(1.0, 0.0, 0.0)

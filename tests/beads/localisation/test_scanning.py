@@ -8,7 +8,7 @@ import pytest
 from brightfield.beads.localisation.centring import mirror_centres
 from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.beads.localisation.profile import Profile
-from brightfield.beads.localisation.scanning import Scanner, halved
+from brightfield.beads.localisation.scanning import Scanner, bin_pixels
 from rings import windows
 
 CORE = 12
@@ -52,4 +52,4 @@ def test_a_frame_without_beads_has_none(profile: Profile) -> None:
 
 
 def test_pixels_twice_as_large_are_means() -> None:
-    assert halved(np.arange(20, dtype=np.float32).reshape(4, 5)).tolist() == [[3, 5], [13, 15]]
+    assert bin_pixels(np.arange(20, dtype=np.float32).reshape(4, 5)).tolist() == [[3, 5], [13, 15]]

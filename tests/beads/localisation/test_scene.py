@@ -69,6 +69,6 @@ def test_a_profile_is_even_around_its_centre() -> None:
 def test_the_first_bead_alone_is_what_it_changes() -> None:
     made = scene()
     with_it = made.draw()
-    alone = made.first_alone()
+    alone = made.first_bead_change()
     made.coefficients[: made.counts[0]] = 0
     np.testing.assert_allclose(with_it - made.draw(), alone, atol=1e-3)

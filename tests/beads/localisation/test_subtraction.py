@@ -54,7 +54,7 @@ def known(profile: Profile, rows: list[int]) -> Beads:
 
 def test_nothing_but_noise_is_left_when_all_beads_are_taken_away(profile: Profile, frame: np.ndarray) -> None:
     level = Level([profile], 24)
-    before, after = frame - np.median(frame), level.emptied(frame, known(profile, [0, 1, 2, 3])) - np.median(frame)
+    before, after = frame - np.median(frame), level.residual(frame, known(profile, [0, 1, 2, 3])) - np.median(frame)
     near = np.zeros(SHAPE, dtype=np.bool_)
     for x, y in np.rint(PLACES).astype(int):
         near[y - 10 : y + 11, x - 10 : x + 11] = True
@@ -63,7 +63,7 @@ def test_nothing_but_noise_is_left_when_all_beads_are_taken_away(profile: Profil
 
 
 def test_a_bead_that_is_not_known_of_stays(profile: Profile, frame: np.ndarray) -> None:
-    rest = Level([profile], 24).emptied(frame, known(profile, [0, 1, 3]))
+    rest = Level([profile], 24).residual(frame, known(profile, [0, 1, 3]))
     places, amplitudes = Scanner(profile, 12, 5.0, 0.5 * profile.amplitude).scan(rest)
     assert len(places) == 1
     assert np.hypot(*(places[0] - PLACES[2])) < 0.5
@@ -77,7 +77,7 @@ def test_where_beads_add_they_are_subtracted(profile: Profile) -> None:
     frame = np.full(SHAPE, 1000.0, dtype=np.float32)
     for (x, y), bead in zip(np.rint(beads.positions).astype(int), drawn, strict=True):
         frame[y - 24 : y + 25, x - 24 : x + 25] += bead
-    np.testing.assert_allclose(level.emptied(frame, beads), 1000.0, atol=0.01)
+    np.testing.assert_allclose(level.residual(frame, beads), 1000.0, atol=0.01)
     cleared = level.clear(frame, beads)
     np.testing.assert_allclose(cleared.windows, 1000.0 + drawn, atol=0.01)
 

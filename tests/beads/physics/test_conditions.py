@@ -31,11 +31,11 @@ def test_energy_and_drag() -> None:
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ((25.0, 0.0, None), "viscosity is above 0"),
-        ((25.0, None, -1.0), "radius is above 0"),
-        ((25.0, None, math.nan), "radius is above 0"),
-        ((-300.0, None, None), "degrees Celsius, got -300"),
-        ((120.0, None, 0.5), "Water is liquid between .* Give --viscosity"),
+        ((25.0, 0.0, None), "viscosity is 0: expected a number above 0"),
+        ((25.0, None, -1.0), "radius is -1: expected a number above 0"),
+        ((25.0, None, math.nan), "radius is nan: expected a number above 0"),
+        ((-300.0, None, None), "temperature is -300: expected degrees Celsius"),
+        ((120.0, None, 0.5), "temperature is 120, but water is liquid between .* Give --viscosity"),
     ],
 )
 def test_what_cannot_be(given: tuple[float, float | None, float | None], told: str) -> None:

@@ -125,7 +125,7 @@ def test_results_are_replaced_only_when_asked(out: tuple[Path, str], tmp_path: P
     with pytest.raises(BrightfieldError, match="results in .* already, such as msd.csv"):
         physics.tracks(small, tmp_path / "there", settings(reference=None))
     told = physics.tracks(small, tmp_path / "there", settings(reference=None), overwrite=True)
-    assert "as the table says" in told
+    assert "linked by the column particle of the table" in told
     assert "No drift was subtracted: fewer than five beads" in told
     assert {path.name for path in (tmp_path / "there").iterdir()} == FILES | {"notes.txt"}
     assert pd.read_csv(tmp_path / "there" / "physics.csv")["particle"].tolist() == [7]
@@ -149,7 +149,9 @@ def test_errors_that_are_trusted(positions: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("rows", [0, 1])
 def test_nothing_lasts(rows: int, positions: pd.DataFrame) -> None:
-    with pytest.raises(BrightfieldError, match=f"None of {rows} positions belongs to a bead that lasts"):
+    with pytest.raises(
+        BrightfieldError, match=f"None of {rows} positions belongs to a bead that is seen in enough frames"
+    ):
         physics.analyse(positions.iloc[:rows], settings(shortest=5))
 
 

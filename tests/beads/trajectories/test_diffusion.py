@@ -19,10 +19,10 @@ def test_the_mean_of_beads_is_the_truth_and_intervals_cover_it(exposed: float, n
     fits = [free(paths.bead(0, 3000, seed, noise_um, exposed), sampling) for seed in range(20)]
     diffusion = [fit.diffusion_um2_s for fit in fits]
     assert np.mean([estimate.value for estimate in diffusion]) == pytest.approx(paths.DIFFUSION, rel=0.03)
-    assert sum(estimate.holds(paths.DIFFUSION) for estimate in diffusion) >= 17
+    assert sum(estimate.contains(paths.DIFFUSION) for estimate in diffusion) >= 17
     squares = [fit.localisation_um.value**2 for fit in fits]
     assert np.mean(squares) == pytest.approx(noise_um**2, abs=3 * np.std(squares) / math.sqrt(20))
-    assert sum(fit.localisation_um.holds(noise_um) for fit in fits) >= 17
+    assert sum(fit.localisation_um.contains(noise_um) for fit in fits) >= 17
 
 
 def test_the_spread_of_beads_is_what_their_intervals_say() -> None:
@@ -35,7 +35,7 @@ def test_the_spread_of_beads_is_what_their_intervals_say() -> None:
 def test_gaps_cost_steps_and_bring_no_bias() -> None:
     fits = [free(paths.with_gaps(paths.bead(0, 3000, seed), 0.2, seed), paths.SAMPLING) for seed in range(20)]
     assert np.mean([fit.diffusion_um2_s.value for fit in fits]) == pytest.approx(paths.DIFFUSION, rel=0.03)
-    assert sum(fit.diffusion_um2_s.holds(paths.DIFFUSION) for fit in fits) >= 17
+    assert sum(fit.diffusion_um2_s.contains(paths.DIFFUSION) for fit in fits) >= 17
     assert 1700 < fits[0].steps < 2150  # 0.8 squared of them
 
 
@@ -60,7 +60,7 @@ def test_units_scale() -> None:
 def test_too_few_frames_tell_nothing(frames: int) -> None:
     fit = free(paths.bead(0, frames, seed=0), paths.SAMPLING)
     assert math.isnan(fit.diffusion_um2_s.value)
-    assert not fit.diffusion_um2_s.holds(paths.DIFFUSION)
+    assert not fit.diffusion_um2_s.contains(paths.DIFFUSION)
 
 
 @pytest.mark.filterwarnings("error")

@@ -9,11 +9,11 @@ import paths
 import pytest
 
 from brightfield.beads.trajectories import Track
-from brightfield.beads.trajectories.judging import judge, usual_error_um
+from brightfield.beads.trajectories.judging import classify, rms_error_um
 
 
 def kinds(corner_hz: float, frames: int, beads: int, noise_um: float = 0.005) -> list[str]:
-    return [judge(paths.bead(corner_hz, frames, seed, noise_um), paths.SAMPLING).kind for seed in range(beads)]
+    return [classify(paths.bead(corner_hz, frames, seed, noise_um), paths.SAMPLING).kind for seed in range(beads)]
 
 
 @pytest.mark.parametrize(("frames", "noise_um"), [(100, 0.005), (800, 0.005), (800, 0.1)])
@@ -39,17 +39,17 @@ def test_stuck_beads() -> None:
         noise = rng.normal(0, 0.01, (8, frames, 2))
         slow = 0.005 * np.linspace(0, 1, frames)[:, None]
         tracks = [Track(np.arange(frames), positions) for positions in (*noise, *(noise + slow))]
-        beads = [judge(track, paths.SAMPLING) for track in tracks]
+        beads = [classify(track, paths.SAMPLING) for track in tracks]
         assert [bead.kind for bead in beads].count("stuck") >= 15
         assert math.isnan(beads[0].diffusion_um2_s.value)
         assert beads[0].localisation_um.value == pytest.approx(0.01, rel=0.25)
 
 
 def test_short_tracks_tell_nothing() -> None:
-    bead = judge(paths.bead(0, 19, seed=0), paths.SAMPLING)
+    bead = classify(paths.bead(0, 19, seed=0), paths.SAMPLING)
     assert (bead.kind, bead.free, bead.trap) == ("short", None, None)
     assert math.isnan(bead.diffusion_um2_s.value)
 
 
 def test_one_error_for_a_track() -> None:
-    assert usual_error_um([[3.0, 4.0]], 0.1) == pytest.approx(0.1 * math.sqrt(12.5))
+    assert rms_error_um([[3.0, 4.0]], 0.1) == pytest.approx(0.1 * math.sqrt(12.5))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import trajectory_scores
-from brightfield.beads.trajectories.linking import LEAST_STEP_PX, link, usual_step
+from brightfield.beads.trajectories.linking import LEAST_STEP_PX, estimate_max_step, link
 from brightfield.errors import BrightfieldError
 
 REAL = os.environ.get("BRIGHTFIELD_REAL_DATA")
@@ -80,12 +80,12 @@ def test_shortest() -> None:
 
 
 def test_the_step_is_five_deviations_where_there_is_room() -> None:
-    assert usual_step(walkers(25, 200, seed=0, step=1.0)) == pytest.approx(5.0, rel=0.05)
-    assert usual_step(walkers(25, 200, seed=0, step=1.0), memory=3) == pytest.approx(10.0, rel=0.05)
-    assert usual_step(walkers(25, 200, seed=0, step=0.01)) == LEAST_STEP_PX
-    near = usual_step(walkers(25, 20, seed=0, step=1.0, spacing=4.0))
+    assert estimate_max_step(walkers(25, 200, seed=0, step=1.0)) == pytest.approx(5.0, rel=0.05)
+    assert estimate_max_step(walkers(25, 200, seed=0, step=1.0), memory=3) == pytest.approx(10.0, rel=0.05)
+    assert estimate_max_step(walkers(25, 200, seed=0, step=0.01)) == LEAST_STEP_PX
+    near = estimate_max_step(walkers(25, 20, seed=0, step=1.0, spacing=4.0))
     assert near < 4.5  # no farther than to the neighbour
-    assert usual_step(pd.DataFrame({"frame": [0, 5], "x": 1.0, "y": 1.0})) == LEAST_STEP_PX
+    assert estimate_max_step(pd.DataFrame({"frame": [0, 5], "x": 1.0, "y": 1.0})) == LEAST_STEP_PX
 
 
 def test_a_crowd_without_end_is_one_message_or_an_answer() -> None:

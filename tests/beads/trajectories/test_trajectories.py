@@ -19,7 +19,7 @@ def test_sampling() -> None:
 
 @pytest.mark.parametrize(("rate", "exposure"), [(0, None), (-1, None), (math.nan, None), (50, 0.021), (50, -0.001)])
 def test_what_is_no_sampling(rate: float, exposure: float | None) -> None:
-    with pytest.raises(ValueError, match="got"):
+    with pytest.raises(ValueError, match="expected"):
         Sampling(rate, exposure)
 
 
@@ -48,6 +48,6 @@ def test_intervals_of_positive_numbers_never_go_below_zero() -> None:
     assert (vague.low, vague.high) == (0.0, pytest.approx(2 + 3 * 1.959964))
     assert Estimate.positive(2.0, math.inf) == Estimate(2.0, 0.0, math.inf)
     assert exact.map(lambda value: 1 / value) == Estimate(0.5, 1 / exact.high, 1 / exact.low)
-    assert exact.holds(2.1)
-    assert not exact.holds(4)
-    assert not Estimate.unknown().holds(0)
+    assert exact.contains(2.1)
+    assert not exact.contains(4)
+    assert not Estimate.unknown().contains(0)

@@ -47,7 +47,7 @@ def test_the_mean_of_beads_is_the_truth_and_intervals_cover_it(corner_hz: float,
         values = np.array([estimate.value for estimate in estimates])
         assert values.mean() == pytest.approx(value, abs=max(0.03 * value, 3 * values.std() / math.sqrt(10)))
         assert values.mean() == pytest.approx(value, rel=0.08)
-        assert sum(estimate.holds(value) for estimate in estimates) >= 7
+        assert sum(estimate.contains(value) for estimate in estimates) >= 7
     assert min(fit.goodness for fit in fits) > 1e-3
     assert np.mean([fit.deviance for fit in fits]) == pytest.approx(1, abs=0.3)
 
@@ -79,7 +79,7 @@ def test_slow_drift_is_seen_and_can_be_cut_off() -> None:
 @pytest.mark.filterwarnings("error")
 def test_too_little_to_fit() -> None:
     few = fit_track(paths.bead(30, 10, seed=0), paths.SAMPLING)
-    assert (few.evidence, few.turns) == (0, 0)
+    assert (few.evidence, few.relaxations) == (0, 0)
     assert math.isnan(few.corner_hz.value)
     still = fit_track(Track(np.arange(100), np.ones((100, 2))), paths.SAMPLING)
     assert math.isnan(still.variance_um2.value)

@@ -1,11 +1,11 @@
-"""Where micro-beads are, at the physical limit: classical localisation without training.
+"""Classical localisation of micro-beads at the physical limit, without training.
 
-The way of an image: a profile is fitted to the beads of the first frames (:mod:`fitting`, from centres of symmetry,
-:mod:`centring`), beads are found by their correlation with it (:mod:`correlating`), and each is refined by weighted least squares
-against the pixels (:mod:`refining`). Errors are reported as multiples of the Cramer-Rao bound (:mod:`bound`).
+A profile is fitted to the beads of the first frames (:mod:`fitting`, from centres of symmetry, :mod:`centring`), beads are found by
+their correlation with it (:mod:`correlating`), and each is refined by weighted least squares against the pixels (:mod:`refining`).
+Errors are reported as multiples of the Cramer-Rao bound (:mod:`bound`).
 
 Positions are (N, 2), x and y in px; (0, 0) is the centre of the first pixel, x is the column, y the row. Windows are (N, H, W) in
-whatever units the camera has. Pure numpy and scipy.
+the units of the camera. Pure numpy and scipy.
 """
 
 from brightfield.beads.localisation.bound import cramer_rao

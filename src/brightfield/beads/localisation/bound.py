@@ -6,8 +6,8 @@ information of parameters i and j is
     F_ij = sum over pixels of (d_i mu) (d_j mu) / (mu + sigma_r^2)
 
 (Ober, Ram and Ward 2004, Biophysical Journal 86, 1185). The variance of any unbiased estimate of parameter i is at least
-[F^-1]_ii. The Poisson noise counts as Gaussian noise of the same variance, whose own information about mu, that of the
-variance, is left out: it is smaller by the number of electrons in a pixel.
+[F^-1]_ii. The Poisson noise counts as Gaussian noise of the same variance. The information that its variance holds about mu is left
+out: it is smaller by the number of electrons in a pixel.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from brightfield.errors import BrightfieldError
 
 Real = npt.NDArray[np.float64]
 Render = Callable[[float, float], npt.ArrayLike]
-STEP_PX = 0.05  # between the renderings of a derivative: far above rounding, far below the finest ring
+STEP_PX = 0.05  # step of the numerical derivatives: far above rounding, far below the finest ring
 
 
 def fisher(slopes: npt.ArrayLike, electrons: npt.ArrayLike, read_noise: float) -> Real:
-    """The Fisher information of an image.
+    """The Fisher information of an image about its parameters.
 
     Args:
         slopes: (K, H, W) derivatives of the expected electrons by each parameter.
@@ -52,11 +52,11 @@ def fisher(slopes: npt.ArrayLike, electrons: npt.ArrayLike, read_noise: float) -
 def cramer_rao(
     render: Render, position: tuple[float, float], read_noise: float, *, fitted: Sequence[npt.ArrayLike] = ()
 ) -> Real:
-    """The least standard deviation of x and y for one bead whose image is known at every position.
+    """The smallest standard deviation of x and y for one bead whose image is known at every position.
 
-    With nothing ``fitted`` it is the bound of a known profile: the amount of light and the contrast are known too. For a bead
-    whose contrast and offset are estimated from the same image, give what these change, ``(bead, ones)``; for further beads,
-    the derivatives of the image by their positions. Each can only raise the bound.
+    Without ``fitted`` it is the bound for a known profile, light and contrast. For a bead whose contrast and offset are estimated
+    from the same image, give the derivatives by these, ``(bead, ones)``; for further beads, the derivatives of the image by their
+    positions. Each can only raise the bound.
 
     Args:
         render: the expected electrons (H, W) with the bead at x and y (px).
@@ -65,10 +65,10 @@ def cramer_rao(
         fitted: (H, W) each, the derivative of the expected electrons by a parameter that is estimated as well.
 
     Returns:
-        (2,) of x and y in px.
+        (2,) standard deviations of x and y in px.
 
     Raises:
-        BrightfieldError: a pixel without noise, or parameters that the image cannot tell apart.
+        BrightfieldError: a pixel without noise, or parameters that the image cannot distinguish.
     """
     x, y = position
     mean = np.asarray(render(x, y), dtype=np.float64)
@@ -77,8 +77,8 @@ def cramer_rao(
     scale = np.sqrt(np.diag(information))
     if (scale == 0).any() or np.linalg.cond(information / np.outer(scale, scale)) > 1e12:
         raise BrightfieldError(
-            f"The image does not tell {len(slopes)} parameters apart: one of them changes nothing, or nothing that the others do "
-            "not. Take it out of `fitted`, or check that the bead is inside the image."
+            f"The image does not distinguish {len(slopes)} parameters: one of them changes nothing, or only what others change. "
+            "Take it out of `fitted`, or check that the bead is inside the image."
         )
     least: Real = np.sqrt(np.diag(np.linalg.inv(information / np.outer(scale, scale)))[:2]) / scale[:2]
     return least

@@ -1,4 +1,4 @@
-"""From a few frames to a profile: what beads there are, and what they look like."""
+"""Calibration: the profile of the beads, from a few frames."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from brightfield.beads.localisation.finding import candidates
 from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.beads.localisation.frames import Locator
 from brightfield.beads.localisation.profile import Profile
-from brightfield.beads.localisation.solving import UNLIKE
+from brightfield.beads.localisation.solving import POOR_MISFIT
 from brightfield.beads.localisation.subtraction import Beads
 from brightfield.beads.localisation.windows import corners, cut, territories
 from brightfield.errors import BrightfieldError
 
 Real = npt.NDArray[np.float64]
 Seen = tuple[npt.NDArray[Any], Beads]  # a frame, and the beads in it
-# Of the image of a bead where nobody says it: rings of 24 px are seen, wider ones are cut off. Where the profile leaves much more
-# than noise, as with many small beads in so wide a window, a narrower one is tried.
+# Diameters of a bead's image that are tried where none is given. The first includes rings up to a radius of 24 px. Where the
+# residual is far above the noise, as with many small beads in so wide a window, the next is tried.
 DIAMETERS_PX = (48.0, 24.0, 12.0)
-MOST = 40  # windows to fit the profile to: more say no more
-AGREED = 0.7  # of the median quality: candidates that fit worse are something else
-TURNS = 6  # of taking neighbours away and fitting the profile again: each knows them better
-SETTLED = 0.98  # of the last turn's misfit: a turn that gains less is the last
-GROWTH = 1.4  # of the reach in a turn
-EXPLAINED = 1.03  # times the noise: a profile that leaves less needs no more rings
-CUT_OFF = 0.85  # of the reach: rings that tell something beyond are cut off
-WIDEST_PX = 60.0  # from a bead's centre to its outermost ring
-DARK_SHARE = 0.001  # of the pixels may be noise below the level without light
-CERTAIN = 5.0  # standard errors of the coupling: beads that multiply by less are taken to add
+MOST_WINDOWS = 40  # largest number of windows to which the profile is fitted: more do not improve it
+LEAST_AGREEMENT = 0.7  # smallest quality of a candidate over the median: others are not beads
+ROUNDS = 6  # largest number of rounds of subtracting neighbours and fitting the profile again
+CONVERGED_RATIO = 0.98  # a round that leaves more than this share of the last misfit is the last
+GROWTH = 1.4  # factor by which the reach may grow in a round
+GOOD_MISFIT = 1.03  # residual over the noise, up to which the profile needs no more rings
+CUT_OFF = 0.85  # share of the reach: a profile that extends beyond has been cut off
+WIDEST_PX = 60.0  # largest radius of a bead's outermost ring
+DARKEST_SHARE = 0.001  # share of the pixels whose noise may lie below the level without light
+CERTAIN = 5.0  # standard errors: a smaller coupling counts as 0, so that beads add
 
 
 def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None) -> Profile:
@@ -41,7 +41,7 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
 
     Args:
         frames: (H, W) each, a few of a movie.
-        diameter: px across a bead's image, its rings included; None: up to the first of ``DIAMETERS_PX``, found from the images.
+        diameter: diameter of a bead's image in px, rings included; None: estimated from the images, from ``DIAMETERS_PX``.
 
     Raises:
         BrightfieldError: no frame, no bead, or a diameter that does not fit the frames.
@@ -49,14 +49,14 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
     if not len(frames) or min(min(frame.shape) for frame in frames) < 16 or (diameter is not None and diameter < 3):
         raise BrightfieldError(
             f"Got {len(frames)} frames and a diameter of {diameter} px: expected at least one frame of 16 x 16 px or more, and a "
-            "diameter of 3 px or more. Give the diameter of a bead's image, its rings included."
+            "diameter of 3 px or more. Give the diameter of a bead's image, rings included."
         )
     if diameter is not None:
         return _calibrated(frames, diameter, known=True)
     best: Profile | None = None
     for wide in DIAMETERS_PX:
         try:
-            # only the widest finds out how far rings reach: a narrower one would grow to what has failed already
+            # only the widest may grow with the rings: a narrower one would grow to what has failed already
             profile = _calibrated(frames, wide, known=wide < DIAMETERS_PX[0])
         except BrightfieldError:
             if best is None and wide == DIAMETERS_PX[-1]:
@@ -64,23 +64,23 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
             continue
         if len(Locator(profile).locate(frames[0]).positions) and (best is None or profile.misfit < best.misfit):
             best = profile
-        if best is not None and best.misfit <= UNLIKE:
+        if best is not None and best.misfit <= POOR_MISFIT:
             break
     if best is None:
         raise BrightfieldError(
-            f"No profile of {', '.join(f'{wide:g}' for wide in DIAMETERS_PX)} px across finds beads in the frames themselves. "
-            "Give the diameter of a bead's image in px, its rings included (--diameter)."
+            f"No profile of {', '.join(f'{wide:g}' for wide in DIAMETERS_PX)} px in diameter finds beads in the frames: expected "
+            "round spots or rings. Give the diameter of a bead's image in px, rings included (--diameter)."
         )
     return best
 
 
 def _calibrated(frames: Sequence[npt.NDArray[Any]], diameter: float, *, known: bool) -> Profile:
-    """The profile of beads up to a diameter; where that is not known, as narrow as they turn out, or wider with their rings."""
+    """The profile of beads of a known diameter; of an unknown one, narrowed to the bead or widened with its rings."""
     smallest = min(min(frame.shape) for frame in frames)
     wide = min(diameter, smallest - 4)
     profile = _fit(frames, wide, wide / 4)
     if not known:
-        # a narrow bead in a wide window lets its neighbours in: fit again in what it fills
+        # a window wider than the bead includes neighbours: fit again in a narrower one
         narrow = 2 * profile.extent(0.98) + 4
         if narrow < 0.8 * wide:
             profile = _fit(frames, narrow, narrow / 2)
@@ -89,40 +89,40 @@ def _calibrated(frames: Sequence[npt.NDArray[Any]], diameter: float, *, known: b
 
 
 def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, widest: float) -> Profile:
-    """The profile fitted again to beads from which the rings of the others are taken away, in turns, as those get clearer.
+    """Subtract the neighbours of each bead and fit the profile again, in rounds.
 
-    While it does not explain all, it grows, up to ``widest`` px: outer rings show once the inner ones are known.
+    While the residual exceeds the noise, the reach grows up to ``widest`` px: outer rings show once the inner ones are known.
     """
-    for _ in range(TURNS):
-        grow = profile.misfit > EXPLAINED or profile.extent(0.98) > CUT_OFF * profile.reach
+    for _ in range(ROUNDS):
+        grow = profile.misfit > GOOD_MISFIT or profile.extent(0.98) > CUT_OFF * profile.reach
         reach = max(min(profile.reach * GROWTH, widest), profile.reach) if grow else profile.reach
         locator = Locator(profile, half=int(np.ceil(max(reach, profile.extent()))) + 1)
         found = [(frame, locator.locate(frame)) for frame in frames]
         seen = [(frame, beads.beads) for frame, beads in found if len(beads.positions)]
         if not seen:
             return profile
-        before, profile = profile, _refitted(locator, seen, _dark(locator, seen), reach)
-        if reach == before.reach and profile.misfit > SETTLED * before.misfit:
+        before, profile = profile, _refitted(locator, seen, _measured_offset(locator, seen), reach)
+        if reach == before.reach and profile.misfit > CONVERGED_RATIO * before.misfit:
             break
-    # what beads of another kind leave in each other looks like light that multiplies
-    return profile if profile.misfit <= UNLIKE else replace(profile, camera_offset=None)
+    # the residuals of several kinds of beads look like a coupling of their light
+    return profile if profile.misfit <= POOR_MISFIT else replace(profile, camera_offset=None)
 
 
 def _refitted(locator: Locator, seen: Sequence[Seen], camera_offset: float | None, reach: float) -> Profile:
     windows, gates, starts = [], [], []
     for frame, beads in seen:
-        cleared = locator.alone(frame, beads)
+        cleared = locator.clear(frame, beads)
         windows.append(cleared.windows)
         gates.append(np.ones_like(cleared.windows) if cleared.gates is None else cleared.gates)
         starts.append(beads.positions - cleared.first)
     pixels, open_, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
-    chosen = _some(len(pixels))
+    chosen = _evenly_chosen(len(pixels))
     profile = fit_profile(pixels[chosen], start[chosen], reach=reach, gates=open_[chosen])[0]
     return replace(profile, camera_offset=camera_offset)
 
 
-def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
-    """The level without light, by how beads multiply where they overlap; None where they add, or hardly overlap."""
+def _measured_offset(locator: Locator, seen: Sequence[Seen]) -> float | None:
+    """The level without light, from the coupling of beads that overlap; None where they add, or hardly overlap."""
     sums = [locator.coupling(frame, beads) for frame, beads in seen]
     rest, crossed = np.concatenate([one for one, _ in sums]), np.concatenate([other for _, other in sums])
     background = float(np.median(np.concatenate([beads.backgrounds for _, beads in seen])))
@@ -135,13 +135,13 @@ def _dark(locator: Locator, seen: Sequence[Seen]) -> float | None:
     if coupling <= CERTAIN * error:
         return None
     level = background - 1 / coupling
-    # no pixel is darker than without light: such a level comes of what the profile does not know yet
-    return level if level < min(float(np.quantile(frame, DARK_SHARE)) for frame, _ in seen) else None
+    # no pixel is darker than without light: a higher level is an error of the profile
+    return level if level < min(float(np.quantile(frame, DARKEST_SHARE)) for frame, _ in seen) else None
 
 
-def _some(count: int) -> npt.NDArray[np.intp]:
-    """Row numbers of at most ``MOST``, evenly."""
-    return np.unique(np.linspace(0, count - 1, min(count, MOST)).astype(np.intp))
+def _evenly_chosen(count: int) -> npt.NDArray[np.intp]:
+    """At most ``MOST_WINDOWS`` row numbers, evenly spaced."""
+    return np.unique(np.linspace(0, count - 1, min(count, MOST_WINDOWS)).astype(np.intp))
 
 
 def _fit(frames: Sequence[npt.NDArray[Any]], diameter: float, separation: float) -> Profile:
@@ -160,15 +160,15 @@ def _fit(frames: Sequence[npt.NDArray[Any]], diameter: float, separation: float)
     pixels, seen, start = np.concatenate(windows), np.concatenate(gates), np.concatenate(starts)
     if not len(pixels):
         raise BrightfieldError(
-            f"No bead was found in {len(frames)} frames that lies {side // 2} px or more inside. Expected round spots or rings. "
+            f"No bead was found in {len(frames)} frames at {side // 2} px or more from the edge: expected round spots or rings. "
             "Give the diameter of a bead's image in px, or frames that show beads."
         )
-    chosen = _some(len(pixels))
+    chosen = _evenly_chosen(len(pixels))
     pixels, seen, start = pixels[chosen], seen[chosen], start[chosen]
     near = radial_centres(pixels * seen + (1 - seen) * np.median(pixels))
     start = np.where(np.hypot(*(near - start).T)[:, None] < 2, near, start)
     profile, found = fit_profile(pixels, start, reach=diameter / 2, gates=seen)
-    good = found.converged & (found.quality >= AGREED * np.median(found.quality[found.converged]))
+    good = found.converged & (found.quality >= LEAST_AGREEMENT * np.median(found.quality[found.converged]))
     if good.all():
         return profile
     return fit_profile(pixels[good], found.positions[good], reach=diameter / 2, gates=seen[good])[0]

@@ -1,4 +1,4 @@
-"""The centre of whatever is symmetric, before anything is known of its profile."""
+"""Centres of symmetric objects whose profile is unknown."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Real = npt.NDArray[np.float64]
 def mirror_centres(windows: npt.ArrayLike, within: float | None = None) -> Real:
     """Where each window is most like its own mirror image.
 
-    The correlation of a window with itself turned by half a circle is highest at twice the centre; the edge's median counts
-    as background, and beyond the window there is nothing of it.
+    The correlation of a window with itself turned by half a circle is highest at twice the centre. The median of the edge counts as
+    background and is subtracted; beyond the window the image counts as 0.
 
     Args:
         windows: (N, H, W).
-        within: px from the middle, along each axis, in which the centre is looked for; None: anywhere in the window.
+        within: largest distance of the centre from the middle in px, along each axis; None: anywhere in the window.
 
     Returns:
         (N, 2), x and y in px.
@@ -38,7 +38,7 @@ def mirror_centres(windows: npt.ArrayLike, within: float | None = None) -> Real:
 def radial_centres(windows: npt.ArrayLike) -> Real:
     """Where the gradients of each window meet: radial symmetry (Parthasarathy 2012, Nature Methods 9, 724).
 
-    Every gradient lies on a line through the centre of what is radially symmetric, so the centre is the point nearest to all
+    Every gradient of a radially symmetric object lies on a line through its centre, so the centre is the point nearest to all
     lines; steep gradients and those near the centroid of steepness count more.
 
     Args:
@@ -63,13 +63,13 @@ def radial_centres(windows: npt.ArrayLike) -> Real:
     right = (weight * offset * gy).sum((1, 2)), (-weight * offset * gx).sum((1, 2))
     scale = np.where(a * c - b**2 > 1e-12 * np.maximum(a * c, 1e-30), a * c - b**2, np.inf)
     u, v = (c * right[0] + b * right[1]) / scale, (a * right[1] + b * right[0]) / scale
-    flat = np.isinf(scale)  # no gradient at all: the middle
+    flat = np.isinf(scale)  # without any gradient: the middle
     u[flat], v[flat] = (pixels.shape[2] - 1) / 2, (pixels.shape[1] - 1) / 2
     return np.stack([u, v], axis=1)
 
 
 def _smooth(gradient: Real) -> Real:
-    """The mean of three by three neighbours: noise is not steep then."""
+    """The mean of three by three neighbours, which suppresses steep noise."""
     from scipy import ndimage
 
     smoothed: Real = ndimage.uniform_filter(gradient, (0, 3, 3), mode="nearest")

@@ -1,4 +1,4 @@
-"""Where a drawn bead fits best: cross-correlation by fast Fourier transforms, to a fraction of a pixel."""
+"""Cross-correlation of windows with a rendered bead by fast Fourier transforms, to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from brightfield.beads.localisation.profile import Profile
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
-BATCH = 64  # windows at once: they fit a core's cache
+BATCH = 64  # windows processed at once: they fit a core's cache
 
 
 class Correlator:
     """Finds one bead in each window by its correlation with the profile.
 
-    A three-point parabola through the peak has a bias of some hundredths of a pixel, however bright the light: this is where
-    refining starts, not where it ends.
+    A three-point parabola through the peak has a bias of some hundredths of a pixel at any brightness: positions are starts for
+    refining.
 
     Args:
-        profile: of the beads.
+        profile: profile of the beads.
         size: (H, W) of the windows.
-        within: px from the middle, along each axis, in which the bead is looked for; None: anywhere in the window.
+        within: largest distance of the bead from the middle in px, along each axis; None: anywhere in the window.
         workers: threads of the Fourier transforms; -1: all cores.
     """
 
@@ -39,7 +39,7 @@ class Correlator:
         drawn = profile.render(size, middle)[0]
         rows, columns = np.indices(size).reshape(2, -1)
         planes = np.stack([np.ones(rows.size), rows - rows.mean(), columns - columns.mean()])
-        # what is left of the bead when a plane is fitted: then no plane in the window has a say
+        # the bead less its fitted plane: then a plane in a window has no influence
         kernel = drawn.ravel() - np.linalg.lstsq(planes.T, drawn.ravel(), rcond=None)[0] @ planes
         self._planes = (planes / np.sqrt((planes**2).sum(axis=1, keepdims=True))).astype(np.float32)
         self._spectrum = np.conj(scipy.fft.rfft2(kernel.reshape(size).astype(np.float32), workers=1))
@@ -53,7 +53,7 @@ class Correlator:
     def _locate(self, windows: npt.NDArray[Any]) -> Real:
         pixels = windows.astype(np.float32)
         flat = pixels.reshape(len(pixels), -1)
-        flat -= flat[:, :1].copy()  # counts have an offset that single precision should not carry
+        flat -= flat[:, :1].copy()  # remove the offset of the counts, for single precision
         flat -= (flat @ self._planes.T) @ self._planes
         spectrum = scipy.fft.rfft2(pixels, workers=self.workers, overwrite_x=True)
         spectrum *= self._spectrum
@@ -63,13 +63,10 @@ class Correlator:
         return around
 
 
-def peaks(maps: Single, barred: npt.NDArray[np.bool_] | None = None) -> Real:
-    """The highest point of each map (N, H, W), whose opposite edges meet: (N, 2), x and y in px, by parabolas.
-
-    None is looked for where pixels (H, W) are ``barred``.
-    """
+def peaks(maps: Single, excluded: npt.NDArray[np.bool_] | None = None) -> Real:
+    """The highest point of each periodic map (N, H, W): (N, 2), x and y in px, by parabolas, outside ``excluded`` pixels (H, W)."""
     count, height, width = maps.shape
-    allowed = maps if barred is None or not barred.any() else np.where(barred, -np.inf, maps)
+    allowed = maps if excluded is None or not excluded.any() else np.where(excluded, -np.inf, maps)
     best = allowed.reshape(count, -1).argmax(axis=1)
     row, column = np.divmod(best, width)
     n = np.arange(count)
@@ -80,7 +77,7 @@ def peaks(maps: Single, barred: npt.NDArray[np.bool_] | None = None) -> Real:
 
 
 def vertex(before: npt.ArrayLike, centre: npt.ArrayLike, after: npt.ArrayLike) -> Any:
-    """How far from the middle of three neighbours the parabola through them is highest, within half a pixel."""
+    """Offset of the vertex of the parabola through three neighbours from the middle one, within half a pixel."""
     left, middle, right = (np.asarray(value, dtype=np.float64) for value in (before, centre, after))
     curvature = left - 2 * middle + right
     return np.clip(0.5 * (left - right) / np.where(curvature < 0, curvature, -np.inf), -0.5, 0.5)

@@ -1,8 +1,8 @@
-"""Candidates for beads in a frame of which nothing is known yet: where gradients point to, or from.
+"""Candidates for beads of unknown profile: points at which many gradients meet.
 
 Fast radial symmetry (Loy and Zelinsky 2003, IEEE Transactions on Pattern Analysis and Machine Intelligence 25, 959): every steep
-pixel votes for the two points that lie a radius away along its gradient, up and down, for every radius in question. All rings of a
-bead, bright or dark, vote for its centre.
+pixel votes, for each radius, for the two points at this distance up and down its gradient. All rings of a bead, bright or dark,
+vote for its centre.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from scipy.spatial import cKDTree
 from brightfield.beads.localisation.noise import ROBUST
 
 Real = npt.NDArray[np.float64]
-SMOOTH_PX = 1.0  # of the gradient, and of the votes
-STEEP = 4.0  # robust deviations of the gradient: less is noise
-STEEPEST = 0.15  # share of the pixels that vote at most
-NOTABLE = 0.3  # of the votes of a typical strong candidate: fewer, and it is none
-STRONG = 5  # so many are looked at to say what is typical
+SMOOTH_PX = 1.0  # standard deviation of the smoothing of gradients and of votes
+STEEP = 4.0  # smallest gradient that votes, in robust standard deviations: less is noise
+STEEPEST = 0.15  # largest share of the pixels that vote
+LEAST_VOTES = 0.3  # smallest number of votes of a candidate over the median of the strongest ones
+STRONGEST = 5  # number of these strongest candidates
 
 
 def symmetry(frame: npt.ArrayLike, radius: int) -> Real:
-    """How many steep pixels, by their steepness, point at each pixel of a frame (H, W) from up to ``radius`` px away."""
+    """The votes for each pixel of a frame (H, W): the gradients of up to ``radius`` px away that point to or from it."""
     pixels = np.asarray(frame, dtype=np.float64)
     gx, gy = (ndimage.gaussian_filter(pixels, SMOOTH_PX, order=order) for order in ((0, 1), (1, 0)))
     steepness = np.hypot(gx, gy)
@@ -38,7 +38,7 @@ def symmetry(frame: npt.ArrayLike, radius: int) -> Real:
             column, row = np.rint(x + sign * ux).astype(np.intp), np.rint(y + sign * uy).astype(np.intp)
             inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
             at = row[inside] * width + column[inside]
-            # a ring has as many pixels as it is long: each votes for less
+            # a longer ring has more pixels: each has less weight
             votes += np.bincount(at, size[inside] / distance, height * width).reshape(height, width)
     smoothed: Real = ndimage.gaussian_filter(votes, SMOOTH_PX)
     return smoothed
@@ -49,24 +49,24 @@ def candidates(frame: npt.ArrayLike, radius: int, separation: float) -> tuple[Re
 
     Args:
         frame: the image.
-        radius: px from a centre to the outermost ring that votes.
-        separation: px between any two.
+        radius: radius of the outermost ring that votes, in px.
+        separation: smallest distance between two candidates in px.
 
     Returns:
-        Positions (N, 2), x and y in px, and how many votes each has (N,).
+        Positions (N, 2), x and y in px, and the votes for each (N,).
     """
     votes = symmetry(frame, radius)
     peak = (ndimage.maximum_filter(votes, 5) == votes) & (votes > 0)
     y, x = np.nonzero(peak)
     positions, strength = np.stack([x, y], axis=1).astype(np.float64), votes[y, x]
-    kept = apart(positions, strength, separation)
+    kept = suppress_weaker(positions, strength, separation)
     if len(kept):
-        kept = kept[strength[kept] >= NOTABLE * float(np.median(strength[kept[:STRONG]]))]
+        kept = kept[strength[kept] >= LEAST_VOTES * float(np.median(strength[kept[:STRONGEST]]))]
     return positions[kept], strength[kept]
 
 
-def apart(positions: Real, strength: Real, separation: float) -> npt.NDArray[np.intp]:
-    """The rows that remain when of any two nearer than ``separation`` px the weaker goes; the strongest first."""
+def suppress_weaker(positions: Real, strength: Real, separation: float) -> npt.NDArray[np.intp]:
+    """Non-maximum suppression: the rows that remain, strongest first, with no two nearer than ``separation`` px."""
     order = np.argsort(-strength, kind="stable")
     if not len(order):
         return order

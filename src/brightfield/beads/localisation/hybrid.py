@@ -1,11 +1,11 @@
-"""The last step after a network: beads that somebody else has found, refined against the raw frame.
+"""The last step after a network: refine the positions that it found against the raw frame.
 
-Every bead gets a profile of its own, fitted to its own window together with its position and the tilt of the light. That costs
-nothing of the precision: a change of a radial profile is even around the centre and a shift odd, so the Fisher matrix holds nothing
-between them, and the bound is that of a known profile. And no height, light or kind of bead has to be like another's. Beads whose
-rings reach into a window are fitted together with its own.
+Every bead has a profile of its own, fitted to its window together with its position and the tilt of the light. This costs no
+precision: a change of a radial profile is even around the centre and a shift odd, so their entries in the Fisher matrix are 0, and
+the bound is that of a known profile. Beads may thus differ in height, light and kind. Beads whose rings reach into a window are
+fitted together with its own.
 
-What a network vouches for comes as gates: 1 where a pixel shows beads and the background, 0 on debris.
+The network's judgement of pixels comes as weights: 1 on beads and background, 0 on debris.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.beads.localisation.neighbours import fit_apart
+from brightfield.beads.localisation.neighbours import fit_with_neighbours
 from brightfield.beads.localisation.windows import corners, cut
 from brightfield.errors import BrightfieldError
 from brightfield.system import processes, progress
 
 Real = npt.NDArray[np.float64]
-HALF_PX = 32  # of a window: narrower ones lose what the outer rings tell, and neighbours that must be fitted too
-FARTHEST_PX = 2.0  # a position that moves farther is another bead's, or debris's
-REACHING_PX = 60.0  # a bead no farther from a window's own has rings in the window, and is fitted with it,
-MOST_OTHERS = 3  # the nearest of them: the time grows with the square of their number
-UNSEEN_PX = 36.0  # from the edge: a bead that is known to be alone and lies nearer may have a neighbour beyond it
-FEW = 60  # beads that are sooner refined than a process is started
-LEAST_PIXELS = 200  # that must count in a window: fewer cannot tell profile and position
+HALF_PX = 32  # half of a window: narrower ones lose outer rings, and neighbours that must be fitted, too
+FARTHEST_PX = 2.0  # largest shift of a position: farther away is another bead, or debris
+REACHING_PX = 60.0  # beads this near have rings in each other's windows, and are fitted together,
+MOST_OTHERS = 3  # but only so many of the nearest: the time grows with the square of their number
+UNSEEN_PX = 36.0  # a bead without known neighbours this near to the edge may have one beyond it
+FEW = 60  # number of beads up to which starting processes takes longer than refining
+LEAST_PIXELS = 200  # smallest sum of weights in a window that determines profile and position
 
 
 def refine_found(
@@ -37,7 +37,7 @@ def refine_found(
     positions: Real,
     *,
     starts: Real | None = None,
-    vouched: npt.ArrayLike | None = None,
+    trusted: npt.ArrayLike | None = None,
     half: int = HALF_PX,
     camera_offset: float | None = None,
 ) -> tuple[Real, Real]:
@@ -45,12 +45,12 @@ def refine_found(
 
     Args:
         frame: (H, W), raw.
-        positions: (N, 2) x and y in px, right to about a pixel; what remains where a bead cannot be refined.
-        starts: (N, 2) better ones, from images that a network has cleaned; None: ``positions``.
-        vouched: (H, W) of all beads, or (N, H, W) of each, from 0 (a pixel that is not to count) to 1; None: all count.
-        half: px, half of a window.
-        camera_offset: counts of the camera without light; None: 0, or for images that are not counts a level well below
-            their least.
+        positions: (N, 2) x and y in px, accurate to about a pixel; returned where a bead cannot be refined.
+        starts: (N, 2) more accurate ones, from images cleaned by a network; None: ``positions``.
+        trusted: weights of the pixels from 0 (ignored) to 1, (H, W) for all beads or (N, H, W) for each; None: all 1.
+        half: half of a window in px.
+        camera_offset: counts of the camera without light; None: 0, or for images with negative values a level well below their
+            smallest.
 
     Returns:
         Positions (N, 2) and their standard errors (N, 2) in px; the errors are nan where a bead could not be refined.
@@ -63,8 +63,8 @@ def refine_found(
         return refined, errors
     windows, inside = cut(frame, first, side)
     gates = np.ones_like(windows) if inside is None else inside
-    if vouched is not None:
-        weights = np.broadcast_to(np.asarray(vouched, dtype=np.float32), (len(positions), *frame.shape))
+    if trusted is not None:
+        weights = np.broadcast_to(np.asarray(trusted, dtype=np.float32), (len(positions), *frame.shape))
         gates = gates * np.stack(
             [cut(weight, corner[None], side)[0][0] for weight, corner in zip(weights, first, strict=True)]
         )
@@ -75,11 +75,11 @@ def refine_found(
         try:
             others = _others(begin, n, frame.shape)
             others = None if others is None else others - first[n]
-            found = fit_apart(window, begin[n] - first[n], others=others, gate=gate, camera_offset=black)
+            found = fit_with_neighbours(window, begin[n] - first[n], others=others, gate=gate, camera_offset=black)
         except BrightfieldError:
-            continue  # no light is there: the position stays what it was, and says so by having no error
+            continue  # there is no light: the position stays as it was, without an error
         place = found.positions[0] + first[n]
-        if found.converged and found.shown and np.hypot(*(place - positions[n])) <= FARTHEST_PX:
+        if found.converged and found.detected and np.hypot(*(place - positions[n])) <= FARTHEST_PX:
             refined[n], errors[n] = place, found.errors[0]
     return refined, errors
 
@@ -87,7 +87,7 @@ def refine_found(
 def refine_frames(
     frames: Sequence[npt.NDArray[Any]], positions: Sequence[Real], *, camera_offset: float | None = None
 ) -> list[tuple[Real, Real]]:
-    """:func:`refine_found` for each frame and its (N, 2) positions, on all cores where there are many beads."""
+    """Apply :func:`refine_found` to each frame and its (N, 2) positions, on all cores where there are many beads."""
     many = sum(map(len, positions)) > FEW
     found = processes.parallel_map(
         partial(_refine_frame, camera_offset=camera_offset),
@@ -102,7 +102,7 @@ def _refine_frame(given: tuple[npt.NDArray[Any], Real], camera_offset: float | N
 
 
 def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:
-    """The beads (K, 2) whose rings reach into the window of one, nearest first; None where one may lie unseen beyond the frame."""
+    """The beads (K, 2) with rings in the window of one, nearest first; None where an unseen one may lie beyond the frame."""
     away = np.hypot(*(positions - positions[own]).T)
     away[own] = np.inf
     nearest = np.argsort(away, kind="stable")[:MOST_OTHERS]
@@ -112,6 +112,6 @@ def _others(positions: Real, own: int, size: tuple[int, ...]) -> Real | None:
 
 
 def _black(frame: npt.NDArray[Any]) -> float:
-    """0 for counts; where values go below, nothing is known of the light, and a level far down makes its tilt a plain sum."""
+    """The level without light: 0 for counts; far below negative values, where light is unknown, so that its tilt adds."""
     least, most = float(np.min(frame)), float(np.max(frame))
     return 0.0 if least >= 0 else least - 4 * (most - least)

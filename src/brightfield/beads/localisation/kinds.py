@@ -1,8 +1,8 @@
-"""Beads of several kinds or heights: a profile for each, and who belongs to which, in turns.
+"""Clustering of beads by kind or height, with one profile per kind.
 
-As means and members in K-means (MacQueen 1967, Proceedings of the Fifth Berkeley Symposium 1, 281), with profiles for means: all
-beads are fitted by every profile, each goes to that which leaves least, and each profile is fitted again to its members. The
-number of kinds grows by one at a time, where what is left differs most along one direction, for as long as that pays.
+As in K-means (MacQueen 1967, Proceedings of the Fifth Berkeley Symposium 1, 281), with profiles for means, two steps alternate:
+each bead is assigned to the profile of the smallest residual, and each profile is fitted again to its members. The number of kinds
+grows by one at a time, by splitting the kind with the largest residuals along their main direction, while residuals shrink enough.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ import numpy.typing as npt
 from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.beads.localisation.frames import Locator
 from brightfield.beads.localisation.profile import Profile
-from brightfield.beads.localisation.solving import UNLIKE, Refined
+from brightfield.beads.localisation.solving import POOR_MISFIT, Refined
 from brightfield.beads.localisation.subtraction import Ints, Single
 from brightfield.errors import BrightfieldError
 from brightfield.system import progress
 
 Real = npt.NDArray[np.float64]
-MOST_KINDS = 4
-FEWEST = 12  # beads that make a kind
-WINDOWS = 60  # of a kind, to fit its profile to
-TURNS = 3  # of members and profiles, for each number of kinds
-PAYS = 0.92  # of what is left in the pixels: another kind must leave less
-RING_PX = 1.0  # of distance, over which what is left is taken together to tell kinds apart
+MOST_KINDS = 4  # largest number of kinds
+FEWEST_BEADS = 12  # smallest number of beads of a kind
+MOST_WINDOWS = 60  # largest number of windows of a kind to which its profile is fitted
+ROUNDS = 3  # rounds of assignment and fitting, for each number of kinds
+WORTHWHILE_RATIO = 0.92  # largest ratio of residuals with and without another kind at which it is added
+RING_PX = 1.0  # width of the rings over which residuals are averaged to distinguish kinds
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Members:
-    """All beads of some frames, without their neighbours; a row for each.
+    """All beads of some frames, with their neighbours subtracted, one row per bead.
 
     Attributes:
         windows: (N, side, side) in the units of the frames.
-        gates: how much each pixel counts, likewise.
-        found: how each is fitted in its window.
-        kinds: (N,) by which profile.
+        gates: (N, side, side) weights of the pixels.
+        found: the fit of each bead in its window.
+        kinds: (N,) index of the profile of each bead.
     """
 
     windows: Single
@@ -51,39 +51,39 @@ class Members:
 
 
 def split_kinds(frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int = MOST_KINDS) -> tuple[Profile, ...]:
-    """The profiles of the kinds of beads that some frames show: the given one alone where it explains what they show.
+    """Fit a profile for each kind of bead in some frames; the given one alone is returned where it explains them.
 
     Args:
         frames: (H, W) each, a few of a movie.
-        profile: of all beads, which is refined into several.
-        most: kinds there may be.
+        profile: common profile of all beads, from which the others are split.
+        most: largest number of kinds.
     """
     kept: tuple[Profile, ...] = (profile,)
-    members = _members(frames, kept) if profile.misfit > UNLIKE else None
+    members = _members(frames, kept) if profile.misfit > POOR_MISFIT else None
     for _ in progress.track(range(len(kept), most), "kinds of beads", unit="kind"):
         split = None if members is None else _split(members, kept)
         if members is None or split is None:
             break
-        tried = _settled(frames, members, *split, profile.camera_offset)
+        tried = _alternated(frames, members, *split, profile.camera_offset)
         again = _members(frames, tried) if len(tried) > len(kept) else None
         if again is None:
             break
-        before, after = _left(members, kept), _left(again, tried)
-        log.info("%d kinds of beads leave %.3f in a pixel, %d leave %.3f", len(kept), before, len(tried), after)
-        if after > PAYS * before:
+        before, after = _median_residual(members, kept), _median_residual(again, tried)
+        log.info("%d kinds of beads leave a residual of %.3f, %d leave %.3f", len(kept), before, len(tried), after)
+        if after > WORTHWHILE_RATIO * before:
             break
         kept, members = tried, again
     return kept
 
 
 def _members(frames: Sequence[npt.NDArray[Any]], profiles: tuple[Profile, ...]) -> Members | None:
-    """The beads of all frames by these profiles; None where there is none."""
+    """Locate the beads of all frames with these profiles; None where there are none."""
     locator = Locator(profiles, half=int(np.ceil(max(profile.reach for profile in profiles))) + 1)
     parts = []
     for frame in frames:
         located = locator.locate(frame)
         if len(located.positions):
-            cleared = locator.alone(frame, located.beads)
+            cleared = locator.clear(frame, located.beads)
             gates = np.ones_like(cleared.windows) if cleared.gates is None else cleared.gates
             parts.append((cleared.windows, gates, located.positions - cleared.first, located.kinds))
     if not parts:
@@ -92,28 +92,28 @@ def _members(frames: Sequence[npt.NDArray[Any]], profiles: tuple[Profile, ...]) 
     return Members(windows, gates, locator.fit(windows, gates, starts, kinds), kinds)
 
 
-def _left(members: Members, profiles: tuple[Profile, ...]) -> float:
-    """The median bead's root mean square residual, in the units of the frames."""
+def _median_residual(members: Members, profiles: tuple[Profile, ...]) -> float:
+    """The median over beads of the root mean square residual, in the units of the frames."""
     scale = np.array([_scatter(profile) for profile in profiles])
     return float(np.median(members.found.residuals * scale[members.kinds]))
 
 
 def _scatter(profile: Profile) -> float:
-    """The deviation of a pixel of the background, in the units of the frames."""
+    """The standard deviation of a pixel of the background, in the units of the frames."""
     return float(np.sqrt(profile.noise.variance(np.array([profile.background]))[0]))
 
 
 def _split(members: Members, profiles: tuple[Profile, ...]) -> tuple[Ints, int] | None:
-    """The kinds of all beads when that which leaves most becomes two, and how many there are; None where it cannot."""
+    """Split the kind with the largest residuals: the new kinds of all beads and their number; None where it is too small."""
     counts = np.bincount(members.kinds, minlength=len(profiles))
     squares = np.bincount(members.kinds, members.found.residuals**2, len(profiles))
-    worst = int(np.where(counts >= 2 * FEWEST, squares, -1.0).argmax())
-    if counts[worst] < 2 * FEWEST:
+    worst = int(np.where(counts >= 2 * FEWEST_BEADS, squares, -1.0).argmax())
+    if counts[worst] < 2 * FEWEST_BEADS:
         return None
     rows = np.flatnonzero(members.kinds == worst)
     rest = _by_distance(members, rows, profiles[worst])
     rest -= np.median(rest, axis=0)
-    limit = 3 * np.median(np.abs(rest), axis=0)  # few wild ones give no direction
+    limit = 3 * np.median(np.abs(rest), axis=0)  # a few outliers must not set the direction
     along = np.clip(rest, -limit, limit) @ np.linalg.svd(np.clip(rest, -limit, limit), full_matrices=False)[2][0]
     kinds = members.kinds.copy()
     kinds[rows[along > np.median(along)]] = len(profiles)
@@ -121,7 +121,7 @@ def _split(members: Members, profiles: tuple[Profile, ...]) -> tuple[Ints, int] 
 
 
 def _by_distance(members: Members, rows: Ints, profile: Profile) -> Real:
-    """What a profile leaves of each bead, over its amplitude, as means over rings (n, rings)."""
+    """The residual of each bead over its amplitude, as means over rings (n, rings)."""
     side = members.windows.shape[1]
     span, found = np.arange(side), members.found
     away = span - found.positions[rows][:, :, None]
@@ -137,33 +137,33 @@ def _by_distance(members: Members, rows: Ints, profile: Profile) -> Real:
     return means.reshape(len(rows), -1)[:, :rings]
 
 
-def _settled(
+def _alternated(
     frames: Sequence[npt.NDArray[Any]], members: Members, kinds: Ints, count: int, camera_offset: float | None
 ) -> tuple[Profile, ...]:
-    """Profiles and members in turns, from a first guess of the members; fewer profiles where a kind does not last."""
-    for turn in range(TURNS):
+    """Alternate fitting and assignment from a first assignment; fewer profiles where a kind becomes too small."""
+    for turn in range(ROUNDS):
         fitted = [_fitted(members, np.flatnonzero(kinds == kind)) for kind in range(count)]
-        profiles = _alike([profile for profile in fitted if profile is not None], camera_offset)
-        again = _members(frames, profiles) if len(profiles) == count and turn < TURNS - 1 else None
+        profiles = _with_common_noise([profile for profile in fitted if profile is not None], camera_offset)
+        again = _members(frames, profiles) if len(profiles) == count and turn < ROUNDS - 1 else None
         if again is None:
             break
         members, kinds = again, again.kinds
     return profiles
 
 
-def _alike(profiles: Sequence[Profile], camera_offset: float | None) -> tuple[Profile, ...]:
-    """With one noise, the least, as what is left by one profile is compared with what is left by another."""
+def _with_common_noise(profiles: Sequence[Profile], camera_offset: float | None) -> tuple[Profile, ...]:
+    """The profiles with the smallest of their noises, so that residuals of different profiles can be compared."""
     noise = min(profiles, key=_scatter).noise if profiles else None
     return tuple(replace(profile, noise=noise or profile.noise, camera_offset=camera_offset) for profile in profiles)
 
 
 def _fitted(members: Members, rows: Ints) -> Profile | None:
-    """The profile of those that fit best; None where there are too few, or they show none."""
-    if len(rows) < FEWEST:
+    """Fit the profile to the members that fit best; None where there are too few, or they show none."""
+    if len(rows) < FEWEST_BEADS:
         return None
     good = rows[np.argsort(members.found.residuals[rows] / members.found.amplitudes[rows], kind="stable")]
-    good = good[: max(3 * len(rows) // 4, FEWEST)]  # the rest lies on something, or is something else
-    chosen = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), WINDOWS)).astype(np.intp))]
+    good = good[: max(3 * len(rows) // 4, FEWEST_BEADS)]  # the others are disturbed, or are not beads
+    chosen = good[np.unique(np.linspace(0, len(good) - 1, min(len(good), MOST_WINDOWS)).astype(np.intp))]
     reach = (members.windows.shape[1] - 1) / 2 - 1
     try:
         return fit_profile(

@@ -1,8 +1,8 @@
-"""A second bead in a window, found in what the first leaves; also one whose centre lies beyond the window's edge.
+"""Detection of a second bead in a window from the residuals of the first, even beyond the window's edge.
 
-A neighbour's rings reach across the whole window and pull more than any debris. The first bead's profile is read as the median
-around it, on which the neighbour's rings have hardly a say. What remains after division by it is correlated with the same profile
-at every place in and around the window, weighted by the noise, and the best place is where both are fitted together.
+A neighbour's rings reach across the whole window and bias a position more than any debris. The first bead's profile is estimated by
+the median around it, on which the neighbour's rings have little influence. The window divided by it is correlated with the same
+profile at every position in and around the window, weighted by the noise; at the best position both beads are fitted together.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ import numpy.typing as npt
 import scipy.fft
 from scipy import ndimage
 
-from brightfield.beads.localisation.debris import undisturbed
-from brightfield.beads.localisation.joint_fit import STEPS, Together, fit_together
+from brightfield.beads.localisation.debris import debris_gate
+from brightfield.beads.localisation.joint_fit import STEPS, JointFit, fit_jointly
 from brightfield.beads.localisation.noise import Noise
 
 Real = npt.NDArray[np.float64]
-ASKED = 1.1  # misfit of one bead from which on a neighbour is looked for: noise and debris alone stay below
-ALONE = 9  # steps after which a bead that has not come to rest, and leaves so much, is not alone
-APART_PX = 10.0  # a neighbour's centre is at least this far: nearer is the same bead
-BEYOND_PX = 16  # it may lie this far outside
-REACH_PX = 48  # rings farther from their centre do not help to find it
-FAINTEST = 0.3  # contrast of a neighbour over that of the bead
-TRIED = 4  # places
-LEAST_OPEN = 0.4  # of a window: where more is debris, it is something else that the fit cannot explain
-RING_PX = 0.8  # between radii of the median,
-WIDE_PX = 0.6  # each of which looks this far to both sides
+ALONE_MISFIT = 1.1  # misfit of one bead above which a neighbour is searched: noise and debris alone stay below
+ALONE_STEPS = 9  # steps after which a bead that has not converged, with so large a misfit, has a neighbour
+APART_PX = 10.0  # smallest distance of a neighbour: nearer is the same bead
+BEYOND_PX = 16  # largest distance of a neighbour's centre from the window's edge
+REACH_PX = 48  # largest radius of the rings that are correlated
+FAINTEST = 0.3  # smallest contrast of a neighbour over that of the bead
+MOST_TRIED = 4  # largest number of positions that are tried
+LEAST_OPEN = 0.4  # smallest share of a window without debris: below, the fit misses something else
+RING_PX = 0.8  # distance between the radii of the median profile,
+WIDE_PX = 0.6  # and half of the width of each ring
 
 
-def fit_apart(
+def fit_with_neighbours(
     window: npt.ArrayLike,
     start: npt.ArrayLike,
     *,
@@ -40,37 +40,37 @@ def fit_apart(
     gate: npt.ArrayLike | None = None,
     camera_offset: float = 0.0,
     noise: Noise | None = None,
-) -> Together:
-    """Fit the bead at ``start``, where it leaves much unexplained a neighbour together with it, and again without debris.
+) -> JointFit:
+    """Fit the bead at ``start``, with a neighbour if residuals are large, and again without the pixels of debris.
 
     Args:
         window: (H, W) in the units of the camera.
-        start: (2,) x and y in px of the bead, right to about a quarter of a ring.
-        others: (K, 2) neighbours, fitted with it; None: nobody knows, and one is looked for where residuals ask for it.
-        gate: (H, W) from 0 (a pixel that is not to count) to 1.
+        start: (2,) x and y in px of the bead, accurate to about a quarter of a ring.
+        others: (K, 2) known neighbours, fitted with it; None: unknown, and one is searched where residuals are large.
+        gate: (H, W) weights of the pixels, from 0 (ignored) to 1.
         camera_offset: counts without light.
-        noise: of the pixels; None: measured.
+        noise: noise of the pixels; None: measured.
 
     Returns:
-        The beads, the one at ``start`` first. A neighbour stays only if it explains more pixels than one bead does.
+        The fit, the bead at ``start`` first. A neighbour that was searched is included only if it lowers the misfit.
 
     Raises:
-        BrightfieldError: as :func:`brightfield.beads.localisation.joint_fit.fit_together`.
+        BrightfieldError: as :func:`brightfield.beads.localisation.joint_fit.fit_jointly`.
     """
-    fit = partial(fit_together, window, camera_offset=camera_offset, noise=noise)
+    fit = partial(fit_jointly, window, camera_offset=camera_offset, noise=noise)
     own = np.asarray(start, dtype=np.float64).reshape(1, 2)
     known = np.empty((0, 2)) if others is None else np.asarray(others, dtype=np.float64).reshape(-1, 2)
     alone = others is None
-    best = fit(np.concatenate([own, known]), gate=gate, steps=ALONE if alone else STEPS)
-    if alone and not best.converged and best.misfit <= ASKED:
+    best = fit(np.concatenate([own, known]), gate=gate, steps=ALONE_STEPS if alone else STEPS)
+    if alone and not best.converged and best.misfit <= ALONE_MISFIT:
         best = fit(best.positions, gate=gate, begin=best)
-    if alone and best.misfit > ASKED:
+    if alone and best.misfit > ALONE_MISFIT:
         for place in neighbours(np.asarray(window, dtype=np.float64) - camera_offset, own[0], gate):
             both = fit(np.stack([own[0], place]), gate=gate)
             best = both if both.misfit < best.misfit else best
-            if best.misfit <= ASKED:
+            if best.misfit <= ALONE_MISFIT:
                 break
-    open_ = undisturbed(best.residuals, gate)
+    open_ = debris_gate(best.residuals, gate)
     if not best.converged or open_.all() or open_.mean() < LEAST_OPEN:
         return best
     left = open_ if gate is None else open_ * np.asarray(gate, dtype=np.float64)
@@ -79,12 +79,12 @@ def fit_apart(
 
 
 def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) -> Real:
-    """Places (K, 2), x and y to half a pixel, of what resembles the bead at ``position``: the likest first, at most ``TRIED``.
+    """Candidates (K, 2) for neighbours of the bead at ``position``, x and y to half a pixel, at most ``MOST_TRIED``, best first.
 
     Args:
-        pixels: (H, W) above the dark.
-        position: (2,) of the bead.
-        gate: (H, W) from 0 (a pixel that is not to count) to 1.
+        pixels: (H, W) counts above the camera's offset.
+        position: (2,) x and y in px of the bead.
+        gate: (H, W) weights of the pixels, from 0 (ignored) to 1.
     """
     open_ = np.ones(pixels.shape) if gate is None else np.asarray(gate, dtype=np.float64)
     light = float(np.median(pixels[open_ > 0.5]))
@@ -103,7 +103,7 @@ def neighbours(pixels: Real, position: Real, gate: npt.ArrayLike | None = None) 
     allowed = (away > APART_PX) & (away < REACH_PX) & (product > FAINTEST * power)
     likeness = np.where(allowed, product**2 / power, 0.0)
     peaks = np.argwhere((likeness > 0) & (likeness == ndimage.maximum_filter(likeness, 3)))
-    chosen = peaks[np.argsort(-likeness[tuple(peaks.T)], kind="stable")[:TRIED]]
+    chosen = peaks[np.argsort(-likeness[tuple(peaks.T)], kind="stable")[:MOST_TRIED]]
     return chosen[:, ::-1].astype(np.float64) - BEYOND_PX
 
 
@@ -118,7 +118,7 @@ def _median_profile(deviation: Real, distance: Real) -> Callable[[Real], Real]:
 
 
 def _correlated(image: Real, kernel: Real) -> Real:
-    """The product of a kernel, centred on each place up to ``BEYOND_PX`` outside, with the image (0 outside)."""
+    """Correlation of the image (0 outside) with a kernel at each pixel up to ``BEYOND_PX`` outside."""
     height, width = image.shape
     size = [scipy.fft.next_fast_len(n + 2 * (BEYOND_PX + REACH_PX), real=True) for n in image.shape]
     padded = np.zeros(size)

@@ -1,4 +1,4 @@
-"""How much pixels scatter: a variance that grows along a line with the signal."""
+"""The noise of pixels: a variance that grows linearly with the signal."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy.typing as npt
 from brightfield.errors import BrightfieldError
 
 Real = npt.NDArray[np.floating[Any]]
-BINS = 24  # of signal, with as many pixels in each
-ROBUST = 1.4826  # from a median absolute deviation to a standard deviation, of Gaussian noise
-SIGNIFICANT = 3.0  # standard errors: a slope below is taken for none
+BINS = 24  # number of bins of signal, with equal numbers of pixels
+ROBUST = 1.4826  # ratio of standard deviation and median absolute deviation of Gaussian noise
+SIGNIFICANT = 3.0  # standard errors: a smaller slope counts as 0
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Noise:
     For a camera the slope is its gain, and the constant holds the read noise and the offset of the counts (EMVA 1288).
 
     Attributes:
-        constant: may be negative where the counts have an offset.
-        slope: 0 or more.
-        floor: the least variance, above 0; where the line falls below.
+        constant: variance at a signal of 0; may be negative where the counts have an offset.
+        slope: increase of the variance per unit of signal, 0 or more.
+        floor: smallest variance, above 0, used where the line is below.
     """
 
     constant: float
@@ -34,22 +34,22 @@ class Noise:
 
     def __post_init__(self) -> None:
         if not (self.floor > 0 and self.slope >= 0 and np.isfinite([self.constant, self.slope, self.floor]).all()):
-            raise BrightfieldError(f"Noise has a slope of at least 0 and a floor above 0, got {self}.")
+            raise BrightfieldError(f"Got {self}: expected finite values, a slope of 0 or more and a floor above 0.")
 
     @classmethod
     def of_camera(cls, gain: float, read_noise: float, offset: float = 0.0) -> Noise:
         """The noise of a camera.
 
         Args:
-            gain: counts an electron.
+            gain: counts per electron.
             read_noise: standard deviation in counts.
-            offset: counts in the dark.
+            offset: counts without light.
         """
-        floor = max(read_noise**2, gain**2 / 12, 1e-12)  # rounding to whole counts is noise too
+        floor = max(read_noise**2, gain**2 / 12, 1e-12)  # rounding to whole counts is noise, too
         return cls(read_noise**2 - gain * offset, gain, floor)
 
     def variance(self, signal: Real, out: Real | None = None) -> Real:
-        """Of pixels with this expected signal, in their array shape and type; ``out`` may be the signal itself."""
+        """The variance of pixels of this expected signal, in its shape and type; ``out`` may be the signal itself."""
         line = np.multiply(signal, self.slope, out=out)
         line += self.constant
         floored: Real = np.maximum(line, self.floor, out=line)
@@ -57,14 +57,14 @@ class Noise:
 
 
 def measure(signal: Real, residual: Real) -> Noise:
-    """The noise that residuals show.
+    """Measure the noise in residuals.
 
-    Pixels are sorted by their signal into bins with as many each, a line goes through the variances of the bins, and few wild
-    pixels do not count. A slope that the bins do not support, as in images of one brightness, is taken for none.
+    Pixels are sorted by their signal into bins of equal numbers, and a line is fitted to the variances of the bins, without
+    outliers. A slope that is not significant, as in images of uniform brightness, counts as 0.
 
     Args:
-        signal: expected, any shape.
-        residual: what was recorded, less the signal; the same shape.
+        signal: expected signal, any shape.
+        residual: recorded less expected signal, the same shape.
 
     Raises:
         BrightfieldError: there are fewer than 16 pixels, or all residuals are 0.
@@ -72,8 +72,8 @@ def measure(signal: Real, residual: Real) -> Noise:
     flat, rest = np.ravel(signal).astype(np.float64), np.ravel(residual).astype(np.float64)
     if len(flat) < 16 or not rest.any():
         raise BrightfieldError(
-            f"Noise cannot be measured in {len(flat)} pixels of which {np.count_nonzero(rest)} scatter: expected 16 or more of a "
-            "recorded image. Give larger windows, or the noise of the camera."
+            f"Noise cannot be measured in {len(flat)} pixels, {np.count_nonzero(rest)} of them with a residual: expected 16 or "
+            "more of a recorded image. Give larger windows, or the noise of the camera."
         )
     bins = min(BINS, len(flat) // 8)
     each = len(flat) // bins
@@ -81,7 +81,7 @@ def measure(signal: Real, residual: Real) -> Noise:
     members = order[np.linspace(0, len(flat) - 1, bins * each).round().astype(np.intp)].reshape(bins, each)
     mean, variance = flat[members].mean(axis=1), _variances(rest[members])
     least = max(float(np.mean(variance)) * 1e-3, 1e-12)
-    weight = 1 / np.maximum(variance, least) ** 2  # a variance is known to a share of itself
+    weight = 1 / np.maximum(variance, least) ** 2  # the error of a variance is proportional to it
     middle = float(np.average(mean, weights=weight))
     spread = float((weight * (mean - middle) ** 2).sum())
     level = float(np.average(variance, weights=weight))
@@ -95,7 +95,7 @@ def measure(signal: Real, residual: Real) -> Noise:
 
 
 def _variances(residual: Real) -> Real:
-    """Of each row (bins, n) of Gaussian residuals, without those beyond four robust deviations."""
+    """The variance of each row (bins, n) of Gaussian residuals, without those beyond four robust standard deviations."""
     limit = 4 * ROBUST * np.median(np.abs(residual), axis=1, keepdims=True)
     kept = (np.abs(residual) <= limit) | (limit == 0)
     found: Real = np.sum(residual**2 * kept, axis=1) / kept.sum(axis=1)

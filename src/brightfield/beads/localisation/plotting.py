@@ -1,4 +1,4 @@
-"""A fitted profile as a picture: the line, and the pixels that it is fitted to."""
+"""A figure of fitted profiles, as lines on the measured pixels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from brightfield.beads.localisation.profile import Profile
 
-SHOWN = 20_000  # pixels: more are a black cloud
+SHOWN = 20_000  # largest number of pixels drawn: more merge into a black area
 
 
 def profile_figure(
@@ -23,13 +23,13 @@ def profile_figure(
     positions: npt.NDArray[np.float64],
     kinds: npt.NDArray[np.intp] | None = None,
 ) -> Figure:
-    """The radial profile of each kind of bead on the measured pixels, one below the other.
+    """Draw the radial profile of each kind of bead on the measured pixels, one below the other.
 
     Args:
-        profiles: fitted, one a kind.
-        windows: (N, H, W) in the units that they were fitted in, without other beads.
-        positions: (N, 2) of the beads in their windows, x and y in px.
-        kinds: (N,) by which profile each bead is fitted; None: all by the first.
+        profiles: fitted profiles, one per kind.
+        windows: (N, H, W) in the units of the fit, with other beads subtracted.
+        positions: (N, 2) x and y in px of the beads in their windows.
+        kinds: (N,) index of the profile of each bead; None: all 0.
     """
     figure = Figure(figsize=(7, 4.2 * len(profiles)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -43,7 +43,7 @@ def profile_figure(
 
 
 def _draw(axes: Axes, profile: Profile, windows: npt.NDArray[Any], positions: npt.NDArray[np.float64]) -> None:
-    """The beads of one kind."""
+    """Draw the beads of one kind."""
     height, width = windows.shape[1:]
     y, x = np.indices((height, width))
     distance = np.hypot(x - positions[:, 0, None, None], y - positions[:, 1, None, None]).ravel()
@@ -52,7 +52,7 @@ def _draw(axes: Axes, profile: Profile, windows: npt.NDArray[Any], positions: np
     axes.plot(distance[chosen], windows.ravel()[chosen], ",", color="0.45", label="measured pixels", rasterized=True)
     r = np.linspace(0, min(profile.reach, float(distance.max(initial=1.0))), 600)
     axes.plot(r, profile.background + profile.amplitude * profile.at(r), color="tab:red", label="fitted profile")
-    axes.axvline(profile.extent(), color="0.7", linestyle="--", label="holds 99% of what the position is known by")
+    axes.axvline(profile.extent(), color="0.7", linestyle="--", label="holds 99% of the information about the position")
     axes.set_xlabel("distance from the centre (px)")
     axes.set_ylabel("brightness (units of the image)")
     axes.set_title(f"{len(windows)} beads; residual {profile.misfit:.2f} times the noise of a pixel")
@@ -60,5 +60,5 @@ def _draw(axes: Axes, profile: Profile, windows: npt.NDArray[Any], positions: np
 
 
 def write_profile(path: Path, figure: Figure) -> None:
-    """As PNG."""
+    """Write the figure as PNG."""
     figure.savefig(path, dpi=120, format="png")

@@ -1,10 +1,10 @@
-"""Least squares of a drawn bead against the pixels: the last step, at the physical limit.
+"""Least-squares fit of a rendered bead to the pixels: the last step, which reaches the physical limit.
 
-Each window is fitted with offset + amplitude * shape(x, y), weighted by the inverse variance of its pixels: Gauss-Newton, whose
-steps take the shape and its derivatives from the nearest of a grid of nodes a sixteenth of a pixel apart. Between nodes the
-model is linear in the position. That is enough: the second derivatives are even and the first odd around the centre, so what
-the line leaves out is of third order, and no larger than d^3 k^2 / 6 = 2e-5 px for the farthest d = 1/32 px and the finest
-ring that pixels hold, k = 2.8 per px. The amplitude, the offset and a gradient enter linearly, and need no iteration.
+Each window is fitted with offset + amplitude * shape(x, y), weighted by the inverse variance of its pixels. Gauss-Newton steps
+take the shape and its derivatives from the nearest node of a grid with a spacing of a sixteenth of a pixel; between nodes the
+model is linear in the position. The second derivatives are even and the first odd around the centre, so the error of linearisation
+is of third order, and no larger than d^3 k^2 / 6 = 2e-5 px for the farthest d = 1/32 px and the finest ring that pixels resolve,
+k = 2.8 per px. The amplitude, the offset and a gradient are linear parameters and need no iteration.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ import numpy.typing as npt
 
 from brightfield.beads.localisation.noise import Noise
 from brightfield.beads.localisation.profile import Profile
-from brightfield.beads.localisation.solving import ROOM_PX, Refined, State, solve
+from brightfield.beads.localisation.solving import FARTHEST_PX, Refined, State, solve
 from brightfield.beads.localisation.templates import PHASES, Ints, Templates
 from brightfield.errors import BrightfieldError
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
-ITERATIONS = 12
-SETTLED_PX = 0.75 / PHASES  # a shorter step leads to the same node, or to a neighbour that would send it back
-BATCH_PIXELS = 2**15  # of the windows at once: their design and its weighted copy fit a core's cache
-TAIL = 4.0  # standard deviations, at which robust weights halve
+ITERATIONS = 12  # largest number of steps
+CONVERGED_PX = 0.75 / PHASES  # converged: a shorter step leads to the same node, or to a neighbour and back
+BATCH_PIXELS = 2**15  # pixels processed at once: their design matrix and its weighted copy fit a core's cache
+TAIL = 4.0  # standard deviations at which robust weights halve
 
 
 class Refiner:
-    """Refines positions in windows of one size against one profile; keeps what was drawn for the next batch.
+    """Refines positions in windows of one size with one profile; stores rendered nodes for the next batch.
 
     Args:
-        profile: of the beads.
+        profile: profile of the beads.
         size: (H, W) of the windows.
-        noise: of the pixels; None: that of the profile's own images.
-        gradient: fit a gradient of the background too.
-        robust: weigh pixels down that lie far off the model (a Cauchy weight: half at four standard deviations): debris and
-            neighbours pull less, and a clean image loses under 2% of its precision.
-        margin: px by which beads may lie off the middle of their windows, along each axis.
+        noise: noise of the pixels; None: that of the images of the profile.
+        gradient: fit a gradient of the background, too.
+        robust: give pixels far off the model less weight (a Cauchy weight: half at four standard deviations), so that debris and
+            neighbours have less influence; a clean image loses under 2% of its precision.
+        margin: largest distance of a bead from the middle of its window in px, along each axis.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Refiner:
 
         Args:
             windows: (N, H, W) of any numeric type.
-            starts: (N, 2) x and y in px of the window, not farther off than about a quarter of a ring.
-            gates: (N, H, W) or (H, W) from 0 (a pixel that is not to count: debris, another bead) to 1.
-            rough: begin with a step that weighs all pixels alike; not worth while where starts are refined already.
-            steps: at most so many; after a single one nothing counts as converged.
+            starts: (N, 2) x and y in px of the window, accurate to about a quarter of a ring.
+            gates: (N, H, W) or (H, W) weights of the pixels, from 0 (ignored: debris, another bead) to 1.
+            rough: begin with a step of equal weights for all pixels; of no use where starts are refined already.
+            steps: largest number of steps; after a single one no bead counts as converged.
 
         Raises:
             BrightfieldError: for windows of another size, or starts that do not fit them.
@@ -92,27 +92,27 @@ class Refiner:
         active = np.arange(len(pixels))
         work = _Work.of(self._fixed, max(BATCH_PIXELS // self._fixed.shape[1], 1))
         for iteration in range(steps):
-            nodes = state.aside(active, self.templates.node(state.positions[active]))
+            nodes = state.next_nodes(active, self.templates.node(state.positions[active]))
             self.templates.draw(nodes)
             first = rough and iteration == 0
             normal = [
                 self._normal(pixels[rows], None if gate is None else gate[rows], state, rows, at, work, first)
                 for rows, at in work.batches(active, nodes)
             ]
-            state.take(
+            state.update(
                 active,
                 nodes,
                 np.concatenate(normal),
                 self._fixed.shape[1] if gate is None else gate[active].sum(axis=1),
                 rough=first,
             )
-            settled = (np.abs(state.step[active]) <= SETTLED_PX).all(axis=1) & (not first) & state.known(active)
-            state.converged[active] = settled
-            near = np.hypot(*(state.positions[active] - start[active]).T) <= ROOM_PX
-            active = active[~settled & near]
+            done = (np.abs(state.step[active]) <= CONVERGED_PX).all(axis=1) & (not first) & state.steps_reliable(active)
+            state.converged[active] = done
+            near = np.hypot(*(state.positions[active] - start[active]).T) <= FARTHEST_PX
+            active = active[~done & near]
             if not len(active):
                 break
-        return state.told(start, self.size)
+        return state.result(start, self.size)
 
     def _normal(
         self,
@@ -124,9 +124,9 @@ class Refiner:
         work: _Work,
         rough: bool,
     ) -> Real:
-        """Weighted normal equations of a batch (n, k + 1, k + 1), in which the pixels stand as a last column.
+        """Weighted normal equations of a batch (n, k + 1, k + 1), with the pixels as the last column.
 
-        A rough step only leads to the right node: it weighs all pixels alike, which saves half of its time.
+        A rough step only leads to the right node: it weights all pixels equally, which saves half of its time.
         """
         count, free = len(pixels), 3 + len(self._fixed)
         design, base, amplitude = work.design[:count], state.offsets[rows], state.amplitudes[rows]
@@ -149,12 +149,12 @@ class Refiner:
 
 @dataclass(frozen=True)
 class _Work:
-    """Arrays of one batch that are used again and again: fresh ones cost more than what is done with them.
+    """Arrays of one batch that are reused: allocating them costs more than the computation.
 
     Attributes:
         design: (n, k + 1, P) float32: derivative by x and y, shape, constant, gradient, pixels.
-        weighted: likewise.
-        weights: (n, P).
+        weighted: (n, k + 1, P) the design times the weights.
+        weights: (n, P) weights of the pixels.
     """
 
     design: Single
@@ -168,12 +168,12 @@ class _Work:
         return cls(design, np.empty_like(design), np.empty((count, fixed.shape[1]), dtype=np.float32))
 
     def batches(self, active: Ints, nodes: Ints) -> Iterator[tuple[Ints, Ints]]:
-        """Row numbers and nodes, a batch at a time."""
+        """Row numbers and nodes of each batch."""
         for begin in range(0, len(active), len(self.design)):
             yield active[begin : begin + len(self.design)], nodes[begin : begin + len(self.design)]
 
     def normal(self, design: Single, weights: Single | None) -> Real:
-        """Inner products of all columns of the design with each other."""
+        """Weighted inner products of all columns of the design."""
         weighted = design
         if weights is not None:
             weighted = np.multiply(design, weights[:, None], out=self.weighted[: len(design)])
@@ -185,5 +185,5 @@ def _check(pixels: npt.NDArray[Any], start: Real, size: tuple[int, int]) -> None
     if pixels.ndim != 3 or pixels.shape[1:] != size or len(start) != len(pixels) or not np.isfinite(start).all():
         raise BrightfieldError(
             f"Got windows of shape {pixels.shape} and starts of shape {start.shape}: expected (N, {size[0]}, {size[1]}) and a "
-            "finite x and y for each. Cut the windows to the size that the refiner was made for."
+            "finite x and y for each. Cut the windows to the size of the refiner."
         )

@@ -1,4 +1,4 @@
-"""Where in a frame a bead may be: the map of amplitudes that correlation gives, and its peaks that no stronger bead explains."""
+"""Detection of beads in a frame: the peaks of its map of amplitudes, by correlation, that no stronger bead explains."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from brightfield.beads.localisation.profile import KNOT_PX, Profile, basis
 
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
-CROWD = 5000  # peaks in a frame at most: more are noise
-KEPT = 0.7  # of a bead's contrast must remain when two by two pixels become one
-WIDE_PX = 10.0  # radius of a bead that may be looked for with pixels twice as large
-TURNS = 3  # of taking echoes away
-LEAST, MOST = 0.5, 1.5  # of what the map tells: beads that nearly coincide have no amplitude of their own
-ANGLES = 16  # around a bead, over which the blur of larger pixels is taken
+MOST_PEAKS = 5000  # largest number of peaks in a frame: more are noise
+LEAST_CONTRAST = 0.7  # smallest share of a bead's contrast that must remain after binning by two
+WIDE_PX = 10.0  # smallest radius of a bead that is searched in binned pixels
+JACOBI_STEPS = 3  # iterations that remove echoes from amplitudes
+# limits of an amplitude without echoes over that of the map; needed for beads that nearly coincide
+LEAST_RATIO, MOST_RATIO = 0.5, 1.5
+ANGLES = 16  # number of directions over which the blur by larger pixels is averaged
 
 
 class Scanner:
     """Correlates frames with one profile.
 
     Args:
-        profile: of the beads.
-        half: px from a bead's centre to the edge of what is correlated.
-        separation: px that two beads are at least apart.
-        limit: amplitude, in the units of the frame, below which there is no bead.
+        profile: profile of the beads.
+        half: half of the correlated window in px.
+        separation: smallest distance between two beads in px.
+        limit: smallest amplitude of a bead, in the units of the frame.
     """
 
     def __init__(self, profile: Profile, half: int, separation: float, limit: float) -> None:
@@ -40,7 +41,7 @@ class Scanner:
         self._spectra: dict[tuple[int, int], npt.NDArray[np.complex64]] = {}
 
     def correlate(self, pixels: npt.NDArray[Any]) -> Single:
-        """The amplitude (H, W) that a bead at each pixel would have, by least squares with a plane for a background."""
+        """The amplitude (H, W) of a bead at each pixel, by least squares with a plane as background."""
         height, width = pixels.shape
         pad = self.half
         padded = np.pad((pixels - np.median(pixels[::4, ::4])).astype(np.float32), pad, mode="edge")
@@ -53,10 +54,10 @@ class Scanner:
         return found
 
     def scan(self, pixels: npt.NDArray[Any]) -> tuple[Real, Real]:
-        """Beads of a frame (H, W): (N, 2) positions by parabolas, x and y in px, and (N,) amplitudes.
+        """Find the beads of a frame (H, W): (N, 2) positions by parabolas, x and y in px, and (N,) amplitudes.
 
-        A bead leaves rings in the map, the correlation of its own profile with itself. From the strongest down, each takes its
-        rings out of those that remain (CLEAN, Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417).
+        A bead has rings in the map, its echo: the correlation of its profile with itself. From the strongest bead down, its echo
+        is subtracted from the remaining peaks (CLEAN, Hogbom 1974, Astronomy and Astrophysics Supplement 15, 417).
         """
         amplitude = self.correlate(pixels)
         inner = amplitude[1:-1, 1:-1]
@@ -65,25 +66,25 @@ class Scanner:
         at = (row + 1) * amplitude.shape[1] + column + 1
         every = amplitude.ravel()
         middle = every[at]
-        # most fall at the first neighbours, and the rest need not be asked
+        # the first neighbours rule out most pixels, which saves comparing the others
         for dy, dx in ((0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)):
             top = middle >= every[at + dy * amplitude.shape[1] + dx]
             at, middle = at[top], middle[top]
-        if len(at) > CROWD:
-            strongest = np.argsort(-middle)[:CROWD]
+        if len(at) > MOST_PEAKS:
+            strongest = np.argsort(-middle)[:MOST_PEAKS]
             at, middle = at[strongest], middle[strongest]
         row, column = np.divmod(at, amplitude.shape[1])
         x = column + vertex(every[at - 1], middle, every[at + 1])
         y = row + vertex(every[at - amplitude.shape[1]], middle, every[at + amplitude.shape[1]])
         places, strength = np.stack([x, y], axis=1), middle.astype(np.float64)
         kept, echoes = _clean(places, strength, self._echo, self.limit, self.separation)
-        return places[kept], _alone(strength[kept], echoes)
+        return places[kept], _without_echoes(strength[kept], echoes)
 
 
-def coarse(profile: Profile) -> Profile | None:
-    """The profile in pixels twice as large, each the mean of two by two; None where those do not show the bead well.
+def binned_profile(profile: Profile) -> Profile | None:
+    """The profile in pixels binned by two; None where those do not show the bead well.
 
-    Larger pixels blur by their square, which is taken as a mean over all directions: a start needs no more.
+    The blur by the larger square pixels is averaged over all directions, which is accurate enough for starts.
     """
     if profile.extent() < WIDE_PX:
         return None
@@ -92,7 +93,7 @@ def coarse(profile: Profile) -> Profile | None:
     dx = (r[:, None] * np.cos(angle))[:, :, None] + np.array([-0.5, 0.5, -0.5, 0.5])
     dy = (r[:, None] * np.sin(angle))[:, :, None] + np.array([-0.5, -0.5, 0.5, 0.5])
     blurred = profile.at(np.hypot(dx, dy)).mean(axis=(1, 2))
-    if (r * blurred**2).sum() < KEPT**2 * (r * profile.at(r) ** 2).sum():
+    if (r * blurred**2).sum() < LEAST_CONTRAST**2 * (r * profile.at(r) ** 2).sum():
         return None
     count = max(int(profile.reach / 2 / KNOT_PX) - 1, 4)
     which, weight, _ = basis(r / 2, KNOT_PX, count)
@@ -111,8 +112,8 @@ def coarse(profile: Profile) -> Profile | None:
     )
 
 
-def halved(pixels: Single) -> Single:
-    """The means of two by two pixels; of an odd row or column at the end nothing remains."""
+def bin_pixels(pixels: Single) -> Single:
+    """The means of two by two pixels; an odd last row or column is dropped."""
     even = pixels[: pixels.shape[0] // 2 * 2, : pixels.shape[1] // 2 * 2]
     rows = even[::2] + even[1::2]
     means: Single = (rows[:, ::2] + rows[:, 1::2]) * np.float32(0.25)
@@ -120,9 +121,9 @@ def halved(pixels: Single) -> Single:
 
 
 def _kernel(profile: Profile, half: int) -> tuple[float, Single, Real]:
-    """The squares of a bead that no plane explains, what a frame is correlated with, (side, side), and how a bead echoes.
+    """The energy of a bead without its fitted plane, the correlation kernel (side, side), and the echo of a bead.
 
-    The echo is its amplitude in the map by whole px of distance.
+    The echo is the amplitude in the map as a function of the distance from the bead, in whole px.
     """
     side, wide = 2 * half + 1, 6 * half + 1
     rows, columns = np.indices((side, side)).reshape(2, -1) - half
@@ -139,7 +140,7 @@ def _kernel(profile: Profile, half: int) -> tuple[float, Single, Real]:
 def _clean(
     places: Real, amplitudes: Real, echo: Real, limit: float, separation: float
 ) -> tuple[npt.NDArray[np.intp], sparse.csr_matrix]:
-    """Rows of peaks above the limit when echoes of stronger ones are taken away, and how these echo in each other (N, N)."""
+    """Rows of the peaks above the limit after subtraction of the echoes of stronger ones, and their mutual echoes (N, N)."""
     left, kept = amplitudes.copy(), []
     if not len(places):
         return np.empty(0, dtype=np.intp), sparse.csr_matrix((0, 0))
@@ -161,9 +162,9 @@ def _clean(
     return np.array(kept, dtype=np.intp), pairs[kept][:, kept]
 
 
-def _alone(amplitudes: Real, echoes: sparse.csr_matrix) -> Real:
-    """What amplitudes (N,) in the map are without the echoes (N, N) of all others, by the iteration of Jacobi."""
+def _without_echoes(amplitudes: Real, echoes: sparse.csr_matrix) -> Real:
+    """The amplitudes (N,) without the echoes (N, N) of all others, by Jacobi iteration."""
     alone = amplitudes
-    for _ in range(TURNS):
+    for _ in range(JACOBI_STEPS):
         alone = alone + amplitudes - echoes @ alone
-    return np.clip(alone, LEAST * amplitudes, MOST * amplitudes)
+    return np.clip(alone, LEAST_RATIO * amplitudes, MOST_RATIO * amplitudes)

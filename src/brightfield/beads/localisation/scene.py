@@ -1,8 +1,8 @@
-"""Beads and light of one window, drawn, and how each of its pixels depends on them.
+"""The expected image of the beads and light of one window, and its derivatives by all parameters.
 
-Design matrices are dense and in single precision: of a window's few thousand pixels times its few hundred parameters BLAS makes
-normal equations in a fraction of the time that sparse products take, although most entries are 0. Rounding moves positions by
-less than a hundred-thousandth of a pixel.
+Design matrices are dense and in single precision: for a few thousand pixels and a few hundred parameters BLAS computes normal
+equations in a fraction of the time of sparse products, although most entries are 0. Rounding moves positions by less than a
+hundred-thousandth of a pixel.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from brightfield.beads.localisation.profile import cubic
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
-# between knots: two and a half in the shortest period that pixels hold; finer ones fit the noise of one window
+# distance between knots: two and a half in the shortest period that pixels resolve; more would fit the noise of one window
 KNOT_PX = 0.8
-RIDGE = 1e-4  # of the mean information of a coefficient: settles which of two beads has what both might have
-REACH_PX = 60.0  # from a bead: rings farther away are as weak as the noise
-LONGEST_PX = 1.0  # of one step
+# ridge penalty over the mean information of a coefficient: divides between two beads what both could explain
+RIDGE = 1e-4
+REACH_PX = 60.0  # largest radius of a bead's rings: others are as weak as the noise
+LONGEST_PX = 1.0  # longest step
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """One bead: which coefficients each pixel sees and by what weight, (P, 4) each; its transmission (P,), and the derivatives of
-    that by x and y, (P, 2)."""
+    """One bead at each pixel: indices and weights of its coefficients, (P, 4) each; transmission (P,) and its derivatives by x and
+    y, (P, 2)."""
 
     which: Ints
     weight: Single
@@ -38,12 +39,12 @@ class _Drawn:
 
 
 class Scene:
-    """Parameters of one window, ``coefficients`` of all profiles, ``positions`` (K, 2) and ``light`` (3,); see :mod:`together`.
+    """Parameters of one window, ``coefficients`` of all profiles, ``positions`` (K, 2) and ``light`` (3,); see :mod:`joint_fit`.
 
     Args:
         size: (H, W) of the window.
         places: (K, 2) x and y in px of the beads.
-        light: in the middle, in the units of the image above the dark.
+        light: light in the middle, in the units of the image, above the camera's offset.
     """
 
     def __init__(self, size: tuple[int, ...], places: Real, light: float) -> None:
@@ -55,11 +56,11 @@ class Scene:
         corner = np.array([width - 1, height - 1])
         near = np.hypot(*np.maximum(np.maximum(-places, places - corner), 0).T)
         far = np.hypot(*np.maximum(np.abs(places), np.abs(places - corner)).T)
-        # of each bead's spline only what pixels of the window see, and some more, as beads move
+        # of each bead's spline, the part inside the window and a margin, as beads move
         self._lowest = np.maximum((near / KNOT_PX).astype(np.intp) - 4, 0)
         ends = np.minimum(far, REACH_PX) / KNOT_PX
         self.counts = np.maximum(ends.astype(np.intp) + 3 - self._lowest, 8)
-        self._first = np.r_[0, np.cumsum(self.counts)]  # of each bead's coefficients
+        self._first = np.r_[0, np.cumsum(self.counts)]  # first index of each bead's coefficients
         self.coefficients = np.zeros(self._first[-1])
         self._design = np.empty((height * width, self._first[-1] + 2 * len(places) + 2), dtype=np.float32)
         self._rows = np.arange(height * width)[:, None]
@@ -69,19 +70,19 @@ class Scene:
             self._stiffness[begin : begin + count, begin : begin + count] = bend.T @ bend
 
     def profiles(self) -> list[Real]:
-        """Coefficients of each bead, from its centre on; 0 where the window sees nothing of it."""
+        """Coefficients of each bead, from its centre on; 0 outside the window."""
         parts = np.split(self.coefficients, self._first[1:-1])
         return [np.r_[np.zeros(lowest), part] for lowest, part in zip(self._lowest, parts, strict=True)]
 
     def resume(self, profiles: Sequence[Real], light: Real) -> None:
-        """Go on from what another fit of these beads found, whose splines may be a knot longer or shorter."""
+        """Start from an earlier fit of these beads, whose splines may be a knot longer or shorter."""
         for begin, lowest, count, known in zip(self._first[:-1], self._lowest, self.counts, profiles, strict=True):
             kept = known[lowest : lowest + count]
             self.coefficients[begin : begin + len(kept)] = kept
         self.light = light.copy()
 
     def draw(self) -> Real:
-        """What is expected of each pixel, (P,); the derivatives in :meth:`step` are those at what was drawn last."""
+        """Render the expected image, (P,); :meth:`step` uses the derivatives at the last rendering."""
         parts = np.split(self.coefficients, self._first[1:-1])
         self._beads = [self._bead(*bead) for bead in zip(self.positions, parts, self._lowest, strict=True)]
         self._plane = self.light[0] + self.light[1:] @ self._tilts
@@ -89,8 +90,8 @@ class Scene:
         expected: Real = self._plane * self._product
         return expected
 
-    def first_alone(self) -> Real:
-        """By how much the first bead changes each pixel, (P,)."""
+    def first_bead_change(self) -> Real:
+        """The change of each pixel by the first bead, (P,)."""
         others = _product([bead.transmission for bead in self._beads[1:]], self._plane.shape)
         changed: Real = self._plane * (self._product - others)
         return changed
@@ -103,28 +104,26 @@ class Scene:
         weight, slope = cubic(scaled - first)
         slope /= np.float32(KNOT_PX)
         which = np.abs(first.astype(np.intp)[:, None] + np.arange(-1, 3)) - lowest  # mirrored at the centre
-        for outside, other in (
-            (which < 0, len(known) - 1),
-            (which >= len(known), 0),
-        ):  # another than the pixel's own ones
+        # the index of a coefficient outside becomes one that the pixel does not use, with weight 0
+        for outside, other in ((which < 0, len(known) - 1), (which >= len(known), 0)):
             weight[outside], slope[outside], which[outside] = 0, 0, other
         chosen = known.astype(np.float32)[which]
         transmission = 1 + np.einsum("pi,pi->p", chosen, weight)
         steep = -np.einsum("pi,pi->p", chosen, slope) / np.maximum(distance, np.float32(1e-6))
         steep = steep.reshape(len(self._y), len(self._x))
         shift = np.stack([(steep * dx).ravel(), (steep * dy).ravel()], axis=1)
-        centre = np.flatnonzero(first == 0)  # whose first coefficient is also the third
+        centre = np.flatnonzero(first == 0)  # mirrored, their first coefficient is also the third
         weight[centre, 0] += weight[centre, 2]
         weight[centre, 2] = weight[centre, 0]
         return _Drawn(which, weight, transmission, shift)
 
     def step(self, weight: Real, residual: Real, *, moving: bool) -> tuple[Real, Real]:
-        """One Gauss-Newton step from what was drawn.
+        """Take one Gauss-Newton step from the last rendering.
 
         Args:
-            weight: (P,) of each pixel.
-            residual: (P,) of each pixel, in the units of the image.
-            moving: False holds the positions: of a bead without a profile nobody knows where to.
+            weight: (P,) weight of each pixel.
+            residual: (P,) residual of each pixel, in the units of the image.
+            moving: False fixes the positions, which are undetermined before there are profiles.
 
         Returns:
             The step of the positions and their standard errors, (K, 2) each.
@@ -140,7 +139,7 @@ class Scene:
             matrix[spot], matrix[:, spot], right[spot] = 0, 0, 0
             matrix[spot, spot] = np.eye(2 * count)
         scale = 1 / np.sqrt(np.maximum(np.diag(matrix), 1e-30))
-        # beside the step, of the inverse only what belongs to positions
+        # solve for the step, and for the columns of the inverse that belong to positions
         wanted = np.concatenate([right[:, None], np.eye(len(right))[:, spot]], axis=1) * scale[:, None]
         regular = matrix * scale[:, None] * scale + 1e-10 * np.eye(len(right))
         columns = np.linalg.solve(regular, wanted) * scale[:, None]
@@ -152,7 +151,7 @@ class Scene:
         return moved, np.sqrt(np.maximum(variance, 0)).reshape(count, 2)
 
     def _normal(self, root: Real, residual: Real) -> tuple[Real, Real]:
-        """Weighted normal equations: coefficients of all beads, then positions, then the tilt of the light."""
+        """Weighted normal equations of the coefficients of all beads, the positions and the tilt of the light."""
         design, known, count = self._design, int(self._first[-1]), len(self.positions)
         design[:, :known] = 0
         transmissions = [bead.transmission for bead in self._beads]

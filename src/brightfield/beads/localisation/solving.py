@@ -1,8 +1,8 @@
-"""Normal equations of many windows at once, and what is known of each window from step to step.
+"""Solution of the normal equations of many windows at once, and the state of each window between steps.
 
-A Gauss-Newton step takes the residual for noise. Where a bead differs from the profile it is not, and steps are too long or too
-short by a factor that stays: positions would swing around their place, or rest beside it. There two steps from two nodes tell the
-factor (Broyden 1965, Mathematics of Computation 19, 577), and the next step is divided by it.
+A Gauss-Newton step assumes that residuals are noise. Where a bead differs from the profile, steps are too long or too short by a
+constant factor: positions would oscillate around the right one, or stop beside it. There the factor is estimated from two steps
+at two nodes (Broyden 1965, Mathematics of Computation 19, 577), and the next step is divided by it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from brightfield.beads.localisation.profile import Profile
 from brightfield.beads.localisation.templates import PHASES, Ints
 
 Real = npt.NDArray[np.float64]
-LONGEST_PX = 1.0  # of one step: farther away the line says nothing
-ROOM_PX = 3  # a bead may move so far from its start; farther is another ring, or another bead
-UNLIKE = 1.5  # times the noise is left: the bead differs from the profile
-NEARBY_PX = 0.5  # between two nodes whose steps are compared
-# determinant of a factor: below, pixels have no place for the bead near by, and the plain step is taken
-LEAST_TURN = 0.1
+LONGEST_PX = 1.0  # longest step: farther away the linear model does not hold
+FARTHEST_PX = 3  # largest distance of a bead from its start; farther is another ring, or another bead
+POOR_MISFIT = 1.5  # residual over the noise above which a bead differs from the profile
+NEARBY_PX = 0.5  # largest distance between two nodes whose steps are compared
+# smallest determinant of a factor: below, there is no solution near by, and the plain step is taken
+LEAST_DETERMINANT = 0.1
 
 
 @dataclass(frozen=True)
 class Refined:
-    """Where beads are and how well that is known; a row for each window.
+    """Refined positions with their errors, one row per window.
 
     Attributes:
         positions: (N, 2) x and y in px of the window.
-        errors: (N, 2) standard errors in px, from the inverse Fisher matrix scaled to the residuals of this very window.
+        errors: (N, 2) standard errors in px, from the inverse Fisher matrix scaled to the residuals of the same window.
         amplitudes: (N,) in the units of the image.
-        offsets: (N,) of the background in the middle of the window, in the units of the image.
-        slopes: (N, 2) by which the background grows from the left edge to the right, and from the top to the bottom; 0 where no
+        offsets: (N,) background in the middle of the window, in the units of the image.
+        slopes: (N, 2) change of the background from the left edge to the right and from the top to the bottom; 0 where no
             gradient is fitted.
         residuals: (N,) root mean square residual over the expected noise: 1 where profile and noise are right.
         quality: (N,) in [0, 1], correlation of the fitted bead and the pixels.
-        converged: (N,) bool; where False the row holds the last step, within the window, and is not to be trusted.
+        converged: (N,) bool; where False, the row holds the last step, within the window, and must not be used.
     """
 
     positions: Real
@@ -52,7 +52,7 @@ class Refined:
 
 
 def solve(normal: Real) -> tuple[Real, Real]:
-    """Solutions (N, k) and inverse matrices (N, k, k) of normal equations with the right-hand side as last column."""
+    """Solutions (N, k) and inverse matrices (N, k, k) of normal equations whose last column is the right-hand side."""
     matrix, right = normal[:, :-1, :-1], normal[:, :-1, -1]
     scale = 1 / np.sqrt(np.maximum(np.einsum("nii->ni", matrix), 1e-30))
     scaled = matrix * scale[:, :, None] * scale[:, None, :] + 1e-9 * np.eye(matrix.shape[1])
@@ -62,10 +62,10 @@ def solve(normal: Real) -> tuple[Real, Real]:
 
 @dataclass
 class State:
-    """What is known of each window between two steps.
+    """The state of each window between two steps.
 
-    As in :class:`Refined`, and ``nodes`` (N, 2) in px from which the last ``raw`` Gauss-Newton step (N, 2) was taken, NaN at first;
-    its ``factor`` (N, 2, 2), and whether that is ``learnt`` (N,).
+    As :class:`Refined`, with the last ``step`` (N, 2); the ``nodes`` (N, 2) in px, NaN at first, of the last ``raw`` Gauss-Newton
+    step (N, 2); its ``factor`` (N, 2, 2), and whether it was estimated, ``has_factor`` (N,).
     """
 
     positions: Real
@@ -73,7 +73,7 @@ class State:
     nodes: Real
     raw: Real
     factor: Real
-    learnt: npt.NDArray[np.bool_]
+    has_factor: npt.NDArray[np.bool_]
     errors: Real
     amplitudes: Real
     offsets: Real
@@ -103,18 +103,18 @@ class State:
             np.zeros(count, dtype=np.bool_),
         )
 
-    def aside(self, members: Ints, nodes: Ints) -> Ints:
-        """The nodes (N, 2), but next ones for beads unlike the profile that would step from the same node again."""
-        same = (nodes / PHASES == self.nodes[members]).all(axis=1) & ~self.known(members)
+    def next_nodes(self, members: Ints, nodes: Ints) -> Ints:
+        """The given nodes (N, 2), but neighbours for beads unlike the profile that would step from the same node again."""
+        same = (nodes / PHASES == self.nodes[members]).all(axis=1) & ~self.steps_reliable(members)
         return np.where(same[:, None], nodes + np.where(self.raw[members] < 0, -1, 1), nodes) if same.any() else nodes
 
-    def known(self, members: Ints) -> npt.NDArray[np.bool_]:
-        """Whether steps are as long as they should be: by the profile, or as two of them told."""
-        known: npt.NDArray[np.bool_] = self.learnt[members] | (self.residuals[members] <= UNLIKE)
-        return known
+    def steps_reliable(self, members: Ints) -> npt.NDArray[np.bool_]:
+        """Whether the length of steps is right: the bead fits the profile, or its factor was estimated."""
+        steps_reliable: npt.NDArray[np.bool_] = self.has_factor[members] | (self.residuals[members] <= POOR_MISFIT)
+        return steps_reliable
 
-    def take(self, members: Ints, nodes: Ints, normal: Real, seen: Any, *, rough: bool = False) -> None:
-        """The solution of one step, seen from its nodes; of a rough one nothing is learnt for the next."""
+    def update(self, members: Ints, nodes: Ints, normal: Real, seen: Any, *, rough: bool = False) -> None:
+        """Apply the solution of one step from its nodes; a rough one does not change the factors."""
         solution, inverse = solve(normal)
         amplitude = solution[:, 2]
         safe = np.where(amplitude == 0, 1e-12, amplitude)[:, None]
@@ -128,8 +128,8 @@ class State:
         spread = inverse[:, :2, :2]
         step = raw
         if not rough:
-            self._learn(members, nodes / PHASES, raw)
-            if self.learnt[members].any():
+            self._update_factors(members, nodes / PHASES, raw)
+            if self.has_factor[members].any():
                 turned = np.linalg.inv(self.factor[members])
                 step = np.einsum("nij,nj->ni", turned, raw)
                 spread = turned @ spread @ turned.transpose(0, 2, 1)
@@ -143,29 +143,30 @@ class State:
         self.slopes[members] = solution[:, 4:6] if solution.shape[1] > 4 else 0.0
         self.quality[members] = np.where(amplitude > 0, np.sqrt(bead / np.maximum(bead + rest, 1e-30)), 0.0)
 
-    def _learn(self, members: Ints, nodes: Real, raw: Real) -> None:
-        """Factors of steps, from these and the last ones."""
+    def _update_factors(self, members: Ints, nodes: Real, raw: Real) -> None:
+        """Update the factors of steps from these steps and the last ones."""
         moved = nodes - self.nodes[members]
         length = np.einsum("ni,ni->n", moved, moved)
-        unlike = (self.residuals[members] > UNLIKE) & (length > 0) & (length < NEARBY_PX**2)  # of NaN neither
+        unlike = (self.residuals[members] > POOR_MISFIT) & (length > 0) & (length < NEARBY_PX**2)  # False for NaN
         which = np.flatnonzero(unlike)
         rows = members[which]
         if len(rows):
             away, shorter = moved[which], self.raw[rows] - raw[which]
             missed = shorter - np.einsum("nij,nj->ni", self.factor[rows], away)
             better = self.factor[rows] + missed[:, :, None] * away[:, None, :] / length[which, None, None]
-            # one move tells both axes of a round bead apart from each other, but not what is between them
+            # one move gives the factors of both axes of a round bead, but not their coupling
             alone = np.where(away == 0, np.nan, shorter / np.where(away == 0, 1, away))
             alone = np.where(np.isnan(alone), alone[:, ::-1], alone)
-            factor = np.where(self.learnt[rows, None, None], better, alone[:, :, None] * np.eye(2))
-            good = np.linalg.det(factor) > LEAST_TURN
+            factor = np.where(self.has_factor[rows, None, None], better, alone[:, :, None] * np.eye(2))
+            good = np.linalg.det(factor) > LEAST_DETERMINANT
             self.factor[rows] = np.where(good[:, None, None], factor, np.eye(2))
-            self.learnt[rows] = True
+            self.has_factor[rows] = True
         self.nodes[members], self.raw[members] = nodes, raw
 
-    def told(self, start: Real, size: tuple[int, int]) -> Refined:
+    def result(self, start: Real, size: tuple[int, int]) -> Refined:
+        """The state as a result, in which a bead outside its window or far from its start has not converged."""
         inside = (self.positions >= -0.5) & (self.positions <= np.array([size[1], size[0]]) - 0.5)
-        near = np.hypot(*(self.positions - start).T) <= ROOM_PX
+        near = np.hypot(*(self.positions - start).T) <= FARTHEST_PX
         good = self.converged & inside.all(axis=1) & near & (self.amplitudes > 0)
         quality = np.clip(self.quality, 0, 1)
         return Refined(

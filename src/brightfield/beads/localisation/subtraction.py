@@ -1,7 +1,7 @@
-"""A window for each bead of a frame, from which all other beads are taken away.
+"""Subtraction of all other beads from the window around each bead of a frame.
 
-Beads add where they emit light. Where they diffract or absorb that of a lamp, each multiplies what the others let through: two dark
-rings that cross are darker than either, by their product. Which of the two holds tells ``Profile.camera_offset``.
+Where beads emit light, their signals add. Where they diffract or absorb that of a lamp, transmissions multiply: two dark rings that
+cross are darker than either. ``Profile.camera_offset`` selects the model.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from brightfield.beads.localisation.windows import corners, cut
 Real = npt.NDArray[np.float64]
 Single = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
-DARKEST = 0.1  # of the light passes a bead at least: through less nothing is seen of another, and noise alone divided
+LEAST_TRANSMISSION = 0.1  # smallest transmission of a bead: division by less would only amplify noise
 
 
 @dataclass(frozen=True)
 class Beads:
-    """What is known of the beads of a frame; a row for each.
+    """The parameters with which the beads of a frame are rendered, one row per bead.
 
     Attributes:
         positions: (N, 2) x and y in px.
         amplitudes: (N,) in the units of the frame.
         backgrounds: (N,) in the units of the frame.
-        kinds: (N,) by which profile each is drawn.
+        kinds: (N,) index of the profile of each bead.
     """
 
     positions: Real
@@ -48,7 +48,7 @@ class Cleared:
 
     Attributes:
         windows: (N, side, side) in the units of the frame.
-        gates: how much each pixel counts, likewise; None: all alike.
+        gates: (N, side, side) weights of the pixels; None: all 1.
         first: (N, 2) column and row of the first pixel of each.
     """
 
@@ -58,16 +58,16 @@ class Cleared:
 
 
 class Level:
-    """Draws, clears and refines beads of some kinds in frames of one size of pixel.
+    """Renders, subtracts and refines beads at one resolution, binned or not.
 
     Args:
-        profiles: a kind each; the first says whether beads add or multiply.
-        half: px from the middle of a window to its edge.
+        profiles: one per kind; the first sets whether signals add or transmissions multiply.
+        half: half of a window in px.
     """
 
     def __init__(self, profiles: Sequence[Profile], half: int) -> None:
         self.half, self.side, self.camera_offset = half, 2 * half + 1, profiles[0].camera_offset
-        self._room = (slice(self.side, -self.side),) * 2  # of a frame painted with room around it
+        self._interior = (slice(self.side, -self.side),) * 2  # the frame without the margin of a canvas
         self.refiners = [Refiner(profile, (self.side, self.side), margin=4) for profile in profiles]
 
     def draw(self, beads: Beads, first: Ints) -> Single:
@@ -81,9 +81,9 @@ class Level:
         return drawn
 
     def clear(self, frame: Single, beads: Beads) -> Cleared:
-        """Windows around beads of a frame (H, W), without the other beads.
+        """Windows around the beads of a frame (H, W), with the other beads subtracted.
 
-        Pixels that the others darken count less: divided by what is left of the light, their noise has grown.
+        Pixels that the others darken have less weight: division by the remaining light has raised their noise.
         """
         first = corners(beads.positions, self.side)
         windows, inside = cut(frame, first, self.side)
@@ -91,28 +91,28 @@ class Level:
             return Cleared(windows, inside, first)
         drawn = self.draw(beads, first)
         if self.camera_offset is None:
-            windows -= self._together(drawn, first, frame.shape, np.add, 0)
+            windows -= self._combined(drawn, first, frame.shape, np.add, 0)
             windows += drawn
             return Cleared(windows, inside, first)
         camera_offset = np.float32(self.camera_offset)
-        self._left(drawn, beads)
-        gates = self._together(drawn, first, frame.shape, np.multiply, 1)
-        gates /= drawn  # what the others leave of the light
+        self._to_transmission(drawn, beads)
+        gates = self._combined(drawn, first, frame.shape, np.multiply, 1)
+        gates /= drawn  # transmission of the others
         windows -= camera_offset
         windows /= gates
         windows += camera_offset
         np.minimum(gates, 1, out=gates)
         return Cleared(windows, gates if inside is None else np.multiply(gates, inside, out=gates), first)
 
-    def emptied(self, frame: Single, beads: Beads) -> Single:
-        """A frame (H, W) without all known beads; where they leave little light, less is shown of what is left."""
+    def residual(self, frame: Single, beads: Beads) -> Single:
+        """A frame (H, W) with all beads subtracted; where they transmit little light, residuals are scaled down."""
         first = corners(beads.positions, self.side)
         drawn = self.draw(beads, first)
         if self.camera_offset is None:
-            rest: Single = frame - self._painted(drawn, first, frame.shape, np.add, 0)[self._room]
+            rest: Single = frame - self._canvas(drawn, first, frame.shape, np.add, 0)[self._interior]
             return rest
-        self._left(drawn, beads)
-        every = self._painted(drawn, first, frame.shape, np.multiply, 1)[self._room]
+        self._to_transmission(drawn, beads)
+        every = self._canvas(drawn, first, frame.shape, np.multiply, 1)[self._interior]
         level = np.float32(np.median(beads.backgrounds))
         away: Single = (frame - np.float32(self.camera_offset)) / every + np.float32(self.camera_offset) - level
         return level + away * np.minimum(every, 1)
@@ -120,13 +120,13 @@ class Level:
     def refine(
         self, frame: Single, beads: Beads, *, rough: bool = False, choose: bool = False
     ) -> tuple[Beads, Refined]:
-        """Each bead against the frame without the others: what is known then, and all that is told of it.
+        """Refine each bead against the frame with the others subtracted; return the new parameters and all results.
 
         Args:
             frame: (H, W).
-            beads: known so far.
-            rough: one step that weighs all pixels alike, for beads known to a pixel; otherwise until they rest.
-            choose: fit each by all profiles, and keep that which leaves least.
+            beads: the beads as last fitted.
+            rough: take one step of equal weights, for beads known to a pixel; otherwise iterate until convergence.
+            choose: fit each bead with all profiles, and use that of the smallest residual.
         """
         cleared = self.clear(frame, beads)
         first, kinds = cleared.first, beads.kinds
@@ -144,7 +144,7 @@ class Level:
         return better, found
 
     def _chosen(self, cleared: Cleared, starts: Real) -> tuple[Refined, Ints]:
-        """Each bead by the profile that leaves least of its pixels, and which that is."""
+        """The fit of each bead with the profile of the smallest residual, and the index of that profile."""
         tried = [refiner.refine(cleared.windows, starts, cleared.gates, rough=False) for refiner in self.refiners]
         left = np.stack([np.where(one.converged, one.residuals, np.inf) for one in tried])
         kinds: Ints = left.argmin(axis=0)
@@ -153,7 +153,7 @@ class Level:
         return Refined(*columns), kinds
 
     def fit(self, cleared: Cleared, starts: Real, kinds: Ints, *, rough: bool = False) -> Refined:
-        """One bead in each window, by the profile of its kind (N,); starts (N, 2) in px of the window."""
+        """Fit one bead in each window with the profile of its kind (N,); starts (N, 2) in px of the window."""
         how: dict[str, Any] = {"rough": True, "steps": 1} if rough else {"rough": False}
         if len(self.refiners) == 1:
             return self.refiners[0].refine(cleared.windows, starts, cleared.gates, **how)
@@ -169,15 +169,16 @@ class Level:
         return Refined(*columns)
 
     def coupling(self, frame: Single, beads: Beads) -> tuple[Real, Real]:
-        """How much the light of beads that overlap differs from what is taken away here: two sums (N,) for each bead.
+        """Two sums (N,) for each bead, from which the coupling of the light of overlapping beads follows.
 
-        Were pixels background + own + others + coupling * own * others, with the coupling 0 for beads that add and 1 / (background
-        - dark) for those that multiply, the sum of the first over that of the second is what the coupling lacks, by least squares.
+        In the model background + own + others + coupling * own * others, the coupling is 0 for signals that add and 1 / (background
+        - camera_offset) for transmissions that multiply. The ratio of the totals of both sums is the least-squares correction of
+        the coupling that is subtracted here.
         """
         cleared = self.clear(frame, beads)
         first = cleared.first
         drawn = self.draw(beads, first)
-        crossed = self._together(drawn, first, frame.shape, np.add, 0)
+        crossed = self._combined(drawn, first, frame.shape, np.add, 0)
         crossed -= drawn
         crossed *= drawn
         gates = np.ones_like(crossed) if cleared.gates is None else cleared.gates
@@ -188,14 +189,14 @@ class Level:
         crossed *= gates * crossed
         return rest.sum(axis=(1, 2), dtype=np.float64), crossed.sum(axis=(1, 2), dtype=np.float64)
 
-    def _left(self, drawn: Single, beads: Beads) -> None:
-        """From the signal of each bead (N, side, side) to the share of the light that it leaves, in place."""
+    def _to_transmission(self, drawn: Single, beads: Beads) -> None:
+        """Convert the signal of each bead (N, side, side) to its transmission, in place."""
         drawn /= (beads.backgrounds - (self.camera_offset or 0))[:, None, None].astype(np.float32)
         drawn += 1
-        np.maximum(drawn, np.float32(DARKEST), out=drawn)
+        np.maximum(drawn, np.float32(LEAST_TRANSMISSION), out=drawn)
 
-    def _painted(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
-        """What is drawn in windows, brought together in a frame of this shape with a window's side of room all around."""
+    def _canvas(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
+        """Combine rendered windows in a frame of this shape with a margin of a window's side all around."""
         side = self.side
         frame = np.full((shape[0] + 2 * side, shape[1] + 2 * side), empty, dtype=np.float32)
         for (x, y), bead in zip((first + side).tolist(), drawn, strict=True):
@@ -203,16 +204,16 @@ class Level:
             how(box, bead, out=box)
         return frame
 
-    def _together(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
-        """What is drawn in windows, brought together, and cut into the same windows again."""
-        frame = self._painted(drawn, first, shape, how, empty)
+    def _combined(self, drawn: Single, first: Ints, shape: tuple[int, ...], how: np.ufunc, empty: float) -> Single:
+        """Combine rendered windows in a frame and cut the same windows from it."""
+        frame = self._canvas(drawn, first, shape, how, empty)
         at = first + self.side
         windows: Single = sliding_window_view(frame, (self.side, self.side))[at[:, 1], at[:, 0]]
         return windows
 
 
 def _mean(windows: Single, gates: Single) -> Single:
-    """Of each window's pixels as they count, (N, 1, 1)."""
+    """The weighted mean of each window's pixels, (N, 1, 1)."""
     mean: Single = (windows * gates).sum(axis=(1, 2), keepdims=True) / np.maximum(
         gates.sum(axis=(1, 2), keepdims=True), 1
     )

@@ -1,4 +1,4 @@
-"""A profile drawn once at every sub-pixel phase: then a bead at any position is a slice of a stored image."""
+"""A profile rendered once at every sub-pixel phase, so that a bead at any position is a slice of a stored image."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 from brightfield.beads.localisation.profile import Profile
 
-PHASES = 16  # nodes in a pixel, along each axis; see refining for why so few are exact
+PHASES = 16  # nodes per pixel, along each axis; see refining for the error
 Ints = npt.NDArray[np.intp]
 
 
 class Templates:
-    """Shape and derivatives of a profile at nodes a sixteenth of a pixel apart, drawn when first asked for.
+    """Shape and derivatives of a profile at nodes a sixteenth of a pixel apart, rendered on first use.
 
     Args:
-        profile: what is drawn.
+        profile: the profile.
         size: (H, W) of the windows.
-        margin: px by which a bead may lie off the middle of its window, along each axis.
+        margin: largest distance of a bead from the middle of its window in px, along each axis.
     """
 
     def __init__(self, profile: Profile, size: tuple[int, int], margin: int) -> None:
@@ -27,7 +27,7 @@ class Templates:
         self._images = np.empty((PHASES, PHASES, 3, *canvas), dtype=np.float32)
 
     def node(self, positions: npt.NDArray[np.float64]) -> Ints:
-        """The nearest nodes to positions (N, 2) in px, in sixteenths of a pixel; kept within the margin."""
+        """The nearest nodes to positions (N, 2) in px, in sixteenths of a pixel; clipped to the margin."""
         middle = np.array([self.size[1] // 2, self.size[0] // 2])
         nodes: Ints = np.rint(positions * PHASES).astype(np.intp)
         half = PHASES // 2
@@ -36,7 +36,7 @@ class Templates:
         )
 
     def draw(self, nodes: Ints) -> None:
-        """See to it that these nodes (N, 2) are drawn, so that :meth:`fill` can copy them."""
+        """Render these nodes (N, 2) where needed, so that :meth:`fill` can copy them."""
         phases = (nodes + PHASES // 2) % PHASES
         missing = phases[~self._drawn[phases[:, 1], phases[:, 0]]]
         if not len(missing):
@@ -61,7 +61,7 @@ class Templates:
             target[...] = self._images[py, px, :, y : y + height, x : x + width]
 
     def shapes(self, positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """Beads at positions (N, 2) in windows of their own, (N, H, W): between nodes along a line, as in refining."""
+        """Beads at positions (N, 2), each in its own window, (N, H, W): linear between nodes, as in refining."""
         nodes = self.node(positions)
         self.draw(nodes)
         drawn = np.empty((len(nodes), 3, *self.size), dtype=np.float32)

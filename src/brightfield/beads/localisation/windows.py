@@ -1,4 +1,4 @@
-"""Windows around beads: cut from a frame, apart from other beads, and in even light."""
+"""Windows around beads: cutting, separation from other beads, and correction of uneven light."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def cut(frame: npt.NDArray[Any], first: Ints, side: int) -> tuple[Single, Single
     seen_rows, seen_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
     whole = seen_rows.all(axis=1) & seen_columns.all(axis=1)
     windows = np.empty((len(first), side, side), dtype=np.float32)
-    if whole.any():  # as slices, which cost less than an index of every pixel
+    if whole.any():  # slices are faster than an index of every pixel
         windows[whole] = sliding_window_view(frame, (side, side))[first[whole, 1], first[whole, 0]]
     beyond = ~whole
     clipped = np.clip(rows[beyond], 0, height - 1)[:, :, None], np.clip(columns[beyond], 0, width - 1)[:, None, :]
@@ -55,13 +55,13 @@ def territories(positions: Real, first: Ints, side: int) -> Single:
 
 
 def flatten(windows: npt.ArrayLike, camera_offset: float = 0.0) -> Single:
-    """Windows (N, H, W) divided by the light in which they stand: what lies in half the light has half the contrast in counts.
+    """Divide windows (N, H, W) by their uneven light, to which the contrast in counts is proportional.
 
-    The light is a plane through the edge of a window, its mean stays what it is.
+    The light is a plane fitted to the edge of a window; its mean stays as it is.
 
     Args:
         windows: (N, H, W).
-        camera_offset: counts without light, which no light multiplies.
+        camera_offset: counts without light.
     """
     pixels = np.asarray(windows, dtype=np.float32) - np.float32(camera_offset)
     height, width = pixels.shape[1:]

@@ -1,4 +1,4 @@
-"""``brightfield tracks``: positions in; trajectories, drift and the physics of each bead out."""
+"""``brightfield tracks``: from positions to trajectories, drift and the physics of each bead."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brightfield.beads.physics.conditions import Conditions
 from brightfield.beads.physics.reading import ERRORS, read_positions
 from brightfield.beads.trajectories import Sampling, Track
 from brightfield.beads.trajectories.drift import SMOOTHING_S, drift, subtract
-from brightfield.beads.trajectories.judging import Bead, judge, usual_error_um
+from brightfield.beads.trajectories.judging import Bead, classify, rms_error_um
 from brightfield.beads.trajectories.linking import MEMORY, Linked, link
 from brightfield.errors import BrightfieldError
 from brightfield.system import progress
@@ -22,25 +22,25 @@ from brightfield.system.files import UNWRITABLE, atomic_file
 
 __all__ = ["Analysis", "Conditions", "Sampling", "Settings", "analyse", "tracks"]
 
-PICTURE, LAST = "physics.png", "physics.csv"  # the table that comes last vouches for all
+PICTURE, LAST = "physics.png", "physics.csv"  # physics.csv is written last: where it exists, all files are complete
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How positions become physics.
+    """How positions are analysed.
 
     Attributes:
         sampling: frame rate and exposure.
         pixel_size_um: side of a pixel.
         conditions: temperature, viscosity, radius.
-        max_step_px: see :func:`brightfield.beads.trajectories.linking.link`, as for the next two; memory None is 3.
-        memory: frames that a bead may be missing.
-        shortest: frames in which a bead must be seen.
-        reference: particles whose motion is drift (see :func:`brightfield.beads.trajectories.drift.drift`).
+        max_step_px: largest step of a bead; for this and the next two see :func:`brightfield.beads.trajectories.linking.link`.
+        memory: number of frames that a bead may be missing; None: 3.
+        shortest: smallest number of frames in which a bead must be seen.
+        reference: particles whose motion counts as drift (see :func:`brightfield.beads.trajectories.drift.drift`).
         without_drift: whether drift is subtracted.
-        smoothing_s: drift is averaged over this long.
-        lowest_hz: frequencies below are left out of the fits of spectra.
-        trust_errors: take the localisation errors of the table as they are, instead of fitting them.
+        smoothing_s: time over which drift is averaged.
+        lowest_hz: lowest frequency used in the fits of spectra.
+        trust_errors: use the localisation errors of the table instead of fitting them.
     """
 
     sampling: Sampling
@@ -58,14 +58,14 @@ class Settings:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What came of a table of positions.
+    """The result of an analysis.
 
     Attributes:
-        table: trajectories; x and y in px as they were measured, x_um and y_um without drift.
-        max_step_px: the largest step that was allowed; None: the table said who is who.
-        strays: positions that belong to no trajectory.
-        drift: columns frame, x, y in px, and beads; None: none was subtracted.
-        beads: by particle.
+        table: trajectories; x and y in px as measured, x_um and y_um without drift.
+        max_step_px: the largest step allowed in linking; None: the table named the particles.
+        strays: number of positions that belong to no trajectory.
+        drift: columns frame, x, y in px, and beads; None: no drift was subtracted.
+        beads: the result for each bead, by particle number.
     """
 
     table: pd.DataFrame
@@ -76,15 +76,15 @@ class Analysis:
 
 
 def analyse(positions: pd.DataFrame, settings: Settings) -> Analysis:
-    """Link positions, subtract drift and ask each bead what it does.
+    """Link positions, subtract drift, and classify and fit the motion of each bead.
 
     Args:
-        positions: of :func:`brightfield.beads.physics.reading.read_positions`. With a column ``particle`` they are taken as linked,
-            unless the settings name a step or a memory.
-        settings: all else.
+        positions: of :func:`brightfield.beads.physics.reading.read_positions`. A column ``particle`` counts as the result of
+            linking, unless the settings name a step or a memory.
+        settings: all other inputs.
 
     Raises:
-        BrightfieldError: nothing lasts long enough, beads are too crowded, or a reference bead is not there.
+        BrightfieldError: no bead is seen in enough frames, beads are too crowded, or a reference bead does not exist.
     """
     if settings.trust_errors and not set(ERRORS) <= set(positions):
         raise BrightfieldError(
@@ -93,8 +93,8 @@ def analyse(positions: pd.DataFrame, settings: Settings) -> Analysis:
     linked, step = _linked(positions, settings)
     if linked.table.empty:
         raise BrightfieldError(
-            f"None of {len(positions)} positions belongs to a bead that lasts. Give a larger --max-step, a larger --memory or a "
-            "smaller --shortest."
+            f"None of {len(positions)} positions belongs to a bead that is seen in enough frames. Give a larger --max-step, a "
+            "larger --memory or a smaller --shortest."
         )
     smoothing = max(1, round(settings.smoothing_s * settings.sampling.frame_rate_hz))
     shift = drift(linked.table, settings.reference, smoothing) if settings.without_drift else None
@@ -103,9 +103,9 @@ def analyse(positions: pd.DataFrame, settings: Settings) -> Analysis:
     table = linked.table.assign(**um)
     beads = {}
     for particle, rows in progress.track(_by_particle(table), "physics of beads", unit="bead"):
-        error = usual_error_um(rows[list(ERRORS)].dropna(), settings.pixel_size_um) if settings.trust_errors else None
+        error = rms_error_um(rows[list(ERRORS)].dropna(), settings.pixel_size_um) if settings.trust_errors else None
         track = Track(rows["frame"].to_numpy(np.int64), rows[["x_um", "y_um"]].to_numpy(np.float64))
-        beads[particle] = judge(track, settings.sampling, lowest_hz=settings.lowest_hz, localisation_um=error)
+        beads[particle] = classify(track, settings.sampling, lowest_hz=settings.lowest_hz, localisation_um=error)
     return Analysis(table, step, linked.strays, shift, beads)
 
 
@@ -114,15 +114,15 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
 
     Args:
         path: a CSV of positions.
-        out: a folder; made if need be.
-        settings: all else.
+        out: output folder; created if missing.
+        settings: all other inputs.
         overwrite: replace files of the same name.
 
     Returns:
-        What a user wants to know at once.
+        A summary for the user, a few lines.
 
     Raises:
-        BrightfieldError: as :func:`analyse`; files are there already; the disk is full or not writable.
+        BrightfieldError: as :func:`analyse`; results exist already; the disk is full or not writable.
     """
     there = [name for name in (*tables.NAMES, PICTURE) if (out / name).exists()]
     if there and not overwrite:
@@ -133,7 +133,7 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
     found = tables.all_tables(analysis.table, analysis.drift, analysis.beads, settings)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        (out / LAST).unlink(missing_ok=True)  # it must not vouch for files that are half replaced
+        (out / LAST).unlink(missing_ok=True)  # its presence says that all files are complete
         with atomic_file(out / PICTURE) as partial:
             plotting.draw(partial, analysis.table, analysis.beads, found, settings.sampling)
         for name in tables.NAMES:
@@ -143,13 +143,13 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
         if error.errno not in UNWRITABLE:
             raise
         raise BrightfieldError(
-            f"The results could not be written to {out}: {error.strerror or error}. Files that are there are complete."
+            f"The results could not be written to {out}: {error.strerror or error}. Each file that exists there is complete."
         ) from error
-    return _told(analysis, settings, out)
+    return _summary(analysis, settings, out)
 
 
 def _linked(positions: pd.DataFrame, settings: Settings) -> tuple[Linked, float | None]:
-    """Trajectories and the step that was allowed, None where the table says who is who."""
+    """Trajectories and the largest step allowed, None where the table names the particles."""
     if "particle" in positions and settings.max_step_px is None and settings.memory is None:
         lasting = positions.groupby("particle")["frame"].transform("size") >= (settings.shortest or 1)
         kept = positions[lasting].sort_values(["frame", "particle"], kind="stable", ignore_index=True)
@@ -160,7 +160,7 @@ def _linked(positions: pd.DataFrame, settings: Settings) -> tuple[Linked, float 
 
 
 def _by_particle(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
-    """Particles in order, and their rows."""
+    """The rows of each particle, in the order of their numbers."""
     particle = table["particle"].to_numpy(np.int64)
     order = np.argsort(particle, kind="stable")
     numbers, starts = np.unique(particle[order], return_index=True)
@@ -168,19 +168,20 @@ def _by_particle(table: pd.DataFrame) -> list[tuple[int, pd.DataFrame]]:
     return [(int(number), table.iloc[those]) for number, those in zip(numbers, rows, strict=True)]
 
 
-def _told(analysis: Analysis, settings: Settings, out: Path) -> str:
-    """A few lines about what was found."""
+def _summary(analysis: Analysis, settings: Settings, out: Path) -> str:
+    """Describe the result in a few lines."""
     kinds = pd.Series([bead.kind for bead in analysis.beads.values()]).value_counts()
-    step = "as the table says" if analysis.max_step_px is None else f"steps of at most {analysis.max_step_px:.3g} px"
+    longest = analysis.max_step_px
+    step = "by the column particle of the table" if longest is None else f"by steps of at most {longest:.3g} px"
     lines = [
-        f"{len(analysis.beads)} beads ({', '.join(f'{count} {kind}' for kind, count in kinds.items())}), linked: {step}; "
+        f"{len(analysis.beads)} beads ({', '.join(f'{count} {kind}' for kind, count in kinds.items())}), linked {step}; "
         f"{analysis.strays} stray positions left out.",
     ]
     if analysis.drift is None:
         why = (
             "as asked"
             if not settings.without_drift
-            else "fewer than five beads last, so name some that are stuck: --reference"
+            else "fewer than five beads are seen in 80% of the frames. Name stuck beads with --reference"
         )
         lines.append(f"No drift was subtracted: {why}.")
     else:

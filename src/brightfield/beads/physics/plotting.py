@@ -1,4 +1,4 @@
-"""One picture of what was found: trajectories, mean squared displacements, spectra and Allan deviations."""
+"""One figure of the results: trajectories, mean squared displacements, spectra and Allan deviations."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from brightfield.beads.trajectories import Sampling
 from brightfield.beads.trajectories.displacement import free_msd
 from brightfield.beads.trajectories.judging import Bead
 
-MOST = 10  # beads that are drawn: those that were seen longest
+MOST_BEADS = 10  # largest number of beads drawn: those seen in most frames
 SIZE_IN, DPI = (13.0, 10.0), 110
-COLOURS = "tab10"  # ten, that most people can tell apart
-PLACE = {"left": 0.06, "right": 0.985, "bottom": 0.055, "top": 0.965, "wspace": 0.17, "hspace": 0.2}
-POINTS = 4000  # of a trajectory that is drawn
+COLOURS = "tab10"  # ten colours that most people can distinguish
+MARGINS = {"left": 0.06, "right": 0.985, "bottom": 0.055, "top": 0.965, "wspace": 0.17, "hspace": 0.2}
+POINTS = 4000  # points drawn of a longer trajectory
 
 
 def draw(
@@ -27,24 +27,24 @@ def draw(
     tables: Mapping[str, pd.DataFrame],
     sampling: Sampling,
 ) -> None:
-    """Write a PNG.
+    """Write the figure as PNG.
 
     Args:
-        path: of the file.
+        path: of the PNG.
         table: trajectories, columns particle, x_um, y_um.
-        beads: by particle.
+        beads: results, by particle number.
         tables: msd.csv, spectra.csv and allan.csv of :func:`brightfield.beads.physics.tables.all_tables`.
-        sampling: when frames were taken.
+        sampling: frame rate and exposure.
     """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    chosen = sorted(sorted(beads, key=lambda particle: -len(beads[particle].track))[:MOST])
-    colours = dict(zip(chosen, colormaps[COLOURS](np.arange(MOST)), strict=False))
-    figure = Figure(figsize=SIZE_IN, dpi=DPI)  # a layout that adapts takes most of the time
+    chosen = sorted(sorted(beads, key=lambda particle: -len(beads[particle].track))[:MOST_BEADS])
+    colours = dict(zip(chosen, colormaps[COLOURS](np.arange(MOST_BEADS)), strict=False))
+    figure = Figure(figsize=SIZE_IN, dpi=DPI)  # fixed margins: an automatic layout takes most of the time
     FigureCanvasAgg(figure)
-    (paths, moved), (spectra, steady) = figure.subplots(2, 2, gridspec_kw=PLACE)
+    (paths, moved), (spectra, steady) = figure.subplots(2, 2, gridspec_kw=MARGINS)
     for particle, colour in colours.items():
         bead, rows = beads[particle], table[table["particle"] == particle]
         every = max(1, len(rows) // POINTS)
@@ -56,7 +56,7 @@ def draw(
         _displacement(moved, own["msd.csv"], bead, sampling, colour)
         _spectrum(spectra, own["spectra.csv"], colour)
         _deviation(steady, own["allan.csv"], colour)
-    more = "" if len(beads) <= MOST else f" (the {MOST} of {len(beads)} beads that were seen longest)"
+    more = "" if len(beads) <= MOST_BEADS else f" (the {MOST_BEADS} of {len(beads)} beads seen in most frames)"
     _frame(paths, f"Trajectories about their mean, without drift{more}", "x (um)", "y (um)", scale="linear")
     paths.set_aspect("equal", adjustable="datalim")
     paths.invert_yaxis()  # as in the image
@@ -93,9 +93,9 @@ def _frame(axes: Any, title: str, x: str, y: str, scale: str = "log") -> None:
     axes.set(title=title, xlabel=x, ylabel=y)
     for axis, set_scale in (("x", axes.set_xscale), ("y", axes.set_yscale)):
         shown = [np.asarray(line.get_data()[axis == "y"], dtype=np.float64) for line in axes.get_lines()]
-        if any((values > 0).any() for values in shown):  # a logarithm needs something to show
+        if any((values > 0).any() for values in shown):  # a logarithmic axis needs a positive value
             set_scale(scale)
             if scale == "log":
-                # between powers of ten there is no room for numbers
+                # there is no room for labels between powers of ten
                 getattr(axes, f"{axis}axis").set_minor_formatter("")
     axes.grid(alpha=0.3)

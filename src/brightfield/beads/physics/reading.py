@@ -1,4 +1,4 @@
-"""A table of positions, hostile until checked."""
+"""Read a table of positions and check every value."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
 
 NEEDED = ("frame", "x", "y")
-MOST_FRAMES = 10_000_000  # from the first to the last
-FARTHEST_PX = 1_000_000  # no camera is so large
-LEAST_SEEN = 0.01  # share of the frames from a particle's first to its last in which it is seen
+MOST_FRAMES = 10_000_000  # largest range of frame numbers
+FARTHEST_PX = 1_000_000  # largest coordinate: no camera is so large
+LEAST_SEEN = 0.01  # smallest share of frames, from a particle's first to its last, in which it must be seen
 ERRORS = ("x_error", "y_error")
 
 
 def read_positions(path: Path) -> pd.DataFrame:
-    """The CSV of ``brightfield predict`` for beads, or one of trackpy.
+    """Read and check the CSV of ``brightfield predict`` for beads, or one of trackpy.
 
-    A row with x and y left empty is a frame without beads, and left out.
+    A row with x and y left empty stands for a frame without beads and is left out.
 
     Returns:
-        Columns ``frame`` (int64), ``x``, ``y`` (px); where they are in the file ``quality``, ``x_error``, ``y_error``, ``image``
-        and ``particle`` (int64).
+        Columns ``frame`` (int64), ``x``, ``y`` (px); if the file has them, ``quality``, ``x_error``, ``y_error``, ``image`` and
+        ``particle`` (int64).
 
     Raises:
-        BrightfieldError: columns are missing, or something is no position.
+        BrightfieldError: columns are missing, or a row is not a valid position.
     """
     table = read_csv(path, NEEDED, text=("image",))
     table.index = pd.RangeIndex(2, len(table) + 2)  # the line in the file
@@ -46,8 +46,8 @@ def read_positions(path: Path) -> pd.DataFrame:
     found: pd.DataFrame = numbers.assign(frame=frame.astype(np.int64))
     if len(found) and int(found["frame"].max() - found["frame"].min()) >= MOST_FRAMES:
         raise BrightfieldError(
-            f"{path.name}: frames from {found['frame'].min()} to {found['frame'].max()}, expected at most {MOST_FRAMES:,} of them. "
-            "Number frames in order, and give each movie a table of its own."
+            f"{path.name}: frames from {found['frame'].min()} to {found['frame'].max()}: expected a range of at most "
+            f"{MOST_FRAMES:,}. Number frames in order, and give each movie a table of its own."
         )
     if "image" in table:
         found["image"] = table["image"]
@@ -57,7 +57,7 @@ def read_positions(path: Path) -> pd.DataFrame:
 
 
 def _particles(path: Path, table: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Whole numbers, each once in a frame."""
+    """The particle numbers, checked: whole, and each at most once per frame."""
     numbers = pd.to_numeric(table["particle"], errors="coerce").astype(np.float64)
     fine = numbers.between(0, 2**31 - 1) & (numbers == numbers.round())
     _check(path, table, fine, ("frame", "particle"), "whole numbers from 0 up as particles")
@@ -68,15 +68,15 @@ def _particles(path: Path, table: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _check_gaps(path: Path, frame: pd.Series, particle: pd.Series) -> None:
-    """Whoever is hardly ever seen is no trajectory, and the frames between would fill the memory."""
+    """Refuse particles that are seen too seldom: the frames between would fill the memory."""
     of_each = frame.groupby(particle).agg(["min", "max", "size"])
     number, span = of_each["size"].to_numpy(), (of_each["max"] - of_each["min"] + 1).to_numpy()
     seldom = np.flatnonzero(number < LEAST_SEEN * span)
     if len(seldom):
         first = int(seldom[0])
         raise BrightfieldError(
-            f"{path.name}: particle {of_each.index[first]:.0f} is seen in {number[first]} of {int(span[first]):,} frames, first to "
-            f"last; expected at least {LEAST_SEEN:.0%}. Link anew with --memory, or leave it out."
+            f"{path.name}: particle {of_each.index[first]:.0f} is seen in {number[first]} of {int(span[first]):,} frames from its "
+            f"first to its last: expected at least {LEAST_SEEN:.0%}. Link again with --memory, or leave it out."
         )
 
 
@@ -86,5 +86,5 @@ def _check(path: Path, table: pd.DataFrame, fine: pd.Series, columns: tuple[str,
     first = table[~fine].iloc[0]
     came = ", ".join(f"{column} = {first[column]}" for column in columns)
     raise BrightfieldError(
-        f"{path.name}: {int((~fine).sum())} rows are not positions, the first in line {first.name} ({came}); expected {expected}."
+        f"{path.name}: {int((~fine).sum())} rows are not positions, the first in line {first.name} ({came}): expected {expected}."
     )

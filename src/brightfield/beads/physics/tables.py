@@ -1,4 +1,4 @@
-"""The tables that ``brightfield tracks`` writes. Units stand in the names of columns, ends of intervals too."""
+"""The tables that ``brightfield tracks`` writes. Column names hold units; ``_low`` and ``_high`` are the ends of an interval."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
     from brightfield.beads.physics import Settings
 
 NAMES = ("trajectories.csv", "drift.csv", "msd.csv", "spectra.csv", "allan.csv", "physics.csv")
-FIRST = ("frame", "x", "y", "particle", "quality")  # columns of trajectories that come first
+FIRST_COLUMNS = ("frame", "x", "y", "particle", "quality")  # leading columns of trajectories.csv
 
 
 def all_tables(
     table: pd.DataFrame, drift: pd.DataFrame | None, beads: Mapping[int, Bead], settings: Settings
 ) -> dict[str, pd.DataFrame]:
-    """Every table by its file name.
+    """Build every table, by file name.
 
-    - trajectories.csv: frame, x and y in px as measured, particle, what else the positions had, x_um and y_um without drift.
-    - drift.csv: frame, x and y in px, beads (reference beads that were seen); no row where none was subtracted.
-    - msd.csv: the mean squared displacement of each particle, and of all free ones where particle is left empty.
-    - spectra.csv: one-sided, averaged over ``values`` frequencies; ``fitted`` is what the trap's model expects there.
+    - trajectories.csv: frame, x and y in px as measured, particle, other columns of the positions, x_um and y_um without drift.
+    - drift.csv: frame, x and y in px, beads (number of reference beads seen); no rows if no drift was subtracted.
+    - msd.csv: the mean squared displacement of each particle; in rows without a particle, that of all free ones.
+    - spectra.csv: one-sided, averaged over ``values`` frequencies; ``fitted`` is the expectation of the fitted trap.
     - allan.csv: the overlapping Allan deviation of a coordinate.
-    - physics.csv: a row a particle (see :func:`physics`).
+    - physics.csv: one row per particle (see :func:`physics`).
     """
-    first = [name for name in FIRST if name in table]
+    first = [name for name in FIRST_COLUMNS if name in table]
     sampling = settings.sampling
     reference = set(settings.reference or ()) if settings.without_drift else set()
     return {
         "trajectories.csv": table[[*first, *(name for name in table if name not in first)]],
         "drift.csv": pd.DataFrame(columns=["frame", "x", "y", "beads"]) if drift is None else drift,
         "msd.csv": _displacements(beads, reference, sampling),
-        "spectra.csv": _of_each({particle: spectrum_rows(bead, sampling) for particle, bead in beads.items()}),
-        "allan.csv": _of_each({particle: allan(bead.track, sampling) for particle, bead in beads.items()}),
+        "spectra.csv": _concatenated({particle: spectrum_rows(bead, sampling) for particle, bead in beads.items()}),
+        "allan.csv": _concatenated({particle: allan(bead.track, sampling) for particle, bead in beads.items()}),
         "physics.csv": pd.DataFrame(
             [physics(particle, bead, settings, particle in reference) for particle, bead in beads.items()]
         ),
@@ -51,30 +51,30 @@ def all_tables(
 
 
 def physics(particle: int, bead: Bead, settings: Settings, reference: bool = False) -> dict[str, Any]:
-    """One row.
+    """Build one row of physics.csv.
 
     Returns:
-        Of all: ``particle``; ``looks_like`` (see :class:`brightfield.beads.trajectories.judging.Bead`; ``reference``: its
-        motion was taken for drift); ``first_frame``, ``last_frame``, ``frames`` (seen). Then diffusion constant and localisation
-        error. Of the trapped: corner frequency and stiffness, by the spectrum of both coordinates and of each, from the variance
-        (equipartition) and, where the radius is known, from the drag; ``goodness``, the probability of so large a misfit, and
-        ``deviance``, the misfit for each degree of freedom (1 is right); ``relaxations``, how many relaxation times the record
-        lasts. Last, the time over which to average for the steadiest position, and how steady that is.
+        For every bead: ``particle``; ``looks_like`` (see :class:`brightfield.beads.trajectories.judging.Bead`; ``reference``: its
+        motion counted as drift); ``first_frame``, ``last_frame``, ``frames`` (number seen); diffusion constant and localisation
+        error. For trapped beads: corner frequency; stiffness from the spectrum of both coordinates and of each, from the variance
+        (equipartition) and, where the radius is known, from the drag; ``goodness``, the probability of so large a misfit;
+        ``deviance``, the misfit per degree of freedom (expected: 1); ``relaxations``, the length of the record in relaxation
+        times. Last, the averaging time at which the Allan deviation is smallest, and that deviation.
     """
-    told = bead.kind if not reference else "reference"
-    row: dict[str, Any] = {"particle": particle, "looks_like": told}
+    label = bead.kind if not reference else "reference"
+    row: dict[str, Any] = {"particle": particle, "looks_like": label}
     row |= {"first_frame": bead.track.frames[0], "last_frame": bead.track.frames[-1], "frames": len(bead.track)}
-    row |= _three("diffusion_um2_s", Estimate.unknown() if reference else bead.diffusion_um2_s)
+    row |= _with_interval("diffusion_um2_s", Estimate.unknown() if reference else bead.diffusion_um2_s)
     if settings.conditions.radius_um is not None:
         row["diffusion_stokes_um2_s"] = settings.conditions.kt / settings.conditions.drag
-    row |= _three("localisation_error_um", bead.localisation_um)
-    row |= _trapped(bead if told == "trapped" else None, settings)
+    row |= _with_interval("localisation_error_um", bead.localisation_um)
+    row |= _trapped(bead if label == "trapped" else None, settings)
     best = best_averaging(allan(bead.track, settings.sampling))
     return row | {"steadiest_s": best[0], "steadiest_um": best[1]}
 
 
 def spectrum_rows(bead: Bead, sampling: Sampling) -> pd.DataFrame:
-    """Columns frequency_hz, power_x_um2_hz, power_y_um2_hz, fitted_um2_hz and values."""
+    """The averaged spectrum of a bead: columns frequency_hz, power_x_um2_hz, power_y_um2_hz, fitted_um2_hz and values."""
     whole = bead.spectrum
     edges = whole.edges()
     power = averaged(whole.power_um2_hz, edges)
@@ -93,11 +93,11 @@ def spectrum_rows(bead: Bead, sampling: Sampling) -> pd.DataFrame:
 
 
 def _trapped(bead: Bead | None, settings: Settings) -> dict[str, Any]:
-    """Columns of a trap; nan of a bead in none."""
+    """The columns of the trap fit; nan for a bead that is not trapped."""
     names = ["corner_hz", *(f"stiffness{what}_pn_um" for what in ("", "_x", "_y", "_equipartition"))]
     names += ["stiffness_drag_pn_um"] if settings.conditions.radius_um is not None else []
     if bead is None or bead.trap is None:
-        unknown = [_three(name, Estimate.unknown()) for name in names]
+        unknown = [_with_interval(name, Estimate.unknown()) for name in names]
         return {key: value for three in unknown for key, value in three.items()} | dict.fromkeys(
             ("goodness", "deviance", "relaxations"), np.nan
         )
@@ -108,29 +108,31 @@ def _trapped(bead: Bead | None, settings: Settings) -> dict[str, Any]:
     found += [equipartition(bead.track, trap, sampling, conditions.kt)]
     found += [_by_drag(trap.corner_hz, conditions)]
     row = {
-        key: value for name, number in zip(names, found, strict=False) for key, value in _three(name, number).items()
+        key: value
+        for name, number in zip(names, found, strict=False)
+        for key, value in _with_interval(name, number).items()
     }
-    return row | {"goodness": trap.goodness, "deviance": trap.deviance, "relaxations": trap.turns}
+    return row | {"goodness": trap.goodness, "deviance": trap.deviance, "relaxations": trap.relaxations}
 
 
 def _by_drag(corner_hz: Estimate, conditions: Conditions) -> Estimate:
-    """kappa = 2 pi gamma corner, with Stokes' drag."""
+    """The stiffness kappa = 2 pi gamma corner, with Stokes' drag gamma."""
     return corner_hz.map(lambda corner: 2 * np.pi * conditions.drag * corner)
 
 
 def _displacements(beads: Mapping[int, Bead], reference: set[int], sampling: Sampling) -> pd.DataFrame:
     each = {particle: msd(bead.track, sampling) for particle, bead in beads.items()}
     of_free = [each[particle] for particle, bead in beads.items() if bead.kind == "free" and particle not in reference]
-    rows = pd.concat([_of_each(each).assign(beads=1), ensemble(of_free)], ignore_index=True)
+    rows = pd.concat([_concatenated(each).assign(beads=1), ensemble(of_free)], ignore_index=True)
     return rows.astype({"particle": "Int64"})
 
 
-def _of_each(rows: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
-    """One table, with the particle in front."""
+def _concatenated(rows: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
+    """One table of all particles, with the column particle first."""
     whole = [table.assign(particle=particle) for particle, table in rows.items()]
     together = pd.concat(whole, ignore_index=True)
     return together[["particle", *(name for name in together if name != "particle")]]
 
 
-def _three(name: str, estimate: Estimate) -> dict[str, float]:
+def _with_interval(name: str, estimate: Estimate) -> dict[str, float]:
     return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

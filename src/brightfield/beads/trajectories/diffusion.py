@@ -1,10 +1,10 @@
-"""The diffusion constant of a bead that moves freely, and how exactly it was located, by maximum likelihood.
+"""Maximum-likelihood estimates of the diffusion constant and the localisation error of a bead that moves freely.
 
-The steps between frames are normal with a covariance that is known but for two numbers (Berglund 2010, Phys. Rev. E 82, 011917):
-2 D dt (1 - 2 R) + 2 sigma^2 with themselves, 2 R D dt - sigma^2 with their neighbours, where R is the motion blur coefficient and
-sigma the localisation error of one coordinate. A discrete sine transform makes them independent, so the likelihood is a sum over
-frequencies (Vestergaard, Blainey & Flyvbjerg 2014, Phys. Rev. E 89, 022726), and no estimator without bias is more precise in long
-trajectories. It is exact for each run of frames without a gap; the step across a gap is not used.
+The steps between frames are normal, and their covariance has two unknowns (Berglund 2010, Phys. Rev. E 82, 011917): it is
+2 D dt (1 - 2 R) + 2 sigma^2 for a step with itself and 2 R D dt - sigma^2 for neighbouring steps, where R is the motion blur
+coefficient and sigma the localisation error of one coordinate. A discrete sine transform makes the steps independent, so the log
+likelihood is a sum over frequencies (Vestergaard, Blainey & Flyvbjerg 2014, Phys. Rev. E 89, 022726). In long trajectories no
+unbiased estimator is more precise. It is exact for each run of frames without a gap; the step across a gap is not used.
 """
 
 from __future__ import annotations
@@ -17,22 +17,21 @@ from scipy.optimize import minimize_scalar
 
 from brightfield.beads.trajectories import Estimate, Real, Sampling, Track
 
-FEWEST_STEPS = 4  # two numbers are fitted
-RATIOS = np.linspace(
-    -18, 18, 37
-)  # logarithms of sigma^2 / (D dt) that are tried first; the ends stand for 0 and infinity
+FEWEST_STEPS = 4  # smallest number of steps to which the two parameters are fitted
+# starting values of the logarithm of sigma^2 / (D dt); the ends stand for 0 and infinity
+RATIOS = np.linspace(-18, 18, 37)
 
 
 @dataclass(frozen=True)
 class Free:
-    """A bead without a trap.
+    """A fit of free diffusion.
 
     Attributes:
         diffusion_um2_s: D, with its interval.
         localisation_um: standard error of one coordinate of one position, with its interval.
-        evidence: twice the gain in log likelihood over a bead that does not move at all (Wilks 1938: without motion it is rarely
-            above 10.8, once in a thousand).
-        steps: that were used.
+        evidence: twice the gain in log likelihood over a bead that does not move; without motion it exceeds 10.8 once in a
+            thousand (Wilks 1938).
+        steps: number of steps used.
     """
 
     diffusion_um2_s: Estimate
@@ -43,9 +42,9 @@ class Free:
 
 @dataclass(frozen=True)
 class _Modes:
-    """Steps as independent normal numbers: their power, and what D and sigma^2 each add to it; (K,) each."""
+    """The sine transform of the steps: the power of each mode, and what D = 1 and sigma^2 = 1 add to its expectation; (K,) each."""
 
-    power: Real  # mean over the coordinates
+    power: Real  # mean over both coordinates
     motion: Real
     noise: Real
 
@@ -54,11 +53,11 @@ def free(track: Track, sampling: Sampling) -> Free:
     """Fit free diffusion to both coordinates of a track.
 
     Args:
-        track: without drift.
-        sampling: when its frames were taken.
+        track: trajectory, drift subtracted.
+        sampling: frame rate and exposure.
 
     Returns:
-        All nan where there are fewer than four steps between consecutive frames, or the bead never moved.
+        The fit; all nan where there are fewer than four steps between consecutive frames, or the bead never moved.
     """
     modes = _modes(track, sampling)
     steps = len(modes.power)
@@ -79,7 +78,7 @@ def free(track: Track, sampling: Sampling) -> Free:
 
 
 def _modes(track: Track, sampling: Sampling) -> _Modes:
-    """Of every run of consecutive frames."""
+    """The modes of all runs of consecutive frames."""
     runs = np.split(track.positions, np.flatnonzero(np.diff(track.frames) > 1) + 1)
     power, falling = [np.zeros(0)], [np.zeros(0)]
     for run in runs:
@@ -93,29 +92,29 @@ def _modes(track: Track, sampling: Sampling) -> _Modes:
 
 
 def _shape(ratio: float, modes: _Modes) -> tuple[Real, float, float]:
-    """The spectrum without its scale, and the shares of D and sigma^2 in it."""
-    typical = modes.motion[0]  # dt, but for a factor
+    """The expected spectrum up to a factor, and the values of D and sigma^2 in it."""
+    typical = modes.motion[0]  # proportional to dt
     weight = np.exp(ratio)
     diffusion, variance = 1 / (1 + weight), typical * weight / (1 + weight)
     return diffusion * modes.motion + variance * modes.noise, diffusion, variance
 
 
 def _loss(ratio: float, modes: _Modes) -> float:
-    """Minus the log likelihood of both coordinates, at the best scale."""
+    """Negative log likelihood of both coordinates, at the most likely scale."""
     shape, _, _ = _shape(ratio, modes)
     return float(np.log(shape).sum() + len(shape) * np.log((modes.power / shape).mean()))
 
 
 def _scaled(ratio: float, modes: _Modes) -> tuple[float, float]:
-    """D and sigma^2 at the best scale."""
+    """D and sigma^2 at the most likely scale."""
     shape, diffusion, variance = _shape(ratio, modes)
     scale = float((modes.power / shape).mean())
     return scale * diffusion, scale * variance
 
 
 def _covariance(spectrum: Real, modes: _Modes) -> Real:
-    """Of D and sigma^2, (2, 2): the inverse of Fisher's information from two coordinates."""
+    """The covariance of D and sigma^2, (2, 2): the inverse Fisher information of two coordinates."""
     slopes = np.stack([modes.motion, modes.noise]) / spectrum
-    information = slopes @ slopes.T  # half of it from each of two coordinates
+    information = slopes @ slopes.T  # each of the two coordinates adds a half
     scale = np.sqrt(np.diag(information))
     return np.asarray(np.linalg.pinv(information / np.outer(scale, scale)) / np.outer(scale, scale))

@@ -1,8 +1,8 @@
-"""The mean squared displacement (MSD): how far beads get in a time.
+"""The mean squared displacement (MSD) of beads as a function of the time lag.
 
-Of a free bead in two dimensions it is 4 D (tau - t_exp / 3) + 4 sigma^2, with the motion blur of the exposure t_exp and the
-localisation error sigma of a coordinate (Berglund 2010, Phys. Rev. E 82, 011917); of a trapped one it levels off. Its points hang
-together, so D is not fitted to them (see :mod:`brightfield.beads.trajectories.diffusion`): they are for looking at.
+For a free bead in two dimensions it is 4 D (tau - t_exp / 3) + 4 sigma^2, with the motion blur of the exposure t_exp and the
+localisation error sigma of a coordinate (Berglund 2010, Phys. Rev. E 82, 011917); for a trapped bead it levels off. Its points are
+correlated, so D is not fitted to them (see :mod:`brightfield.beads.trajectories.diffusion`): they are for inspection.
 """
 
 from __future__ import annotations
@@ -15,21 +15,20 @@ from scipy import fft
 
 from brightfield.beads.trajectories import Real, Sampling, Track
 
-LONGEST = 0.25  # of a track: longer times are seen too seldom
-LAGS = 60  # at most, evenly spread over the logarithm of time
+LONGEST = 0.25  # longest lag as a share of the track: longer ones have too few pairs
+LAGS = 60  # largest number of lags, evenly spaced in their logarithm
 
 COLUMNS = ("lag_frames", "lag_s", "msd_um2", "standard_error_um2", "pairs")
 
 
 def msd(track: Track, sampling: Sampling) -> pd.DataFrame:
-    """The MSD of one bead over all pairs of frames that are so far apart and were both seen.
+    """The MSD of one bead, at each lag over all pairs of frames that were both seen.
 
-    The standard error is that of an average over a normal process whose covariance follows from the MSD itself, so it holds for
-    free and for trapped beads (by the theorem of Isserlis 1918, Biometrika 12, 134, the covariance of two squares is twice the
-    square of the covariance).
+    The standard error is that of a mean over a normal process whose covariance follows from the MSD itself, so it holds for free
+    and for trapped beads (Isserlis 1918, Biometrika 12, 134: the covariance of two squares is twice the square of the covariance).
 
     Returns:
-        Columns lag_frames, lag_s, msd_um2 (sum of both coordinates), standard_error_um2 and pairs; no row of one frame.
+        Columns lag_frames, lag_s, msd_um2 (sum of both coordinates), standard_error_um2 and pairs; no rows for one frame.
     """
     filled, seen = track.filled()
     every, pairs = _all_lags(filled, seen)
@@ -42,13 +41,13 @@ def msd(track: Track, sampling: Sampling) -> pd.DataFrame:
 
 
 def ensemble(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of several beads' MSD, each pair of frames counting the same; the error is that of the spread between beads.
+    """The mean MSD of several beads, each pair of frames weighted equally; the error is that of the spread between beads.
 
     Args:
-        tables: of :func:`msd`.
+        tables: results of :func:`msd`.
 
     Returns:
-        The same columns and ``beads``; the error is nan where there is one bead only.
+        The same columns and ``beads``, their number; the error is nan for a single bead.
     """
     whole = pd.concat([pd.DataFrame(columns=list(COLUMNS), dtype=np.float64), *tables], ignore_index=True)
     whole["weighted"] = whole["msd_um2"] * whole["pairs"]
@@ -65,12 +64,12 @@ def ensemble(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
 
 
 def free_msd(lag_s: Real, diffusion_um2_s: float, localisation_um: float, sampling: Sampling) -> Real:
-    """What a free bead in two dimensions is expected to show."""
+    """The expected MSD of a free bead in two dimensions, in um^2."""
     return 4 * diffusion_um2_s * (lag_s - sampling.open_s / 3) + 4 * localisation_um**2
 
 
 def _all_lags(filled: Real, seen: np.typing.NDArray[np.bool_]) -> tuple[Real, np.typing.NDArray[np.int_]]:
-    """The MSD at every lag (span,), by Fourier transform, and the pairs that it is made of."""
+    """The MSD at every lag (span,), by Fourier transform, and the number of pairs."""
     n = len(seen)
     size = fft.next_fast_len(2 * n, real=True)
 
@@ -86,9 +85,9 @@ def _all_lags(filled: Real, seen: np.typing.NDArray[np.bool_]) -> tuple[Real, np
 
 
 def _standard_error(lag: int, one: Real, pairs: np.typing.NDArray[np.int_]) -> float:
-    """Of the MSD at one lag, from the MSD of one coordinate at every lag."""
+    """The standard error of the MSD at one lag, from the MSD of one coordinate at every lag."""
     between = np.arange(1, min(2 * lag, len(one) - lag - 1) + 1)
     covariance = (one[lag + between] + one[np.abs(lag - between)] - 2 * one[between]) / 2
-    # a lag that was never seen has no MSD; what it would add is small
+    # a lag without pairs has no MSD; its contribution is small
     sums = one[lag] ** 2 + 2 * np.nansum((1 - between / (len(one) - lag)) * covariance**2)
     return float(2 * np.sqrt(sums / pairs[lag]))  # twice the square, for two coordinates

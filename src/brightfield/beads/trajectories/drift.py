@@ -1,4 +1,4 @@
-"""Drift of the stage or the sample: the motion that beads have in common."""
+"""Drift of the stage or the sample: the common motion of the beads."""
 
 from __future__ import annotations
 
@@ -11,33 +11,32 @@ from scipy import ndimage
 from brightfield.beads.trajectories import Real
 from brightfield.errors import BrightfieldError
 
-LASTING = 0.8  # share of the frames in which a bead must be seen to have a say in the common motion
-FEWEST = 5  # such beads: with fewer, too much of their own motion would be taken for drift
-ROUNDS = 20  # of the median polish
-SETTLED = 1e-6  # px: no frame moves by more in a round
-SMOOTHING_S = 1.0  # drift is slow; what is faster is the beads' own motion and noise
+LASTING = 0.8  # smallest share of the frames in which a bead must be seen to be a reference
+FEWEST = 5  # smallest number of reference beads: with fewer, too much of their own motion would count as drift
+ROUNDS = 20  # largest number of rounds of the median polish
+CONVERGED_PX = 1e-6  # the polish has converged when no frame's shift changes by more
+SMOOTHING_S = 1.0  # averaging time: drift is slow; faster motion is the beads' own, or noise
 
 
 def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing: int = 1) -> pd.DataFrame | None:
-    """The drift of every frame from the first to the last.
+    """Estimate the drift of every frame from the first to the last.
 
-    The motion of beads is split into a place for each bead and a shift for each frame by a median polish (Tukey 1977,
-    Exploratory Data Analysis), which needs no bead to be seen in every frame and lets no single bead that jumps lead the others.
-    Frames in which no such bead was seen are interpolated; those before the first or after the last take its value.
+    A median polish (Tukey 1977, Exploratory Data Analysis) splits the motion of the reference beads into a position for each bead
+    and a shift for each frame. Beads need not be seen in every frame, and a single bead that jumps hardly matters. Frames without
+    a reference bead are interpolated; those before the first or after the last take the nearest value.
 
     Args:
         table: trajectories, columns ``frame``, ``particle``, ``x``, ``y``.
-        reference: particles that do not move but with the stage; None: all that are seen in at least 80 % of the frames, if they
-            are at least five. Of n beads that move by themselves one n-th of each bead's slow motion is taken for drift: better
-            name some that are stuck.
-        smoothing: frames over which drift is averaged, so that fast motion of the reference beads is not taken for it.
+        reference: particles that move with the stage only; None: all that are seen in at least 80 % of the frames, if there are
+            at least five. With n freely moving beads, 1/n of each bead's slow motion counts as drift, so stuck beads are better.
+        smoothing: number of frames over which drift is averaged, so that fast motion of the reference beads does not count.
 
     Returns:
-        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, how many of them were seen;
-        None where no reference is named and too few beads last.
+        Columns ``frame``, ``x``, ``y`` in px, 0 in the first frame, and ``beads``, the number of reference beads seen;
+        None where no reference is named and too few beads are seen in enough frames.
 
     Raises:
-        BrightfieldError: a named particle is not there.
+        BrightfieldError: a named particle does not exist.
     """
     if table.empty:
         return None
@@ -65,26 +64,26 @@ def drift(table: pd.DataFrame, reference: Sequence[int] | None = None, smoothing
 
 
 def subtract(table: pd.DataFrame, shift: pd.DataFrame) -> pd.DataFrame:
-    """Trajectories without the drift; frames before the first or after the last of the drift take the value of that one."""
+    """Subtract the drift from trajectories; frames before its first or after its last take the nearest value."""
     moved = {axis: table[axis] - np.interp(table["frame"], shift["frame"], shift[axis]) for axis in ("x", "y")}
     return table.assign(**moved)
 
 
 def _polish(wide: Real) -> Real:
-    """The shift of each frame (T,), from (T, N) coordinates with nan where a bead was not seen."""
+    """The shift of each frame (T,) from coordinates (T, N), nan where a bead was not seen."""
     shift, left = np.zeros(len(wide)), wide.copy()
     for _ in range(ROUNDS):
         left -= np.nanmedian(left, axis=0)
         step = np.nanmedian(left, axis=1)
         left -= step[:, None]
         shift += step
-        if np.abs(step).max() < SETTLED:
+        if np.abs(step).max() < CONVERGED_PX:
             break
     return shift
 
 
 def _smooth(values: Real, frames: int) -> Real:
-    """A moving average over an odd number of frames; a straight line stays one, at the ends too."""
+    """A moving average over an odd number of frames, which leaves a straight line as it is, at the ends too."""
     half = min(frames // 2, len(values) - 1)
     if half < 1:
         return values

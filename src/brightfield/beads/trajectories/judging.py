@@ -1,4 +1,4 @@
-"""What the motion of a bead looks like: free, trapped or stuck. Only then is it clear which physics to ask."""
+"""Classify the motion of a bead as free, trapped or stuck, which decides which model describes it."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from brightfield.beads.trajectories.trap import Trap, fit
 
 Kind = Literal["free", "trapped", "stuck", "unclear", "short"]
 
-FEWEST_FRAMES = 20  # seen: of fewer nothing is said
-# twice the log likelihood that a corner gains over white noise by chance once in a thousand (chi squared, 2)
-COLOURED = 13.8
-MOVING = 10.8  # the same of free diffusion (chi squared, 1)
-# Relaxation times that the record of a free bead seems to last when a trap is fitted to it: a median of 2 to 5, and above these
-# once in a hundred and in none of a thousand. A random walk is never wholly unlike a weak trap (Dickey & Fuller 1979, J. Am. Stat.
-# Assoc. 74, 427); the limits are for the likelihood used here, and tests hold them.
-PERHAPS, SURELY = 15.0, 25.0
+FEWEST_FRAMES = 20  # smallest number of frames seen in which a bead is classified
+# twice the log likelihood that a trap gains over white noise by chance once in a thousand (chi squared, 2)
+CORNER_EVIDENCE = 13.8
+MOTION_EVIDENCE = 10.8  # the same for free diffusion over no motion (chi squared, 1)
+# Length of the record in relaxation times of the fitted trap: below the first a moving bead is free, above the second trapped. For
+# free beads the median is 2 to 5; one in a hundred exceeds the first, none of a thousand the second. A random walk cannot be fully
+# distinguished from a weak trap (Dickey & Fuller 1979, J. Am. Stat. Assoc. 74, 427). Tests check the limits for this likelihood.
+UNCLEAR_FROM, TRAPPED_FROM = 15.0, 25.0
 
 
 @dataclass(frozen=True)
 class Bead:
-    """One bead, and what can be said of it.
+    """The classified motion of one bead, and its fits.
 
     Attributes:
-        kind: ``free``; ``trapped``: its MSD levels off, so no free diffusion constant is given; ``stuck``: white noise and nothing
-            else, or drift smaller than that, as of a bead on the glass or in a trap too stiff for this frame rate; ``unclear``:
-            free, or in a trap so weak that the record is too short for it; ``short``: seen in fewer than 20 frames.
-        track: its positions.
-        spectrum: without frequencies that were cut off.
-        diffusion_um2_s: D of the model that fits its kind; nan unless free or trapped.
-        localisation_um: standard error of one coordinate, of the same model.
-        free: the fit of free diffusion; None of a short track.
-        trap: the fit of a trap; None of a short track.
+        kind: ``free``; ``trapped``: its MSD levels off, so D is that of the trap's model; ``stuck``: white noise alone, or drift
+            smaller than the noise, as for a bead on the glass or in a trap too stiff for this frame rate; ``unclear``: free, or
+            in a trap too weak for the length of the record; ``short``: seen in fewer than 20 frames.
+        track: the trajectory.
+        spectrum: its periodogram, without the frequencies cut off.
+        diffusion_um2_s: D of the model that describes this kind; nan unless free or trapped.
+        localisation_um: standard error of one coordinate, by the same model.
+        free: the fit of free diffusion; None for a short track.
+        trap: the fit of a trap; None for a short track.
     """
 
     kind: Kind
@@ -49,14 +49,14 @@ class Bead:
     trap: Trap | None
 
 
-def judge(track: Track, sampling: Sampling, *, lowest_hz: float = 0.0, localisation_um: float | None = None) -> Bead:
-    """Say what a bead does, by the likelihood of white noise, free diffusion and a trap.
+def classify(track: Track, sampling: Sampling, *, lowest_hz: float = 0.0, localisation_um: float | None = None) -> Bead:
+    """Classify the motion of a bead by the likelihoods of white noise, free diffusion and a trap.
 
     Args:
-        track: without drift.
-        sampling: when its frames were taken.
-        lowest_hz: frequencies below are left out where a trap is fitted: drift may be left there.
-        localisation_um: standard error of one coordinate, if it is known; else it is fitted.
+        track: trajectory, drift subtracted.
+        sampling: frame rate and exposure.
+        lowest_hz: lowest frequency to which a trap is fitted: below, drift may remain.
+        localisation_um: standard error of one coordinate; None: fitted.
     """
     power = spectrum(track, sampling).above(lowest_hz)
     if len(track) < FEWEST_FRAMES:
@@ -70,16 +70,16 @@ def judge(track: Track, sampling: Sampling, *, lowest_hz: float = 0.0, localisat
 
 
 def _kind(track: Track, trap: Trap, walk: Free) -> Kind:
-    if trap.evidence < COLOURED:
+    if trap.evidence < CORNER_EVIDENCE:
         return "stuck"
-    if trap.turns >= SURELY:
+    if trap.relaxations >= TRAPPED_FROM:
         return "trapped"
     wandered = float(track.positions.var(axis=0).mean())
-    if walk.evidence < MOVING or not wandered > 2 * walk.localisation_um.value**2:
+    if walk.evidence < MOTION_EVIDENCE or not wandered > 2 * walk.localisation_um.value**2:
         return "stuck"
-    return "unclear" if trap.turns >= PERHAPS else "free"
+    return "unclear" if trap.relaxations >= UNCLEAR_FROM else "free"
 
 
-def usual_error_um(error_px: np.typing.ArrayLike, pixel_size_um: float) -> float:
-    """One localisation error for a whole track: the root mean square of those that were given with its positions."""
+def rms_error_um(error_px: np.typing.ArrayLike, pixel_size_um: float) -> float:
+    """The root mean square of the localisation errors of a track's positions, in um."""
     return float(np.sqrt(np.mean(np.square(np.asarray(error_px, dtype=np.float64))))) * pixel_size_um

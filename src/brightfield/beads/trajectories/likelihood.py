@@ -1,4 +1,4 @@
-"""What a camera records of a bead in a harmonic trap, and how likely a spectrum is (Whittle 1953, Ark. Mat. 2, 423)."""
+"""The recorded motion of a bead in a harmonic trap, and the likelihood of its spectrum (Whittle 1953, Ark. Mat. 2, 423)."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import numpy as np
 from brightfield.beads.trajectories import Real, Sampling
 from brightfield.beads.trajectories.spectrum import Spectrum
 
-LOWEST_CORNER = 1e-2  # in turns of a record: below, a trap is not to be told from none,
-HIGHEST_CORNER = 2.0  # in frame rates: above, not from white noise
-CORNERS, RATIOS = 25, np.linspace(-16, 8, 25)  # starting points; logarithms of the power of noise to that of motion
-FLOOR = 1e-12  # of the largest expected power: rounding must not leave any at or below 0
-STEP = 1e-4  # of a logarithm, for derivatives
-SMALL = 1e-4  # exposures in relaxation times for which a series is more exact
+LOWEST_CORNER = 1e-2  # lowest corner, in periods per record: below, a trap looks like no trap
+HIGHEST_CORNER = 2.0  # highest corner, in frame rates: above, motion looks like white noise
+# grid of starting points: number of corners, and logarithms of the ratio of the noise's power to that of the motion
+CORNERS, RATIOS = 25, np.linspace(-16, 8, 25)
+FLOOR = 1e-12  # smallest expected power over the largest: rounding must not bring it to 0 or below
+STEP = 1e-4  # step of a logarithm in numerical derivatives
+SMALL = 1e-4  # exposure in relaxation times below which a series is more exact
 
 
 def correlation(corner_hz: float, sampling: Sampling, frames: int) -> Real:
-    """Covariance of exposures 0, 1, ... frames apart, (frames,), for a trap in which the position has variance 1."""
+    """Autocovariance of exposures at lags of 0, 1, ... frames, (frames,), for a trap in which the position has variance 1."""
     rate = 2 * np.pi * corner_hz
     exposed = rate * sampling.open_s
     half = max(exposed / 2, SMALL)
@@ -26,14 +27,14 @@ def correlation(corner_hz: float, sampling: Sampling, frames: int) -> Real:
 
 
 def blurred(exposed: float) -> float:
-    """Share of the variance that an exposure of so many relaxation times leaves (Wong & Halvorsen 2006, their eq. 8)."""
+    """Share of the variance that remains in an exposure of so many relaxation times (Wong & Halvorsen 2006, eq. 8)."""
     if exposed < SMALL:
         return 1 - exposed / 3
     return float(2 / exposed - 2 / exposed**2 * -np.expm1(-exposed))
 
 
 class Model:
-    """Expected power as variance times a shape that the corner sets, plus noise; the loss is minus the log likelihood."""
+    """Expected power: variance times a shape set by the corner, plus noise; the loss is the negative log likelihood."""
 
     def __init__(self, whole: Spectrum, sampling: Sampling, localisation_um: float | None) -> None:
         self.whole, self.sampling = whole, sampling
@@ -42,11 +43,11 @@ class Model:
         impulse = np.zeros(len(whole.overlap))
         impulse[0] = 1.0
         self.noise = whole.expected(impulse)
-        self.scale = float((self.power / self.noise).mean())  # um^2: about the variance of what was recorded
+        self.scale = float((self.power / self.noise).mean())  # um^2: about the recorded variance
 
     @property
     def fits_noise(self) -> bool:
-        """Whether the localisation error is one of the numbers that are fitted."""
+        """Whether the localisation error is fitted, too."""
         return self.known is None
 
     def motion(self, log_corner: float) -> Real:
@@ -56,7 +57,7 @@ class Model:
         return np.asarray(np.maximum(found, FLOOR * found.max()))
 
     def parameters(self, at: Real) -> tuple[float, float, float]:
-        """Corner in Hz, variance and squared localisation error in um^2."""
+        """Corner in Hz, variance and squared localisation error in um^2 at a point (see :meth:`loss`)."""
         motion = self.motion(at[0])
         if self.known is not None:
             return (
@@ -69,12 +70,12 @@ class Model:
         return float(np.exp(at[0])), scale / unit, scale * ratio
 
     def loss(self, at: Real) -> float:
-        """At the logarithm of the corner, and of the noise over the motion (or, if noise is known, of the motion)."""
+        """The loss at a point: the logarithms of the corner and of noise over motion (where noise is known, of the motion)."""
         motion = self.motion(at[0])
         return self._loss(motion, at[1])
 
     def start(self) -> Real:
-        """The best of a grid."""
+        """The best point of a grid."""
         (low, high), _ = self.bounds()
         best, at = np.inf, np.zeros(2)
         for corner in np.linspace(low, high, CORNERS):
@@ -85,18 +86,18 @@ class Model:
         return at
 
     def bounds(self) -> list[tuple[float, float]]:
-        """Of the corner's logarithm and the other's."""
+        """Bounds of both coordinates of a point."""
         rate = self.sampling.frame_rate_hz
         low, high = np.log(LOWEST_CORNER * rate / len(self.whole.overlap)), np.log(HIGHEST_CORNER * rate)
         return [(float(low), float(high)), (float(RATIOS[0]) - 4, float(RATIOS[-1]) + 4)]
 
     def white(self) -> float:
-        """The loss of noise alone."""
+        """The loss of white noise alone."""
         level = self.scale * self.noise if self.known is None else max(self.known, self.scale) * self.noise
         return float(self.axes * (np.log(level) + self.power / level).sum())
 
     def covariance(self, corner: float, variance: float, noise: float) -> Real:
-        """(3, 3) of the logarithms of corner and variance, and of the squared localisation error: Fisher's information inverted."""
+        """Covariance (3, 3) of log corner, log variance and squared localisation error: the inverse Fisher information."""
         at = float(np.log(corner))
         expected = variance * self.motion(at) + noise * self.noise
         slope = variance * (self.motion(at + STEP) - self.motion(at - STEP)) / (2 * STEP)
@@ -122,6 +123,6 @@ class Model:
         return float(self.axes * (np.log(shape).sum() + len(shape) * (np.log(level) + 1)))
 
     def _shape(self, motion: Real, log_ratio: float) -> tuple[Real, float, float]:
-        """Power without its scale; what the motion was divided by, and how much noise was added."""
+        """Expected power up to a factor; the divisor of the motion, and the factor of the noise."""
         unit, ratio = float((motion / self.noise).mean()), float(np.exp(log_ratio))
         return motion / unit + ratio * self.noise, unit, ratio
