@@ -130,7 +130,7 @@ def test_how_sure_is_sure_can_be_said(crops: Path, sure: float, unsure: int) -> 
 
 def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops: Path) -> None:
     known = tiny.records("classification", 40, groups=10)
-    trained(Coverage.fit(coverage.table(known)))
+    trained(Coverage.fit(coverage.measure_records(known)))
     images.write_png(crops / "004_usual.png", known[0].image)
     done = sort(crops)
     table = pd.read_csv(OUT / "sorted.csv").set_index("image")
