@@ -210,7 +210,7 @@ def test_after_a_person_moved_the_unsure_the_folder_is_imported_as_it_is(crops: 
     index = ImageSet.raw(tmp_path / "raw").index.set_index("id")
     assert report.counts == {"bad": 2, "good": 4}
     assert report.warnings == [
-        "the labels are a model's answers (sorted.csv), right as far as somebody has looked at them"
+        "the labels are a model's predictions (sorted.csv): they are only as good as your check of them"
     ]
     assert index["group"].to_dict() == {
         "bad_001_7_8": "001",
