@@ -139,7 +139,7 @@ def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluatio
     by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
         kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.summarise_subset, settings)}
-        for kind in sorted(by_kind, key=images.natural)
+        for kind in sorted(by_kind, key=images.natural_sort_key)
     }
 
 

@@ -150,7 +150,7 @@ class Request:
         """
         folders, files = [], []
         try:
-            paths = sorted(folder.iterdir(), key=lambda p: (images.natural(p.name), p.name))
+            paths = sorted(folder.iterdir(), key=lambda p: (images.natural_sort_key(p.name), p.name))
         except OSError as error:
             raise BrightfieldError(f"The folder {folder} cannot be read: {error.strerror}.") from error
         for path in paths:

@@ -83,7 +83,7 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each selection."""
     if path.is_dir():
         files = [file for file in path.iterdir() if file.suffix.lower() == SUFFIX and not images.is_junk(file)]
-        files = sorted(files, key=lambda file: (images.natural(file.name), file.name))
+        files = sorted(files, key=lambda file: (images.natural_sort_key(file.name), file.name))
         _check_claims(path, len(files), sum(file.stat().st_size for file in files))
         for file in files:
             yield file.name, file.read_bytes()
