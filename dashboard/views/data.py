@@ -6,8 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import parts
-from brightfield.data.measuring import COLOURS as COLOUR_RATIOS
-from brightfield.data.measuring import NUMBERS
+from brightfield.data.measuring import COLOUR_RATIOS, MEASURES
 from figures import coverage, style
 from queries import data, project
 
@@ -49,7 +48,7 @@ def covered(name: str) -> None:
     if table is None:
         return
     st.subheader("What the training covers", anchor=False)
-    figure = coverage.distributions(table, (*NUMBERS, *COLOUR_RATIOS))
+    figure = coverage.distributions(table, (*MEASURES, *COLOUR_RATIOS))
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="coverage")
     st.caption(
         "A box a split: light, contrast, noise, focus and density of its images; the band holds 98% of the training images. "

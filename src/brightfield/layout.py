@@ -12,10 +12,8 @@ INDEX = "index.csv"  # a row an image
 ABOUT = "about.json"  # where the images come from
 AUDIT = "audit.json"
 SETTINGS = "settings.json"  # of the task
-COVERAGE_TABLE, COVERAGE = (
-    "coverage.csv",
-    "coverage.json",
-)  # what images look like: a row each, and the range of the training
+COVERAGE_TABLE = "coverage.csv"  # measures of each image, one row per image
+COVERAGE = "coverage.json"  # range of these measures in the training split
 
 # In the folder of a model or an ensemble
 BUNDLE = "bundle.json"
@@ -33,7 +31,7 @@ FIGURES = "figures"  # folder
 
 # In a folder that a command writes
 GROUPS = "groups.csv"  # of exported images, beside ``ABOUT``
-SUSPECTS, SUSPECTS_SHEET = "suspects.csv", "suspects.png"  # images whose label is probably wrong
+LABEL_ERRORS, LABEL_ERRORS_SHEET = "label_errors.csv", "label_errors.png"  # images whose label is probably wrong
 
 
 def raw(dataset: str) -> Path:

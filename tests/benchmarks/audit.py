@@ -7,7 +7,7 @@ import time
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from brightfield.data.auditing.copies import image_statistics, near_copies
+from brightfield.data.auditing.copies import near_copies, perceptual_hash
 
 CROPS, COPIES = 20_000, 200
 
@@ -27,11 +27,11 @@ def rows() -> list[tuple[str, str, str]]:
         image = crop(rng)
         copy = np.clip(image * 0.8 + rng.normal(0, 3, image.shape), 0, 255).astype(np.uint8) if i < COPIES else None
         start = time.perf_counter()
-        seen = image_statistics(image)
+        seen = perceptual_hash(image)
         took += time.perf_counter() - start
         looks[f"{i}"] = seen
         if copy is not None:
-            looks[f"{i}-copy"] = image_statistics(copy)
+            looks[f"{i}-copy"] = perceptual_hash(copy)
     start = time.perf_counter()
     pairs = near_copies({name: seen for name, seen in looks.items() if seen}, {name: name for name in looks})
     compared = time.perf_counter() - start

@@ -41,7 +41,7 @@ def _times() -> list[tuple[str, str, str]]:
 
 def _suites(name: str) -> list[tuple[str, str, str]]:
     records = list(simulate.simulate(params.load().simulations[name], processes.available()))
-    table = coverage.table(records).assign(split=[str(record.row["suite"]) for record in records])
+    table = coverage.measure_records(records).assign(split=[str(record.row["suite"]) for record in records])
     usual = table["split"] == ""
     dealt = splitting.split_groups(list(table.loc[usual, "group"]), validation=0.2, test=0.2, seed=0)
     table.loc[usual, "split"] = dealt

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brightfield import params, tasks
 from brightfield.evaluation import label_errors
-from brightfield.evaluation.label_errors import judge
+from brightfield.evaluation.label_errors import find_label_errors
 from brightfield.simulate import simulate
 from brightfield.system import processes
 
@@ -38,7 +38,7 @@ def precisions(
         probabilities = label_errors.out_of_fold(described, given, groups, FOLDS, regularisation)
     else:
         probabilities = np.column_stack([1 - p_positive, p_positive])
-    first = judge(given, probabilities).order[: flipped.sum()]
+    first = find_label_errors(given, probabilities).order[: flipped.sum()]
     unlikely = np.where(given == 1, known["p_positive"], 1 - known["p_positive"]) < 0.5
     return float(flipped[first].mean()), float((flipped | unlikely)[first].mean())
 
@@ -50,7 +50,7 @@ def rows() -> list[tuple[str, str, str]]:
     crops = list(simulate(settings.simulations["rbc"].model_copy(update={"suites": []}), processes.available()))
     known = pd.DataFrame([{"group": crop.group, **crop.row} for crop in crops])
     start = time.perf_counter()
-    described = label_errors.describe(tasks.build(entry.kind, entry.settings), crops)
+    described = label_errors.compute_features(tasks.build(entry.kind, entry.settings), crops)
     label_errors.out_of_fold(
         described, known["label"].to_numpy(dtype=np.int64), known["group"].to_numpy(dtype=str), FOLDS
     )

@@ -286,7 +286,8 @@ def test_the_original_is_left_alone() -> None:
 
 def test_what_would_make_the_truth_untrue_is_refused_with_what_is_allowed() -> None:
     with pytest.raises(
-        BrightfieldError, match=r"Augmentation blur, noise would make .* untrue. Allowed: brightness, flip."
+        BrightfieldError,
+        match=r"Augmentation blur, noise would invalidate the ground truth .*\. Allowed: brightness, flip.",
     ):
         Augmenter(["flip", "blur", "noise"], {"flip", "brightness"}, 0)
 

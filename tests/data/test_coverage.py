@@ -12,17 +12,17 @@ import pytest
 import tiny
 from brightfield.data import coverage, store
 from brightfield.data.coverage import Coverage
-from brightfield.data.measuring import COLOURS, NUMBERS
+from brightfield.data.measuring import COLOUR_RATIOS, MEASURES
 from brightfield.errors import BrightfieldError
 
 
 def numbers(count: int = 400, seed: int = 0, kinds: int = 1, **changed: float) -> pd.DataFrame:
     """Images in groups of four, each number log-normal, noise falling with light; ``changed`` are factors."""
     rng = np.random.default_rng(seed)
-    spread = rng.normal(0, 0.3, (count, len(NUMBERS)))
+    spread = rng.normal(0, 0.3, (count, len(MEASURES)))
     spread[:, 2] = -0.9 * spread[:, 0] + 0.1 * spread[:, 2]
     kind = rng.integers(kinds, size=count)
-    table = pd.DataFrame(np.array([0.3, 0.5, 0.02, 0.3, 0.2]) * np.exp(spread), columns=list(NUMBERS))
+    table = pd.DataFrame(np.array([0.3, 0.5, 0.02, 0.3, 0.2]) * np.exp(spread), columns=list(MEASURES))
     table["contrast"] *= np.where(kind == 1, 100.0, 1.0)
     for name, factor in changed.items():
         table[name] *= factor
@@ -38,7 +38,7 @@ def test_about_one_new_image_in_a_hundred_lies_outside() -> None:
     assert ((found["distance"] > 1) == (found["outside"] == 1)).all()
 
 
-@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("name", MEASURES)
 def test_what_changed_lies_outside_and_is_named(name: str) -> None:
     found = FITTED.compare(numbers(100, seed=2, **{name: 12.0 if name not in ("focus", "density") else 0.02}))
     assert found["outside"].mean() > 0.95
@@ -59,7 +59,7 @@ def test_a_pair_that_never_occurred_lies_outside_though_each_number_did() -> Non
 def test_between_two_kinds_of_images_is_farther_than_either() -> None:
     two = Coverage.fit(numbers(kinds=2))
     typical = pd.DataFrame(
-        [dict(zip(NUMBERS, (0.3, contrast, 0.02, 0.3, 0.2), strict=True)) for contrast in (0.5, 5, 50)]
+        [dict(zip(MEASURES, (0.3, contrast, 0.02, 0.3, 0.2), strict=True)) for contrast in (0.5, 5, 50)]
     )
     one, between, other = two.compare(typical)["distance"]
     assert between > 1.1 * max(one, other)  # to a single Gaussian the middle would be the nearest
@@ -68,8 +68,8 @@ def test_between_two_kinds_of_images_is_farther_than_either() -> None:
 def test_groups_that_differ_widen_the_limit() -> None:
     rng = np.random.default_rng(5)
     group = np.arange(400) // 20
-    levels = rng.normal(0, 1, (20, len(NUMBERS)))[group] + rng.normal(0, 0.05, (400, len(NUMBERS)))
-    alike = pd.DataFrame(0.1 * np.exp(0.5 * levels), columns=list(NUMBERS))
+    levels = rng.normal(0, 1, (20, len(MEASURES)))[group] + rng.normal(0, 0.05, (400, len(MEASURES)))
+    alike = pd.DataFrame(0.1 * np.exp(0.5 * levels), columns=list(MEASURES))
     assert Coverage.fit(alike.assign(group=group)).limit > 2 * Coverage.fit(alike.assign(group=range(400))).limit
 
 
@@ -80,8 +80,8 @@ def test_a_number_that_never_varied_may_hardly_vary() -> None:
 
 
 def test_a_grey_image_is_compared_without_colour() -> None:
-    coloured = numbers().assign(**dict.fromkeys(COLOURS, 1.0))
-    assert set(Coverage.fit(coloured).names) == {*NUMBERS, *COLOURS}
+    coloured = numbers().assign(**dict.fromkeys(COLOUR_RATIOS, 1.0))
+    assert set(Coverage.fit(coloured).names) == {*MEASURES, *COLOUR_RATIOS}
     assert Coverage.fit(coloured).compare(numbers(100, seed=7))["outside"].mean() < 0.05
 
 
@@ -116,16 +116,16 @@ def test_a_prepared_dataset_has_a_row_an_image(tmp_path: Path) -> None:
     store.write_prepared(tmp_path, raw, index)
     coverage.write(tmp_path, raw, index)
     table = coverage.read(tmp_path)
-    assert list(table.columns) == ["id", "group", "split", *NUMBERS, *COLOURS]
+    assert list(table.columns) == ["id", "group", "split", *MEASURES, *COLOUR_RATIOS]
     assert list(table["id"]) == [record.id for record in records]
-    measured = coverage.table(records[::2])
-    np.testing.assert_allclose(table.loc[[0, 2, 4], list(NUMBERS)], measured[list(NUMBERS)], rtol=1e-5)
-    of_training, alone = coverage.of_training(tmp_path), Coverage.fit(measured)
-    assert of_training.as_dict() == alone.as_dict()  # the test split has no say
+    measured = coverage.measure_records(records[::2])
+    np.testing.assert_allclose(table.loc[[0, 2, 4], list(MEASURES)], measured[list(MEASURES)], rtol=1e-5)
+    stored, expected = coverage.read_coverage(tmp_path), Coverage.fit(measured)
+    assert stored.as_dict() == expected.as_dict()  # the test split is ignored
 
 
 def test_a_dataset_that_was_not_measured_is_said(tmp_path: Path) -> None:
     with pytest.raises(BrightfieldError, match=r"coverage.csv is missing.*dvc repro"):
         coverage.read(tmp_path)
     with pytest.raises(BrightfieldError, match=r"coverage.json is missing.*dvc repro"):
-        coverage.of_training(tmp_path)
+        coverage.read_coverage(tmp_path)

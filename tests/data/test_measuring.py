@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from brightfield.data.measuring import COLOURS, NUMBERS, WHITE, measure
+from brightfield.data.measuring import COLOUR_RATIOS, MEASURES, WHITE, measure
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def photograph(scene: FloatArray, level: float = 20_000, contrast: float = 0.3, 
 
 def test_levels_are_those_of_the_image() -> None:
     found = measure(photograph(cells()))
-    assert tuple(found) == NUMBERS
+    assert tuple(found) == MEASURES
     assert found["light"] == pytest.approx(20_000 / 65_535, rel=0.01)
     assert found["contrast"] == pytest.approx(0.3, rel=0.1)
     assert found["noise"] == pytest.approx(100 / 20_000, rel=0.05)
@@ -76,7 +76,7 @@ def test_the_unit_of_floats_does_not_matter() -> None:
 def test_colour_has_two_ratios() -> None:
     grey = photograph(cells(), level=100, sigma=2).astype(np.uint8)
     found = measure(np.stack([grey, grey // 2, grey // 4], axis=-1))
-    assert tuple(found) == (*NUMBERS, *COLOURS)
+    assert tuple(found) == (*MEASURES, *COLOUR_RATIOS)
     assert found["red"] == pytest.approx(2, rel=0.02)
     assert found["blue"] == pytest.approx(0.5, rel=0.02)
 

@@ -43,7 +43,7 @@ def mislabelled(project: Path) -> Path:
 @pytest.mark.usefixtures("mislabelled")
 def test_the_mislabelled_crops_come_first() -> None:
     found = label_errors.write("rbc", folds=3, top=12)
-    table = pd.read_csv("reports/labels-rbc/suspects.csv")
+    table = pd.read_csv("reports/labels-rbc/label_errors.csv")
     assert list(table.columns) == list(label_errors.COLUMNS)
     assert set(table["id"][:4]) == WRONG
     assert set(table["split"]) == {"train", "validation"}  # the test split is left alone
@@ -51,7 +51,7 @@ def test_the_mislabelled_crops_come_first() -> None:
     assert table["probability_of_label"].is_monotonic_increasing
     assert table["label"][table["id"] == "image3"].item() == "bad"  # a disc, good, given as bad
     assert table["suspected"].sum() == found.suspected
-    sheet = images.read(Path("reports/labels-rbc/suspects.png"))
+    sheet = images.read(Path("reports/labels-rbc/label_errors.png"))
     assert sheet.shape == (2 * 170 + 8, 10 * 136 + 8, 3)
     assert "84 labels" in str(found)
 
@@ -59,9 +59,9 @@ def test_the_mislabelled_crops_come_first() -> None:
 @pytest.mark.usefixtures("mislabelled")
 def test_the_same_crops_give_the_same_list() -> None:
     label_errors.write("rbc", folds=3)
-    first = Path("reports/labels-rbc/suspects.csv").read_bytes()
+    first = Path("reports/labels-rbc/label_errors.csv").read_bytes()
     label_errors.write("rbc", folds=3)
-    assert Path("reports/labels-rbc/suspects.csv").read_bytes() == first
+    assert Path("reports/labels-rbc/label_errors.csv").read_bytes() == first
 
 
 def test_no_image_is_judged_by_its_own_group() -> None:
@@ -105,14 +105,14 @@ def test_a_table_counted_by_hand() -> None:
     # of class 0 four sure and one that looks like class 1; of class 1 four sure and none that looks like class 0
     positive = np.array([0.1, 0.1, 0.2, 0.2, 0.95, 0.9, 0.9, 0.8, 0.8])
     labels = np.array([0, 0, 0, 0, 0, 1, 1, 1, 1])
-    judged = label_errors.judge(labels, np.column_stack([1 - positive, positive]))
-    assert judged.order[0] == 4
-    assert judged.suspected.tolist() == [i == 4 for i in range(9)]
-    assert judged.confidence == pytest.approx([0.9, 0.9, 0.8, 0.8, 0.05, 0.9, 0.9, 0.8, 0.8])
-    assert judged.margin[4] == pytest.approx(0.05 - 0.95)
+    found = label_errors.find_label_errors(labels, np.column_stack([1 - positive, positive]))
+    assert found.order[0] == 4
+    assert found.suspected.tolist() == [i == 4 for i in range(9)]
+    assert found.confidence == pytest.approx([0.9, 0.9, 0.8, 0.8, 0.05, 0.9, 0.9, 0.8, 0.8])
+    assert found.margin[4] == pytest.approx(0.05 - 0.95)
     # thresholds: mean of each class's own probability, 0.69 and 0.85; confident: four of (0, 0), one of (0, 1), two of (1, 1),
     # each row then scaled to the number of its labels, 5 and 4 of 9
-    assert judged.joint == pytest.approx(np.array([[4 / 9, 1 / 9], [0, 4 / 9]]))
+    assert found.joint == pytest.approx(np.array([[4 / 9, 1 / 9], [0, 4 / 9]]))
 
 
 def test_the_rate_of_flipped_labels_is_estimated_and_the_flips_come_first() -> None:
@@ -122,11 +122,11 @@ def test_the_rate_of_flipped_labels_is_estimated_and_the_flips_come_first() -> N
     labels = np.where(flipped, (truth + 1) % 3, truth)
     probabilities = rng.dirichlet([1, 1, 1], 3000) * 0.3
     probabilities[np.arange(3000), truth] += 0.7
-    judged = label_errors.judge(labels, probabilities)
-    assert np.trace(judged.joint) == pytest.approx(0.9, abs=0.02)
-    assert judged.joint.sum() == pytest.approx(1)
-    assert flipped[judged.order[: flipped.sum()]].mean() > 0.99
-    assert flipped[judged.suspected].mean() > 0.95
+    found = label_errors.find_label_errors(labels, probabilities)
+    assert np.trace(found.joint) == pytest.approx(0.9, abs=0.02)
+    assert found.joint.sum() == pytest.approx(1)
+    assert flipped[found.order[: flipped.sum()]].mean() > 0.99
+    assert flipped[found.suspected].mean() > 0.95
 
 
 @pytest.mark.parametrize(
@@ -134,4 +134,4 @@ def test_the_rate_of_flipped_labels_is_estimated_and_the_flips_come_first() -> N
 )
 def test_what_does_not_fit_is_refused(labels: list[int], shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="expected|needs"):
-        label_errors.judge(np.array(labels), np.full(shape, 0.5))
+        label_errors.find_label_errors(np.array(labels), np.full(shape, 0.5))

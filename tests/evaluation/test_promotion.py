@@ -122,11 +122,13 @@ def test_a_candidate_without_a_report_is_named() -> None:
 
 
 def test_what_was_scored_on_another_dataset_is_no_candidate_but_kept() -> None:
-    assert promotion.others(settings(), "rbc") == []  # not evaluated yet
+    assert promotion.ineligible(settings(), "rbc") == []  # not evaluated yet
     report("rbc-elsewhere", auc(0.1, 0.2, 0.15, 0.3))
     (layout.report("rbc-elsewhere") / "metrics.json").write_text("{}")
-    assert promotion.others(settings(), "rbc") == [Trained("rbc-elsewhere", "member", Path("models/rbc/rbc-elsewhere"))]
-    assert promotion.others(settings(), "beads") == []
+    assert promotion.ineligible(settings(), "rbc") == [
+        Trained("rbc-elsewhere", "member", Path("models/rbc/rbc-elsewhere"))
+    ]
+    assert promotion.ineligible(settings(), "beads") == []
 
 
 def test_without_candidates_the_dataset_is_named() -> None:
@@ -162,7 +164,7 @@ def test_a_model_that_sees_other_channels_is_kept_but_is_no_candidate() -> None:
         report(name, {key: [value] for key, value in task.scoring.statistics(truth, truth).items()})
         (layout.report(name) / "metrics.json").write_text("{}")
     assert {candidate.name for candidate in promotion.candidates(known, "bacteria")} == {"plain", "species"}
-    assert [other.name for other in promotion.others(known, "bacteria")] == ["glow"]
+    assert [other.name for other in promotion.ineligible(known, "bacteria")] == ["glow"]
 
 
 # --- the contest ------------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     assert difference.b == pytest.approx(task.scoring.summarise(table)["capped_error_px"])
     assert difference.b < 0.01 < difference.a
     assert difference.groups == 3
-    assert promotion.deserves(settings(), "beads", difference)
+    assert promotion.should_promote(settings(), "beads", difference)
 
 
 def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
@@ -272,4 +274,4 @@ def difference(value: float, low: float, high: float) -> Difference:
     ],
 )
 def test_what_is_enough(task: str, promote: str, made: tuple[float, float, float], deserved: bool) -> None:
-    assert promotion.deserves(settings(promote), task, difference(*made)) is deserved
+    assert promotion.should_promote(settings(promote), task, difference(*made)) is deserved

@@ -138,7 +138,7 @@ def _two_series(path: Path) -> Path:
         (_huge_png_bomb, "a.png.*at most 100,000,000 pixels"),
         (_tiff_bomb, "a.tif claims 20000 x 20000 pixels, expected at most 100,000,000"),
         (_missing_strips, "a.tif cannot be read as an image: a part of the pixels is missing"),
-        (_many_samples, "a.tif has 30 values a pixel"),
+        (_many_samples, "a.tif has 30 values per pixel"),
         (_npy_bomb, "a.npy claims 100000 x 100000 pixels, expected at most 100,000,000"),
         (_line, r"a.npy has shape \(10,\), expected \(height, width\)"),
         (_text_file, r"a.txt is not an image by its name, expected one that ends in .png, .jpg"),

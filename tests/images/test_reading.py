@@ -177,7 +177,7 @@ def test_label_numbers_beyond_float32_stay_apart(tmp_path: Path) -> None:
         (np.array([[-1, 1], [0, 0]]), "no ids"),
         (np.array([[np.nan, 1], [0, 0]]), "no ids"),
         (np.array([[2**40, 1], [0, 0]]), "no ids"),
-        (np.random.default_rng(0).integers(0, 9, (5, 5, 3)), "expected one whole number a pixel"),
+        (np.random.default_rng(0).integers(0, 9, (5, 5, 3)), "expected one whole number per pixel"),
     ],
 )
 def test_what_is_no_label_image_is_refused(tmp_path: Path, values: np.ndarray, says: str) -> None:

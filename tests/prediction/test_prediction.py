@@ -81,7 +81,7 @@ def test_images_unlike_the_training_are_named(
     # a fifth of the light, and noise that no image had
     dim = 0.2 * odd + np.random.default_rng(0).normal(0, 0.2 * odd.std(), odd.shape)
     np.save(folder / "odd.npy", np.clip(dim, 0, None).astype(odd.dtype))
-    write_bundle(kind, covered=Coverage.fit(coverage.table(known)))
+    write_bundle(kind, covered=Coverage.fit(coverage.measure_records(known)))
     summary = prediction.predict(TASKS[kind], [folder], Path("out"), reference="mine")
     table = pd.read_csv(
         next(path for path in summary.files if path.name in (*TABLES.values(), "images.csv") and _by_image(path))

@@ -130,7 +130,7 @@ def test_how_sure_is_sure_can_be_said(crops: Path, sure: float, unsure: int) -> 
 
 def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops: Path) -> None:
     known = tiny.records("classification", 40, groups=10)
-    trained(Coverage.fit(coverage.table(known)))
+    trained(Coverage.fit(coverage.measure_records(known)))
     images.write_png(crops / "004_usual.png", known[0].image)
     done = sort(crops)
     table = pd.read_csv(OUT / "sorted.csv").set_index("image")
@@ -210,7 +210,7 @@ def test_after_a_person_moved_the_unsure_the_folder_is_imported_as_it_is(crops: 
     index = ImageSet.raw(tmp_path / "raw").index.set_index("id")
     assert report.counts == {"bad": 2, "good": 4}
     assert report.warnings == [
-        "the labels are a model's answers (sorted.csv), right as far as somebody has looked at them"
+        "the labels are a model's predictions (sorted.csv): they are only as good as your check of them"
     ]
     assert index["group"].to_dict() == {
         "bad_001_7_8": "001",

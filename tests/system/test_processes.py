@@ -26,7 +26,7 @@ def test_one_process_is_this_one(count: int) -> None:
 
 
 def test_every_core_is_used_up_to_a_limit() -> None:
-    assert 1 <= processes.available() <= processes.MOST
+    assert 1 <= processes.available() <= processes.MAX_PROCESSES
 
 
 THREADS = """

@@ -1,4 +1,4 @@
-"""Networks and classical baselines: each a torch module that answers encoded images, built from an entry of ``params.yaml``."""
+"""Networks and classical baselines: torch modules with encoded images as input, built from an entry of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from brightfield import params
 
 @dataclass(frozen=True)
 class Shape:
-    """What a task asks of a network.
+    """Input and output of a network, as its task requires them.
 
     Attributes:
-        inputs: channels of an encoded image.
-        outputs: channels of the answer (classes, heat maps), or the number of logits of a whole image.
+        inputs: number of channels of an encoded image.
+        outputs: number of channels of the output (classes, heat maps), or of logits of a whole image.
         size_px: side of the input where it is fixed, else None.
-        bias: of the last layer of a network before training: where what is sought is rare, the log odds of meeting it, or the first
-            steps go by while the network learns that there is nothing (Lin et al., ICCV 2017, section 4.1).
+        bias: initial bias of the last layer: the log odds of a rare target, so that the first steps are not spent on learning that
+            it is rare (Lin et al., ICCV 2017, section 4.1).
     """
 
     inputs: int
@@ -28,7 +28,7 @@ class Shape:
     bias: float = 0.0
 
 
-# Where each architecture is built. A module is imported when it is asked for: segmentation-models-pytorch alone takes seconds.
+# Where each architecture is built. A module is imported on first use: segmentation-models-pytorch alone takes seconds.
 BUILDERS = {
     "convnet": "convnet:ConvNet",
     "unet": "unet:UNet",
@@ -45,7 +45,7 @@ BUILDERS = {
 
 
 def build(network: params.Network, shape: Shape) -> nn.Module:
-    """The module of a ``network`` section, freshly initialised from torch's global random state."""
+    """Build the module of a ``network`` section, initialised from torch's global random state."""
     module, name = BUILDERS[network.architecture].split(":")
     builder = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     built: nn.Module = builder(network, shape)

@@ -1,4 +1,4 @@
-"""What classical baselines share: modules without gradients, fitted in closed form or by a small search."""
+"""Base class of the classical baselines: modules without gradients, fitted in closed form or by a small search."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ SURE = 10.0  # the logit of a hard decision
 
 
 class Classical(nn.Module):
-    """A baseline behind the interface of a network.
+    """A baseline with the interface of a network.
 
-    It is fitted on encoded images and their encoded targets, keeps what it learned in buffers (so that a bundle stores it like
-    weights), and answers a batch of encoded images in the same units as a network: logits, or intensities.
+    It is fitted to encoded images and their encoded targets, stores its parameters in buffers (so that a bundle saves them like
+    weights), and its output for a batch of encoded images is in the same units as that of a network: logits, or intensities.
     """
 
     @abstractmethod
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Learn from encoded images, each (C, H, W), and their targets as the task encodes them."""
+        """Fit to encoded images, each (C, H, W), and their targets as the task encodes them."""
 
     @abstractmethod
     def answer(self, image: FloatArray) -> FloatArray:

@@ -28,7 +28,7 @@ class ConvNet(nn.Module):
             if i < len(network.filters) - 1:
                 layers.append(nn.MaxPool2d(2))
                 side //= 2
-            layers.append(nn.ReLU(inplace=True))  # after pooling it is the same, for a quarter of the work
+            layers.append(nn.ReLU(inplace=True))  # after pooling: the same result for a quarter of the work
         if side < 1:
             raise BrightfieldError(
                 f"{len(network.filters)} convolutions leave nothing of a crop of {shape.size_px} px; use fewer filters."

@@ -16,18 +16,18 @@ from brightfield.architectures.classical import Classical, FloatArray
 from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.errors import BrightfieldError
 
-FITTED = 60  # beads to which the profile is fitted: more say little more
-NEAR_A_BEAD = 0.6  # height of the heat map: about its own width from the centre
+FITTED = 60  # maximum number of beads to which the profile is fitted: more improve it little
+NEAR_A_BEAD = 0.6  # height of the heat map above which a peak is a bead: about one sigma of the map from its centre
 
 
 class TemplateCorrelation(Classical):
-    """The template is the radial profile of the training images around every marked bead, fitted by least squares.
+    """The template is the radial profile around all marked beads of the training images, fitted by least squares.
 
-    Beads of a training split may have too little in common for one profile (dark and bright cores): then their radial mean,
-    moved to whole-pixel registration by splines, is the template, if it is more like them.
+    Beads of a training split may differ too much for one profile (dark and bright cores): if their radial mean, after splines have
+    shifted them to pixel centres, correlates better with them, that is the template.
 
     The correlation coefficient (Lewis 1995) between template and window becomes a probability by logistic regression on the
-    peaks of the training images: without it any threshold on the coefficient would be a guess.
+    peaks of the training images: without it any threshold on the coefficient would be arbitrary.
     """
 
     template: Tensor
@@ -42,7 +42,7 @@ class TemplateCorrelation(Classical):
         self.register_buffer("intercept", torch.tensor(0.0))
 
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Fit what surrounds each peak of the heat maps (N of (1, H, W)), radially: beads have no preferred direction."""
+        """Fit the radial profile around the peaks of the heat maps (N of (1, H, W)): beads have no preferred direction."""
         found = [
             cut
             for image, target in zip(images, targets, strict=True)
@@ -60,13 +60,13 @@ class TemplateCorrelation(Classical):
             profile, _ = fit_profile(np.stack([cut for cut, _ in few]), half + np.stack([off for _, off in few]))
             templates.append(profile.render((self.side, self.side), (half, half))[0].astype(np.float32))
         except BrightfieldError:
-            pass  # nothing in common
+            pass  # the beads have no common profile
         best = max(templates, key=lambda template: _likeness(template, centred))
         self.template.copy_(torch.from_numpy(best))
         self._calibrate(images, targets)
 
     def _calibrate(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Peaks of the correlation are beads where the heat map is high."""
+        """Fit the logistic regression: a peak of the correlation is a bead where the heat map is high."""
         from sklearn.linear_model import LogisticRegression
 
         coefficients, is_bead = [], []
@@ -77,13 +77,13 @@ class TemplateCorrelation(Classical):
             is_bead.append(target[0].numpy()[peaks] > NEAR_A_BEAD)
         x, y = np.concatenate(coefficients), np.concatenate(is_bead)
         if y.all() or not y.any():
-            return  # nothing to tell apart
+            return  # a single class cannot be fitted
         model = LogisticRegression(C=1e3).fit(x[:, None], y)
         self.slope.fill_(float(model.coef_[0, 0]))
         self.intercept.fill_(float(model.intercept_[0]))
 
     def _cuts(self, image: FloatArray, heat: FloatArray) -> list[tuple[FloatArray, npt.NDArray[np.float64]]]:
-        """Windows around marked beads, and how far off their middle pixel each bead is: x and y in px."""
+        """Windows around marked beads, and the offset of each bead from the middle pixel: x and y in px."""
         half = self.side // 2
         peaks = np.argwhere((ndimage.maximum_filter(heat, 9) == heat) & (heat > 0.5))
         cuts = []
@@ -96,7 +96,7 @@ class TemplateCorrelation(Classical):
         return cuts
 
     def answer(self, image: FloatArray) -> FloatArray:
-        """The logit of a bead being there, (1, H, W)."""
+        """The logit of a bead at each pixel, (1, H, W)."""
         found = correlate(image[0], self.template.numpy())
         return np.asarray(float(self.slope) * found + float(self.intercept), dtype=np.float32)[None]
 

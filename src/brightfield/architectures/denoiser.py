@@ -1,4 +1,4 @@
-"""What the classical baselines for restoration share: how strong they are, and whether the noise is made even first."""
+"""Base class of the classical baselines for restoration: choice of the strength, and stabilisation of the noise."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from torch import Tensor
 from brightfield.architectures.classical import Classical, FloatArray
 from brightfield.architectures.stabilising import CameraNoise, noise_of
 
-MOST_IMAGES = 8
+MOST_IMAGES = 8  # maximum number of training images used to choose the strength
 
 
 class Denoiser(Classical):
     """A filter for white noise with one strength.
 
-    Strength, and whether the noise of the camera is stabilised first, are what has the highest PSNR on training images; how much
-    noise there is, is estimated from each image.
+    The strength, and whether camera noise is stabilised first, are those with the highest PSNR on training images. The standard
+    deviation of the noise is estimated from each image.
     """
 
-    strengths: ClassVar[tuple[float, ...]]  # in units of what :meth:`filter` makes of them
+    strengths: ClassVar[tuple[float, ...]]  # candidates, in the units of :meth:`filter`
     strength: Tensor
     stabilised: Tensor
 
@@ -34,15 +34,15 @@ class Denoiser(Classical):
 
     @abstractmethod
     def filter(self, image: FloatArray, sigma: float, strength: float) -> FloatArray:
-        """An image (H, W) without white noise of standard deviation ``sigma``."""
+        """Remove white noise of standard deviation ``sigma`` from an image (H, W)."""
 
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Choose the strength, and whether to stabilise; images and targets are (1, H, W)."""
+        """Choose the strength and whether to stabilise; images and targets are (1, H, W)."""
         chosen = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(int)
         pairs = [(images[i][0].numpy(), targets[i][0].numpy()) for i in chosen]
 
         def log_error(how: tuple[float, bool]) -> float:
-            """Mean logarithm of the squared error: PSNR but for its sign and what is the same for all."""
+            """Mean logarithm of the squared error: ranks like the negative PSNR."""
             return float(np.mean([np.log(np.mean((self.denoise(x, *how) - y) ** 2) + 1e-12) for x, y in pairs]))
 
         ways = [(strength, stabilised) for stabilised in (False, True) for strength in self.strengths]
@@ -55,7 +55,7 @@ class Denoiser(Classical):
         return self.denoise(image[0], float(self.strength), bool(self.stabilised))[None]
 
     def denoise(self, image: FloatArray, strength: float, stabilised: bool) -> FloatArray:
-        """One image (H, W)."""
+        """Denoise one image (H, W)."""
         sigma = noise_of(image)
         if sigma == 0:
             return image

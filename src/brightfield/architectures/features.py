@@ -16,8 +16,8 @@ from brightfield.architectures import Shape
 from brightfield.architectures.classical import Classical, FloatArray
 
 QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
-SCALES_PX = (1.0, 2.0, 4.0)  # of the derivatives of Gaussians
-RINGS = 6  # concentric, from the centre to the edge
+SCALES_PX = (1.0, 2.0, 4.0)  # sigma of the Gaussians before derivatives are taken
+RINGS = 6  # number of concentric rings, from the centre to the edge
 
 
 class FeaturesLogistic(Classical):
@@ -54,7 +54,7 @@ class FeaturesLogistic(Classical):
 
 
 def features(image: FloatArray) -> FloatArray:
-    """One row of numbers for an image (C, H, W)."""
+    """Feature vector of an image (C, H, W)."""
     channels, height, width = image.shape
     ring = _rings(height, width)
     index = np.arange(RINGS)
@@ -72,7 +72,7 @@ def features(image: FloatArray) -> FloatArray:
 
 @cache
 def _rings(height: int, width: int) -> npt.NDArray[np.intp]:
-    """The concentric ring of each pixel, 0 to ``RINGS`` - 1; the corners belong to the last."""
+    """Number of the concentric ring of each pixel, 0 to ``RINGS`` - 1; the corners belong to the last."""
     y, x = np.ogrid[:height, :width]
     radius = np.hypot((y - (height - 1) / 2) / height, (x - (width - 1) / 2) / width)  # 0.5 at the middle of an edge
     return np.minimum((radius / 0.5 * RINGS).astype(np.intp), RINGS - 1)

@@ -13,7 +13,7 @@ from brightfield.architectures.denoiser import Denoiser
 
 
 class NonLocalMeans(Denoiser):
-    """Each pixel becomes a mean of those whose surroundings look alike; the strength is h in standard deviations of the noise."""
+    """Each pixel becomes a mean of pixels with similar surroundings; the strength is h in standard deviations of the noise."""
 
     strengths: ClassVar[tuple[float, ...]] = (0.4, 0.6, 0.7, 0.8, 1.0, 1.3, 1.6, 2.0)
 
@@ -23,7 +23,7 @@ class NonLocalMeans(Denoiser):
         self.patch, self.distance = network.patch_px, network.distance_px
 
     def filter(self, image: FloatArray, sigma: float, strength: float) -> FloatArray:
-        """An image (H, W) without white noise of standard deviation ``sigma``."""
+        """Remove white noise of standard deviation ``sigma`` from an image (H, W)."""
         from skimage.restoration import denoise_nl_means
 
         denoised = denoise_nl_means(

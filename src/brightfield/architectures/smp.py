@@ -13,15 +13,15 @@ from brightfield.architectures.pretrained import NONE, SHIPPED
 from brightfield.errors import BrightfieldError
 
 SHIPPED_ENCODER = "tu-tf_efficientnet_lite0"
-WITH_LEVELS = ("manet", "unet", "unetplusplus")  # whose decoder has filters for each level
+WITH_LEVELS = ("manet", "unet", "unetplusplus")  # architectures whose decoder has filters for each level
 UNUSABLE = {"pan": "it cannot be exported and fails on a batch of one"}
 
 
 def build(network: params.Smp, shape: Shape) -> nn.Module:
-    """The architecture, its encoder initialised as ``network.weights`` says.
+    """Build the architecture, with its encoder initialised as ``network.weights`` says.
 
     Raises:
-        BrightfieldError: for an architecture, encoder or weights that cannot be had.
+        BrightfieldError: the architecture, the encoder or the weights are unknown or cannot be used.
     """
     name = network.name.lower()
     usable = sorted(smp.MODEL_ARCHITECTURES_MAPPING.keys() - UNUSABLE.keys())

@@ -1,4 +1,4 @@
-"""Baseline for restoration: the least total variation (Rudin, Osher and Fatemi 1992), as Chambolle (2004) finds it."""
+"""Baseline for restoration: total variation (Rudin, Osher and Fatemi 1992), minimised by Chambolle's algorithm (2004)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brightfield.architectures.denoiser import Denoiser
 
 
 class TotalVariation(Denoiser):
-    """Flat regions with sharp edges; the strength is the weight of the variation in standard deviations of the noise."""
+    """Favours flat regions with sharp edges; the strength is the weight of the variation in standard deviations of the noise."""
 
     strengths: ClassVar[tuple[float, ...]] = (0.4, 0.6, 0.8, 1.0, 1.3, 1.6, 2.0, 2.5, 3.0, 3.6)
 
@@ -23,7 +23,7 @@ class TotalVariation(Denoiser):
         self.iterations = network.iterations
 
     def filter(self, image: FloatArray, sigma: float, strength: float) -> FloatArray:
-        """An image (H, W) without white noise of standard deviation ``sigma``."""
+        """Remove white noise of standard deviation ``sigma`` from an image (H, W)."""
         from skimage.restoration import denoise_tv_chambolle
 
         denoised = denoise_tv_chambolle(image, weight=strength * sigma, max_num_iter=self.iterations)

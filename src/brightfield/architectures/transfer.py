@@ -1,4 +1,4 @@
-"""Transfer learning: a backbone trained on millions of photographs, its dense classifier replaced by a new head."""
+"""Transfer learning: a backbone trained on millions of photographs, with a new head in place of its dense classifier."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Backbone:
     """A network without its classifier.
 
     Attributes:
-        module: (N, C, H, W) to (N, width, h, w) feature maps.
-        width: how many features there are.
+        module: maps (N, C, H, W) to feature maps (N, width, h, w).
+        width: number of features.
         blocks: its parts from the bottom (the image) to the top (the features), which are unfrozen from the top.
     """
 
@@ -36,8 +36,8 @@ class Backbone:
 class Transfer(nn.Module):
     """Backbone, mean over the positions of its feature maps, and a head of dense layers.
 
-    As many ``unfreeze`` blocks of the backbone are trained, from the top; the rest stays as it came, the running means of its batch
-    normalisation included. The backbone sees images resized to ``input_px``.
+    The top ``unfreeze`` blocks of the backbone are trained; the others are frozen, including the running means of their batch
+    normalisation. Images are resized to ``input_px`` for the backbone.
     """
 
     def __init__(self, network: params.Transfer, shape: Shape) -> None:
@@ -68,14 +68,14 @@ class Transfer(nn.Module):
         return not any(p.requires_grad for p in self.backbone.parameters())
 
     def train(self, mode: bool = True) -> Self:
-        """Frozen parts stay in evaluation: their batch normalisation must not follow the new images."""
+        """Set the training mode; frozen parts stay in evaluation mode, so that their batch normalisation does not change."""
         super().train(mode)
         for module in self._frozen:
             module.train(False)
         return self
 
     def features(self, batch: Tensor) -> Tensor:
-        """(N, C, H, W) encoded images to (N, width, 1, 1): what the head sees."""
+        """Input of the head: (N, C, H, W) encoded images to (N, width, 1, 1)."""
         size = (self.input_px, self.input_px)
         if batch.shape[-2:] != size:
             batch = F.interpolate(batch, size=size, mode="bilinear", align_corners=False)
@@ -106,7 +106,7 @@ def _vgg16(network: params.Transfer, channels: int) -> Backbone:
     if channels != 3:
         layers[0] = nn.Conv2d(channels, layers[0].out_channels, 3, padding=1)
     module = nn.Sequential()
-    module.add_module("features", layers)  # torchvision's names, so that its files fit
+    module.add_module("features", layers)  # torchvision's name, so that its files of weights fit
     blocks: list[list[nn.Module]] = [[]]
     for layer in layers:
         blocks[-1].append(layer)
@@ -117,7 +117,7 @@ def _vgg16(network: params.Transfer, channels: int) -> Backbone:
 
 
 def _downloaded_vgg16() -> Mapping[str, Tensor]:
-    """From torchvision's own address; the file's name holds the beginning of its hash, which is checked."""
+    """Download from torchvision's own address; the name of the file contains the start of its hash, which is checked."""
     from torchvision.models import VGG16_Weights
 
     try:
@@ -126,7 +126,7 @@ def _downloaded_vgg16() -> Mapping[str, Tensor]:
         raise BrightfieldError(
             f"The ImageNet weights of vgg16 could not be downloaded ({error}). Save them elsewhere as a .safetensors file and "
             "name its path in network.weights, use backbone tf_efficientnet_lite0, whose weights are installed, or train "
-            "from nothing with weights 'none'."
+            "from scratch with weights 'none'."
         ) from error
 
 

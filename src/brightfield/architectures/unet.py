@@ -11,10 +11,10 @@ from brightfield.architectures import Shape
 
 
 class UNet(nn.Module):
-    """Levels of two convolutions; filters double where the resolution halves.
+    """Levels of two convolutions; the number of filters doubles where the resolution halves.
 
     Attributes:
-        multiple_px: height and width are multiples of this, 2^(depth-1).
+        multiple_px: height and width must be multiples of this, 2^(depth-1).
         reach_px: half the receptive field, see :func:`reach_px`.
     """
 
@@ -35,7 +35,7 @@ class UNet(nn.Module):
             nn.init.constant_(self.answer.bias, shape.bias)  # type: ignore[arg-type]
 
     def forward(self, batch: Tensor) -> Tensor:
-        """(N, inputs, H, W) to (N, outputs, H, W); to twice as many outputs if probabilistic, those of the answer itself first."""
+        """(N, inputs, H, W) to (N, outputs, H, W); to twice as many channels if probabilistic, the prediction itself first."""
         skips: list[Tensor] = []
         x = batch
         for level, block in enumerate(self.down):
@@ -44,7 +44,7 @@ class UNet(nn.Module):
         skips.pop()
         for up, merge in zip(self.up, self.merge, strict=True):
             x = merge(torch.cat([up(x), skips.pop()], dim=1))
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 has 256 steps an octave, which shows as bands
+        with torch.autocast(x.device.type, enabled=False):  # the rounding of bfloat16 would show as bands
             answer: Tensor = self.answer(x.to(self.answer.weight.dtype))
         if not self.residual:
             return answer
@@ -53,10 +53,10 @@ class UNet(nn.Module):
 
 
 def reach_px(depth: int, kernel_px: int = 3) -> int:
-    """How far from a pixel an input pixel may lie that has a say in its answer: half the receptive field.
+    """Half the receptive field: how far from an output pixel an input pixel may lie that has an influence on it, in px.
 
-    Each level has two convolutions on the way down and, but for the lowest, two on the way up, each of which sees half a kernel
-    far, in pixels of 2^level px. Within the coarsest pixel that a pixel belongs to, it may lie at one end: 2^(depth-1) - 1 px more.
+    Each level has two convolutions on the way down and, except for the lowest, two on the way up; each reaches half a kernel far,
+    in pixels of 2^level px. A pixel may lie at one end of the coarsest pixel that contains it: 2^(depth-1) - 1 px more.
     """
     lowest: int = 2 ** (depth - 1)
     return kernel_px // 2 * (4 * (lowest - 1) + 2 * lowest) + lowest - 1

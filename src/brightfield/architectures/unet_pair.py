@@ -1,4 +1,4 @@
-"""Two U-Nets that share nothing: segmentation (background, body, contour), then differentiation (which species)."""
+"""Two U-Nets without shared weights: segmentation (background, body, contour), then differentiation (which species)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from brightfield import params
 from brightfield.architectures import Shape
 from brightfield.architectures.unet import UNet
 
-BACKGROUND, PARTS = 1, 2  # classes without, and of each species
+BACKGROUND, PARTS = 1, 2  # number of classes without a species, and per species
 
 
 class UNetPair(nn.Module):
-    """One answer from two networks: the log probabilities of background, then of body and contour of each species.
+    """One output from two networks: the log probabilities of background, then of body and contour of each species.
 
-    A class's probability is that of its part (first network) times that of its species (second network). The cross-entropy of
-    this answer is the sum of those of the two networks, so each learns what it would learn alone.
+    The probability of a class is that of its part (first network) times that of its species (second network). The cross-entropy of
+    this output is the sum of those of the two networks, so each learns what it would learn alone.
 
     Attributes:
-        multiple_px, reach_px: those of the two U-Nets, which are alike.
+        multiple_px, reach_px: those of the two U-Nets, which are equal.
     """
 
     def __init__(self, network: params.UNetPair, shape: Shape) -> None:
@@ -28,7 +28,7 @@ class UNetPair(nn.Module):
         species, rest = divmod(shape.outputs - BACKGROUND, PARTS)
         if species < 2 or rest:
             raise ValueError(
-                f"background, then body and contour of each of two or more species, got {shape.outputs} classes"
+                f"expected background, then body and contour of each of two or more species, got {shape.outputs} classes"
             )
         one = params.UNet(
             architecture="unet", filters=network.filters, depth=network.depth, kernel_px=network.kernel_px

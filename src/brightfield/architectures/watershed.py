@@ -18,12 +18,12 @@ from brightfield.architectures.classical import SURE, Classical, FloatArray
 POLARITIES = (1.0, -1.0)  # cells brighter or darker than their surroundings
 OFFSETS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25)  # in standard deviations of the image
 CONTOUR_PX = 2.0
-MOST_IMAGES = 12  # enough to choose among a dozen thresholds
-MIN_SEED_PX = 2.0  # a thinner speck is no cell
+MOST_IMAGES = 12  # maximum number of training images used to choose the threshold, enough for a dozen candidates
+MIN_SEED_PX = 2.0  # least distance of a seed from the background: thinner specks are not cells
 
 
 class ThresholdWatershed(Classical):
-    """Polarity and threshold are those with the best foreground IoU on training images; classes background, body, contour."""
+    """Classes background, body and contour; polarity and threshold are those with the best foreground IoU on training images."""
 
     polarity: Tensor
     offset: Tensor
@@ -63,7 +63,7 @@ class ThresholdWatershed(Classical):
 
 
 def _distance_inside(foreground: npt.NDArray[np.bool_]) -> FloatArray:
-    """Distance of every cell's pixel to the nearest pixel of anything else, after cells that touch are cut apart."""
+    """Distance of every pixel of a cell to the nearest pixel outside that cell, after touching cells are separated."""
     from skimage.feature import peak_local_max
     from skimage.segmentation import find_boundaries, watershed
 

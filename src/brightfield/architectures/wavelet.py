@@ -13,9 +13,10 @@ from brightfield.architectures.denoiser import Denoiser
 
 
 class Wavelet(Denoiser):
-    """Coefficients are shrunk by a threshold of their own for each scale; the strength multiplies the noise it is derived from.
+    """Each scale has its own threshold; the strength multiplies the standard deviation of the noise that it is derived from.
 
-    The mean over shifted images (cycle spinning: Coifman and Donoho 1995), or the grid of the wavelets would show.
+    The result is the mean over shifted images (cycle spinning: Coifman and Donoho 1995), so that the grid of the wavelets is
+    not visible.
     """
 
     strengths: ClassVar[tuple[float, ...]] = (0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.0)
@@ -26,12 +27,12 @@ class Wavelet(Denoiser):
         self.wavelet, self.levels, self.shifts = network.wavelet, network.levels, network.shifts_px
 
     def filter(self, image: FloatArray, sigma: float, strength: float) -> FloatArray:
-        """An image (H, W) without white noise of standard deviation ``sigma``."""
+        """Remove white noise of standard deviation ``sigma`` from an image (H, W)."""
         import pywt
         from skimage.restoration import cycle_spin, denoise_wavelet
 
         levels = min(self.levels, pywt.dwt_max_level(min(image.shape), self.wavelet))
-        if levels == 0:  # smaller than the wavelet
+        if levels == 0:  # the image is smaller than the wavelet
             return image
         settings: dict[str, Any] = {
             "sigma": strength * sigma,
@@ -40,8 +41,8 @@ class Wavelet(Denoiser):
             "method": "BayesShrink",
             "rescale_sigma": False,
         }
-        # or the answer would be a pixel larger
+        # with odd sides the output would be a pixel larger
         even = np.pad(image, [(0, side % 2) for side in image.shape], mode="edge")
-        with np.errstate(invalid="ignore", divide="ignore"):  # of scales in which there is nothing
+        with np.errstate(invalid="ignore", divide="ignore"):  # a scale may be zero everywhere
             denoised = cycle_spin(even, denoise_wavelet, self.shifts, func_kw=settings, workers=1)
         return np.asarray(denoised, dtype=np.float32)[: image.shape[0], : image.shape[1]]

@@ -1,15 +1,15 @@
-"""Augmentation of encoded images: the only file that knows albumentations.
+"""Augmentation of encoded images: the only file that uses albumentations.
 
-Geometry moves image and target together and exactly (whole-pixel flips and quarter turns), except ``rotate``, which resamples the
-image, and gives each pixel of a class map the class of the nearest: it is for targets of classes, not of positions. Intensities
-are changed in units of the image's own standard deviation, because images are normalised by then; albumentations' own transforms
-of that kind take floats for [0, 1] and would clip them.
+Geometric transforms apply to image and target alike and exactly (whole-pixel flips and quarter turns), except ``rotate``, which
+interpolates the image and gives each pixel of a class map the class of the nearest: it is for class maps, not for positions.
+Intensities are changed in units of the image's own standard deviation, because images are normalised by then; albumentations' own
+transforms of intensities expect floats in [0, 1] and would clip them.
 
 ``stain``, ``light`` and ``focus`` follow the physics of a stained slide in transmitted light: they change the light that reached
-the camera, which is counted from black, and normalise again, as another acquisition would have been normalised. ``defocus`` is
-what a slide looks like a little above or below: for a thin object the first-order change is a Laplacian (Teague, J. Opt. Soc. Am.
-73, 1434, 1983), and the finest detail goes. ``recorded_noise`` adds what the camera itself recorded where there was nothing to
-see, taken from the training images (:func:`noise_windows`): its pattern and its correlations are real ones.
+the camera, which is measured from black, and normalise the image again, as that of another acquisition. ``defocus`` imitates a
+slide slightly above or below the focal plane: for a thin object the first-order change is a Laplacian (Teague, J. Opt. Soc. Am.
+73, 1434, 1983), and the finest detail is lost. ``recorded_noise`` adds noise that the camera recorded in the background of the
+training images (:func:`noise_windows`), with its real pattern and correlations.
 """
 
 from __future__ import annotations
@@ -26,32 +26,33 @@ from torch import Tensor
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
 
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # importing it would call a package index
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise the import contacts a package index
 
 FloatArray = npt.NDArray[np.float32]
 
-GAIN_SPREAD = 0.2  # of the logarithm
-OFFSET_SPREAD = 0.2
-COLOUR_SPREAD = 0.1  # of each channel's gain and offset
-MOST_NOISE = 0.3
-MOST_BLUR_PX = 1.2
-DEFOCUS = 1.5  # most of the Laplacian (of the image smoothed by 1 px) that is added or taken away
-DEFOCUS_BLUR_PX = 1.5  # most blur that goes with it
-NOISE_WINDOW_PX = 48
-MOST_WINDOWS = 8  # of an image
-MOST_RECORDED = 2.0  # times the noise that was recorded
-SLOW_PX = 4.0  # what varies more slowly than this is light, not noise
-STAIN_SPREAD = 0.25  # of the logarithm of absorption, common to all colours
-DYE_SPREAD = 0.2  # and of each colour by itself
-BACKGROUND_QUANTILE = 0.95  # of an image's pixels: what of it is empty slide
-WHITE_SPREAD = 0.15  # of the logarithm of the lamp's light in each colour
-SHADE_SPREAD = 0.08  # of the light's slope, from the middle of the image to its edge
-FOCUS_PX = 0.6  # most blur; more would make a good cell a bad one
-SHARPENING = 0.5  # most of what the blur takes, added instead
+# Intensities are in standard deviations of the image; a spread is the standard deviation of a random draw.
+GAIN_SPREAD = 0.2  # spread of the gain's logarithm
+OFFSET_SPREAD = 0.2  # spread of the offset
+COLOUR_SPREAD = 0.1  # spread of each channel's gain (its logarithm) and offset
+MOST_NOISE = 0.3  # maximum standard deviation of white noise
+MOST_BLUR_PX = 1.2  # maximum sigma of a Gaussian blur
+DEFOCUS = 1.5  # maximum multiple of the Laplacian (of the image smoothed by 1 px) that is added or subtracted
+DEFOCUS_BLUR_PX = 1.5  # maximum sigma of the blur that goes with it
+NOISE_WINDOW_PX = 48  # side of a window of recorded noise
+MOST_WINDOWS = 8  # maximum number of windows per image
+MOST_RECORDED = 2.0  # maximum factor by which recorded noise is multiplied
+SLOW_PX = 4.0  # sigma of a Gaussian: what varies more slowly is illumination, not noise
+STAIN_SPREAD = 0.25  # spread of the absorption's logarithm, common to all colours
+DYE_SPREAD = 0.2  # spread of the absorption's logarithm, of each colour by itself
+BACKGROUND_QUANTILE = 0.95  # quantile of an image's pixels that is taken as empty slide
+WHITE_SPREAD = 0.15  # spread of the logarithm of the lamp's brightness in each colour
+SHADE_SPREAD = 0.08  # spread of the relative change of illumination from the middle of the image to its edge
+FOCUS_PX = 0.6  # maximum sigma of a blur; more would make a good cell a bad one
+SHARPENING = 0.5  # maximum share of the detail removed by a blur of 1 px that is added instead
 
 
 class Augmenter:
-    """Draws a new variant of a sample at each call; the draws are a function of the seed."""
+    """Draws a random variant of a sample at each call; the same seed gives the same draws."""
 
     def __init__(
         self, names: Iterable[str], allowed: Iterable[str], seed: int, recorded: Sequence[FloatArray] = ()
@@ -60,7 +61,8 @@ class Augmenter:
         refused = [name for name in names if name not in allowed]
         if refused:
             raise BrightfieldError(
-                f"Augmentation {', '.join(refused)} would make this task's truth untrue. Allowed: {', '.join(sorted(allowed))}."
+                f"Augmentation {', '.join(refused)} would invalidate the ground truth of this task. "
+                f"Allowed: {', '.join(sorted(allowed))}."
             )
         import albumentations
 
@@ -71,15 +73,15 @@ class Augmenter:
         self.recorded = recorded if "recorded_noise" in names else ()
 
     def __call__(self, image: Tensor, target: Tensor, black: float = 0.0) -> tuple[Tensor, Tensor]:
-        """An augmented image (C, H, W) and its target; a target without height and width stays as it is.
+        """Augment an image (C, H, W) and its target; a target without height and width stays as it is.
 
         Args:
-            black: what a pixel without any light has in the image's units.
+            black: value of a pixel without any light, in the image's units.
         """
         is_map = target.ndim >= 2
         channels_last = image.numpy().transpose(1, 2, 0)
         mask = target.numpy().reshape(-1, *target.shape[-2:]).transpose(1, 2, 0) if is_map else channels_last
-        if mask.dtype == np.int64:  # classes; OpenCV turns no 64-bit integers
+        if mask.dtype == np.int64:  # classes; OpenCV does not support 64-bit integers
             mask = mask.astype(np.int16)
         moved = self.geometry(image=channels_last, mask=mask)
         pixels = moved["image"]
@@ -91,7 +93,7 @@ class Augmenter:
             pixels = change(pixels, self.rng)
         if self.recorded:
             pixels = pixels.copy()
-            pixels[..., 0] += self._recorded_noise(pixels.shape[:2])  # in the channel in which it was recorded
+            pixels[..., 0] += self._recorded_noise(pixels.shape[:2])  # only in the channel in which it was recorded
         augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
         if not is_map:
             return augmented, target
@@ -100,7 +102,7 @@ class Augmenter:
         return augmented, mask_tensor.reshape(*target.shape[:-2], *mask.shape[-2:])
 
     def _recorded_noise(self, shape: tuple[int, int]) -> FloatArray:
-        """A window of recorded noise, turned at random and mirrored on to (H, W); none half of the time."""
+        """A random window of recorded noise, turned at random and mirrored to fill (H, W); zero half of the time."""
         if self.rng.random() < 0.5:
             return np.zeros(shape, np.float32)
         window = self.recorded[int(self.rng.integers(len(self.recorded)))]
@@ -110,15 +112,16 @@ class Augmenter:
         return np.asarray(np.float32(self.rng.uniform(0, MOST_RECORDED)) * noise, dtype=np.float32)
 
 
-def noise_windows(image: FloatArray, quiet: npt.NDArray[np.bool_]) -> list[FloatArray]:
-    """What a camera recorded where there was nothing to see.
+def noise_windows(image: FloatArray, background: npt.NDArray[np.bool_]) -> list[FloatArray]:
+    """Cut windows of camera noise from the background of an image.
 
     Args:
         image: (H, W), normalised.
-        quiet: (H, W), where there is nothing.
+        background: (H, W), True where there is no object.
 
     Returns:
-        Up to ``MOST_WINDOWS`` squares of ``NOISE_WINDOW_PX``, without the light's slow changes; none where nothing is quiet enough.
+        Up to ``MOST_WINDOWS`` squares of ``NOISE_WINDOW_PX``, without slow changes of illumination; none if no square is all
+        background.
     """
     from scipy.ndimage import gaussian_filter
 
@@ -128,7 +131,7 @@ def noise_windows(image: FloatArray, quiet: npt.NDArray[np.bool_]) -> list[Float
         np.s_[top : top + side, left : left + side]
         for top in range(0, height - side + 1, side // 2)
         for left in range(0, width - side + 1, side // 2)
-        if quiet[top : top + side, left : left + side].all()
+        if background[top : top + side, left : left + side].all()
     ]
     step = max(1, len(places) // MOST_WINDOWS)
     windows = [image[place] for place in places[::step][:MOST_WINDOWS]]
@@ -157,7 +160,7 @@ def _colour(image: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _noise(image: FloatArray, rng: np.random.Generator) -> FloatArray:
-    sigma = MOST_NOISE * rng.random() ** 2  # mostly little
+    sigma = MOST_NOISE * rng.random() ** 2  # small values are more frequent
     return image + np.float32(sigma) * rng.standard_normal(image.shape, dtype=np.float32)
 
 
@@ -175,7 +178,7 @@ def _defocus(image: FloatArray, rng: np.random.Generator) -> FloatArray:
         return image
     from scipy.ndimage import gaussian_filter
 
-    away = rng.uniform(-1, 1)  # as far as it goes above or below
+    away = rng.uniform(-1, 1)  # relative distance above or below the focal plane
     blur = abs(away) * rng.uniform(0.3, 1) * DEFOCUS_BLUR_PX
     curvature = sum(gaussian_filter(image, (1, 1, 0), order, mode="nearest") for order in ((2, 0, 0), (0, 2, 0)))
     fringed = (image - np.float32(away * DEFOCUS) * curvature).astype(np.float32)
@@ -183,7 +186,7 @@ def _defocus(image: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _stain(light: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """More or less dye: absorbance, log(background / light), is proportional to it (Beer-Lambert)."""
+    """Change the amount of dye: absorbance, log(background / light), is proportional to it (Beer-Lambert)."""
     channels = light.shape[2]
     dye = rng.lognormal(0, STAIN_SPREAD) * rng.lognormal(0, DYE_SPREAD, channels)
     white = np.maximum(np.quantile(light, BACKGROUND_QUANTILE, axis=(0, 1)), 1e-6)
@@ -191,7 +194,7 @@ def _stain(light: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _light(light: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A lamp of another colour, brighter on one side."""
+    """Change the colour of the lamp, and its brightness from one side to the other."""
     height, width, channels = light.shape
     slope_y, slope_x = rng.normal(0, SHADE_SPREAD, 2)
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
@@ -200,7 +203,7 @@ def _light(light: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _focus(light: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """A little more or less sharp, half of the time."""
+    """Blur or sharpen slightly, half of the time."""
     if rng.random() < 0.5:
         return light
     from scipy.ndimage import gaussian_filter

@@ -1,4 +1,4 @@
-"""The lab's own images become a dataset: imported, tracked by DVC, entered in ``params.yaml``; and models are pointed to it."""
+"""The user's own datasets: import images, track them with DVC, enter them in ``params.yaml``, and use them for models."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def add(
     pixel_size_um: float | None = None,
     licence: str = "",
 ) -> ImportReport:
-    """Import images as ``datasets.<name>`` of a task, all of it or nothing.
+    """Import images as ``datasets.<name>`` of a task; if anything fails, nothing is left behind.
 
     Raises:
-        BrightfieldError: for anything wrong with the images (every problem is listed), or a name that is taken.
+        BrightfieldError: the images have problems (all are listed), or the name is taken.
     """
     settings = params.load()
     entry = params.entry(settings.tasks, task, "task")
@@ -59,10 +59,10 @@ def add(
 
 
 def export(name: str, out: Path, to: str) -> int:
-    """Write ``data/raw/<name>`` into a new folder, in a format of the field's tools; how many files of images.
+    """Export ``data/raw/<name>`` into a new folder, in a format of the field's tools; returns the number of image files.
 
     Raises:
-        BrightfieldError: for an unknown dataset or format, and a folder that exists.
+        BrightfieldError: the dataset or the format is unknown, or the folder exists.
     """
     settings = params.load()
     entry = params.entry(settings.datasets, name, "dataset")
@@ -71,10 +71,10 @@ def export(name: str, out: Path, to: str) -> int:
 
 
 def use(name: str, models: Sequence[str] = ()) -> list[str]:
-    """Point models (by default all of the task), the task's ensembles and its contest for champion to a dataset.
+    """Use a dataset for models; by default for all models and ensembles of its task and for the choice of its champion.
 
     Returns:
-        The dotted paths that were changed.
+        Dotted paths of the changed settings.
     """
     settings = params.load()
     task = params.entry(settings.datasets, name, "dataset").task
@@ -91,7 +91,7 @@ def use(name: str, models: Sequence[str] = ()) -> list[str]:
 
 
 def _track(folder: Path) -> None:
-    """``dvc add``, by the DVC beside this Python."""
+    """Run ``dvc add`` with the DVC of this Python environment."""
     command = [sys.executable, "-m", "dvc", "add", "--quiet", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

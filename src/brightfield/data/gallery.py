@@ -98,11 +98,11 @@ def _rows(name: str, columns: int) -> Iterator[Row]:
     for each in splitting.in_order(part):
         path = prepared / layout.split_images(each) if split else raw / layout.IMAGES
         image_set = ImageSet(path, index[part == each])
-        yield str(each) or REST, [image_set[i] for i in images.some(range(len(image_set)), columns)]
+        yield str(each) or REST, [image_set[i] for i in images.evenly_spaced(range(len(image_set)), columns)]
 
 
 def _frames(paths: Sequence[Path], columns: int) -> Iterator[npt.NDArray[Any]]:
-    chosen = images.some(images.files(paths), columns)
+    chosen = images.evenly_spaced(images.files(paths), columns)
     for file in chosen:
         yield from (image for _, image in islice(images.frames([file]), max(1, columns // len(chosen))))
 

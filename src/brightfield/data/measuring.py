@@ -1,6 +1,6 @@
-"""Five numbers of any image: light, contrast, noise, focus and density, and in colour two ratios of its channels.
+"""Measures of an image: brightness, contrast, noise, focus and density, and for colour images two channel ratios.
 
-They are those of the picture, whatever is in it: no network, no truth.
+They are computed from the pixels alone, without a network or ground truth.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ from scipy import ndimage
 FloatArray = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[Any]
 
-NUMBERS = ("light", "contrast", "noise", "focus", "density")
-COLOURS = ("red", "blue")
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+MEASURES = ("light", "contrast", "noise", "focus", "density")
+COLOUR_RATIOS = ("red", "blue")
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue (ITU-R BT.601)
 # Power that white noise of power 1 leaves in each octave, the finest first: the sum of the squares of the filter that takes the
 # image to the octave
 WHITE = (0.79352, 0.040266, 0.0073115, 0.0016989)
-LEAST_POWER = 0.01  # of the noise's, in an octave in which there is nothing but noise
-WINDOW_PX = 15  # of the local standard deviation, at half the resolution
-BUSY = 0.3  # of the largest local standard deviation (99th percentile): what has more is structure
-DARK, BRIGHT = 0.005, 0.995  # quantiles of the smoothed image: a small bead is larger, a hot pixel smaller
-SAMPLES = 512  # pixels a side behind a quantile: more cost time and change nothing
-SMALLEST_PX = 32  # shorter sides are mirrored outwards, so that the coarsest octave has pixels
+LEAST_POWER = 0.01  # lower bound of the power of an octave, as a share of its noise power
+WINDOW_PX = 15  # side of the window of the local standard deviation, at half the resolution
+BUSY = 0.3  # share of the largest local standard deviation (99th percentile) above which a pixel counts as structure
+DARK, BRIGHT = 0.005, 0.995  # quantiles of the smoothed image: they ignore hot pixels but not small beads
+SAMPLES = 512  # maximum number of pixels per side for a quantile: more take longer and do not change it
+SMALLEST_PX = 32  # shorter sides are padded by mirroring, so that the coarsest octave has pixels
 TRIMMED = 0.1426  # E[z^2] of a standard normal below its median modulus 0.6745: 1 - 4 * 0.6745 * phi(0.6745)
-DIGITISER = 12**-0.5  # counts: the noise of rounding, the least that whole numbers have
+DIGITISER = 12**-0.5  # standard deviation of rounding noise, in counts: the least noise of an integer image
 
 
 def measure(image: Image) -> dict[str, float]:
-    """The numbers of one image.
+    """Measure one image.
 
-    With g the grey image smoothed by the binomial mask of 5x5, g_p its quantile p, and sigma the noise:
+    With g the grey image smoothed by the binomial mask of 5x5, g_p its quantile p, and sigma the standard deviation of the noise:
 
-    - ``light``: g_0.5 over the full scale of the type (uint8, uint16), above 0; for floats, which have none,
+    - ``light``: g_0.5 divided by the full scale of the type (uint8, uint16), above 0; for floats, which have no full scale,
       (g_0.5 - g_0.005) / (g_0.995 - g_0.005), the level within the image's own range
     - ``contrast``: (g_0.995 - g_0.005) / g_0.5
-    - ``noise``: sigma / g_0.5, from the diagonal detail of the Haar wavelet as in Donoho & Johnstone (Biometrika 1994), but
-      its mean square below its median modulus instead of that median, which whole numbers would make jump
-    - ``focus``: P_2 / (P_2 + P_4) with P_k the power in octave k of a Laplacian pyramid (Burt & Adelson, IEEE Trans. Commun.
-      1983), P_2 of periods of about 4 to 8 px, without what white noise of sigma leaves in it; 0 to 1, falls as an image gets
-      blurred. Octave 1 is left out: there noise has the upper hand
-    - ``density``: the share of the image where the standard deviation within 30 px exceeds 0.3 of the largest; 0 to 1
-    - ``red`` and ``blue``, in colour: the mean of that channel over the mean of green
+    - ``noise``: sigma / g_0.5, with sigma from the diagonal detail of the Haar wavelet as in Donoho & Johnstone (Biometrika 1994),
+      but from the mean square below the median modulus instead of the median, which jumps for integer images
+    - ``focus``: P_2 / (P_2 + P_4), with P_k the power in octave k of a Laplacian pyramid (Burt & Adelson, IEEE Trans. Commun.
+      1983) less that of white noise of sigma; P_2 holds periods of about 4 to 8 px. 0 to 1, falls as an image gets blurred.
+      Octave 1 is left out, because noise dominates it
+    - ``density``: share of the image where the standard deviation within 30 px exceeds 0.3 of the largest; 0 to 1
+    - ``red`` and ``blue``, for colour images: the mean of that channel divided by the mean of green
 
     Args:
         image: (H, W) or (H, W, 3), uint8, uint16 or float32. Pixels of a pure colour (a contour that was drawn onto the
-            image) are no light; they take the mean of their surroundings.
+            image) are replaced by the mean of their surroundings.
     """
     light, ratios = _without_colour(image)
-    light = _grown(light)
+    light = _padded(light)
     smooth = _blurred(light)
     dark, level, bright = np.quantile(_sampled(smooth), (DARK, 0.5, BRIGHT))
     whole = image.dtype.kind in "ui"
     spread = max(float(bright - dark), 1e-6 * abs(float(level)), 1e-30)
-    above = max(float(level - min(dark, 0)), 1e-3 * spread)  # floats may have lost their zero
+    above = max(float(level - min(dark, 0)), 1e-3 * spread)  # the values of a float image may begin below 0
     sigma = max(_noise(light), DIGITISER if whole else 1e-6 * spread)
     focus, density = _structure(light, smooth, sigma)
     return {
@@ -70,7 +70,7 @@ def measure(image: Image) -> dict[str, float]:
 
 
 def _without_colour(image: Image) -> tuple[FloatArray, dict[str, float]]:
-    """Grey (H, W) float32, and the ratios of the channels if there are several."""
+    """Grey image (H, W) float32, and the channel ratios of a colour image."""
     if image.ndim == 2:
         return image.astype(np.float32), {}
     light = image.astype(np.float32)
@@ -86,13 +86,13 @@ def _without_colour(image: Image) -> tuple[FloatArray, dict[str, float]]:
     return light @ LUMA, {"red": red / green, "blue": blue / green}
 
 
-def _grown(light: FloatArray) -> FloatArray:
+def _padded(light: FloatArray) -> FloatArray:
     padding = [(0, max(0, SMALLEST_PX - side)) for side in light.shape]
     return np.pad(light, padding, mode="symmetric") if np.any(padding) else light
 
 
 def _blurred(light: FloatArray) -> FloatArray:
-    """Under the mask (1, 4, 6, 4, 1) / 16 in both directions, edges mirrored; sums of neighbours are quicker than a filter."""
+    """Smooth with the mask (1, 4, 6, 4, 1) / 16 in both directions, edges mirrored; sums of neighbours are faster than a filter."""
     blurred = np.pad(light, 2, mode="symmetric")
     for _ in range(4):
         blurred = blurred[:-1] + blurred[1:]
@@ -118,7 +118,7 @@ def _noise(light: FloatArray) -> float:
 
 
 def _structure(light: FloatArray, smooth: FloatArray, sigma: float) -> tuple[float, float]:
-    """Focus and density, from the octaves of a pyramid: each is an image minus the smoothed image, and then every second pixel."""
+    """Focus and density, from a Laplacian pyramid: an octave is the image minus the smoothed image, which is then subsampled."""
     powers = []
     for white in WHITE:
         noise = white * sigma**2
@@ -126,7 +126,7 @@ def _structure(light: FloatArray, smooth: FloatArray, sigma: float) -> tuple[flo
         powers.append(max(power - noise, LEAST_POWER * noise))
         light, smooth = smooth[::2, ::2], _blurred(smooth[::2, ::2])
         if len(powers) == 1:
-            density = _busy_share(smooth - smooth.mean())  # near 0, where a variance is exact
+            density = _busy_share(smooth - smooth.mean())  # centred on 0, where the variance is most precise
     return powers[1] / (powers[1] + powers[3]), density
 
 

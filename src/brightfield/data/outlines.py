@@ -1,8 +1,8 @@
-"""Between a region of pixels and its outline: what ImageJ's selections hold.
+"""Conversion between regions of pixels and their outlines, as ImageJ's selections hold them.
 
 As in ImageJ, (0, 0) of an outline is the top left corner of the first pixel (not its centre), x is the column, and a pixel
-belongs to a region if its centre, (column + 0.5, row + 0.5), lies inside. So an outline along the edges of pixels gives back the
-same pixels.
+belongs to a region if its centre, (column + 0.5, row + 0.5), lies inside. So an outline along the edges of pixels is converted
+back to the same pixels.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 
-MAX_CROSSINGS = 20_000_000  # of edges with rows: what a hostile outline may cost
+MAX_CROSSINGS = 20_000_000  # maximum number of crossings of edges and rows: limits the cost of a hostile outline
 
 Outline = npt.NDArray[np.float64]  # (N, 2) x and y, closed
 
 
 def fill(outlines: Sequence[npt.NDArray[np.floating]], shape: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """(H, W): the pixels inside, by the even-odd rule over all outlines together; what lies outside the image is cut off.
+    """Fill outlines: (H, W), True inside by the even-odd rule over all outlines together; parts outside the image are cut off.
 
     Args:
         outlines: each (N, 2) x and y, finite; the last point is joined to the first.
         shape: (H, W) of the image.
 
     Raises:
-        BrightfieldError: for outlines too long to fill.
+        BrightfieldError: an outline is too long to fill.
     """
     height, width = shape
     inside = np.zeros((height, width + 1), dtype=np.bool_)
@@ -51,7 +51,7 @@ def fill(outlines: Sequence[npt.NDArray[np.floating]], shape: tuple[int, int]) -
 
 
 def fill_window(outlines: Sequence[Outline], shape: tuple[int, int]) -> tuple[slice, slice, npt.NDArray[np.bool_]]:
-    """Rows and columns of the box around the outlines, as far as it lies in the image, and :func:`fill` of that box."""
+    """Rows and columns of the bounding box of the outlines within the image, and :func:`fill` of that box."""
     points = np.concatenate([*outlines, np.empty((0, 2))])
     if not np.isfinite(points).all():
         raise BrightfieldError("an outline has coordinates that are not finite")
@@ -65,9 +65,9 @@ def fill_window(outlines: Sequence[Outline], shape: tuple[int, int]) -> tuple[sl
 
 
 def trace(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.int64]]:
-    """The outlines of a region, along the edges of its pixels: each (N, 2) corners x and y, holes and separate parts by themselves.
+    """Trace the outlines of a region along the edges of its pixels: each (N, 2) corners x and y; holes and parts are separate.
 
-    ``fill(trace(mask), mask.shape)`` is the mask.
+    ``fill(trace(mask), mask.shape)`` equals the mask.
     """
     edges = _directed_edges(mask)
     outlines = []
@@ -90,7 +90,7 @@ def trace(mask: npt.NDArray[np.bool_]) -> list[npt.NDArray[np.int64]]:
 
 
 def _directed_edges(mask: npt.NDArray[np.bool_]) -> dict[tuple[int, int], list[tuple[int, int]]]:
-    """From each corner the next ones, with the region on the right hand; two of them where pixels touch by a corner."""
+    """Map each corner to the next ones, with the region on the right; there are two where pixels touch at a corner."""
     padded = np.pad(mask, 1).astype(np.int8)
     across, down = np.diff(padded, axis=0)[:, 1:-1], np.diff(padded, axis=1)[1:-1]
     edges: dict[tuple[int, int], list[tuple[int, int]]] = {}

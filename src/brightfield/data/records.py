@@ -1,4 +1,4 @@
-"""One image with everything known about it: what simulators and importers make and datasets store."""
+"""One image with its ground truth and origin: what simulators and importers produce and datasets store."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Record:
-    """One image, its truth and its origin.
+    """One image, its ground truth and its origin.
 
     Attributes:
         id: unique within a dataset; letters, digits, ``_``, ``-`` and ``.`` only.
-        group: the acquisition it comes from (smear, movie, specimen, field); a group never straddles two splits.
+        group: the acquisition it comes from (smear, movie, specimen, field); all images of a group are in one split.
         image: (H, W) or (H, W, C), uint8, uint16 or float32.
-        fields: truth that is an array. The names in use: ``labels`` (H, W) int32 instance ids, ``species`` (N + 1,) uint8
+        fields: arrays of ground truth. The names in use: ``labels`` (H, W) int32 instance ids, ``species`` (N + 1,) uint8
             species of each instance id (entry 0 unused), ``fluorescence`` (H, W), ``positions`` (N, 2) float64 x and y in px,
             ``clean`` (H, W) float32, ``transmission`` (H, W) of the beads alone, 1 where there is none.
-        row: what is a number or a word (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): a row of ``index.csv``.
+        row: numbers and words (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): the image's columns of ``index.csv``.
     """
 
     id: str

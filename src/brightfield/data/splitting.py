@@ -1,7 +1,7 @@
 """Split rows into training, validation and test by whole groups.
 
-scikit-learn's StratifiedGroupKFold cuts into k equal parts only; the shares here are free, so groups are dealt out
-greedily, largest first, and then moved and swapped until nothing gets better.
+scikit-learn's StratifiedGroupKFold makes k equal parts only; here the shares are free. Groups are assigned greedily, largest
+first, and then moved and swapped as long as that lowers the cost.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import numpy.typing as npt
 from brightfield.errors import BrightfieldError
 
 SPLITS = ("train", "validation", "test")
-_MAX_SWAPPED = 300  # beyond so many groups single moves come near enough, and pairs would cost too much
-_GAIN = 1e-9  # of a sum of squares: less is rounding, and would go round in circles
+_MAX_SWAPPED = 300  # maximum number of groups for swaps: with more, moves are good enough and swaps take too long
+_GAIN = 1e-9  # least decrease of the cost: less is rounding, and the search would not end
 
 Counts = npt.NDArray[np.float64]
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Each split once: training, validation and test as far as they are there, then the others by name."""
+    """Sort names of splits, each once: training, validation and test where they exist, then the others by name."""
     found = set(names)
     return [*(split for split in SPLITS if split in found), *sorted(found - set(SPLITS))]
 
@@ -34,19 +34,18 @@ def split_groups(
     seed: int,
     strata: Sequence[object] | None = None,
 ) -> list[str]:
-    """``train``, ``validation`` or ``test`` for each row; rows of one group stay together and no split is empty.
+    """Assign each row to ``train``, ``validation`` or ``test``; rows of one group stay together and no split is empty.
 
-    The shares are of rows, and of the rows of each stratum (a class), met as nearly as whole groups allow: the sum of
-    (got - wanted)^2 / wanted over splits and strata is brought to a minimum that no move or swap of groups betters. The
-    answer depends on what the groups hold and on the seed, not on the order of the rows. Raises BrightfieldError for
-    fewer than three groups.
+    The shares apply to all rows, and to the rows of each stratum (a class), as closely as whole groups allow: no move or swap of
+    groups lowers the cost, the sum of (actual - wanted)^2 / wanted over splits and strata. The result depends on the contents of
+    the groups and on the seed, not on the order of the rows. Raises BrightfieldError for fewer than three groups.
     """
     if not (validation > 0 and test > 0 and validation + test < 1):
         raise BrightfieldError(
-            f"validation and test are shares above 0 that leave something to train on, got {validation} and {test}."
+            f"Expected shares above 0 for validation and test, with a sum below 1, got {validation} and {test}."
         )
     if strata is not None and len(strata) != len(groups):
-        raise ValueError(f"one stratum a row, got {len(strata)} for {len(groups)} rows")
+        raise ValueError(f"expected one stratum per row, got {len(strata)} for {len(groups)} rows")
     names, group_of_row = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
     if len(names) < len(SPLITS):
         found = ", ".join(map(repr, names)) or "none"
@@ -61,7 +60,7 @@ def split_groups(
 
 
 def _counts(group_of_row: npt.NDArray[np.intp], number: int, strata: Sequence[object] | None) -> Counts:
-    """(groups, 1 + strata): rows of each group, in all and by stratum."""
+    """Number of rows of each group, (groups, 1 + strata): in all, then by stratum."""
     total = np.bincount(group_of_row, minlength=number).astype(np.float64)[:, None]
     if strata is None:
         return total
@@ -84,25 +83,25 @@ def _assign(counts: Counts, shares: Counts, rng: np.random.Generator) -> npt.NDA
         cost = (counts[group] * (2 * (got - wanted) + counts[group]) / wanted).sum(axis=1)[choices]
         splits[group] = choices[np.argmin(cost)]
         got[splits[group]] += counts[group]
-    for _ in range(10 * len(counts)):  # each step betters the sum, so it ends by itself; the bound is for peace of mind
+    for _ in range(10 * len(counts)):  # each step lowers the cost, so the loop ends by itself; the bound is a safeguard
         if not (_move(counts, wanted, splits) or (len(counts) <= _MAX_SWAPPED and _swap(counts, wanted, splits))):
             break
     return splits
 
 
 def _excess(counts: Counts, wanted: Counts, splits: npt.NDArray[np.intp]) -> Counts:
-    """(splits, 1 + strata): rows too many."""
+    """Number of rows above what is wanted, (splits, 1 + strata)."""
     return np.stack([counts[splits == s].sum(axis=0) for s in range(len(SPLITS))]) - wanted
 
 
 def _move(counts: Counts, wanted: Counts, splits: npt.NDArray[np.intp]) -> bool:
-    """Move the one group whose move betters the sum most; whether there was one."""
+    """Move the group whose move lowers the cost most; returns whether there was one."""
     excess = _excess(counts, wanted, splits)
     leave = (counts * (counts - 2 * excess[splits]) / wanted[splits]).sum(axis=1)
     enter = (counts[:, None] * (counts[:, None] + 2 * excess) / wanted).sum(axis=2)
     change = leave[:, None] + enter
-    change[np.arange(len(counts)), splits] = np.inf  # to where it is
-    change[np.bincount(splits, minlength=len(SPLITS))[splits] == 1] = np.inf  # the last one stays
+    change[np.arange(len(counts)), splits] = np.inf  # the group's own split
+    change[np.bincount(splits, minlength=len(SPLITS))[splits] == 1] = np.inf  # no split becomes empty
     group, split = np.unravel_index(np.argmin(change), change.shape)
     if change[group, split] >= -_GAIN:
         return False
@@ -111,12 +110,12 @@ def _move(counts: Counts, wanted: Counts, splits: npt.NDArray[np.intp]) -> bool:
 
 
 def _swap(counts: Counts, wanted: Counts, splits: npt.NDArray[np.intp]) -> bool:
-    """Exchange the two groups whose exchange betters the sum most; whether there were such."""
+    """Swap the two groups whose swap lowers the cost most; returns whether there were such."""
     excess = _excess(counts, wanted, splits)
     best, pair = -_GAIN, None
     for a, b in ((0, 1), (0, 2), (1, 2)):
         of_a, of_b = np.flatnonzero(splits == a), np.flatnonzero(splits == b)
-        gain = counts[of_b][None] - counts[of_a][:, None]  # what split a gains by the exchange
+        gain = counts[of_b][None] - counts[of_a][:, None]  # rows that split a gains by the swap
         change = (gain * (gain + 2 * excess[a]) / wanted[a] + gain * (gain - 2 * excess[b]) / wanted[b]).sum(axis=2)
         i, j = np.unravel_index(np.argmin(change), change.shape)
         if change[i, j] < best:

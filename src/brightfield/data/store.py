@@ -1,9 +1,9 @@
-"""Image sets on disk: a handful of files however many the images.
+"""Image sets on disk: a few files, however many images there are.
 
-A set is one HDF5 file beside an ``index.csv`` with a row an image. Arrays of one name, shape and type lie in one dataset,
-``/<name>/<shape>_<type>`` of shape (N, ...), so crops of one size are a stack that Fiji, ilastik and napari open; the dataset of
-the same name with ``_ids`` behind it says whose they are. A chunk is one array, compressed losslessly, so that any image is read
-alone; no time stamp is kept, so that the same records give the same bytes.
+A set is one HDF5 file and an ``index.csv`` with one row per image. Arrays of one name, shape and type are stacked in one dataset,
+``/<name>/<shape>_<type>`` of shape (N, ...), so Fiji, ilastik and napari can open crops of one size as a stack; the dataset of
+the same name followed by ``_ids`` holds the ids of their images. A chunk is one array, compressed losslessly, so each image can be
+read alone. No time stamps are stored, so the same records give the same bytes.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from brightfield.errors import BrightfieldError
 from brightfield.system.files import write_json
 
 IDS = "_ids"
-ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]+\Z")  # dots alone are no name
+ID = re.compile(r"(?!\.+\Z)[A-Za-z0-9._-]+\Z")  # not dots alone
 
 
 def write_images(path: Path, records: Iterable[Record]) -> pd.DataFrame:
-    """Write records into one HDF5 file and return their index: columns id, group, height, width, then the records' own."""
+    """Write records into one HDF5 file and return their index: columns id, group, height, width, then those of the records."""
     rows: list[dict[str, object]] = []
     seen: set[str] = set()
     # built in memory and written by Python: HDF5 itself crashes the process when the disk is full
@@ -56,12 +56,12 @@ class _Stacks:
         self.ids: dict[str, list[str]] = {}
 
     def append(self, name: str, identity: str, array: np.ndarray) -> None:
-        """Put an array at the end of the stack of its name, shape and type."""
+        """Append an array to the stack of its name, shape and type."""
         shape = "x".join(map(str, array.shape)) or "scalar"
         path = f"{name}/{shape}_{array.dtype.str.lstrip('<|').replace('>', 'big-endian-')}"
         ids = self.ids.setdefault(path, [])
         if not ids:
-            # a tiny array cannot be compressed to advantage, and an empty one cannot be a chunk
+            # compression does not pay for a tiny array, and an empty one cannot be a chunk
             compression = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if array.size > 1024 else {}
             chunks = (1, *(max(1, side) for side in array.shape))
             limits = (None, *(side or None for side in array.shape))
@@ -74,24 +74,24 @@ class _Stacks:
         ids.append(identity)
 
     def close(self) -> None:
-        """Write whose the arrays are."""
+        """Write the image ids of each stack."""
         for path, ids in self.ids.items():
             self.file.create_dataset(f"{path}{IDS}", data=np.array(ids, dtype="S"), track_times=False)
 
 
 def write_index(folder: Path, index: pd.DataFrame) -> None:
-    """Write ``index.csv`` with full precision and Unix line ends, so that the same table gives the same bytes."""
+    """Write ``index.csv`` with full precision and Unix line endings, so that the same table gives the same bytes."""
     index.to_csv(folder / layout.INDEX, index=False, lineterminator="\n")
 
 
 def write_raw(folder: Path, records: Iterable[Record], about: Mapping[str, object]) -> None:
-    """Fill ``data/raw/<dataset>``: images.h5, index.csv, and about.json, which says where the images come from."""
+    """Fill ``data/raw/<dataset>``: images.h5, index.csv, and about.json, which states the origin of the images."""
     write_index(folder, write_images(folder / layout.IMAGES, records))
     write_json(folder / layout.ABOUT, about)
 
 
 def write_prepared(folder: Path, raw: ImageSet, index: pd.DataFrame) -> None:
-    """Fill ``data/prepared/<dataset>``: a file for each split, and the index with its column ``split``."""
+    """Fill ``data/prepared/<dataset>``: one file per split, and the index with its column ``split``."""
     for split in sorted(set(index["split"])):
         rows = [i for i, of_row in enumerate(index["split"]) if of_row == split]
         write_images(folder / layout.split_images(split), (raw[i] for i in rows))
@@ -99,7 +99,7 @@ def write_prepared(folder: Path, raw: ImageSet, index: pd.DataFrame) -> None:
 
 
 def read_index(folder: Path) -> pd.DataFrame:
-    """The rows of ``index.csv``; ids and groups are text."""
+    """Read ``index.csv``; ids and groups are text."""
     path = folder / layout.INDEX
     if not path.is_file():
         raise BrightfieldError(
@@ -159,7 +159,7 @@ class ImageSet:
 
 
 class _Arrays:
-    """The arrays of an open file, by the image they belong to."""
+    """The arrays of an open file, by image id."""
 
     def __init__(self, path: Path) -> None:
         file = h5py.File(path, "r")

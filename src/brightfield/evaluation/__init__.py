@@ -1,1 +1,1 @@
-"""How good models are: scores with intervals, paired differences, ensembles, promotion, and labels that are probably wrong."""
+"""Evaluation of models: scores with intervals, paired differences, ensembles, promotion, and probable label errors."""

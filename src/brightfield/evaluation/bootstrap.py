@@ -1,9 +1,8 @@
-"""How sure a metric is, and whether one model is better than another on the same images.
+"""Bootstrap intervals of metrics, and of the difference between two models on the same images.
 
 The bootstrap resamples *groups* (smears, movies, specimens), not images: images of one group resemble each other, and
-resampling them one by one would claim more certainty than there is. Intervals are percentile intervals (Efron &
-Tibshirani, An Introduction to the Bootstrap, chapter 13). With fewer than two groups nothing can be said, and both
-bounds are nan.
+intervals from single images would be too narrow. Intervals are percentile intervals (Efron & Tibshirani, An Introduction to
+the Bootstrap, chapter 13). With fewer than two groups there is no interval, and both bounds are nan.
 """
 
 from __future__ import annotations
@@ -48,8 +47,8 @@ class Difference:
         value: b - a.
         low: lower bound of the interval of b - a, nan where it is not defined.
         high: upper bound.
-        resamples: how many bootstrap resamples the bounds rest on.
-        groups: how many groups there are to resample.
+        resamples: number of bootstrap resamples behind the bounds.
+        groups: number of groups that were resampled.
     """
 
     metric: str
@@ -62,11 +61,11 @@ class Difference:
     groups: int
 
     def better(self, direction: Direction) -> bool:
-        """Whether b is better than a on these images, however narrowly."""
+        """Whether b is better than a on these images, by any margin."""
         return self._oriented(direction, self.value, self.value) > 0
 
     def favours(self, direction: Direction) -> bool:
-        """Whether the whole interval says that b is better: more than chance in the choice of groups explains."""
+        """Whether the whole interval favours b: by more than the random choice of groups explains."""
         return self._oriented(direction, self.low, self.high) > 0
 
     def as_dict(self) -> dict[str, float | int | str]:
@@ -75,7 +74,7 @@ class Difference:
 
     @staticmethod
     def _oriented(direction: Direction, low: float, high: float) -> float:
-        """The bound nearer to "b is worse", counted so that positive is good."""
+        """The bound at which b is worse, with the sign that makes positive values good."""
         return {"maximize": low, "minimize": -high}[direction]
 
 
@@ -85,15 +84,15 @@ def intervals(
     """The metrics of a table, each with its bootstrap interval over groups.
 
     Args:
-        table: a row an image. ``summarise`` receives the numeric columns as arrays.
+        table: one row per image. ``summarise`` receives the numeric columns as arrays.
         groups: the group of each row.
         summarise: columns -> metrics.
         resamples: how many times the groups are drawn with replacement.
         confidence: share of the resamples inside the interval, such as 0.95.
-        seed: of the resampling; the same seed and groups give the same resamples.
+        seed: seed of the resampling; the same seed and groups give the same resamples.
 
     Raises:
-        ValueError: not one group a row.
+        ValueError: there is not one group per row.
     """
     columns, whole = _columns(table), _Groups(groups, len(table))
     values = summarise(columns)
@@ -116,24 +115,24 @@ def paired_difference(
     """One metric of model b minus that of model a, both summarised on the same resamples of the same images.
 
     Args:
-        table_a: the images as model a answered them; column ``id`` and the statistics.
-        table_b: the same images in the same order, as model b answered them.
+        table_a: results of model a, one row per image: column ``id`` and the statistics.
+        table_b: results of model b for the same images in the same order.
         groups: the group of each row.
         summarise: columns -> metrics.
         metric: the metric to compare.
         resamples: how many times the groups are drawn with replacement.
         confidence: share of the resamples inside the interval.
-        seed: of the resampling.
+        seed: seed of the resampling.
 
     Raises:
-        BrightfieldError: the tables are not about the same images in the same order.
-        ValueError: not one group a row, or ``summarise`` does not give the metric.
+        BrightfieldError: the tables do not hold the same images in the same order.
+        ValueError: there is not one group per row, or ``summarise`` does not return the metric.
     """
     _same_images(table_a, table_b)
     a, b, whole = _columns(table_a), _columns(table_b), _Groups(groups, len(table_a))
     of_a, of_b = summarise(a), summarise(b)
     if metric not in of_a:
-        raise ValueError(f"the metric to compare is one of {', '.join(of_a)}, got {metric!r}")
+        raise ValueError(f"expected a metric to compare that is one of {', '.join(of_a)}, got {metric!r}")
     drawn = [
         summarise(_take(b, rows))[metric] - summarise(_take(a, rows))[metric]
         for rows in whole.resample(resamples, seed)
@@ -159,7 +158,7 @@ def _same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 
 def _columns(table: pd.DataFrame) -> Arrays:
-    """Numeric columns as plain arrays: taking rows of those costs microseconds, of a DataFrame a millisecond."""
+    """Numeric columns as arrays: taking rows of arrays takes microseconds, of a DataFrame a millisecond."""
     numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
     return {str(name): table[name].to_numpy() for name in numeric}
 
@@ -169,7 +168,7 @@ def _take(columns: Arrays, rows: npt.NDArray[np.intp]) -> Arrays:
 
 
 def _bounds(drawn: Sequence[float], confidence: float) -> tuple[float, float]:
-    """The percentile interval of what is defined; a resample may lack a class, and its metric is nan."""
+    """Percentile interval of the finite values; the metric of a resample without one of the classes is nan."""
     values = np.asarray(drawn, dtype=np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -184,7 +183,7 @@ class _Groups:
     def __init__(self, groups: Groups, rows: int) -> None:
         names = np.asarray([str(group) for group in groups])
         if len(names) != rows:
-            raise ValueError(f"one group a row: {rows} expected, got {len(names)}")
+            raise ValueError(f"one group per row: {rows} expected, got {len(names)}")
         number = np.unique(names, return_inverse=True)[1]  # sorted by name, so that the order of rows does not matter
         self._order = np.argsort(number, kind="stable")
         self._size = np.bincount(number).astype(np.intp)
@@ -192,7 +191,7 @@ class _Groups:
         self.count = len(self._size)
 
     def resample(self, times: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
-        """Row numbers of as many groups as there are, drawn with replacement; nothing with fewer than two groups."""
+        """Yield the rows of as many groups as there are, drawn with replacement; nothing with fewer than two groups."""
         rng = np.random.default_rng(seed)
         for _ in range(times if self.count > 1 else 0):
             drawn = rng.integers(0, self.count, self.count)

@@ -1,4 +1,4 @@
-"""Several models answering together: members and weights are chosen on the validation split and judged on the test split."""
+"""Ensembles of models: members and weights are chosen on the validation split, and scored on the test split."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import weighted_mean
 from brightfield.tasks import Task
 
-Outputs = Mapping[str, Sequence[npt.NDArray[np.float32]]]  # by model: an activated output an image
-Weights = dict[str, float]  # by model, summing to 1
+Outputs = Mapping[str, Sequence[npt.NDArray[np.float32]]]  # model -> its activated outputs, one per image
+Weights = dict[str, float]  # model -> its weight; weights sum to 1
 
 
 @dataclass(frozen=True)
 class Choice:
-    """How the members answer together.
+    """The chosen combination of members.
 
     Attributes:
         method: ``soft_vote`` or ``greedy``.
-        weights: of the members that take part.
+        weights: weight of each member that takes part.
         validation: the objective on the validation split for each method that was tried.
     """
 
@@ -36,7 +36,7 @@ class Choice:
 
 
 def choose(task: Task[Any, Any], validation: Split, outputs: Outputs, settings: params.Ensemble) -> Choice:
-    """Weights by the method of the entry, or by whichever method is better on the validation split."""
+    """Choose the weights by the method of the entry, or by the method that is better on the validation split."""
     candidates = {"soft_vote": soft_vote(outputs), "greedy": greedy(task, validation, outputs, settings.max_members)}
     values = {name: objective(task, validation, outputs, weights) for name, weights in candidates.items()}
     method = settings.method
@@ -47,15 +47,15 @@ def choose(task: Task[Any, Any], validation: Split, outputs: Outputs, settings: 
 
 
 def soft_vote(outputs: Outputs) -> Weights:
-    """Every model counts the same."""
+    """Give every model the same weight."""
     return {name: 1 / len(outputs) for name in outputs}
 
 
 def greedy(task: Task[Any, Any], validation: Split, outputs: Outputs, most: int) -> Weights:
-    """Forward selection with replacement (Caruana et al. 2004, ICML): add whichever model betters the objective most.
+    """Select forward with replacement (Caruana et al. 2004, ICML): add the model that improves the objective most.
 
-    It begins with the best single model and stops when no model betters the whole any more. The number of times a model was
-    picked is its weight.
+    The selection begins with the best single model and stops when no model improves the ensemble. The weight of a model is the
+    share of the picks that chose it.
     """
     picks: list[str] = []
     best = float("nan")
@@ -77,11 +77,11 @@ def compare(
     baselines: Sequence[str],
     settings: params.Evaluation,
 ) -> dict[str, Any]:
-    """What the ensemble gains on the test split over each member, each baseline and each method of combining.
+    """Compare the ensemble on the test split with each member, each baseline and each method of combining.
 
     Returns:
         ``metric``, ``direction`` and ``rows``: name, role (member, baseline or method), value (of the objective), and gain,
-        gain_low and gain_high: the ensemble's value minus this one, paired image by image.
+        gain_low and gain_high: the ensemble's value minus this one, paired by image.
     """
     members = [name for name in outputs if name not in baselines]
     ways = [(name, "baseline" if name in baselines else "member", {name: 1.0}) for name in outputs]

@@ -1,9 +1,9 @@
-"""``brightfield labels NAME``: the crops of a dataset whose label is probably wrong, to be looked at again.
+"""``brightfield labels NAME``: find the crops of a dataset whose label is probably wrong, to be checked again.
 
-Each crop is judged by a classifier that saw nothing of its group (smear). The classifier must be quick and need no network
-trained on these very labels: the colour and texture features of the baseline beside those of an ImageNet encoder, pooled, and
-logistic regression. On simulated crops that is clearly better than the baseline's features alone. From its probabilities
-cleanlab's confident learning (Northcutt, Jiang and Chuang, JAIR 70, 2021) says which labels are probably wrong.
+Each crop is classified by a model that was trained without its group (smear). The classifier must be fast and need no network
+trained on these labels: it is a logistic regression on the colour and texture features of the baseline and the pooled features of
+an ImageNet encoder. On simulated crops that is clearly better than the baseline's features alone. From its probabilities
+cleanlab's confident learning (Northcutt, Jiang and Chuang, JAIR 70, 2021) finds labels that are probably wrong.
 """
 
 from __future__ import annotations
@@ -28,11 +28,12 @@ from brightfield.system import progress
 from brightfield.system.files import atomic_folder
 from brightfield.tasks import Task
 
-SPLITS = ("train", "validation")  # the test split is for scores alone
-ENCODER_PX = 96  # crops are brought to this size for the encoder
-FIRST_STAGE = 2  # the encoder's features from a quarter of the size on
-REGULARISATION = 0.003  # C of scikit-learn: there are about a thousand features, and many labels are wrong
-BATCH = 32
+SPLITS = ("train", "validation")  # splits that are searched; the test split is for scores alone
+ENCODER_PX = 96  # side to which crops are resized for the encoder
+FIRST_STAGE = 2  # first stage of the encoder that gives features, at a quarter of the resolution
+REGULARISATION = 0.003  # C of scikit-learn: strong, for about a thousand features and many wrong labels
+BATCH = 32  # crops per batch of the encoder
+# columns of label_errors.csv
 COLUMNS = ("rank", "id", "group", "split", "label", "probability_of_label", "margin", "suspected")
 
 FloatArray = npt.NDArray[np.float64]
@@ -40,13 +41,13 @@ IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class SuspectLabels:
-    """What was found.
+class LabelErrorReport:
+    """Result of a search for label errors.
 
     Attributes:
-        table: a row an image, the most suspect first; columns ``COLUMNS``.
-        suspected: how many labels confident learning takes for wrong.
-        folder: with suspects.csv and suspects.png.
+        table: one row per image, the most suspect first; columns ``COLUMNS``.
+        suspected: number of labels that are probably wrong, by confident learning.
+        folder: contains label_errors.csv and label_errors.png.
     """
 
     table: pd.DataFrame
@@ -57,20 +58,20 @@ class SuspectLabels:
         share = self.suspected / len(self.table)
         return (
             f"{self.suspected} of {len(self.table)} labels ({share:.1%}) are probably wrong; look at "
-            f"{self.folder / layout.SUSPECTS_SHEET}, the whole list is {self.folder / layout.SUSPECTS}"
+            f"{self.folder / layout.LABEL_ERRORS_SHEET}, the whole list is {self.folder / layout.LABEL_ERRORS}"
         )
 
 
-def write(name: str, folds: int = 4, top: int = 50) -> SuspectLabels:
-    """Judge the labels of training and validation split, and write ``reports/labels-NAME``.
+def write(name: str, folds: int = 4, top: int = 50) -> LabelErrorReport:
+    """Find label errors of the training and validation split, and write ``reports/labels-NAME``.
 
     Args:
-        name: an entry of ``datasets`` whose kind is classification, and which is prepared.
-        folds: into how many parts the groups are dealt; each is judged by the others.
-        top: crops on the contact sheet.
+        name: an entry of ``datasets`` of kind classification, which is prepared.
+        folds: number of parts of the groups; each part is classified by a model trained on the others.
+        top: number of crops on the contact sheet.
 
     Raises:
-        BrightfieldError: for another kind, fewer groups than folds, or a class that is not in every fold's training.
+        BrightfieldError: another kind, fewer groups than folds, or a fold whose training part lacks a class.
     """
     settings = params.load()
     dataset = params.entry(settings.datasets, name, "dataset")
@@ -81,26 +82,26 @@ def write(name: str, folds: int = 4, top: int = 50) -> SuspectLabels:
     task = tasks.build(dataset.kind, settings.tasks[dataset.task].settings)
     sets = [ImageSet.prepared(layout.prepared(name), split) for split in SPLITS]
     index = pd.concat([each.index for each in sets], ignore_index=True)
-    described = describe(
+    described = compute_features(
         task, (record for each in sets for record in progress.track(each, f"labels {name}", unit="image"))
     )
     labels = index["label"].to_numpy(dtype=np.int64)
-    judged = judge(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
-    table = ranked(index, judged, task.class_names)
+    found = find_label_errors(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
+    table = ranked(index, found, task.class_names)
     with atomic_folder(layout.report(f"labels-{name}")) as folder:
-        table.to_csv(folder / layout.SUSPECTS, index=False, float_format="%.6g", lineterminator="\n")
-        first = judged.order[:top]
+        table.to_csv(folder / layout.LABEL_ERRORS, index=False, float_format="%.6g", lineterminator="\n")
+        first = found.order[:top]
         crops = [(sets[0][i] if i < len(sets[0]) else sets[1][i - len(sets[0])]).image for i in first]
-        told = [
+        captions = [
             (f"{row['rank']}  {row['label']}: {row['probability_of_label']:.3f}", str(row["id"]))
             for row in table.head(top).to_dict("records")
         ]
-        images.write_png(folder / layout.SUSPECTS_SHEET, contact_sheets.contact_sheet(crops, told))
-    return SuspectLabels(table, int(judged.suspected.sum()), layout.report(f"labels-{name}"))
+        images.write_png(folder / layout.LABEL_ERRORS_SHEET, contact_sheets.contact_sheet(crops, captions))
+    return LabelErrorReport(table, int(found.suspected.sum()), layout.report(f"labels-{name}"))
 
 
-def describe(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
-    """(N, F) features of crops: the baseline's, and the encoder's maps pooled to mean and standard deviation."""
+def compute_features(task: Task[Any, Any], records: Iterable[Record]) -> FloatArray:
+    """Features of crops, (N, F): those of the baseline, and mean and standard deviation of each map of the encoder."""
     import torch
     from torch.nn import functional as F
 
@@ -135,10 +136,10 @@ def out_of_fold(
     folds: int,
     regularisation: float = REGULARISATION,
 ) -> FloatArray:
-    """(N, 2) probabilities from a model that saw no image of the same group.
+    """Probabilities (N, 2) from models that were trained without the group of the image.
 
     Raises:
-        BrightfieldError: fewer groups than folds, or a fold without one of the classes.
+        BrightfieldError: there are fewer groups than folds, or a class is in one fold only.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedGroupKFold
@@ -160,28 +161,28 @@ def out_of_fold(
     return probabilities
 
 
-def ranked(index: pd.DataFrame, judged: Judgement, classes: list[str]) -> pd.DataFrame:
-    """``COLUMNS``, the most suspect first; labels by name."""
+def ranked(index: pd.DataFrame, found: LabelErrors, classes: list[str]) -> pd.DataFrame:
+    """Table with ``COLUMNS``, the most suspect label first; labels by name."""
     table = index[["id", "group", "split"]].assign(
         label=[classes[label] for label in index["label"].astype(int)],
-        probability_of_label=judged.confidence,
-        margin=judged.margin,
-        suspected=judged.suspected.astype(int),
+        probability_of_label=found.confidence,
+        margin=found.margin,
+        suspected=found.suspected.astype(int),
     )
-    table = table.iloc[judged.order].reset_index(drop=True)
+    table = table.iloc[found.order].reset_index(drop=True)
     return table.assign(rank=table.index + 1)[list(COLUMNS)]
 
 
 @dataclass(frozen=True)
-class Judgement:
-    """What is thought of N labels.
+class LabelErrors:
+    """Probable errors among N labels.
 
     Attributes:
-        confidence: (N,) probability of the label that was given, 0 to 1; low is suspect.
-        margin: (N,) that, less the largest probability of another class, -1 to 1.
-        suspected: (N,) whether it is among those that confident learning would remove.
+        confidence: (N,) probability of the given label, 0 to 1; low is suspect.
+        margin: (N,) that probability minus the largest probability of another class, -1 to 1.
+        suspected: (N,) whether confident learning would remove the label.
         order: (N,) rows by confidence, the most suspect first.
-        joint: (K, K) share of the images by given (row) and estimated true class (column); sums to 1.
+        joint: (K, K) share of the images by given class (row) and estimated true class (column); sums to 1.
     """
 
     confidence: FloatArray
@@ -191,12 +192,12 @@ class Judgement:
     joint: FloatArray
 
 
-def judge(labels: IntArray, probabilities: FloatArray) -> Judgement:
-    """Judge labels (N,), 0 to K - 1, by out-of-fold probabilities (N, K) whose rows sum to 1.
+def find_label_errors(labels: IntArray, probabilities: FloatArray) -> LabelErrors:
+    """Find probable errors among labels (N,), 0 to K - 1, by out-of-fold probabilities (N, K) whose rows sum to 1.
 
     The joint distribution of given and true classes is estimated by counting, for each given class, the images whose
-    probability of another class is at least what that class's own images have on average. As many images of each cell off
-    its diagonal are suspected, those with the lowest margin ("prune by noise rate").
+    probability of another class is at least the mean probability of that class among its own images. The suspected labels of each
+    off-diagonal cell are as many images as it is estimated to have, those with the lowest margin ("prune by noise rate").
 
     Raises:
         ValueError: shapes that do not match, labels out of range, or a class without an image.
@@ -204,7 +205,7 @@ def judge(labels: IntArray, probabilities: FloatArray) -> Judgement:
     if probabilities.ndim != 2 or labels.shape != probabilities.shape[:1]:
         raise ValueError(f"expected labels (N,) and probabilities (N, K), got {labels.shape} and {probabilities.shape}")
     if not np.array_equal(np.unique(labels), np.arange(probabilities.shape[1])):
-        raise ValueError(f"each class 0 to {probabilities.shape[1] - 1} needs an image, got {np.unique(labels)}")
+        raise ValueError(f"expected an image of each class 0 to {probabilities.shape[1] - 1}, got {np.unique(labels)}")
     from cleanlab.count import estimate_joint
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores
@@ -214,7 +215,7 @@ def judge(labels: IntArray, probabilities: FloatArray) -> Judgement:
     others[rows, labels] = -np.inf
     confidence = np.asarray(get_label_quality_scores(labels, probabilities, method="self_confidence"), dtype=np.float64)
     suspected = find_label_issues(labels, probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
-    return Judgement(
+    return LabelErrors(
         confidence=confidence,
         margin=probabilities[rows, labels] - others.max(axis=1),
         suspected=np.asarray(suspected, dtype=bool),

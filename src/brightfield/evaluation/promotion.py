@@ -1,4 +1,4 @@
-"""Which model becomes champion: the best candidate on validation, if it beats today's champion on the same test images."""
+"""Choice of the champion: the best candidate on validation, if it beats the current champion on the same test images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from brightfield.inference.predictor import Predictor
 
 @dataclass(frozen=True)
 class Trained:
-    """A model or an ensemble that was trained for the task, on whichever dataset."""
+    """A model or an ensemble that was trained for the task, on any dataset."""
 
     name: str
     role: Role
@@ -32,17 +32,17 @@ class Trained:
 
 @dataclass(frozen=True)
 class Candidate(Trained):
-    """One that was scored on the task's own dataset."""
+    """A model or an ensemble that was scored on the task's own dataset."""
 
     table: pd.DataFrame  # its images.csv: validation and test
-    validation: float  # objective
+    validation: float  # objective on the validation split
 
 
 def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
-    """All models and ensembles of the task that use its dataset and see what it sees, the best on validation first.
+    """All models and ensembles of the task with its dataset and its input channels, the best on validation first.
 
     Raises:
-        BrightfieldError: if there are none.
+        BrightfieldError: there are none.
     """
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
@@ -59,9 +59,11 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
     return sorted(found, key=lambda candidate: task.objective.rank(candidate.validation), reverse=True)
 
 
-def others(settings: params.Params, task_name: str) -> list[Trained]:
-    """What was trained on another dataset than the task's, or sees other channels (fluorescence): it cannot become champion,
-    whom anybody may ask about any image of the task, but is worth keeping."""
+def ineligible(settings: params.Params, task_name: str) -> list[Trained]:
+    """Evaluated models and ensembles with another dataset or other input channels (fluorescence) than the task.
+
+    They are registered, but cannot become champion, because a champion must be able to predict any image of the task.
+    """
     found = _trained(settings, task_name, own_dataset=False)
     return [trained for trained in found if (layout.report(trained.name) / layout.METRICS).is_file()]
 
@@ -70,7 +72,7 @@ def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> l
     found = []
     entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
     for name, model in entries.items():
-        of_task = model.dataset == settings.tasks[task_name].dataset and _sees_the_same(settings, model)
+        of_task = model.dataset == settings.tasks[task_name].dataset and _has_task_channels(settings, model)
         if model.task != task_name or of_task != own_dataset:
             continue
         if isinstance(model, params.Ensemble):
@@ -80,8 +82,8 @@ def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> l
     return found
 
 
-def _sees_the_same(settings: params.Params, model: params.Model | params.Ensemble) -> bool:
-    """Whether it takes as many channels as its task."""
+def _has_task_channels(settings: params.Params, model: params.Model | params.Ensemble) -> bool:
+    """Whether a model has the input channels of its task."""
     if isinstance(model, params.Ensemble) or not model.settings:
         return True
     asked = (settings.settings_of(model), settings.tasks[model.task].settings)
@@ -90,13 +92,13 @@ def _sees_the_same(settings: params.Params, model: params.Model | params.Ensembl
 
 
 def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:
-    """The objective of the candidate minus that of the champion, on the test split of the task's dataset today."""
+    """The objective of the candidate minus that of the champion, on the current test split of the task's dataset."""
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
     test = ImageSet.prepared(layout.prepared(entry.dataset), TEST)
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
-        asked = predictor.task  # it may see other channels of an image, or answer other classes
+        asked = predictor.task  # its input channels and classes may differ from those of the task
         answers = [predictor.predict([asked.learning.pixels(record)])[0] for record in test]
     truth = [asked.learning.truth(record) for record in test]
     rows = [asked.scoring.statistics(answer, true) for answer, true in zip(answers, truth, strict=True)]
@@ -105,8 +107,8 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
     return scoring.difference(task, theirs, ours, settings.evaluation)
 
 
-def deserves(settings: params.Params, task_name: str, difference: Difference) -> bool:
-    """Whether a difference is enough to become champion."""
+def should_promote(settings: params.Params, task_name: str, difference: Difference) -> bool:
+    """Whether a difference is enough to make the candidate the champion."""
     direction = tasks.KINDS[settings.tasks[task_name].kind].objective.direction
     enough = difference.favours if settings.evaluation.promote == "clearly_better" else difference.better
     return enough(direction)

@@ -1,4 +1,4 @@
-"""A model's answers held against the truth: scores with intervals, tables, figures."""
+"""Scores of a model: its answers compared with the ground truth, as metrics with intervals, tables and figures."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
-SHOWN_IMAGES = 6
-# column of the index: why a crop is bad, as the simulator or the folder it was imported from has it; how much light there was
+SHOWN_IMAGES = 6  # maximum number of test images with a figure
+# column of the index: kind of an image (defect, level of light), from the simulator or the folder it was imported from
 KIND = "kind"
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split, encoded once: its truth and what is needed to decode an answer."""
+    """One encoded split, with its ground truth and what is needed to decode an answer."""
 
     name: str
     images: ImageSet
@@ -44,7 +44,7 @@ class Split:
 
     @classmethod
     def load(cls, task: Task[Any, Any], folder: Path, name: str) -> Split:
-        """A split of a prepared dataset."""
+        """Read and encode a split of a prepared dataset."""
         records = ImageSet.prepared(folder, name)
         encoded, truth = [], []
         for record in progress.track(records, f"reading {name}"):
@@ -55,11 +55,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Scores:
-    """Answers to one split, scored.
+    """Scored answers to one split.
 
     Attributes:
-        table: a row an image: id, group, split, and where the dataset tells them kind and what the task carries; then the task's
-            statistics; where the dataset tells conditions of the task, the metrics of the image alone (``<metric>_of_image``).
+        table: one row per image: id, group, split, and where the dataset has them, kind and the task's own columns; then the task's
+            statistics; and where the dataset has conditions of the task, the metrics of the image alone (``<metric>_of_image``).
         answers: the decoded results, in the order of the table.
     """
 
@@ -68,13 +68,13 @@ class Scores:
 
 
 def splits_to_score(folder: Path) -> list[str]:
-    """Validation, test, then the shift suites: every split but the training split."""
+    """Names of the splits to score: validation, test, then the shift suites, without the training split."""
     names = splitting.in_order({VALIDATION, TEST, *read_index(folder)["split"]})
     return [name for name in names if name != TRAIN]
 
 
 def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
-    """Decode activated outputs and hold them against the truth."""
+    """Decode activated outputs and compare them with the ground truth."""
     answers = task.answering.decode_all(activated, split.encoded)
     statistics = pd.DataFrame([task.scoring.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
     known = split.images.index
@@ -90,28 +90,28 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
 def summary(
     task: Task[Any, Any], tables: Mapping[str, pd.DataFrame], settings: params.Evaluation, data_hash: str | None
 ) -> dict[str, Any]:
-    """What ``metrics.json`` holds, from the tables of test and the suites.
+    """Contents of ``metrics.json``, from the tables of test and the shift suites.
 
     Returns:
-        ``test`` and, by name, ``suites``: every metric is ``{"value", "low", "high"}``, the bounds a bootstrap interval over
-        groups; null is what is not defined. ``kinds``, where the dataset tells kinds of images (defects, levels of light): of the
-        test images of each, ``images`` (how many) and what the task tells of a kind (``right``, the share that is answered right;
+        ``test`` and, by name, ``suites``: every metric as ``{"value", "low", "high"}``, the bounds of a bootstrap interval over
+        groups; undefined values are null. ``kinds``, where the dataset has kinds of images (defects, levels of light): for the test
+        images of each kind ``images`` (their number) and the task's metrics of a subset (``right``, the share of correct answers;
         PSNR and the rest), with intervals. ``recalibrated``, by name of test and the suites, where answers are probabilities: the
-        same after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the best that
-        any model could reach, without intervals, because it is a property of the images. ``data_hash``.
+        same metrics after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the
+        best score that any model could reach, without intervals, because it is a property of the images. ``data_hash``.
     """
     scored = {
         name: _intervals(table, task.scoring.summarise, settings)
         for name, table in tables.items()
-        if name != VALIDATION  # it chose the checkpoint, so an interval would flatter
+        if name != VALIDATION  # it chose the checkpoint, so its scores are too good
     }
     besides = {
         "kinds": _kinds(task, tables[TEST], settings),
         "recalibrated": _instead(task, tables, task.scoring.recalibrated, settings),
         "ceiling": _instead(task, tables, task.scoring.ceiling, settings, resamples=0),
     }
-    told = {name: found for name, found in besides.items() if found}
-    return {"test": scored.pop(TEST), "suites": scored, **told, "data_hash": data_hash}
+    known = {name: found for name, found in besides.items() if found}
+    return {"test": scored.pop(TEST), "suites": scored, **known, "data_hash": data_hash}
 
 
 def _instead(
@@ -121,7 +121,7 @@ def _instead(
     settings: params.Evaluation,
     resamples: int | None = None,
 ) -> dict[str, Any]:
-    """The metrics of test and the suites with other answers; empty where there are none."""
+    """Metrics of test and the suites with the columns that ``other`` returns; empty if it returns none."""
     scored: dict[str, Any] = {}
     for name, table in tables.items():
         columns = other(table) if name != VALIDATION else None
@@ -132,20 +132,20 @@ def _instead(
 
 
 def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluation) -> dict[str, Any]:
-    """How many images of each kind there are, and what the task tells of them."""
+    """Number of images of each kind, and the task's metrics of a subset."""
     if KIND not in table or not task.scoring.summarise_subset(table):
         return {}
     by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
         kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.scoring.summarise_subset, settings)}
-        for kind in sorted(by_kind, key=images.natural)
+        for kind in sorted(by_kind, key=images.natural_sort_key)
     }
 
 
 def _intervals(
     table: pd.DataFrame, summarise: bootstrap.Summarise, settings: params.Evaluation, resamples: int | None = None
 ) -> dict[str, dict[str, float | None]]:
-    """``{metric: {"value", "low", "high"}}``, from ``settings.bootstrap`` resamples or as many as are asked for."""
+    """``{metric: {"value", "low", "high"}}``, from ``resamples``, or else ``settings.bootstrap``, resamples."""
     found = bootstrap.intervals(
         table,
         table["group"],
@@ -158,7 +158,7 @@ def _intervals(
 
 
 def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:
-    """The objective of table b minus that of table a, paired image by image, with its interval over groups."""
+    """The objective of table b minus that of table a, paired by image, with its interval over groups."""
     return bootstrap.paired_difference(
         a,
         b,
@@ -174,7 +174,7 @@ def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings:
 def write_report(
     folder: Path, task: Task[Any, Any], split: Split, scores: Mapping[str, Scores], metrics: Mapping[str, Any]
 ) -> None:
-    """``metrics.json``, ``images.csv`` (a row an image of every split), ``confusion.json`` and ``figures/``.
+    """Write ``metrics.json``, ``images.csv`` (one row per image of every split), ``confusion.json`` and ``figures/``.
 
     Args:
         split: the test split, whose images the figures show.
@@ -194,16 +194,16 @@ def write_report(
 
 
 def write_activations(folder: Path, name: str, ids: Iterable[str], activated: Iterable[FloatArray]) -> None:
-    """Activated outputs of one split as ``<name>.safetensors``, an array an image."""
+    """Write activated outputs of one split as ``<name>.safetensors``, one array per image."""
     arrays = {identity: np.ascontiguousarray(array) for identity, array in zip(ids, activated, strict=True)}
     (folder / f"{name}.safetensors").write_bytes(safetensors.numpy.save(arrays))
 
 
 def read_activations(folder: Path, name: str, ids: Iterable[str]) -> list[FloatArray]:
-    """What :func:`write_activations` wrote, in the order of ``ids``.
+    """Read what :func:`write_activations` wrote, in the order of ``ids``.
 
     Raises:
-        BrightfieldError: if the model was not evaluated on these images.
+        BrightfieldError: the model was not evaluated on these images.
     """
     path = folder / f"{name}.safetensors"
     arrays = safetensors.numpy.load_file(path) if path.is_file() else {}

@@ -5,9 +5,18 @@ column, y the row.
 """
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
-from brightfield.images.names import is_junk, natural, stem, unique_name
+from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
-from brightfield.images.reading import files, frame_count, frames, is_image, read, read_labels, read_stack, some
+from brightfield.images.reading import (
+    evenly_spaced,
+    files,
+    frame_count,
+    frames,
+    is_image,
+    read,
+    read_labels,
+    read_stack,
+)
 from brightfield.images.scaling import magnified, nearest
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.writing import write_png, write_tiff
@@ -17,20 +26,20 @@ __all__ = [
     "MAX_STACK_PIXELS",
     "Image",
     "Stitcher",
+    "evenly_spaced",
     "files",
     "frame_count",
     "frames",
     "is_image",
     "is_junk",
     "magnified",
-    "natural",
+    "natural_sort_key",
     "nearest",
     "normalise",
     "pad_to_multiple",
     "read",
     "read_labels",
     "read_stack",
-    "some",
     "stem",
     "tiles",
     "to_float",

@@ -1,4 +1,4 @@
-"""What an image's numbers are turned into before a network sees them."""
+"""Conversion of an image's values: to floats, to grey, to mean 0 and standard deviation 1."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Image = npt.NDArray[Any]
 
 
 def to_float(image: Image) -> npt.NDArray[np.float32]:
-    """float32; whole numbers are divided by the largest of their type, so that uint8 and uint16 lie in [0, 1]."""
+    """Convert to float32; whole numbers are divided by the largest of their type, so that uint8 and uint16 lie in [0, 1]."""
     if image.dtype.kind in "ui":
         return (image / np.float32(np.iinfo(image.dtype).max)).astype(np.float32)
     return image.astype(np.float32)
 
 
 def to_grey(image: Image) -> Image:
-    """(H, W) from (H, W) or (H, W, 3), of the same type: the channel if all are equal, else luma (ITU-R BT.601)."""
+    """Convert (H, W) or (H, W, 3) to (H, W) of the same type: one channel if all are equal, else luma (ITU-R BT.601)."""
     if image.ndim == 2:
         return image
     if (image == image[..., :1]).all():
@@ -28,16 +28,16 @@ def to_grey(image: Image) -> Image:
 
 
 def normalise(image: Image) -> tuple[npt.NDArray[np.float32], float, float]:
-    """The image at mean 0 and standard deviation 1, and the mean and the standard deviation it had.
+    """Normalise an image to mean 0 and standard deviation 1; also returns the mean and the standard deviation it had.
 
     Both are taken over all pixels and channels together, so that differences in colour stay. ``image * std + mean``
-    undoes it. A constant image becomes all zero, its ``std`` is given as 1.
+    undoes it. A constant image becomes zero everywhere, with 1 as its ``std``.
     """
     values = image.astype(np.float32)
     mean = float(values.mean(dtype=np.float64))
     values -= np.float32(mean)
     std = float(np.sqrt(np.mean(np.square(values), dtype=np.float64)))
-    if std <= 1e-6 * abs(mean) or std == 0:  # nothing but rounding is left
+    if std <= 1e-6 * abs(mean) or std == 0:  # only rounding errors are left
         return np.zeros_like(values), mean, 1.0
     values /= np.float32(std)
     return values, mean, std

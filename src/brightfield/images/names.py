@@ -1,4 +1,4 @@
-"""Names of image files: natural order, safe ids, what to pass over."""
+"""Names of image files: natural order, safe ids, files to ignore."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-JUNK = frozenset({"thumbs.db", "desktop.ini"})
+JUNK = frozenset({"thumbs.db", "desktop.ini"})  # files of file browsers
 
 
 def stem(path: Path) -> str:
@@ -15,7 +15,7 @@ def stem(path: Path) -> str:
 
 
 def unique_name(text: str, taken: set[str]) -> str:
-    """``text`` made safe for ids and file names, numbered if it is taken; the answer is added to ``taken``."""
+    """``text`` made safe for ids and file names, numbered if it is taken; the result is added to ``taken``."""
     base = re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip(".") or "image"
     name, number = base, 2
     while name in taken:
@@ -24,11 +24,11 @@ def unique_name(text: str, taken: set[str]) -> str:
     return name
 
 
-def natural(text: str) -> list[Any]:
-    """Sort key that counts: ``frame9`` before ``frame10``."""
+def natural_sort_key(text: str) -> list[Any]:
+    """Key that sorts numbers by value: ``frame9`` before ``frame10``."""
     return [int(part) if i % 2 else part.lower() for i, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
 def is_junk(path: Path) -> bool:
-    """Whether the name is hidden or one that file browsers leave behind."""
+    """Whether a file is hidden or was left behind by a file browser, by its name."""
     return path.name.startswith(".") or path.name.lower() in JUNK

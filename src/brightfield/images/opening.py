@@ -1,4 +1,4 @@
-"""Open image files of any origin: nothing a file holds can do worse than raise :class:`BrightfieldError`."""
+"""Open image files of any origin: whatever a file contains, the worst outcome is a :class:`BrightfieldError`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import numpy as np
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
 
-MAX_PIXELS = 100_000_000  # of one image: a bomb of a few kilobytes can claim any size
-MAX_STACK_PIXELS = 10 * MAX_PIXELS  # read_stack holds all of it in memory; `frames` does not
-_MAX_CHANNELS = 7  # of an ImageJ composite; a longer axis named C is a row of frames that nobody named
-_ALPHA = (1, 2)  # TIFF's ExtraSamples: associated and unassociated alpha
+MAX_PIXELS = 100_000_000  # maximum for one image: a file of a few kilobytes can claim any size (decompression bomb)
+MAX_STACK_PIXELS = 10 * MAX_PIXELS  # maximum for read_stack, which holds all frames in memory; `frames` does not
+_MAX_CHANNELS = 7  # maximum for an ImageJ composite; a longer axis C is taken as frames
+_ALPHA = (1, 2)  # values of TIFF's ExtraSamples: associated and unassociated alpha
 
 
 @dataclass(frozen=True)
 class Source:
-    """An open file: how many frames, and the raw array of each."""
+    """An open file: the number of frames, and a function that reads the raw array of a frame."""
 
     count: int
     get: Callable[[int], Image]
@@ -33,7 +33,7 @@ class Source:
 
 @contextmanager
 def open_frames(path: Path, *, indices: bool = False) -> Iterator[Source]:
-    """The frames of a file. Decoders raise anything at all on broken files: it becomes one message with the name."""
+    """Open the frames of a file. Any error of a decoder, which broken files cause, becomes a BrightfieldError with the name."""
     path = Path(path)
     try:
         _check_file(path)
@@ -63,7 +63,7 @@ def _open_pillow(path: Path, indices: bool) -> Iterator[Source]:
     import PIL.Image
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # the limit here is our own
+        warnings.simplefilter("ignore", PIL.Image.DecompressionBombWarning)  # MAX_PIXELS is checked below
         try:
             picture = PIL.Image.open(path, formats=("PNG", "JPEG"))
         except PIL.Image.DecompressionBombError as error:
@@ -77,15 +77,15 @@ def _pixels(path: Path, picture: Any, indices: bool) -> Image:
     if picture.format == "PNG":
         with path.open("rb") as file:
             depth, colour = file.read(26)[24:26]
-        if depth == 16 and colour != 0:  # Pillow would cut colour of 16 bits down to 8
+        if depth == 16 and colour != 0:  # Pillow would reduce 16-bit colour to 8 bits
             import imagecodecs
 
             return np.asarray(imagecodecs.png_decode(path.read_bytes()))
     if picture.mode == "P" and not indices:
         rgb = np.asarray(picture.convert("RGB"))
         return rgb[..., 0] if (rgb == rgb[..., :1]).all() else rgb
-    kept = picture.mode in {"1", "L", "P", "RGB", "I;16", "I;16B", "I", "F", "LA", "RGBA"}
-    array = np.asarray(picture if kept else picture.convert("RGB"))
+    supported = picture.mode in {"1", "L", "P", "RGB", "I;16", "I;16B", "I", "F", "LA", "RGBA"}
+    array = np.asarray(picture if supported else picture.convert("RGB"))
     return array[..., 0] if picture.mode == "LA" else array
 
 
@@ -104,8 +104,8 @@ def _open_npy(path: Path, indices: bool) -> Iterator[Source]:
 def _open_tiff(path: Path, indices: bool) -> Iterator[Source]:
     import tifffile
 
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds wrong is in our message
-    with tifffile.TiffFile(path, _multifile=False) as tiff:  # an OME header may name other files: they stay closed
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # our own message reports what is wrong
+    with tifffile.TiffFile(path, _multifile=False) as tiff:  # other files that an OME header names are not opened
         _check_chain(path, tiff)
         whole = [s for s in tiff.series if not s.keyframe.is_reduced]  # without thumbnails and pyramid levels
         if len(whole) != 1:
@@ -114,12 +114,12 @@ def _open_tiff(path: Path, indices: bool) -> Iterator[Source]:
         series = whole[0]
         _check_size(path, series.keyframe.imagelength, series.keyframe.imagewidth)
         if (samples := series.keyframe.samplesperpixel * series.keyframe.imagedepth) > 4:
-            raise BrightfieldError(f"{path} has {samples} values a pixel, expected grey or red, green and blue.")
+            raise BrightfieldError(f"{path} has {samples} values per pixel, expected grey or RGB.")
         more = [(axis, n) for axis, n in zip(series.axes, series.shape, strict=True) if axis not in "YXS" and n > 1]
         if len(more) > 1 or any(axis == "C" and n <= _MAX_CHANNELS for axis, n in more):
             raise BrightfieldError(
                 f"{path} has the axes {series.axes} of sizes {' x '.join(map(str, series.shape))}, expected one image "
-                "or one row of frames. Save the channel or the plane you want as a file of its own."
+                "or one sequence of frames. Save the channel or the plane you want as a file of its own."
             )
         count = more[0][1] if more else 1
         if len(series.pages) == count:
@@ -132,8 +132,8 @@ def _open_tiff(path: Path, indices: bool) -> Iterator[Source]:
 
 
 def _check_chain(path: Path, tiff: Any) -> None:
-    """Pages are a linked list; where a truncated file cuts it, tifffile stops without a word and frames are lost."""
-    pages = len(tiff.pages)  # walks to the end
+    """Refuse a file whose linked list of pages is cut: tifffile would ignore the frames after the cut without a message."""
+    pages = len(tiff.pages)  # follows the list to its end
     tiff.filehandle.seek(tiff.pages.next_page_offset)
     (following,) = struct.unpack(tiff.tiff.offsetformat, tiff.filehandle.read(tiff.tiff.offsetsize))
     if following:
@@ -150,7 +150,7 @@ def _page(page: Any) -> Image:
         raise ValueError("a part of the pixels is missing")  # tifffile would fill it with zeros
     array = np.asarray(page.asarray())
     if "S" in (axes := page.keyframe.axes):
-        array = np.moveaxis(array, axes.index("S"), -1)  # planes one after the other
+        array = np.moveaxis(array, axes.index("S"), -1)  # samples may lie in separate planes
         alpha = sum(int(extra) in _ALPHA for extra in page.keyframe.extrasamples)
         array = array[..., : array.shape[-1] - alpha]
     return array
@@ -175,14 +175,14 @@ def _check_size(path: Path, *shape: int) -> None:
 
 
 def squeeze(array: Image) -> Image:
-    """Without axes of length 1, but never fewer than two axes."""
+    """Remove axes of length 1, but keep at least two axes."""
     while array.ndim > 2 and 1 in array.shape:
         array = np.squeeze(array, axis=array.shape.index(1))
     return array
 
 
-def standard(path: Path, raw: Image) -> Image:
-    """The raw array of one frame in one of the shapes and types we promise."""
+def standardise(path: Path, raw: Image) -> Image:
+    """Convert the raw array of one frame to a shape and type that :func:`brightfield.images.read` promises."""
     array = squeeze(raw)
     if array.ndim == 3 and array.shape[-1] == 4:
         array = array[..., :3]

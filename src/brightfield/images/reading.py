@@ -12,17 +12,17 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
-from brightfield.images.names import is_junk, natural, stem, unique_name
-from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, squeeze, standard
+from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
+from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, squeeze, standardise
 
 Item = TypeVar("Item")
 
 
 def read(path: Path) -> Image:
-    """One image from PNG, JPEG, TIFF, OME-TIFF or npy: (H, W) or (H, W, 3), uint8, uint16 or float32.
+    """Read one image from PNG, JPEG, TIFF, OME-TIFF or npy: (H, W) or (H, W, 3), uint8, uint16 or float32.
 
     Alpha is dropped and axes of length 1 are squeezed; bool becomes 0 and 255, any other number float32. Raises
-    BrightfieldError for a stack (see :func:`read_stack`) and for whatever is not an image of finite numbers.
+    BrightfieldError for a stack (see :func:`read_stack`) and for anything else than one image of finite numbers.
     """
     with open_frames(path) as source:
         if source.count != 1:
@@ -30,27 +30,27 @@ def read(path: Path) -> Image:
                 f"{path} holds {source.count} frames, expected one image. "
                 "Read it as a stack, or save the frame you want as a file of its own."
             )
-        return standard(path, source.get(0))
+        return standardise(path, source.get(0))
 
 
 def read_stack(path: Path) -> Image:
-    """All frames of a TIFF stack or a (T, H, W) npy as one array (T, H, W) or (T, H, W, 3); one image gives T = 1."""
+    """Read all frames of a TIFF stack or a (T, H, W) npy as one array (T, H, W) or (T, H, W, 3); T = 1 for one image."""
     with open_frames(path) as source:
         images: list[Image] = []
         for i in range(source.count):
-            images.append(standard(path, source.get(i)))
+            images.append(standardise(path, source.get(i)))
             if images[i].shape != images[0].shape:
                 raise BrightfieldError(f"{path}: frame {i} is {size_of(images[i])}, the first is {size_of(images[0])}.")
             if math.prod(images[0].shape[:2]) * source.count > MAX_STACK_PIXELS:
                 raise BrightfieldError(
-                    f"{path} is too long to load at once: {source.count} frames of {size_of(images[0])}, "
-                    f"at most {MAX_STACK_PIXELS:,} pixels are. Split it into shorter stacks."
+                    f"{path} is too long to load at once: {source.count} frames of {size_of(images[0])}, expected at most "
+                    f"{MAX_STACK_PIXELS:,} pixels in all. Split it into shorter stacks."
                 )
     return np.stack(images)
 
 
 def read_labels(path: Path) -> npt.NDArray[np.int32]:
-    """The instance ids of a label image: (H, W) int32, 0 is background; palette indices are ids, not colours."""
+    """Read the instance ids of a label image: (H, W) int32, 0 is background; palette indices are ids, not colours."""
     with open_frames(path, indices=True) as source:
         if source.count != 1:
             raise BrightfieldError(f"{path} holds {source.count} frames, expected one label image.")
@@ -59,8 +59,8 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
         labels = labels[..., 0]  # a grey mask saved as colour
     if labels.ndim != 2 or labels.size == 0:
         raise BrightfieldError(
-            f"{path} has shape {labels.shape}, expected one whole number a pixel, (height, width): "
-            "colours cannot be told apart from ids; save the label image with 16 bits and one channel."
+            f"{path} has shape {labels.shape}, expected one whole number per pixel, (height, width). Colours are not ids: "
+            "save the label image with 16 bits and one channel."
         )
     whole = labels.dtype.kind in "bui" or (labels.dtype.kind == "f" and bool((labels == np.rint(labels)).all()))
     if not whole or labels.min() < 0 or labels.max() > np.iinfo(np.int32).max:
@@ -69,10 +69,10 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
 
 
 def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
-    """Name and image of every frame of files, stacks and folders, read one at a time.
+    """Yield name and image of every frame of files, stacks and folders, read one at a time.
 
-    Folders give their own images (not those of subfolders) in natural order, so that frame 10 follows frame 9. Names
-    are unique and safe in a file name: the file's stem, for stacks with the frame's number behind it.
+    A folder stands for its own images (not those of subfolders) in natural order, so that frame 10 follows frame 9. Names
+    are unique and safe in a file name: the file's stem, followed by the number of the frame for stacks.
     """
     taken: set[str] = set()
     for path in files(paths):
@@ -80,11 +80,11 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
             digits = max(4, len(str(source.count - 1)))
             for i in range(source.count):
                 name = stem(path) if source.count == 1 else f"{stem(path)}_{i:0{digits}d}"
-                yield unique_name(name, taken), standard(path, source.get(i))
+                yield unique_name(name, taken), standardise(path, source.get(i))
 
 
 def files(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and in place of a folder its own images in natural order.
+    """List the files, with a folder replaced by its own images in natural order.
 
     Raises:
         BrightfieldError: a folder without images.
@@ -92,27 +92,29 @@ def files(paths: Iterable[Path]) -> list[Path]:
     return [file for given in paths for file in _expand(Path(given))]
 
 
-def some(items: Sequence[Item], most: int) -> list[Item]:
-    """Up to ``most`` of a sequence, evenly chosen: neighbours (frames of a movie, crops of a smear) are alike."""
+def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
+    """Up to ``most`` evenly spaced items of a sequence, because neighbours (frames of a movie, crops of a smear) are alike."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
     return [items[int(i)] for i in np.unique(places)]
 
 
 def frame_count(path: Path) -> int:
-    """How many frames a file holds, from its header."""
+    """Number of frames of a file, from its header."""
     with open_frames(path) as source:
         return source.count
 
 
 def is_image(path: Path) -> bool:
-    """Whether the name is that of an image (its contents are not looked at)."""
+    """Whether a file is an image, by its name alone."""
     return path.suffix.lower() in OPENERS and not is_junk(path)
 
 
 def _expand(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
-    files = sorted((p for p in path.iterdir() if p.is_file() and is_image(p)), key=lambda p: (natural(p.name), p.name))
+    files = sorted(
+        (p for p in path.iterdir() if p.is_file() and is_image(p)), key=lambda p: (natural_sort_key(p.name), p.name)
+    )
     if not files:
         folders = sorted(p.name for p in path.iterdir() if p.is_dir() and not is_junk(p))
         hint = f" It has the folders {', '.join(folders[:5])}: name one of them." if folders else ""

@@ -11,22 +11,22 @@ from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
 from brightfield.images.opening import MAX_PIXELS
 
-SMALLEST, LARGEST = 0.1, 10.0  # factors; beyond them, somebody has mistaken a unit
+SMALLEST, LARGEST = 0.1, 10.0  # range of factors; others are probably a mistaken unit
 
 
 def magnified(image: Image, factor: float) -> npt.NDArray[np.float32]:
-    """An image (H, W) or (H, W, C) at ``factor`` times its size, by straight lines; smoothed first where it becomes smaller.
+    """Resize an image (H, W) or (H, W, C) by ``factor``, with linear interpolation; it is smoothed before it is made smaller.
 
     Raises:
-        BrightfieldError: the factor is not between 0.1 and 10, or the image would be too large, or nothing.
+        BrightfieldError: the factor is not between 0.1 and 10, or the result would be too large or empty.
     """
     if not SMALLEST <= factor <= LARGEST:
         raise BrightfieldError(f"Expected to magnify {SMALLEST:g} to {LARGEST:g} times, got {factor:g}.")
     height, width = (round(side * factor) for side in image.shape[:2])
     if not 0 < height * width <= MAX_PIXELS:
         raise BrightfieldError(
-            f"An image of {image.shape[1]}x{image.shape[0]} px magnified {factor:g} times has {width}x{height} px; at most "
-            f"{MAX_PIXELS} pixels are answered at once. Cut it, or magnify it less."
+            f"An image of {image.shape[1]}x{image.shape[0]} px magnified {factor:g} times has {width}x{height} px, expected 1 to "
+            f"{MAX_PIXELS:,} pixels. Cut the image, or use another factor."
         )
     from skimage.transform import resize  # takes its time to import
 
@@ -41,7 +41,7 @@ def magnified(image: Image, factor: float) -> npt.NDArray[np.float32]:
 
 
 def nearest(labels: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
-    """Labels (H, W) on a grid of another shape: each pixel takes what lies nearest to its centre."""
+    """Resample labels (H, W) to another shape: each pixel takes the label nearest to its centre."""
     rows, columns = (
         np.minimum(((np.arange(new) + 0.5) * old / new).astype(np.intp), old - 1)
         for new, old in zip(shape, labels.shape, strict=True)

@@ -1,4 +1,4 @@
-"""Large images in overlapping tiles, and back."""
+"""Split large images into overlapping tiles, and blend the tiles into one image."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from brightfield.images.arrays import Image
 
 
 def tiles(shape: Sequence[int], tile: int, overlap: int, multiple: int = 1) -> list[tuple[slice, slice]]:
-    """Squares of side ``tile`` at most that cover (H, W), evenly spread, neighbours sharing at least ``overlap`` pixels.
+    """Evenly spaced tiles of at most ``tile`` px per side that cover (H, W); neighbours share at least ``overlap`` pixels.
 
-    There are as few as ``tile`` allows, and they are as small as so few can be. Along an axis shorter than ``tile`` the one
-    tile is as long as the axis.
+    Their number is the smallest possible, and their size the smallest possible for that number. Along an axis shorter than
+    ``tile`` there is one tile as long as the axis.
 
     Args:
         shape: (H, W), multiples of ``multiple``.
         tile: the longest side, and at least ``overlap`` + ``multiple``.
-        overlap: in pixels; rounded up to a multiple.
-        multiple: every tile begins and ends at one. A network that halves the resolution sees the same coarse pixels in a tile
-            as in the whole image only where the tile begins at a multiple of its coarsest pixel.
+        overlap: in pixels; rounded up to a multiple of ``multiple``.
+        multiple: every tile begins and ends at a multiple of it. A network that halves the resolution sees the same coarse pixels
+            in a tile as in the whole image only if the tile begins at a multiple of its coarsest pixel.
     """
     if not 0 <= overlap < tile:
-        raise ValueError(f"0 <= overlap < tile, got overlap {overlap}, tile {tile}")
+        raise ValueError(f"expected 0 <= overlap < tile, got overlap {overlap}, tile {tile}")
     if any(length % multiple for length in shape[:2]):
-        raise ValueError(f"height and width are multiples of {multiple}, got {tuple(shape[:2])}")
+        raise ValueError(f"expected height and width to be multiples of {multiple}, got {tuple(shape[:2])}")
     rows, columns = (_spans(length, tile, overlap, multiple) for length in shape[:2])
     return [(row, column) for row in rows for column in columns]
 
@@ -38,7 +38,9 @@ def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[slice]:
         return [slice(0, length)]
     length, tile, overlap = length // multiple, tile // multiple, math.ceil(overlap / multiple)
     if tile <= overlap:
-        raise ValueError(f"a tile is longer than its overlap in units of {multiple} px, got {tile} and {overlap}")
+        raise ValueError(
+            f"expected a tile longer than its overlap, in units of {multiple} px, got {tile} and {overlap}"
+        )
     count = math.ceil((length - overlap) / (tile - overlap))
     tile = math.ceil((length + (count - 1) * overlap) / count)
     starts = [i * (length - tile) // (count - 1) for i in range(count)]
@@ -46,16 +48,16 @@ def _spans(length: int, tile: int, overlap: int, multiple: int) -> list[slice]:
 
 
 class Stitcher:
-    """Blend overlapping tiles into one (C, H, W) array: towards a tile's border its weight falls smoothly to (nearly) nothing.
+    """Blend overlapping tiles into one (C, H, W) array: the weight of a tile falls smoothly to almost zero at its border.
 
-    Where tiles agree the answer is what they agree on. At the border of the whole array there is nothing to blend with, and
-    no pixel is left out.
+    Where tiles agree, the result is their common value. At the border of the whole array, where there is only one tile, every
+    pixel counts.
 
     Args:
-        shape: (H, W) of the whole.
+        shape: (H, W) of the whole array.
         channels: C.
-        margin: pixels along a tile's border, where another tile goes on, that do not count: the network saw them without
-            their surroundings. Neighbours overlap by more than twice as much.
+        margin: pixels along the inner borders of a tile that get no weight, because the network saw them without their
+            surroundings. Neighbours overlap by more than twice as much.
     """
 
     def __init__(self, shape: Sequence[int], channels: int, margin: int = 0) -> None:
@@ -81,7 +83,7 @@ class Stitcher:
 
 
 def _weights(span: slice, length: int, margin: int) -> npt.NDArray[np.float64]:
-    """How much each pixel of a tile counts along one axis: nothing in the margins, most in the middle."""
+    """Weight of each pixel of a tile along one axis: zero in the margins, largest in the middle."""
     begin = 0 if span.start == 0 else margin
     end = span.stop - span.start - (0 if span.stop == length else margin)
     weights = np.zeros(span.stop - span.start)

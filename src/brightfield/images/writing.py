@@ -1,4 +1,4 @@
-"""Images to files that the field opens."""
+"""Write images in common formats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brightfield.images.arrays import Image
 
 
 def write_tiff(path: Path, image: Image, *, pixel_size_um: float | None = None) -> None:
-    """Write (H, W), (H, W, 3) or a stack (T, H, W), losslessly compressed; a pixel size goes into its resolution."""
+    """Write (H, W), (H, W, 3) or a stack (T, H, W), losslessly compressed; the pixel size is stored as the resolution."""
     import tifffile
 
     rgb = image.ndim >= 3 and image.shape[-1] == 3
@@ -29,6 +29,6 @@ def write_png(path: Path, image: Image) -> None:
     import PIL.Image
 
     if image.dtype != np.uint8 and not (image.dtype == np.uint16 and image.ndim == 2):
-        raise ValueError(f"a PNG takes uint8, or grey uint16, got {image.dtype} of shape {image.shape}")
-    # several times faster, little larger
+        raise ValueError(f"expected uint8 or grey uint16 for a PNG, got {image.dtype} of shape {image.shape}")
+    # the lowest level is several times faster, and the files are little larger
     PIL.Image.fromarray(np.ascontiguousarray(image)).save(path, format="PNG", compress_level=1)

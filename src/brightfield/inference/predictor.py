@@ -59,7 +59,7 @@ class Predictor:
         :meth:`brightfield.data.coverage.Coverage.compare`.
         """
         covered = max(self.members, key=lambda member: member.weight).bundle.coverage
-        return None if covered is None else covered.compare(coverage.numbers(images))
+        return None if covered is None else covered.compare(coverage.measure_images(images))
 
     def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
         """The weighted mean of the members' activated outputs, channels first, for each image."""

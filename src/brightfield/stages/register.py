@@ -19,7 +19,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     settings = params.with_overrides(params.load(), "evaluation", chosen)
     params.entry(settings.tasks, name, "task")
     found = promotion.candidates(settings, name)
-    for trained in promotion.others(settings, name):
+    for trained in promotion.ineligible(settings, name):
         record(name, trained)
     published = {candidate.name: publish(name, candidate) for candidate in found}
     best, challenger = found[0], published[found[0].name]
@@ -70,4 +70,4 @@ def settle(
     difference = promotion.challenge(settings, task_name, best, champion)
     reason["why"] = f"compared with version {champion.number} ({champion.model}) on the same test images"
     reason["difference"] = difference.as_dict()
-    return promotion.deserves(settings, task_name, difference), reason
+    return promotion.should_promote(settings, task_name, difference), reason

@@ -49,7 +49,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             "best_epoch": fitted.best_epoch,
             "trained_images": len(train),
         }
-        covered = coverage.of_training(data)
+        covered = coverage.read_coverage(data)
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / layout.HISTORY, index=False, lineterminator="\n")
         write_reference(started, folder)

@@ -1,1 +1,1 @@
-"""The machine underneath: files written whole, progress bars, processes, memory, and where code and data come from."""
+"""Services of the operating system: files written whole, progress bars, processes, memory, and the origin of code and data."""

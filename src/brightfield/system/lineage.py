@@ -1,6 +1,6 @@
-"""Which code, data and machine made something: plain values for a bundle's provenance and for MLflow.
+"""Origin of a result: the code, data and machine that made it, as plain values for a bundle and for MLflow.
 
-Neither DVC nor MLflow nor torch is imported here: importing them costs seconds, and every stage asks for its lineage.
+DVC, MLflow and torch are not imported here: importing them takes seconds, and every stage records its lineage.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Lineage:
-    """Where a result comes from.
+    """Code and machine that made a result.
 
     Attributes:
         commit: the git commit checked out, None outside a git repository or before its first commit.
-        dirty: whether a tracked file differs from that commit, ``dvc.lock`` aside (the pipeline itself rewrites that
-            one while it runs, and what it says about data is recorded as hashes); None without a commit.
-        branch: None outside a git repository and on a detached head.
+        dirty: whether a tracked file differs from that commit, except ``dvc.lock`` (the pipeline rewrites it while it
+            runs, and its contents are recorded as hashes of data); None without a commit.
+        branch: the branch checked out, None outside a git repository and on a detached head.
         python: version of the interpreter, e.g. ``3.11.7``.
         packages: version of each of the main packages that is installed.
         platform: operating system and processor architecture.
-        device: what computes: the processor, or the GPU's name.
+        device: name of the processor or GPU that computes.
     """
 
     commit: str | None
@@ -64,7 +64,7 @@ class Lineage:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """What :meth:`as_dict` gave; a key that an older version did not write is None or empty."""
+        """Rebuild from the output of :meth:`as_dict`; a key that an older version did not write is None or empty."""
         return cls(
             commit=content.get("commit"),
             dirty=content.get("dirty"),
@@ -78,11 +78,11 @@ class Lineage:
 
 @dataclass(frozen=True)
 class DatasetRef:
-    """The data something was made from.
+    """The data that a result was made from.
 
     Attributes:
         name: the entry of ``datasets``, e.g. ``rbc``.
-        path: where it lies, relative to the project, e.g. ``data/prepared/rbc``.
+        path: its folder, relative to the project, e.g. ``data/prepared/rbc``.
         hash: its DVC hash (:func:`data_hash`), None when DVC does not track it.
         split: the split that was used, e.g. ``train``.
     """
@@ -98,16 +98,16 @@ class DatasetRef:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """What :meth:`as_dict` gave."""
+        """Rebuild from the output of :meth:`as_dict`."""
         return cls(str(content["name"]), str(content["path"]), content.get("hash"), str(content["split"]))
 
 
 def collect(root: Path | None = None, *, device: str | None = None) -> Lineage:
-    """The lineage of what is computed now.
+    """Collect the lineage of what is computed now.
 
     Args:
         root: a folder of the git repository; the current folder when left out.
-        device: what computes, when the caller knows better (a training that was told to use the GPU).
+        device: name of the device that computes, if the caller knows it (a training that was set to use the GPU).
     """
     commit, dirty, branch = _git(root or Path.cwd())
     return Lineage(
@@ -122,7 +122,7 @@ def collect(root: Path | None = None, *, device: str | None = None) -> Lineage:
 
 
 def _git(root: Path) -> tuple[str | None, bool | None, str | None]:
-    """Commit, dirty and branch, by one call of git; all None when there is no git or no repository."""
+    """Commit, dirty and branch, by one call of git; all None without git or outside a repository."""
     all_but_the_lock = [":/", f":(top,exclude,glob)**/{LOCK}"]
     command = ["git", "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--", *all_but_the_lock]
     try:
@@ -166,15 +166,15 @@ def _processor() -> str:
 
 
 def data_hash(path: Path, root: Path | None = None) -> str | None:
-    """The DVC hash of an output: md5, with ``.dir`` behind it for a folder.
+    """The DVC hash of an output: md5, followed by ``.dir`` for a folder.
 
     Args:
         path: the output, e.g. ``data/prepared/rbc``; relative to ``root``, or absolute.
         root: the folder of ``dvc.yaml``; the current folder when left out.
 
     Returns:
-        What ``dvc.lock`` says, or else the file ``<path>.dvc``; None when DVC tracks no output of that path. Nothing is
-        hashed: this is what DVC knew when the output was last committed.
+        The hash in ``dvc.lock``, or else in the file ``<path>.dvc``; None when DVC does not track the path. Nothing is
+        hashed: this is the state when DVC last committed the output.
 
     Raises:
         BrightfieldError: ``dvc.lock`` or ``<path>.dvc`` is not readable as YAML (a merge conflict, for instance).
@@ -203,7 +203,7 @@ def _hash_in_lock(lock: Path, path: str) -> str | None:
 
 
 def _outs_sections(text: str) -> Iterator[str]:
-    """Each stage's ``outs:`` of a ``dvc.lock``, as a YAML text of its own.
+    """Yield each stage's ``outs:`` of a ``dvc.lock``, as a YAML text of its own.
 
     DVC writes the stages at an indent of 2, their keys at 4, and the items of a list at the indent of its key.
     """

@@ -1,4 +1,4 @@
-"""Progress bars for anything that may take longer than a few seconds: one look everywhere, quiet in log files."""
+"""Progress bars for anything that may take longer than a few seconds; log files get a line now and then."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ Item = TypeVar("Item")
 
 
 def bar(total: int | None, description: str, unit: str = "it") -> Any:
-    """A tqdm bar with the time left; it shows after two seconds, and writes a line every 15 s where nobody watches."""
-    watched = sys.stderr.isatty()
+    """A tqdm bar with the remaining time; it appears after two seconds, and writes a line every 15 s if there is no terminal."""
+    is_terminal = sys.stderr.isatty()
     return tqdm(
         total=total,
         desc=description,
         unit=unit,
         delay=2.0,
-        mininterval=0.3 if watched else 15.0,
-        dynamic_ncols=watched,
+        mininterval=0.3 if is_terminal else 15.0,
+        dynamic_ncols=is_terminal,
         leave=False,
     )
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None, unit: str = "it") -> Iterator[Item]:
-    """Iterate with a bar."""
+    """Iterate with a progress bar."""
     with bar(total if total is not None else _length(items), description, unit) as shown:
         for item in items:
             yield item

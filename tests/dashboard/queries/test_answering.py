@@ -84,7 +84,7 @@ def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pyte
     # it does not know its training
     assert answering.answer(model, [Upload("usual.tif", tiff(cells()))]).warning is None
     known = [Record(str(i), str(i // 4), np.roll(cells(), i), {}, {}) for i in range(40)]
-    bundle = dataclasses.replace(model.members[0].bundle, coverage=Coverage.fit(coverage.table(known)))
+    bundle = dataclasses.replace(model.members[0].bundle, coverage=Coverage.fit(coverage.measure_records(known)))
     informed = Predictor([Member(bundle, 1.0)])
     uploads = [Upload("usual.tif", tiff(cells())), Upload("dark.tif", tiff(cells() // 20))]
     answers = answering.answer(informed, uploads)

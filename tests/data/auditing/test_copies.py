@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter, zoom
 
 from brightfield import images
 from brightfield.data.auditing import copies
-from brightfield.data.auditing.copies import Fingerprint, check_near_copies, fingerprint_of, near_copies
+from brightfield.data.auditing.copies import PerceptualHash, check_near_copies, near_copies, perceptual_hash
 
 REAL = os.environ.get("BRIGHTFIELD_REAL_DATA")
 
@@ -34,8 +34,8 @@ def jpeg(image: np.ndarray) -> np.ndarray:
     return np.asarray(PIL.Image.open(buffer))
 
 
-def looks(*pictures: np.ndarray) -> dict[str, Fingerprint]:
-    found = {str(i): fingerprint_of(picture) for i, picture in enumerate(pictures)}
+def looks(*pictures: np.ndarray) -> dict[str, PerceptualHash]:
+    found = {str(i): perceptual_hash(picture) for i, picture in enumerate(pictures)}
     return {name: seen for name, seen in found.items() if seen is not None}
 
 
@@ -70,9 +70,9 @@ def test_frames_of_one_movie_are_no_copies() -> None:
 
 
 def test_where_nothing_can_be_seen_nothing_is_alike() -> None:
-    assert fingerprint_of(np.full((40, 40), 7, np.uint8)) is None
-    assert fingerprint_of(np.zeros((0, 4), np.uint8)) is None
-    assert fingerprint_of(np.full((40, 40), np.nan, np.float32)) is None
+    assert perceptual_hash(np.full((40, 40), 7, np.uint8)) is None
+    assert perceptual_hash(np.zeros((0, 4), np.uint8)) is None
+    assert perceptual_hash(np.full((40, 40), np.nan, np.float32)) is None
     assert near_copies({}, {}) == []
 
 
@@ -90,7 +90,7 @@ def test_no_pair_is_lost_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None
     rng = np.random.default_rng(0)
     bits = np.where(rng.uniform(size=(40, 128)) > 0.5, 1, -1).astype(np.float32)[rng.integers(0, 40, 60)]
     gradient = np.eye(1, 8, dtype=np.float16)[0]  # the hash alone decides
-    many = {str(i): Fingerprint(row, gradient) for i, row in enumerate(bits)}
+    many = {str(i): PerceptualHash(row, gradient) for i, row in enumerate(bits)}
     alike = {(str(i), str(j)) for j in range(60) for i in range(j) if (bits[i] != bits[j]).sum() <= 16}
     assert len(alike) > 10
     monkeypatch.setattr(copies, "BLOCK", 7)
@@ -107,6 +107,6 @@ def test_no_pair_is_lost_between_blocks(monkeypatch: pytest.MonkeyPatch) -> None
 def test_real_red_cells_hold_one_cell_photographed_twice() -> None:
     paths = sorted(Path(str(REAL), "rbc", "good").glob("*.png"))
     pictures = {path.stem: images.read(path) for path in paths}
-    seen = {name: found for name, picture in pictures.items() if (found := fingerprint_of(picture))}
+    seen = {name: found for name, picture in pictures.items() if (found := perceptual_hash(picture))}
     pairs = near_copies(seen, {name: name.split("_")[0] for name in pictures})
     assert [(pair.first, pair.second) for pair in pairs] == [("564_379_157", "611_379_158")]

@@ -83,7 +83,7 @@ def test_what_is_left_unsure_is_left_out_and_counted(sorted_crops: Path, destina
     report = import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
     assert report.counts == {"bad": 1, "good": 1}
     assert len(report.warnings) == 3  # and too few groups
-    assert "a model's answers (sorted.csv)" in report.warnings[0]
+    assert "a model's predictions (sorted.csv)" in report.warnings[0]
     assert "3 images in unsure/ have no label yet and were left out" in report.warnings[1]
     assert "move each into bad/ or good/" in report.warnings[1]
 

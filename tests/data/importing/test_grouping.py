@@ -40,7 +40,7 @@ def test_a_pattern_of_the_users(plates: Path, destination: Path, pattern: str) -
 
 
 def test_a_pattern_may_look_at_the_folders() -> None:
-    grouping = Grouping.chosen(r"^day(\d+)/", None)
+    grouping = Grouping.from_options(r"^day(\d+)/", None)
     assert grouping.of("cell_1", "day12/cell_1.png", "unused", "unused") == "12"
 
 
@@ -56,7 +56,7 @@ def test_a_name_that_does_not_match_is_a_problem(plates: Path, destination: Path
 )
 def test_a_pattern_that_cannot_work(pattern: str, says: str) -> None:
     with pytest.raises(BrightfieldError, match=says):
-        Grouping.chosen(pattern, None)
+        Grouping.from_options(pattern, None)
 
 
 def test_a_table_names_files_by_path_name_or_stem(plates: Path, destination: Path) -> None:
@@ -86,12 +86,14 @@ def test_a_table_that_cannot_work(plates: Path, destination: Path, content: str,
 
 def test_pattern_and_table_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(BrightfieldError, match="got both"):
-        Grouping.chosen("(a)", tmp_path / "groups.csv")
+        Grouping.from_options("(a)", tmp_path / "groups.csv")
 
 
 def test_names_without_a_group_and_too_few_groups_are_told(plates: Path, destination: Path) -> None:
     report = import_dataset("restoration", plates, destination, settings=SETTINGS)
-    assert any("1 names tell no group" in warning and "'lone'" in warning for warning in report.warnings)
+    assert any(
+        "1 names do not match the rule for groups" in warning and "'lone'" in warning for warning in report.warnings
+    )
     few = import_dataset("restoration", plates, destination.with_name("few"), settings=SETTINGS, group_pattern="(.)")
     assert few.groups == 2
     assert any("at least 3 groups, found 2" in warning for warning in few.warnings)

@@ -119,7 +119,7 @@ def _no_image(fields: Path) -> None:
         (_transposed_fluorescence, "myxo_a/fluorescence.tif is 24 x 20 pixels, expected .*: 20 x 24"),
         (_no_cells, "myxo_a/labels.tif is zero everywhere, expected at least one cell"),
         (_real_numbers, "myxo_a/labels.tif holds float32 values that are no ids, expected whole numbers"),
-        (_colours, "myxo_a/labels.tif has shape .*expected one whole number a pixel"),
+        (_colours, "myxo_a/labels.tif has shape .*expected one whole number per pixel"),
         (_empty_file, r"myxo_a/labels.tif is empty \(0 bytes\)"),
         (_no_labels, "myxo_a has image, expected labels beside it"),
         (_no_image, "myxo_a has labels, expected image beside it"),

@@ -45,7 +45,7 @@ def test_a_folder_of_frames_is_one_movie(source: Path, destination: Path, movie:
         assert record.row["labelled"] == 0
         assert "positions" not in record.fields
     assert report.labelled == 0
-    assert any("can be predicted on, not trained on" in warning for warning in report.warnings)
+    assert any("no labels to train on" in warning for warning in report.warnings)
 
 
 def test_a_stack_is_one_movie(source: Path, destination: Path, stack: np.ndarray) -> None:

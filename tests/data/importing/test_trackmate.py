@@ -72,14 +72,14 @@ def test_the_table_of_spots_in_its_unit(movie: Path, destination: Path, name: st
     found, report = bring(movie, destination)
     assert found == EXPECTED
     assert report.labelled == 2
-    assert any("divided by the task's 0.1 um a pixel" in warning for warning in report.warnings)
+    assert any("divided by the task's 0.1 um per pixel" in warning for warning in report.warnings)
 
 
 def test_a_pixel_size_of_its_own(movie: Path, destination: Path) -> None:
     (movie / "spots.csv").write_text(COLUMNS + NAMES + NAMES + units("micron") + SPOTS)
     found, report = bring(movie, destination, pixel_size_um=0.2)
     assert found == {frame: (np.array(xy) / 2).tolist() for frame, xy in EXPECTED.items()}
-    assert not any("a pixel" in warning for warning in report.warnings)
+    assert not any("um per pixel" in warning for warning in report.warnings)
 
 
 def test_what_trackmate_saved(movie: Path, destination: Path) -> None:
@@ -137,7 +137,7 @@ def test_what_is_refused(movie: Path, destination: Path, name: str, content: str
 def test_two_files_about_one_movie(movie: Path, destination: Path) -> None:
     (movie / "run.xml").write_text(xml(SAVED))
     (movie / "positions.csv").write_text("frame,x,y\n0,1,1\n")
-    with pytest.raises(BrightfieldError, match="run.xml speaks of frame 0 of run, and so does another file"):
+    with pytest.raises(BrightfieldError, match="run.xml and another file both have frame 0 of run"):
         bring(movie, destination)
 
 

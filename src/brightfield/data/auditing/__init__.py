@@ -1,4 +1,4 @@
-"""Look at a split dataset before anything is trained on it: what must stop, and what should be known."""
+"""Audit a split dataset before anything is trained on it: problems that must be fixed, and warnings."""
 
 from __future__ import annotations
 
@@ -37,25 +37,24 @@ def audit(images: Iterable[Record], index: pd.DataFrame) -> Audit:
     split_of = dict(zip(index["id"].astype(str), index["split"].astype(str), strict=True))
     group_of = dict(zip(index["id"].astype(str), index["group"].astype(str), strict=True))
     same: dict[bytes, list[str]] = defaultdict(list)
-    looks: dict[str, copies.Fingerprint] = {}
+    hashes: dict[str, copies.PerceptualHash] = {}
     saturated: dict[str, float] = {}
-    torn: dict[str, truth.FragmentedMask] = {}
+    fragmented: dict[str, truth.FragmentedMask] = {}
     for record in images:
         if record.id not in split_of:
             found.append(Finding(AGREEMENT, "problem", f"{record.id}: not in the index", examples=(record.id,)))
             continue
-        alike = same[pixels.fingerprint(record.image)]
-        if not alike and (
-            look := copies.fingerprint_of(record.image)
-        ):  # once for equal pixels, which are told of anyway
-            looks[record.id] = look
-        alike.append(record.id)
+        identical = same[pixels.fingerprint(record.image)]
+        # of identical images, which are reported anyway, the first is enough
+        if not identical and (hashed := copies.perceptual_hash(record.image)):
+            hashes[record.id] = hashed
+        identical.append(record.id)
         saturated[record.id] = pixels.saturated_share(record.image)
         found += pixels.check_pixels(record)
         found += truth.check_truth(record)
         labels = record.fields.get("labels")
         if labels is not None and labels.shape == record.image.shape[:2]:
-            torn[record.id] = truth.fragmented_masks(labels)
+            fragmented[record.id] = truth.fragmented_masks(labels)
     missing = [name for name in split_of if name not in saturated]
     found += [
         Finding(AGREEMENT, "problem", f"{name}: in the index, but has no image", examples=(name,)) for name in missing
@@ -63,11 +62,11 @@ def audit(images: Iterable[Record], index: pd.DataFrame) -> Audit:
     counts, classes = splits.count_splits(index), splits.count_classes(index)
     found += splits.check_splits(index, counts)
     found += copies.check_copies(same, split_of)
-    found += copies.check_near_copies(copies.near_copies(looks, group_of), split_of)
-    found += truth.check_masks(torn)
+    found += copies.check_near_copies(copies.near_copies(hashes, group_of), split_of)
+    found += truth.check_masks(fragmented)
     found += splits.check_classes(classes)
     found += pixels.check_saturation(saturated)
-    applying = [*ALWAYS, *([PIECES, HOLES] if torn else []), *([CLASSES] if classes else [])]
+    applying = [*ALWAYS, *([PIECES, HOLES] if fragmented else []), *([CLASSES] if classes else [])]
     return Audit(
         problems=[finding.message for finding in found if finding.outcome == "problem"],
         warnings=[finding.message for finding in found if finding.outcome == "warning"],

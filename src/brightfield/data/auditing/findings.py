@@ -1,4 +1,4 @@
-"""What checks find, and how it is told: each finding as a sentence, each check as a row."""
+"""Findings of an audit and how they are reported: each finding as a sentence, each check as a row."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from brightfield.errors import BrightfieldError
 
 Outcome = Literal["ok", "warning", "problem"]
-SHOWN = 20  # problems in one message
-EXAMPLES = 5  # names in one check
+SHOWN = 20  # maximum number of problems in one message
+EXAMPLES = 5  # maximum number of examples of one check
 
 # The checks in the order of their rows
 AGREEMENT = "index and images agree"
@@ -31,13 +31,13 @@ ORDER = (*ALWAYS[:6], PIECES, HOLES, *ALWAYS[6:], CLASSES)
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a check found.
+    """One finding of a check.
 
     Attributes:
-        check: one of the names above.
-        outcome: ``problem`` must be mended before training, ``warning`` should be known.
+        check: name of the check, one of those above.
+        outcome: ``problem`` must be fixed before training, ``warning`` should be known.
         message: a sentence for the user.
-        count: how many images, pairs, groups or masks it concerns.
+        count: number of images, pairs, groups or masks concerned.
         examples: the first of them.
     """
 
@@ -50,7 +50,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One row of the audit: the worst outcome of a check, how much it found, and the first of that."""
+    """One row of the audit: a check with its worst outcome, the number of its findings and the first examples."""
 
     name: str
     outcome: Outcome
@@ -60,12 +60,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """Result of an audit.
 
     Attributes:
-        problems: what must be mended before training; each names its images or groups.
-        warnings: what a user should know.
-        checks: every check that applies to the dataset, those that found nothing too.
+        problems: sentences that name images or groups; each problem must be fixed before training.
+        warnings: sentences about what a user should know.
+        checks: every check that applies to the dataset, including those without findings.
         counts: images and groups of each split, as ``{"train": {"images": 10, "groups": 3}, ...}``.
         classes: images of each class in each split, as ``{"train": {"0": 7, "1": 3}, ...}``; empty without labels.
         saturated: share of values at the camera's limit over all images, 0 to 1.
@@ -83,7 +83,7 @@ class Audit:
         return asdict(self)
 
     def raise_if_failed(self) -> None:
-        """Raise BrightfieldError naming the problems, if there are any."""
+        """Raise BrightfieldError that lists the problems, if there are any."""
         if self.problems:
             more = [f"... and {len(self.problems) - SHOWN} more"] if len(self.problems) > SHOWN else []
             listed = "\n  ".join(self.problems[:SHOWN] + more)
@@ -91,7 +91,7 @@ class Audit:
 
 
 def summarise(findings: Iterable[Finding], applying: Iterable[str]) -> list[Check]:
-    """A row for each check that applies, in the order of ``ORDER``."""
+    """One row for each check that applies, in the order of ``ORDER``."""
     by_check: dict[str, list[Finding]] = {name: [] for name in applying}
     for finding in findings:
         by_check.setdefault(finding.check, []).append(finding)

@@ -10,8 +10,8 @@ import numpy as np
 from brightfield.data.auditing.findings import CONSTANT, EXAMPLES, FINITE, SATURATION, Finding
 from brightfield.data.records import Record
 
-SATURATED_SHARE = 0.01  # of an image's values; above this detail is lost
-FULL_SCALES = frozenset(2**bits - 1 for bits in (8, 10, 12, 14, 16))  # where cameras end
+SATURATED_SHARE = 0.01  # share of an image's values at the camera's limit above which the image counts as saturated
+FULL_SCALES = frozenset(2**bits - 1 for bits in (8, 10, 12, 14, 16))  # largest values of common cameras
 
 
 def check_pixels(record: Record) -> Iterator[Finding]:
@@ -25,14 +25,14 @@ def check_pixels(record: Record) -> Iterator[Finding]:
 
 
 def saturated_share(image: np.ndarray) -> float:
-    """Share of values at full scale: the largest value, if that is where a camera of 8 to 16 bits ends."""
+    """Share of values at full scale: equal to the image's maximum, if that is the largest value of a camera of 8 to 16 bits."""
     if image.dtype.kind not in "ui" or image.size == 0 or (limit := int(image.max())) not in FULL_SCALES:
         return 0.0
     return float((image == limit).mean())
 
 
 def check_saturation(shares: Mapping[str, float]) -> Iterator[Finding]:
-    """One warning for all images with too many values at the limit; ``shares`` by id, 0 to 1."""
+    """One warning for all images with too many saturated values; ``shares`` by id, 0 to 1."""
     bright = {name: share for name, share in shares.items() if share > SATURATED_SHARE}
     if bright:
         worst = sorted(bright, key=lambda name: -bright[name])[:EXAMPLES]
@@ -44,7 +44,7 @@ def check_saturation(shares: Mapping[str, float]) -> Iterator[Finding]:
 
 
 def fingerprint(image: np.ndarray) -> bytes:
-    """Equal for equal pixels of equal shape, whatever the type."""
+    """Hash of shape and pixel values, whatever the byte order."""
     digest = hashlib.blake2b(str(image.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(image, dtype=image.dtype.newbyteorder("<")).tobytes())
     return digest.digest()

@@ -9,13 +9,13 @@ import pandas as pd
 from brightfield.data.auditing.findings import CLASSES, GROUPS, SPLITS_FILLED, Finding
 from brightfield.data.splitting import SPLITS
 
-RARE_SHARE = 0.05  # of the rows; a class below this is hardly learnt without weights
+RARE_SHARE = 0.05  # share of the images below which a class is rare, and hardly learned without class weights
 
 Counts = dict[str, dict[str, int]]
 
 
 def count_splits(index: pd.DataFrame) -> Counts:
-    """Images and groups of each split; the three that must be there, then the shift suites."""
+    """Count images and groups of each split: first the three required splits, then the shift suites."""
     counts = {}
     for split in dict.fromkeys([*SPLITS, *index["split"]]):
         rows = index[index["split"] == split]
@@ -24,7 +24,7 @@ def count_splits(index: pd.DataFrame) -> Counts:
 
 
 def count_classes(index: pd.DataFrame) -> Counts:
-    """Images of each class in each split; empty without labels."""
+    """Count images of each class in each split; empty without labels."""
     if "label" not in index:
         return {}
     labels = index["label"].astype(str)

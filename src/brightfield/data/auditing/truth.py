@@ -1,4 +1,4 @@
-"""Checks of the truth of one image: whether it fits, and whether masks are whole."""
+"""Checks of the ground truth of one image: whether it fits the image, and whether masks are whole."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from scipy import ndimage
 from brightfield.data.auditing.findings import EXAMPLES, HOLES, PIECES, TRUTH, Finding
 from brightfield.data.records import Record
 
-EIGHT = np.ones((3, 3), dtype=int)  # the pixels of a mask are joined over corners, then those of a hole over edges only
+EIGHT = np.ones((3, 3), dtype=int)  # 8-connectivity for masks; their holes are then 4-connected
 
 
 class FragmentedMask(NamedTuple):
-    """The masks of one image that are not whole, by their ids."""
+    """Ids of the fragmented masks of one image."""
 
-    pieces: list[int]  # in several pieces
-    holes: list[int]  # with holes
+    pieces: list[int]  # ids of masks in several pieces
+    holes: list[int]  # ids of masks with holes
 
 
 def check_truth(record: Record) -> Iterator[Finding]:
-    """Problems: truth of another size than the image, positions outside it, species that do not match the masks."""
+    """Problems: ground truth of another size than the image, positions outside it, species that do not match the masks."""
     for name, check in _TRUTHS.items():
         if name in record.fields and (problem := check(record.fields[name], record)):
             yield Finding(TRUTH, "problem", f"{record.id}: {problem}", examples=(record.id,))
 
 
 def fragmented_masks(labels: np.ndarray) -> FragmentedMask:
-    """Which instances of (H, W) labels, 0 the background, have several pieces or holes.
+    """Find the instances of (H, W) labels, 0 the background, that have several pieces or holes.
 
-    A hole is whatever an instance encloses alone: background, or another instance inside it.
+    A hole is a region that one instance encloses alone: background, or another instance.
     """
-    torn = FragmentedMask([], [])
+    fragmented = FragmentedMask([], [])
     for i, box in enumerate(ndimage.find_objects(labels), start=1):
         if box is None:
             continue
-        mask = np.pad(labels[box] == i, 1)  # so that all outside is one region
+        mask = np.pad(labels[box] == i, 1)  # so that the outside is one region
         if ndimage.label(mask, EIGHT)[1] > 1:
-            torn.pieces.append(i)
+            fragmented.pieces.append(i)
         if ndimage.label(~mask)[1] > 1:
-            torn.holes.append(i)
-    return torn
+            fragmented.holes.append(i)
+    return fragmented
 
 
-def check_masks(torn: Mapping[str, FragmentedMask]) -> Iterator[Finding]:
-    """One warning for all masks in pieces and one for all with holes; ``torn`` by image."""
+def check_masks(fragmented: Mapping[str, FragmentedMask]) -> Iterator[Finding]:
+    """One warning for all masks in several pieces and one for all with holes; ``fragmented`` by image id."""
     for check, what, of in (
-        (PIECES, "are in several pieces", {name: masks.pieces for name, masks in torn.items()}),
-        (HOLES, "have holes", {name: masks.holes for name, masks in torn.items()}),
+        (PIECES, "are in several pieces", {name: masks.pieces for name, masks in fragmented.items()}),
+        (HOLES, "have holes", {name: masks.holes for name, masks in fragmented.items()}),
     ):
         if count := sum(map(len, of.values())):
             images = [name for name, ids in of.items() if ids]
@@ -73,7 +73,7 @@ def _check_same_size(what: str) -> Callable[[np.ndarray, Record], str | None]:
 def _check_positions(positions: np.ndarray, record: Record) -> str | None:
     if positions.ndim != 2 or positions.shape[1] != 2 or not np.isfinite(positions).all():
         return f"positions must be finite and of shape (N, 2), got shape {positions.shape}"
-    height, width = record.image.shape[:2]  # pixel centres are whole numbers, so the frame ends half a pixel further
+    height, width = record.image.shape[:2]  # pixel centres have whole numbers, so the image ends half a pixel further
     inside = ((positions >= -0.5) & (positions <= (width - 0.5, height - 0.5))).all(axis=1)
     if inside.all():
         return None

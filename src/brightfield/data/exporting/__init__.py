@@ -1,7 +1,7 @@
-"""Write a dataset in the formats of the field's tools; each is a layout that :mod:`brightfield.data.importing` takes back.
+"""Write a dataset in the formats of the field's tools; :mod:`brightfield.data.importing` can read each of them again.
 
-A format is one function and one line in :data:`FORMATS`. Beside the images lie ``groups.csv``, which keeps the groups through an
-import, and ``about.json``.
+A format is one function and one line in :data:`FORMATS`. Beside the images lie ``groups.csv``, from which an import takes the
+groups, and ``about.json``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORMATS: dict[str, dict[str, Callable[[ImageSet, Path, TaskSettings], Written]]]
         "imagej": segmentation.write_imagej,
     },
     "tracking": {
-        "tiff": tracking.write_trackpy,  # TIFF has no place for positions
+        "tiff": tracking.write_trackpy,  # TIFF cannot hold positions
         "trackpy": tracking.write_trackpy,
         "trackmate": tracking.write_trackmate,
     },
@@ -39,19 +39,20 @@ FORMATS: dict[str, dict[str, Callable[[ImageSet, Path, TaskSettings], Written]]]
 
 
 def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings: TaskSettings) -> int:
-    """Write all images of ``data/raw/<dataset>`` with their truth into a new folder, all or nothing; how many files of images.
+    """Write all images of ``data/raw/<dataset>`` with their ground truth into a new folder; returns the number of image files.
 
-    What no tool has a place for is left behind: the further columns of a simulation, and which shift suite an image belongs to.
+    If anything fails, nothing is left behind. The formats have no place for further columns of a simulation and for the shift suite
+    of an image; these are left out.
 
     Args:
-        kind: of the task.
-        raw: the dataset's folder.
+        kind: kind of the task.
+        raw: folder of the dataset.
         out: a folder that does not exist yet.
-        to: a key of :data:`FORMATS` for this kind.
-        settings: of the task, for names of classes and the size of a pixel.
+        to: name of the format, a key of :data:`FORMATS` for this kind.
+        settings: settings of the task, for the names of its classes and the pixel size.
 
     Raises:
-        BrightfieldError: for a format that this kind does not have, and a folder that exists or cannot be written.
+        BrightfieldError: this kind does not have the format, or the folder exists or cannot be written.
     """
     write = params.entry(
         FORMATS[params.entry(dict.fromkeys(FORMATS, kind), kind, "kind of task")], to, f"format for {kind}"

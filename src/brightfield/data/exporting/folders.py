@@ -1,4 +1,4 @@
-"""Images in folders: a folder for each class, or clean beside noisy."""
+"""Images in folders: one folder per class, or clean and noisy images in two folders."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brightfield.params import ClassificationSettings, TaskSettings
 
 
 def write_classes(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
-    """``<class>/<id>.tif``, with the kind of good or bad between where it is known; yields file and group."""
+    """Write ``<class>/<id>.tif``, or ``<class>/<kind>/<id>.tif`` for images of a known kind; yields file and group."""
     classes = cast(ClassificationSettings, settings).classes
     taken: set[str] = set()
     for record in records:
@@ -25,7 +25,7 @@ def write_classes(records: ImageSet, folder: Path, settings: TaskSettings) -> It
         if isinstance(kind, str) and kind != place[0]:
             place += [images.unique_name(part, set()) for part in kind.split("/")]
         inner = "/".join(place)
-        short = record.id.removeprefix(images.unique_name(inner, set()) + "_")  # an import puts it before
+        short = record.id.removeprefix(images.unique_name(inner, set()) + "_")  # an import adds the folder in front
         name = record.id if f"{inner}/{short}" in taken else short
         taken.add(f"{inner}/{name}")
         file = f"{inner}/{name}.tif"
@@ -34,7 +34,7 @@ def write_classes(records: ImageSet, folder: Path, settings: TaskSettings) -> It
 
 
 def write_pairs(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
-    """``clean/<id>.tif`` and ``noisy/<id>.tif``; yields the clean file and the group."""
+    """Write ``clean/<id>.tif`` and ``noisy/<id>.tif``; yields the clean file and the group."""
     for record in records:
         for name, image in (("clean", record.fields["clean"]), ("noisy", record.image)):
             _write(folder / name / f"{record.id}.tif", image, settings)

@@ -1,4 +1,4 @@
-"""Images with instance labels: a folder for each, with ``image.tif``, its labels and ``fluorescence.tif`` where there is one."""
+"""Images with instance labels: one folder per image, with ``image.tif``, its labels and, if there is one, ``fluorescence.tif``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from brightfield.params import TaskSettings
 
 Labels = npt.NDArray[np.int32]
 _AXES = [("y", 2), ("x", 2), ("c", 1)]  # vigra's axis tags: 2 is space, 1 channels
-_MOVE, _LINE, _CLOSE = 0, 1, 4  # of a path of several outlines (java.awt.geom.PathIterator)
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # the same labels give the same bytes
+_MOVE, _LINE, _CLOSE = 0, 1, 4  # segment types in a path of several outlines (java.awt.geom.PathIterator)
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # time stamp of all files in a zip, so that the same labels give the same bytes
 _MOST_IN_16_BITS = np.iinfo(np.uint16).max
 
 
@@ -57,7 +57,7 @@ def _save_tiff(place: Path, labels: Labels) -> None:
 
 
 def _save_ilastik(place: Path, labels: Labels) -> None:
-    """As ilastik exports object identities: (H, W, 1) uint32 with axis tags."""
+    """Write labels as ilastik exports object identities: (H, W, 1) uint32 with axis tags."""
     axes = [{"key": key, "typeFlags": flags, "resolution": 0, "description": ""} for key, flags in _AXES]
     with h5py.File(place / "labels.h5", "w") as file:
         stored = file.create_dataset(
@@ -67,7 +67,7 @@ def _save_ilastik(place: Path, labels: Labels) -> None:
 
 
 def _save_imagej(place: Path, labels: Labels) -> None:
-    """As ImageJ's ROI manager saves selections, outlines on the edges of pixels: nothing is lost."""
+    """Write labels as selections of ImageJ's ROI manager, with outlines on the edges of pixels: nothing is lost."""
     with zipfile.ZipFile(place / "RoiSet.zip", "w", zipfile.ZIP_DEFLATED) as file:
         for label, box in enumerate(ndimage.find_objects(labels), start=1):
             if box is not None:
@@ -76,7 +76,7 @@ def _save_imagej(place: Path, labels: Labels) -> None:
 
 
 def _selection(mask: npt.NDArray[np.bool_], box: tuple[slice, slice], name: str) -> bytes:
-    """A traced selection, or a composite one where a region has holes or parts."""
+    """A traced selection, or a composite one for a region with holes or several parts."""
     outlines = [outline + np.array([box[1].start, box[0].start]) for outline in trace(mask)]
     roi = roifile.ImagejRoi.frompoints(np.concatenate(outlines), name=name.removesuffix(".roi"))
     roi.roitype = roifile.ROI_TYPE.TRACED

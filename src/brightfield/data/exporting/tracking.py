@@ -1,4 +1,4 @@
-"""Movies as TIFF stacks, with positions for trackpy (one CSV) or TrackMate (an XML file a movie)."""
+"""Movies as TIFF stacks, with positions for trackpy (one CSV) or TrackMate (one XML file per movie)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
 
-_RADIUS_PX = 5.0  # TrackMate draws a circle of this size; nothing is known of the beads' own
+_RADIUS_PX = 5.0  # radius of the circles that TrackMate draws; the radius of the beads is not known
 _FEATURES = (  # key, name, short name, dimension, whether it is a whole number
     ("QUALITY", "Quality", "Quality", "QUALITY", "false"),
     ("POSITION_X", "X", "X", "POSITION", "false"),
@@ -32,7 +32,7 @@ _FEATURES = (  # key, name, short name, dimension, whether it is a whole number
 
 @dataclass(frozen=True)
 class _Movie:
-    """Name, files written, (H, W) and, for each frame, (N, 2) x and y in px or nothing where it is not labelled."""
+    """Name, written files, (H, W) and for each frame (N, 2) x and y in px, or None if the frame is not labelled."""
 
     name: str
     files: list[tuple[str, str]]
@@ -41,9 +41,9 @@ class _Movie:
 
 
 def write_trackpy(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
-    """A stack for each movie and ``positions.csv`` (movie, frame, x, y); a frame without beads has a row with x and y left empty.
+    """Write a stack for each movie and ``positions.csv`` (movie, frame, x, y); yields file and group.
 
-    Yields file and group.
+    A frame without beads has one row with x and y left empty.
     """
     rows: list[tuple[str, int, float, float]] = []
     for movie in _movies(records, folder, settings):
@@ -57,7 +57,7 @@ def write_trackpy(records: ImageSet, folder: Path, settings: TaskSettings) -> It
 
 
 def write_trackmate(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
-    """A stack for each movie and beside it an XML file that TrackMate loads; yields file and group."""
+    """Write a stack for each movie and an XML file beside it that TrackMate loads; yields file and group."""
     for movie in _movies(records, folder, settings):
         tree = ElementTree.ElementTree(_trackmate(movie, settings.pixel_size_um))
         ElementTree.indent(tree)
@@ -67,11 +67,11 @@ def write_trackmate(records: ImageSet, folder: Path, settings: TaskSettings) -> 
 
 
 def _movies(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[_Movie]:
-    """Each movie, its images written."""
+    """Write the images of each movie, and yield the movie."""
     rows: dict[str, list[int]] = {}
     index = records.index
     names = index["movie"].astype(str) if "movie" in index else index["group"]
-    if "suite" in index:  # each shift suite counts its movies anew
+    if "suite" in index:  # each shift suite numbers its movies from the start
         names = names.where(index["suite"].isna(), index["suite"].astype(str) + "-" + names)
     for row, name in enumerate(names):
         rows.setdefault(name, []).append(row)
@@ -83,7 +83,7 @@ def _movies(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator
 
 
 def _safe(name: str, taken: set[str]) -> str:
-    """The movie's name as a path within the folder."""
+    """A unique path within the folder, made from the movie's name."""
     parts = [images.unique_name(part, set()) for part in name.split("/")]
     while "/".join(parts) in taken:
         parts[-1] += "_2"
@@ -110,7 +110,7 @@ def _write_movie(name: str, frames: Sequence[Record], folder: Path, settings: Ta
 
 
 def _trackmate(movie: _Movie, pixel_um: float) -> ElementTree.Element:
-    """What TrackMate saves after detection: spots in micrometres, no tracks; frames that nobody searched are left out."""
+    """XML as TrackMate saves it after detection: spots in micrometres, no tracks; frames without labels are left out."""
     root = ElementTree.Element("TrackMate", version="7.11.1")
     ElementTree.SubElement(root, "Log")
     model = ElementTree.SubElement(root, "Model", spatialunits="micron", timeunits="frame")

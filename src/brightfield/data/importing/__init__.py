@@ -1,6 +1,6 @@
-"""Bring a lab's own images in: check every file first, then write one dataset, or nothing at all.
+"""Import a lab's own images: every file is checked first, then one dataset is written, or nothing.
 
-A kind of task is one module with a function ``parts(request)`` and one line in :data:`IMPORTERS`.
+The importer of a kind of task is one module with a function ``parts(request)`` and one line in :data:`IMPORTERS`.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
     "segmentation": segmentation.parts,
     "restoration": restoration.parts,
 }
-MIN_GROUPS = 3  # one each to train, to validate and to test
+MIN_GROUPS = 3  # one each for training, validation and test
 
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What was imported; as ``about.json`` it stays beside the images.
+    """Summary of an import; stored as ``about.json`` beside the images.
 
     Attributes:
-        kind: of the task.
-        source: name of the source (not its path, which says nothing elsewhere).
-        images: how many.
-        labelled: how many of them have truth.
-        groups: how many; a group never straddles two splits.
-        group_rule: where groups came from, in words.
-        counts: what there is to learn from: images of each class, cells, or frames with positions.
-        licence: of the images, as the user gave it.
-        warnings: what the user should know, a line each.
+        kind: kind of the task.
+        source: name of the source (not its path, which means nothing on another machine).
+        images: number of images.
+        labelled: number of images with ground truth.
+        groups: number of groups; all images of a group are in one split.
+        group_rule: the rule that gave the groups, in words.
+        counts: amount of ground truth: images of each class, cells, or frames with positions.
+        licence: licence of the images, as the user gave it.
+        warnings: one sentence for each thing the user should know.
     """
 
     kind: str
@@ -82,20 +82,20 @@ def import_dataset(
         kind: a key of :data:`IMPORTERS`.
         source: a folder, or a TIFF stack for tracking.
         destination: a folder that does not exist yet.
-        settings: of the task, from ``params.yaml``.
+        settings: settings of the task, from ``params.yaml``.
         group_pattern: regular expression with one group, searched in a file's name and then in its path.
         groups_csv: table with the columns file and group, instead of a pattern.
         positions: table with the columns frame, x, y (and movie or file), or spots of TrackMate, for tracking.
-        connected: for segmentation: numbers of classes whose separate regions are the cells, where labels are classes of pixels.
-        pixel_size_um: of these images, where positions are in units of length and it is not the task's own.
-        licence: of the images, kept with them.
+        connected: for segmentation labels that are classes of pixels: numbers of the classes whose separate regions are cells.
+        pixel_size_um: pixel size of these images, where positions are in units of length and it differs from the task's.
+        licence: licence of the images, stored with them.
 
     Raises:
-        BrightfieldError: with up to 20 problems and their number; then nothing was written.
+        BrightfieldError: lists up to 20 problems and their number; nothing was written then.
     """
     parts_of = params.entry(IMPORTERS, kind, "kind of task")
     _check_arguments(kind, source, destination, positions, connected)
-    grouping = Grouping.chosen(group_pattern, groups_csv)
+    grouping = Grouping.from_options(group_pattern, groups_csv)
     used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
     request = Request(
         source.resolve(),
@@ -137,7 +137,7 @@ def _check_arguments(
 
 
 def _check_space(destination: Path, needed: int) -> None:
-    """Raise BrightfieldError if the disk may fill up: HDF5 would bring down the whole process, without any message."""
+    """Raise BrightfieldError if the disk may fill up: HDF5 would then end the whole process without a message."""
     existing = next(folder for folder in destination.absolute().parents if folder.exists())
     free = shutil.disk_usage(existing).free
     if free < needed:
@@ -156,8 +156,8 @@ def _report(kind: str, request: Request, checker: Checker, licence: str) -> Impo
     warnings = request.findings.warnings + request.grouping.warnings()
     if len(checker.groups) < MIN_GROUPS:
         warnings.append(
-            f"training takes at least {MIN_GROUPS} groups, found {len(checker.groups)}: predict on these images, or "
-            "name smaller groups with a pattern or a table"
+            f"training needs at least {MIN_GROUPS} groups, found {len(checker.groups)}: use these images for prediction, or "
+            "define smaller groups with a pattern or a table"
         )
     return ImportReport(
         kind=kind,

@@ -1,4 +1,4 @@
-"""What every importer shares: finding files, collecting what is wrong, and the checks that hold for any image."""
+"""Shared by all importers: finding files, collecting problems, and the checks that apply to any image."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
 
-MIN_SIDE_PX = 16  # nothing in this platform can be seen in less
-SHOWN = 20  # problems in one message
-EXPORTED = frozenset({layout.ABOUT, layout.GROUPS})  # what an export writes beside the images
-UNREAD = {  # what tools keep for themselves, and what to do
+MIN_SIDE_PX = 16  # shortest side of an image that can be used
+SHOWN = 20  # maximum number of problems in one message
+EXPORTED = frozenset({layout.ABOUT, layout.GROUPS})  # files that an export writes beside the images
+UNREAD = {  # suffix of a tool's own file that cannot be imported -> what it is, and what to do
     ".labeling": "Labkit's own file (choose Save Labeling in Labkit and a name that ends in .tif)",
     ".ilp": "a project of ilastik (export the labels from it as HDF5 or TIFF)",
 }
@@ -27,22 +27,22 @@ UNREAD = {  # what tools keep for themselves, and what to do
 
 @dataclass
 class Findings:
-    """Problems stop the import, each is listed; warnings are printed, those of the same kind in one line."""
+    """Problems and warnings of an import: problems stop it and are all listed; warnings of the same kind share a line."""
 
     problems: list[str] = field(default_factory=list)
-    _warnings: dict[str, dict[str, None]] = field(default_factory=dict)  # what -> names, in order
+    _warnings: dict[str, dict[str, None]] = field(default_factory=dict)  # message -> names of files, in order
 
     def problem(self, message: str) -> None:
-        """Note what must be mended."""
+        """Add a problem, which must be fixed."""
         if message not in self.problems:
             self.problems.append(message)
 
     def warn(self, name: str, what: str) -> None:
-        """Note what should be known of a file."""
+        """Add a warning about a file."""
         self._warnings.setdefault(what, {})[name] = None  # once, although every file is read twice
 
     def note(self, message: str) -> None:
-        """Note what should be known of the whole."""
+        """Add a warning about the whole import."""
         self._warnings.setdefault(message, {})
 
     @property
@@ -63,7 +63,7 @@ class Findings:
         listed = self.problems[:SHOWN] + ([f"... and {total - SHOWN} more"] if total > SHOWN else [])
         word = "problem" if total == 1 else "problems"
         raise BrightfieldError(
-            f"Nothing was imported from {source}: {total} {word} found. Mend or remove these files, then try again.\n  "
+            f"Nothing was imported from {source}: {total} {word} found. Fix or remove these files, then try again.\n  "
             + "\n  ".join(listed)
         )
 
@@ -81,11 +81,11 @@ class Part:
     """One file, stack or pair to import.
 
     Attributes:
-        name: as messages name it: its path within the source.
-        records: reads it, and raises BrightfieldError where something does not fit. Called twice: to check, to write.
-        counts: what this adds to the report's counts (``{"good": 1}``), for each record.
-        series: equal images of one series are normal (a camera that stood still), and only warned of.
-        stack: whether there may be several records, counted as frames in messages.
+        name: its path within the source, for messages.
+        records: reads the part, and raises BrightfieldError if its contents are not as expected. Called twice: to check, to write.
+        counts: what each record adds to the counts of the report (``{"good": 1}``).
+        series: images of one series may be identical (a camera that did not move): then there is a warning, not a problem.
+        stack: whether there may be several records, which messages number as frames.
     """
 
     name: str
@@ -97,18 +97,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be imported, and how.
+    """What to import, and how.
 
     Attributes:
         source: the resolved folder (or, for a movie, the TIFF stack).
-        settings: of the task, from ``params.yaml``.
-        grouping: from names to groups.
+        settings: settings of the task, from ``params.yaml``.
+        grouping: the rule that assigns files to groups.
         positions: CSV with the true positions, for movies.
-        findings: where problems and warnings go.
-        used: files that were named for another purpose (tables), wherever they lie.
-        taken: ids given so far.
-        connected: numbers of classes whose separate regions are cells, where labels are classes of pixels.
-        pixel_size_um: of these images, if it is not the task's own.
+        findings: collects problems and warnings.
+        used: files with another purpose (tables), which are no images to import.
+        taken: ids that are in use.
+        connected: for labels that are classes of pixels: numbers of the classes whose separate regions are the cells.
+        pixel_size_um: pixel size of these images, if it differs from the task's.
     """
 
     source: Path
@@ -122,17 +122,17 @@ class Request:
     pixel_size_um: float | None = None
 
     def relative(self, path: Path) -> str:
-        """The path as messages and ids name it."""
+        """The path within the source, for messages and ids."""
         return path.relative_to(self.source).as_posix() if path != self.source else path.name
 
     def new_id(self, text: str) -> str:
         """A unique id made from the text."""
         return images.unique_name(text, self.taken)
 
-    def group(self, name: str, relative: str, default: str, says: str) -> str:
-        """The group of a file by the rule in use (see :meth:`Grouping.of`); a file without one is a problem."""
+    def group(self, name: str, relative: str, default: str, description: str) -> str:
+        """The group of a file by the rule in use (see :meth:`Grouping.of`); a file without a group is a problem."""
         try:
-            return self.grouping.of(name, relative, default, says)
+            return self.grouping.of(name, relative, default, description)
         except BrightfieldError as error:
             self.findings.problem(str(error))
             return name
@@ -143,14 +143,14 @@ class Request:
         also: Callable[[Path], bool] = _never,
         accept: Callable[[Path], bool] = images.is_image,
     ) -> tuple[list[Path], list[Path]]:
-        """(folders, images) directly in a folder, in natural order; other files but those meant by ``also`` are warned of.
+        """(folders, images) directly in a folder, in natural order; other files, unless ``also`` accepts them, give a warning.
 
-        Hidden files and those of file browsers are skipped, and so are links to folders (they may lead in circles) and
-        links that leave the source.
+        Hidden files and those of file browsers are skipped, and so are links to folders (they may form a circle) and
+        links that lead out of the source.
         """
         folders, files = [], []
         try:
-            paths = sorted(folder.iterdir(), key=lambda p: (images.natural(p.name), p.name))
+            paths = sorted(folder.iterdir(), key=lambda p: (images.natural_sort_key(p.name), p.name))
         except OSError as error:
             raise BrightfieldError(f"The folder {folder} cannot be read: {error.strerror}.") from error
         for path in paths:
@@ -174,26 +174,26 @@ class Request:
             return True
 
     def grey(self, name: str, image: images.Image) -> images.Image:
-        """(H, W) of an image that may be in colour; says so if colours are given up."""
+        """Convert an image to grey, (H, W); warns if that loses colours."""
         if image.ndim == 3 and not (image == image[..., :1]).all():
             self.findings.warn(name, "in colour, converted to grey")
         return images.to_grey(image)
 
 
 class Checker:
-    """The checks of any image, and what is counted on the way."""
+    """The checks that apply to any image; counts images, labels, groups and bytes on the way."""
 
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
         self.images = 0
         self.labelled = 0
-        self.bytes = 0  # of all arrays, not compressed
+        self.bytes = 0  # size of all arrays, not compressed
         self.groups: set[str] = set()
         self.counts: Counter[str] = Counter()
         self._seen: dict[bytes, tuple[str, str | None]] = {}
 
     def check(self, part: Part) -> None:
-        """Read a part and note what is wrong with it."""
+        """Read a part and add its problems to the findings."""
         try:
             for number, record in enumerate(part.records()):
                 self.counts.update(part.counts(record))
@@ -211,7 +211,7 @@ class Checker:
             self.findings.problem(
                 f"{name} is {height} x {width} pixels, expected at least {MIN_SIDE_PX} x {MIN_SIDE_PX}"
             )
-        original = record.fields.get("clean", record.image)  # noise that we added would hide a copy
+        original = record.fields.get("clean", record.image)  # noise that the import adds would hide a copy
         if original.min() == original.max():
             self.findings.problem(
                 f"{name} is constant (every value is {original.flat[0]:g}), expected an image with contrast"

@@ -1,6 +1,6 @@
-"""Class folders of crops: ``good/x.png``, ``bad/y.png``; folders further down say which kind of good or bad.
+"""Crops in class folders: ``good/x.png``, ``bad/y.png``; folders inside them name the kind of good or bad.
 
-A folder that ``brightfield predict --sort`` made is one of these, with a table, a contact sheet and ``unsure/`` beside the classes.
+A folder from ``brightfield predict --sort`` has this layout, with a table, a contact sheet and ``unsure/`` beside the classes.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from brightfield.params import ClassificationSettings
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
-UNSURE, SORTED, SHEET = "unsure", "sorted.csv", "least-certain.png"  # what a sorted folder has beside its classes
+UNSURE, SORTED, SHEET = "unsure", "sorted.csv", "least-certain.png"  # what a sorted folder holds beside its classes
 
 
 def parts(request: Request) -> list[Part]:
-    """One part for each crop. The folders must be the classes of the task; raises BrightfieldError if they are not."""
+    """One part for each crop. Raises BrightfieldError if the folders are not the classes of the task."""
     settings = cast(ClassificationSettings, request.settings)
     folders, loose = request.children(request.source, also=lambda path: path.name == SORTED)
     if (request.source / SORTED).is_file():
-        folders, loose = _decided(request, settings, folders), [path for path in loose if path.name != SHEET]
+        folders, loose = _without_unsure(request, settings, folders), [path for path in loose if path.name != SHEET]
     found = [folder.name for folder in folders]
     if set(found) != set(settings.classes):
         hint = f" and {len(loose)} images beside them" if loose else ""
@@ -44,15 +44,17 @@ def parts(request: Request) -> list[Part]:
     return made
 
 
-def _decided(request: Request, settings: ClassificationSettings, folders: list[Path]) -> list[Path]:
-    """The folders of a sorted folder without ``unsure/``; notes what its labels are, and how many images that leaves out."""
-    request.findings.note(f"the labels are a model's answers ({SORTED}), right as far as somebody has looked at them")
+def _without_unsure(request: Request, settings: ClassificationSettings, folders: list[Path]) -> list[Path]:
+    """The class folders of a sorted folder; warns that its labels are predictions, and how many images have none."""
+    request.findings.note(
+        f"the labels are a model's predictions ({SORTED}): they are only as good as your check of them"
+    )
     left_out = sum(1 for folder in folders if folder.name == UNSURE for _ in _below(request, folder))
     if left_out:
         request.findings.note(
             f"{left_out} images in {UNSURE}/ have no label yet and were left out: move each into "
-            f"{'/ or '.join(settings.classes)}/, delete what shows nothing, and import again; they are the hardest, and scores "
-            "without them are too good"
+            f"{'/ or '.join(settings.classes)}/, delete those without an object, and import again; they are the hardest, and "
+            "scores without them are too good"
         )
     return [folder for folder in folders if folder.name != UNSURE]
 

@@ -1,4 +1,4 @@
-"""From names to groups: images of one acquisition (smear, movie, specimen) must end up in one split."""
+"""Assign images to groups by their names: images of one acquisition (smear, movie, specimen) must be in one split."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ MAX_TABLE_BYTES = 200_000_000
 
 @dataclass
 class Grouping:
-    """The rule in use: a table, else a pattern of the user's, else the default of the kind.
+    """The rule in use: a table, else a pattern of the user's, else the default of the kind of task.
 
     Attributes:
         pattern: regular expression with one group (or one named ``group``), searched in the name and then in the path.
         table: file -> group, files by path, by name or by name without suffix.
-        alone: names the default rule said nothing about; each is a group of its own.
+        rule: the rule in words, for the report.
+        unmatched: names that the default rule does not match; each is a group of its own.
     """
 
     pattern: re.Pattern[str] | None = None
     table: dict[str, str] | None = None
     rule: str = ""
-    alone: list[str] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
     _used: set[str] = field(default_factory=set)
 
     @classmethod
-    def chosen(cls, pattern: str | None, groups_csv: Path | None) -> Grouping:
-        """From what the user gave. Raises BrightfieldError for both at once, and for what cannot be used."""
+    def from_options(cls, pattern: str | None, groups_csv: Path | None) -> Grouping:
+        """The rule that the user gave. Raises BrightfieldError for both at once, and for one that cannot be used."""
         if pattern is not None and groups_csv is not None:
             raise BrightfieldError("Groups come from a pattern or from a table, got both. Leave one of them out.")
         if groups_csv is not None:
@@ -45,14 +46,14 @@ class Grouping:
         """Whether the user gave a rule."""
         return self.pattern is not None or self.table is not None
 
-    def of(self, name: str, relative: str, default: str, says: str) -> str:
+    def of(self, name: str, relative: str, default: str, description: str) -> str:
         """The group of a file.
 
         Args:
             name: the file's name without suffix (or whatever stands for it).
             relative: its path within the source.
             default: the regular expression used when the user gave no rule.
-            says: that expression in words, for the report.
+            description: that expression in words, for the report.
         """
         if self.table is not None:
             for key in (relative, Path(relative).name, name):
@@ -62,18 +63,18 @@ class Grouping:
             raise BrightfieldError(f"{relative} has no group: it is not in the column 'file' of the table of groups.")
         if self.pattern is not None:
             return self._matched(self.pattern, name, relative)
-        self.rule = says
+        self.rule = description
         match = re.search(default, name)
         if match is None:
-            self.alone.append(name)
+            self.unmatched.append(name)
         return match["group"] if match else name
 
     def warnings(self) -> list[str]:
         """What the user should know once all files have their groups."""
         found = []
-        if self.alone:
+        if self.unmatched:
             found.append(
-                f"{len(self.alone)} names tell no group by the rule ({self.rule}), the first is {self.alone[0]!r}: "
+                f"{len(self.unmatched)} names do not match the rule for groups ({self.rule}), the first is {self.unmatched[0]!r}: "
                 "each of these images is its own group; if several show one smear, movie or specimen, give a pattern "
                 "or a table"
             )
@@ -101,7 +102,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     if compiled.groups != 1 and "group" not in compiled.groupindex:
         raise BrightfieldError(
             f"The pattern of groups {pattern!r} has {compiled.groups} groups in parentheses, expected one, or one "
-            "named 'group': for instance '^([^_]+)_' takes what stands before the first underscore."
+            "named 'group': for instance '^([^_]+)_' takes the part before the first underscore."
         )
     return compiled
 
@@ -118,7 +119,7 @@ def _read_table(path: Path) -> dict[str, str]:
 
 
 def read_csv(path: Path, columns: tuple[str, ...], text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """A CSV that has at least these columns; ``text`` columns are not taken for numbers, their blanks are empty.
+    """Read a CSV that has at least these columns; ``text`` columns are read as strings, with blanks as empty strings.
 
     Raises BrightfieldError naming the file, what was found and what was expected.
     """

@@ -1,8 +1,8 @@
-"""HDF5 of any origin, read in a process of its own.
+"""Read HDF5 of any origin in a separate process.
 
-The HDF5 library is written for files that mean well: damaged ones can keep it busy for ever or bring the process down, and no
-check in Python comes before that. So one helper process reads file after file; where it hangs or dies, the file is refused and the
-next one gets a new helper. What passes between the two is bytes, never pickles.
+The HDF5 library trusts its input: damaged files can hang or crash the process, and no check in Python can prevent that. So one
+helper process reads file after file; if it hangs or crashes, the file is refused and the next one gets a new helper. The two
+processes exchange bytes, never pickles.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import numpy.typing as npt
 from brightfield.data.importing import hdf5
 from brightfield.errors import BrightfieldError
 
-SECONDS = 60.0  # for one file; the largest that is taken needs a few
-STARTING_SECONDS = 180.0  # for the helper itself, on a busy machine
-MAX_BYTES = 4_000_000_000  # of the helper's memory, where the system can limit it
+SECONDS = 60.0  # time limit for one file; the largest file that is accepted takes a few seconds
+STARTING_SECONDS = 180.0  # time limit for the start of the helper, on a busy machine
+MAX_BYTES = 4_000_000_000  # memory limit of the helper, where the system supports one
 _READY, _FOUND, _REFUSED = b"R", b"A", b"E"
 
 
 @dataclass
 class _Helper:
-    """The process and our end of the pipe; started when first needed."""
+    """The helper process and our end of the pipe; it is started on first use."""
 
     process: BaseProcess | None = None
     pipe: Connection | None = None
     context: multiprocessing.context.SpawnContext = field(default_factory=lambda: multiprocessing.get_context("spawn"))
 
     def ask(self, path: Path) -> bytes | None:
-        """The helper's answer, or nothing where it hung or died."""
+        """The helper's reply, or None if it hung or crashed."""
         if self.process is None or self.pipe is None or not self.process.is_alive():
             self._start()
         assert self.pipe is not None
@@ -64,7 +64,7 @@ class _Helper:
             )
 
     def stop(self) -> None:
-        """End the process, whatever it is doing."""
+        """Kill the process."""
         if self.process is not None:
             self.process.kill()
             self.process.join()
@@ -77,7 +77,7 @@ _HELPER = _Helper()
 
 
 def read_labels(path: Path) -> npt.NDArray[np.int32]:
-    """As :func:`brightfield.data.importing.hdf5.read_labels`, but a file that hangs or crashes HDF5 is only refused."""
+    """Like :func:`brightfield.data.importing.hdf5.read_labels`, but safe: a file that hangs or crashes HDF5 is refused."""
     answer = _HELPER.ask(path)
     if answer is None:
         raise BrightfieldError(
@@ -91,7 +91,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
 
 
 def _serve(pipe: Connection) -> None:
-    """Answer until the other end is closed."""
+    """Handle requests until the other end is closed."""
     _limit_memory()
     with contextlib.suppress(EOFError, OSError, KeyboardInterrupt):
         pipe.send_bytes(_READY)
@@ -110,7 +110,8 @@ def _asked(pipe: Connection) -> Iterator[Path]:
 
 
 def _limit_memory() -> None:
-    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows has no such limit; a lower one stays
+    # Windows has no such limit; a lower limit is left alone
+    with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
         _, most = resource.getrlimit(resource.RLIMIT_AS)

@@ -2,7 +2,7 @@
 
 The attribute is JSON of vigra's axis tags, ``{"axes": [{"key": "y"}, {"key": "x"}, {"key": "c"}]}``
 (https://www.ilastik.org/documentation/basics/export).
-A file is not trusted: what it claims is looked at before anything is read, and no other file is opened because of it.
+Files are not trusted: sizes and types are checked before anything is read, and links to other files are not followed.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _CHECKSUM_BYTES = 64  # more than any filter adds to a chunk
 
 
 def read_labels(path: Path) -> npt.NDArray[np.int32]:
-    """The labels of one image, (H, W) int32, 0 is background.
+    """Read the labels of one image, (H, W) int32, 0 is background.
 
     Raises:
-        BrightfieldError: for what is no whole HDF5 file, has no label image, refers to other files or claims too much.
+        BrightfieldError: the file is not a complete HDF5 file, has no label image, refers to other files or is too large.
     """
     if not path.is_file():
         raise BrightfieldError(f"There is no file {path}.")
     if not h5py.is_hdf5(path):
-        raise BrightfieldError(f"{path} is not an HDF5 file, whatever its name says. Export it again.")
+        raise BrightfieldError(f"{path} is not an HDF5 file, although its name says so. Export it again.")
     try:
         with h5py.File(path, "r") as file:
             dataset = _dataset(path, file)
@@ -47,7 +47,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
             array = np.asarray(dataset[()])
     except BrightfieldError:
         raise
-    except Exception as error:  # HDF5 raises anything on damaged files
+    except Exception as error:  # h5py may raise any exception for a damaged file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrightfieldError(
             f"{path} cannot be read as HDF5: {reason}. It may be truncated or damaged; export it again."
@@ -56,7 +56,7 @@ def read_labels(path: Path) -> npt.NDArray[np.int32]:
 
 
 def _dataset(path: Path, file: h5py.File) -> h5py.Dataset:
-    """``exported_data``, or the only dataset at the top; links are not followed."""
+    """``exported_data``, or the only dataset at the top level; links are not followed."""
     names = [name for name in file if isinstance(file.get(name, getlink=True), h5py.HardLink)]
     found = [name for name in names if file.get(name, getclass=True) is h5py.Dataset]
     name = DATASET if DATASET in found else found[0] if len(found) == 1 else None
@@ -70,7 +70,7 @@ def _dataset(path: Path, file: h5py.File) -> h5py.Dataset:
 
 
 def _check(path: Path, dataset: h5py.Dataset) -> None:
-    """Refuse by the header alone."""
+    """Refuse data that cannot be labels, by the header alone."""
     kind = dataset.dtype
     if kind.kind == "f":
         raise BrightfieldError(
@@ -80,20 +80,20 @@ def _check(path: Path, dataset: h5py.Dataset) -> None:
     if kind.kind not in "ui" or kind.hasobject:
         raise BrightfieldError(f"{path} holds values of type {kind}, expected whole numbers (uint8, uint16 or uint32).")
     if dataset.is_virtual or dataset.external:
-        raise BrightfieldError(f"{path} keeps its pixels in other files, expected them inside. Export it again.")
-    pieces = dataset.chunks or ()  # a chunk is read whole, and may claim more than the dataset
+        raise BrightfieldError(f"{path} stores its pixels in other files, expected them inside. Export it again.")
+    pieces = dataset.chunks or ()  # a chunk is read whole, and may be larger than the dataset
     if dataset.shape is None or max(math.prod(dataset.shape), math.prod(pieces)) > images.MAX_PIXELS:
         raise BrightfieldError(
-            f"{path} claims {dataset.shape} values in pieces of {pieces}, expected at most {images.MAX_PIXELS:,}."
+            f"{path} claims {dataset.shape} values in chunks of {pieces}, expected at most {images.MAX_PIXELS:,}."
         )
 
 
 def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:
-    """Refuse compression that could need anything: HDF5 inflates a chunk to whatever it holds, not to what it should."""
+    """Refuse compression with unknown memory needs: HDF5 inflates a chunk to all it contains, not to its expected size."""
     plan = dataset.id.get_create_plist()
     filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
     if set(filters) - set(_FILTERS) or len(set(filters)) < len(filters):
-        raise BrightfieldError(f"{path} is compressed in an unusual way, expected gzip or nothing. Export it again.")
+        raise BrightfieldError(f"{path} uses an unsupported compression, expected gzip or none. Export it again.")
     if h5py.h5z.FILTER_DEFLATE not in filters:
         return
     expected = math.prod(dataset.chunks) * dataset.dtype.itemsize + _CHECKSUM_BYTES
@@ -106,7 +106,7 @@ def _check_chunks(path: Path, dataset: h5py.Dataset) -> None:
 
 
 def _axes(path: Path, dataset: h5py.Dataset) -> str | None:
-    """The letter of each axis, if the file tells."""
+    """The letter of each axis, if the file has them."""
     if AXISTAGS not in dataset.attrs:
         return None
     if dataset.attrs.get_id(AXISTAGS).get_storage_size() > MAX_ATTRIBUTE_BYTES:
@@ -124,7 +124,7 @@ def _axes(path: Path, dataset: h5py.Dataset) -> str | None:
 
 
 def _plane(path: Path, array: npt.NDArray[Any], axes: str | None) -> npt.NDArray[np.int32]:
-    """(H, W) from any order of axes, all others being of length 1."""
+    """(H, W) from axes in any order; all others must have length 1."""
     axes = axes or {2: "yx", 3: "zyx" if array.shape[0] == 1 else "yxc"}.get(array.ndim, "tzyxc"[: array.ndim])
     sizes = dict(zip(axes, array.shape, strict=True)) if len(axes) == array.ndim else {}
     if not sizes or array.size == 0 or any(size != 1 for axis, size in sizes.items() if axis not in "yx"):

@@ -13,44 +13,44 @@ from brightfield import images
 from brightfield.data.importing import guarded, hdf5, rois
 from brightfield.errors import BrightfieldError
 
-# what tools append to an image's name (RoiSet is what ImageJ's ROI manager calls its zip)
+# endings that labelling tools append to the name of an image (RoiSet: the zip that ImageJ's ROI manager saves)
 _SUFFIX = re.compile(
     r"[_-](cp_masks|masks?|labels?|seg|fluorescence|fluo|rois?|RoiSet"
     r"|object[ _-]identities|object[ _-]predictions|simple[ _-]segmentation)$",
     re.IGNORECASE,
 )
 _CLASSES = re.compile(r"(object[ _-]predictions|simple[ _-]segmentation)$", re.IGNORECASE)
-# a class is in more pieces than this, on average; a cell is in one, or in two where a label was drawn badly
+# mean number of pieces per label above which labels are classes: a cell has one piece, or two if its label was drawn badly
 _PIECES = 3
-_MAX_CLASSES = 16
+_MAX_CLASSES = 16  # files with more different labels hold instances
 
 Ids = npt.NDArray[np.int32]
-_CONNECTED = np.ones((3, 3), dtype=np.int8)  # cells that touch by a corner are one
+_CONNECTED = np.ones((3, 3), dtype=np.int8)  # 8-connectivity: cells that touch at a corner are one
 
 
 def is_labels(path: Path) -> bool:
-    """Whether the name is that of labels that are no image: HDF5, or selections."""
+    """Whether the name is that of labels in another format than an image: HDF5, or selections."""
     suffix = path.suffix.lower()
     return suffix in (*hdf5.SUFFIXES, rois.SUFFIX, rois.ZIP) and not images.is_junk(path)
 
 
 def plain_name(path: Path) -> str:
-    """The file's name without suffix and without what labelling tools append."""
+    """The file's name without suffix and without the endings of labelling tools."""
     name = images.stem(path)
     return _SUFFIX.sub("", name) or name
 
 
 def read(path: Path, shape: tuple[int, int], connected: Collection[int], warn: Callable[[str], None]) -> Ids:
-    """The labels of an image of shape (H, W), as (H, W) int32, 0 is background.
+    """Read the labels of an image of shape (H, W), as (H, W) int32, 0 is background.
 
     Args:
         path: a label image, HDF5, a zip or a folder of selections, or a single one.
-        shape: of the image they belong to; selections need it.
-        connected: numbers of classes whose separate regions are the cells, where the file holds classes of pixels.
-        warn: is told what should be known.
+        shape: shape of the image they belong to, which selections need.
+        connected: for a file of classes of pixels: numbers of the classes whose separate regions are the cells.
+        warn: called with each warning.
 
     Raises:
-        BrightfieldError: for damaged files, and for classes of pixels where ``connected`` names none.
+        BrightfieldError: the file is damaged, or it holds classes of pixels and ``connected`` is empty.
     """
     if path.is_dir() or path.suffix.lower() in (rois.SUFFIX, rois.ZIP):
         return rois.read_labels(path, shape, warn)
@@ -77,13 +77,13 @@ def _regions(path: Path, ids: Ids, classes: Collection[int]) -> Ids:
 
 
 def _check_instances(path: Path, ids: Ids) -> None:
-    """Refuse classes of pixels: by the name that ilastik gives them, or because a few numbers are in many pieces each, or
-    every pixel has one."""
+    """Refuse classes of pixels, recognised by ilastik's name for them, by few numbers with many pieces each, or by a number at
+    every pixel."""
     from scipy import ndimage
 
     found = np.unique(ids[ids > 0])
     pieces = 0
-    if 2 <= len(found) <= _MAX_CLASSES:  # a single one is a mask
+    if 2 <= len(found) <= _MAX_CLASSES:  # a single number is a mask
         pieces = sum(int(ndimage.label(ids == number, structure=_CONNECTED)[1]) for number in found)
     everywhere = 0 < len(found) <= _MAX_CLASSES and ids.size > 1 and not (ids == 0).any()  # class 1 is the background
     if _CLASSES.search(images.stem(path)) or everywhere or pieces > _PIECES * len(found):

@@ -1,6 +1,6 @@
 """The positions of movies: a CSV as trackpy writes it, or the spots of TrackMate as CSV or XML.
 
-trackpy's columns are frame, x, y and, with several movies, movie or file; its others are not looked at.
+trackpy's columns are frame, x, y and, with several movies, movie or file; its other columns are ignored.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from brightfield.errors import BrightfieldError
 
 NAME = "positions.csv"
 NAMES = (NAME, "spots.csv")
-_OF_A_MOVIE = (".xml", "_spots.csv", "_positions.csv")  # what may follow a movie's name
-_Place = tuple[str, int | None]  # movie, and the frame if the name says it
+_MOVIE_ENDINGS = (".xml", "_spots.csv", "_positions.csv")  # endings of a file named after a movie
+_Place = tuple[str, int | None]  # movie, and the frame if the name determines it
 
 
 class _Movie(Protocol):
@@ -33,25 +33,25 @@ class _Movie(Protocol):
 
 
 def is_positions(path: Path) -> bool:
-    """Whether a file that lies beside frames is taken for their positions, by its name."""
-    return path.name in NAMES or path.name.lower().endswith(_OF_A_MOVIE)
+    """Whether a file beside frames holds their positions, by its name."""
+    return path.name in NAMES or path.name.lower().endswith(_MOVIE_ENDINGS)
 
 
 @dataclass(frozen=True)
 class Positions:
-    """(N, 2) x and y for each (movie, frame) that the table speaks of; the other frames are not labelled."""
+    """Positions (N, 2), x and y in px, by (movie, frame); frames that are not included have no labels."""
 
     frames: dict[tuple[str, int], npt.NDArray[np.float64]] = field(default_factory=dict)
 
     def of(self, movie: str, frame: int) -> npt.NDArray[np.float64] | None:
-        """The positions in one frame, or nothing if it is not labelled."""
+        """The positions in one frame, or None if it has no labels."""
         return self.frames.get((movie, frame))
 
     @classmethod
     def read(cls, request: Request, movies: Mapping[str, _Movie]) -> Positions:
-        """From the file that was named, else what :func:`is_positions` in the source and in the folders of the movies.
+        """Read the given file, else the files that :func:`is_positions` finds in the source and in the folders of the movies.
 
-        A frame without beads has one row with x and y left empty. What does not fit goes to the findings.
+        A frame without beads has one row with x and y left empty. Problems are added to the findings.
         """
         found = cls()
         if request.positions is not None:
@@ -63,15 +63,15 @@ class Positions:
                 inside = {name: movie for name, movie in movies.items() if movie.files[0].is_relative_to(folder)}
                 for path in sorted(path for path in folder.iterdir() if is_positions(path) and path.is_file()):
                     found._add_beside(request, path, inside)
-        found._tell(request, movies)
+        found._note_unlabelled(request, movies)
         return found
 
     def _add_beside(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
-        """A file named after one movie speaks of that one."""
+        """Add a file found beside frames; one named after a movie is read for that movie only."""
         if path.name in NAMES:
             self._add(request, path, movies)
             return
-        stem = next(path.name[: -len(end)] for end in _OF_A_MOVIE if path.name.lower().endswith(end))
+        stem = next(path.name[: -len(end)] for end in _MOVIE_ENDINGS if path.name.lower().endswith(end))
         meant = {name: movie for name, movie in movies.items() if Path(name).name == stem and _beside(path, movie)}
         if meant:
             self._add(request, path, meant)
@@ -96,14 +96,16 @@ class Positions:
                 )
             if (name, number) in self.frames:
                 request.findings.problem(
-                    f"{path.name} speaks of frame {number} of {name}, and so does another file: name one with --positions"
+                    f"{path.name} and another file both have frame {number} of {name}: choose one of them with --positions"
                 )
             self.frames[name, number] = xy[rows][~empty[rows]]
 
-    def _tell(self, request: Request, movies: Mapping[str, _Movie]) -> None:
+    def _note_unlabelled(self, request: Request, movies: Mapping[str, _Movie]) -> None:
         total, labelled = sum(movie.length for movie in movies.values()), len(self.frames)
         if labelled == 0:
-            request.findings.note("no positions were given: these frames can be predicted on, not trained on")
+            request.findings.note(
+                "no positions were given: use these frames for prediction, they have no labels to train on"
+            )
         elif labelled < total:
             request.findings.note(
                 f"{total - labelled} of {total} frames have no row in {NAME} and count as not labelled; "
@@ -116,7 +118,7 @@ def _beside(path: Path, movie: _Movie) -> bool:
 
 
 def _table(request: Request, path: Path) -> pd.DataFrame:
-    """Columns frame, x, y (and movie or file); the index says in which line of the file a row stands."""
+    """Columns frame, x, y (and movie or file); the index is the line number in the file."""
     own = request.settings.pixel_size_um
     pixel_size_um = request.pixel_size_um or own
     if path.suffix.lower() == ".xml":
@@ -126,8 +128,8 @@ def _table(request: Request, path: Path) -> pd.DataFrame:
     if trackmate.is_spots(table):
         if request.pixel_size_um is None:
             request.findings.note(
-                f"{path.name}: positions of TrackMate in units of length were divided by the task's {own:g} um a pixel; give "
-                "--pixel-size-um where these images differ"
+                f"{path.name}: positions of TrackMate in units of length were divided by the task's {own:g} um per pixel; give "
+                "--pixel-size-um if these images differ"
             )
         return trackmate.from_table(path, table, pixel_size_um)
     return read_csv(path, ("frame", "x", "y"), text=("movie", "file")).set_index(table.index)
@@ -155,7 +157,7 @@ def _numbers(
 def _places(
     path: Path, table: pd.DataFrame, frame: npt.NDArray[np.int_], movies: Mapping[str, _Movie]
 ) -> list[tuple[str, int]]:
-    """(movie, frame) of each row. A file that is a single frame says itself which frame it is."""
+    """(movie, frame) of each row. The name of a file with a single frame determines the frame."""
     numbers = [int(number) for number in frame]
     if "movie" in table:
         known: list[tuple[str, _Place]] = []
@@ -183,7 +185,7 @@ def _file_aliases(movie: _Movie) -> list[tuple[str, _Place]]:
 
 
 def _looked_up(path: Path, table: pd.DataFrame, column: str, known: list[tuple[str, _Place]]) -> list[_Place]:
-    """The place each row names. A name that means two things means nothing."""
+    """The movie, and the frame if known, that each row names. Raises BrightfieldError for unknown and ambiguous names."""
     meanings: dict[str, set[_Place]] = defaultdict(set)
     for alias, place in known:
         meanings[alias].add(place)

@@ -1,6 +1,6 @@
 """Clean images, alone or with the noisy images of the same scenes.
 
-Alone, the noise of a camera is added here, as the denoise simulation does it (:func:`with_camera_noise`).
+Clean images alone get the noise of a camera, as in the denoise simulation (:func:`with_camera_noise`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from brightfield.errors import BrightfieldError
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
-PEAK_ELECTRONS = (4.0, 60.0)  # log-uniform: from hardly visible to fair
-READ_NOISE = 1.6  # electrons, standard deviation: a scientific CMOS camera
+PEAK_ELECTRONS = (4.0, 60.0)  # range of the brightest pixel, drawn log-uniformly: from hardly visible to fair
+READ_NOISE = 1.6  # standard deviation in electrons: a scientific CMOS camera
 SEED = 20_240_601  # fixed, so that the same images give the same dataset
 _PAIRS = (("clean", "noisy"), ("high", "low"))
 
@@ -101,7 +101,7 @@ def _simulated(request: Request, path: Path) -> Part:
 
     def records() -> Iterator[Record]:
         clean = request.grey(relative, images.read(path)).astype(np.float32)
-        rng = np.random.default_rng([SEED, zlib.crc32(identity.encode())])  # whatever other images there are
+        rng = np.random.default_rng([SEED, zlib.crc32(identity.encode())])  # independent of the other images
         noisy, peak = with_camera_noise(clean, rng)
         yield Record(identity, group, noisy, {"clean": clean}, {"peak_electrons": peak})
 
@@ -111,9 +111,9 @@ def _simulated(request: Request, path: Path) -> Part:
 def with_camera_noise(
     clean: npt.NDArray[np.float32], rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.float32], float]:
-    """What a camera would have seen of a clean (H, W) image with little light, in the same units; the peak's electrons.
+    """Simulate a camera with little light: the noisy image in the units of the clean (H, W) image, and its peak in electrons.
 
-    The darkest pixel is taken for no light, the 99.9th percentile for the peak: noisy = dark + (bright - dark) *
+    The darkest pixel is taken as zero light and the 99.9th percentile as the peak: noisy = dark + (bright - dark) *
     (Poisson(peak * f) + N(0, read noise)) / peak, with f = (clean - dark) / (bright - dark); so the mean of many draws
     is the clean image.
     """

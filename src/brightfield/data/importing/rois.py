@@ -1,7 +1,7 @@
-"""Selections drawn in ImageJ: a ROI manager's zip, a folder of ``.roi`` files or a single one, turned into instance labels.
+"""Instance labels from selections drawn in ImageJ: a ROI manager's zip, a folder of ``.roi`` files or a single one.
 
-The format: https://github.com/imagej/ImageJ/blob/master/ij/io/RoiDecoder.java. A zip is never unpacked to disk, and what it claims
-is added up before anything is read.
+The format: https://github.com/imagej/ImageJ/blob/master/ij/io/RoiDecoder.java. A zip is never unpacked to disk, and the sizes it
+claims are added up before anything is read.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from brightfield.errors import BrightfieldError
 SUFFIX = ".roi"
 ZIP = ".zip"
 MAX_ROIS = 100_000
-MAX_BYTES = 200_000_000  # of all selections of an image, unpacked
-MAX_FILLED = 20 * images.MAX_PIXELS  # of all boxes around them: what a hostile zip may cost
-_ANGLES = np.linspace(0, 2 * np.pi, 720, endpoint=False)  # half a degree: off by 1e-5 of the radius
+MAX_BYTES = 200_000_000  # maximum size of all selections of an image, unpacked
+MAX_FILLED = 20 * images.MAX_PIXELS  # maximum area of all bounding boxes, in pixels: limits the cost of a hostile zip
+_ANGLES = np.linspace(0, 2 * np.pi, 720, endpoint=False)  # steps of half a degree: an error of 1e-5 of the radius
 _AREAS = (roifile.ROI_TYPE.POLYGON, roifile.ROI_TYPE.FREEHAND, roifile.ROI_TYPE.TRACED)
-_FLOATS_AT = 18  # x1, y1, x2, y2 of the header
-_PARAMETER_AT = 52  # an ellipse's aspect ratio, a rotated rectangle's width
+_FLOATS_AT = 18  # byte offset of x1, y1, x2, y2 in the header
+_PARAMETER_AT = 52  # byte offset of an ellipse's aspect ratio or a rotated rectangle's width
 
 
 def read_labels(path: Path, shape: tuple[int, int], warn: Callable[[str], None]) -> npt.NDArray[np.int32]:
-    """One label for each selection, in their order: (H, W) int32, 0 is background; where two overlap, the later wins.
+    """Read one label per selection, in their order: (H, W) int32, 0 is background; where two overlap, the later one wins.
 
     Args:
         path: a zip, a ``.roi`` file or a folder of them.
         shape: (H, W) of the image; selections are cut off at its border.
-        warn: is told what was left out or covered.
+        warn: called with a warning about selections that are left out or covered.
 
     Raises:
-        BrightfieldError: for what is no whole zip of selections, claims too much, or belongs to several frames.
+        BrightfieldError: the file is not a complete zip of selections, is too large, or belongs to several frames.
     """
     labels = np.zeros(shape, dtype=np.int32)
     frames: set[tuple[int, ...]] = set()
@@ -81,7 +81,7 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each selection."""
     if path.is_dir():
         files = [file for file in path.iterdir() if file.suffix.lower() == SUFFIX and not images.is_junk(file)]
-        files = sorted(files, key=lambda file: (images.natural(file.name), file.name))
+        files = sorted(files, key=lambda file: (images.natural_sort_key(file.name), file.name))
         _check_claims(path, len(files), sum(file.stat().st_size for file in files))
         for file in files:
             yield file.name, file.read_bytes()
@@ -105,10 +105,10 @@ def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
                 )
             _check_claims(path, len(entries), sum(entry.file_size for entry in entries))
             for entry in entries:
-                yield entry.filename, file.read(entry)  # never more than file_size, and held against its checksum
+                yield entry.filename, file.read(entry)  # at most file_size bytes, and checked against the checksum
     except BrightfieldError:
         raise
-    except Exception as error:  # zipfile raises anything on damaged files
+    except Exception as error:  # zipfile may raise any exception for a damaged file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrightfieldError(f"{path} cannot be read as a zip: {reason}. Save it again in ImageJ.") from error
 
@@ -129,12 +129,12 @@ def _check_claims(path: Path, number: int, size: int) -> None:
 
 
 def _decoded(path: Path, name: str, content: bytes) -> tuple[list[Outline] | None, tuple[int, ...]]:
-    """The outlines of a selection (nothing if it has no area), and the frame it was drawn on."""
+    """The outlines of a selection (None if it has no area), and the frame it was drawn on."""
     try:
         roi = roifile.ImagejRoi.frombytes(content)
         frame = (roi.position,) if roi.position else (roi.c_position, roi.z_position, roi.t_position)
         return _outlines(roi, content), frame if any(frame) else ()
-    except Exception as error:  # as the decoder does on damaged bytes
+    except Exception as error:  # roifile may raise any exception for damaged bytes
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrightfieldError(
             f"{path}: the selection {name} cannot be read: {reason}. Draw it again, or leave it out."
@@ -163,7 +163,7 @@ def _outlines(roi: roifile.ImagejRoi, content: bytes) -> list[Outline] | None:
 
 
 def _line(content: bytes) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], float]:
-    """Both ends of the long axis of an ellipse (or the middle line of a rotated rectangle), and its parameter."""
+    """Both ends of the long axis of an ellipse (or of the middle line of a rotated rectangle), and its parameter."""
     x1, y1, x2, y2 = struct.unpack(">4f", content[_FLOATS_AT : _FLOATS_AT + 16])
     (parameter,) = struct.unpack(">f", content[_PARAMETER_AT : _PARAMETER_AT + 4])
     return np.array([x1, y1]), np.array([x2, y2]), parameter

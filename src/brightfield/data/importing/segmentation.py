@@ -1,7 +1,7 @@
 """Images with the instance labels of their cells.
 
-Two layouts: a folder for each image with ``image.tif``, ``labels.tif`` and maybe ``fluorescence.tif``; or the parallel
-folders ``images``, ``labels`` and maybe ``fluorescence`` with files of the same names. Labels may also be HDF5 of ilastik
+Two layouts: one folder per image with ``image.tif``, ``labels.tif`` and optionally ``fluorescence.tif``; or the parallel folders
+``images``, ``labels`` and optionally ``fluorescence`` with files of the same names. Labels may also be HDF5 of ilastik
 (``labels.h5``), or selections of ImageJ: ``RoiSet.zip`` or a folder ``rois`` beside the image, or the parallel folder ``rois``.
 """
 
@@ -34,7 +34,7 @@ Species = dict[str, dict[int, int]]  # image -> label -> species
 
 @dataclass(frozen=True)
 class _Pair:
-    """An image with its labels; ``name`` stands for both."""
+    """An image with its labels, and their common name."""
 
     name: str
     image: Path
@@ -43,7 +43,7 @@ class _Pair:
 
 
 def parts(request: Request) -> list[Part]:
-    """One part for each pair. Raises BrightfieldError where neither layout is found."""
+    """One part for each pair. Raises BrightfieldError if neither layout is found."""
     folders, _ = request.children(request.source, _is_species, _is_either)
     by_name = {folder.name: folder for folder in folders}
     parallel = "images" in by_name and not by_name.keys().isdisjoint({"labels", ROIS})
@@ -104,7 +104,7 @@ def _parallel(request: Request, by_name: dict[str, Path]) -> list[_Pair]:
 
 
 def _stems(request: Request, folder: Path, labels: bool = False) -> dict[str, Path]:
-    """Files by name without suffix and without what labelling tools append; among labels also folders of selections."""
+    """Files by name without suffix and without the endings of labelling tools; for labels also folders of selections."""
     folders, files = request.children(folder, accept=_is_either if labels else images.is_image)
     for inner in folders:
         if labels and any(is_labels(path) for path in inner.iterdir()):
@@ -154,7 +154,7 @@ def _check_same_size(request: Request, path: Path, array: np.ndarray, other: Pat
 def _instances(
     request: Request, pair: _Pair, ids: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """(H, W) labels 1 to n without gaps, and the (n,) ids they had; a mask of one value is split where not joined."""
+    """Labels (H, W) renumbered 1 to n, and their original ids (n,); a mask of one value is split into its connected regions."""
     name = request.relative(pair.labels)
     found = np.unique(ids)
     found = found[found > 0]
@@ -163,7 +163,7 @@ def _instances(
     if len(found) == 1:
         from scipy import ndimage
 
-        joined, number = ndimage.label(ids, structure=np.ones((3, 3)))  # cells touching by a corner are one
+        joined, number = ndimage.label(ids, structure=np.ones((3, 3)))  # cells that touch at a corner are one
         if number > 1:
             request.findings.warn(
                 name,
@@ -176,7 +176,7 @@ def _instances(
 
 
 def _species(request: Request, name: str, ids: npt.NDArray[np.int32], known: dict[int, int]) -> npt.NDArray[np.uint8]:
-    """(n + 1,) species of each label, entry 0 unused; 1 where the table says nothing."""
+    """Species of each label, (n + 1,), entry 0 unused; 1 for labels that the table does not list."""
     silent = [int(label) for label in ids if int(label) not in known]
     if silent:
         request.findings.warn(name, f"has cells that {SPECIES_CSV} does not list, taken for species 1")

@@ -1,4 +1,4 @@
-"""Movies: a folder of frames, a TIFF stack, or a folder of such, with or without positions (of trackpy or TrackMate)."""
+"""Movies: a folder of frames, a TIFF stack, or a folder of these, with or without positions (from trackpy or TrackMate)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ GROUP_RULE = "the movie"
 
 @dataclass
 class Movie:
-    """Frames in order: of a stack, or of files side by side.
+    """Frames in order: those of a stack, or files of one frame each.
 
     Attributes:
-        name: the stack's or the folder's path within the source, without suffix.
-        files: one for each frame, or the stack.
+        name: path of the stack or folder within the source, without suffix.
+        files: one file per frame, or the stack.
         length: number of frames.
         shape: (H, W) of the first frame read; all frames must have it.
     """
@@ -37,7 +37,7 @@ class Movie:
 
 
 def parts(request: Request) -> list[Part]:
-    """One part for each stack or single frame. Raises BrightfieldError where there are none."""
+    """One part for each stack or single frame. Raises BrightfieldError if there are none."""
     movies = _movies(request)
     if not movies and not request.findings.problems:
         raise BrightfieldError(
@@ -105,7 +105,9 @@ def _reader(
             frame = request.grey(name, image)
             movie.shape = movie.shape or frame.shape
             if frame.shape != movie.shape:
-                raise BrightfieldError(f"{name} is {_size(frame.shape)}, expected {_size(movie.shape)} as before it.")
+                raise BrightfieldError(
+                    f"{name} is {_size(frame.shape)}, expected {_size(movie.shape)} like the other frames."
+                )
             positions = truth.of(movie.name, number)
             row = {"frame": number, "movie": movie.name, "labelled": int(positions is not None)}
             fields: dict[str, np.ndarray] = {}

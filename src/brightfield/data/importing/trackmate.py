@@ -1,7 +1,7 @@
 """Spots of TrackMate (Fiji): the table of spots as CSV, and the XML files it saves.
 
 TrackMate counts frames from 0, (0, 0) is the centre of the first pixel, and positions are in units of length. Its CSV has three
-more header rows: name, short name, unit (https://github.com/trackmate-sc/TrackMate/issues/191). Its XML tells the size of a pixel.
+more header rows: name, short name, unit (https://github.com/trackmate-sc/TrackMate/issues/191). Its XML holds the pixel size.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def is_spots(table: pd.DataFrame) -> bool:
 
 
 def from_table(path: Path, table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
-    """Columns frame, x and y in pixels, from TrackMate's table of spots; the index stays.
+    """Columns frame, x and y in pixels, from TrackMate's table of spots; the index is that of ``table``.
 
     Args:
-        path: for messages.
+        path: the file, for messages.
         table: as read, with the further header rows.
-        pixel_size_um: by which positions in units of length are divided.
+        pixel_size_um: pixel size by which positions in units of length are divided.
 
     Raises:
-        BrightfieldError: where the unit is missing or unknown.
+        BrightfieldError: the unit is missing or unknown.
     """
     head = (
         pd.to_numeric(table["POSITION_X"], errors="coerce").isna()
@@ -50,7 +50,7 @@ def from_table(path: Path, table: pd.DataFrame, pixel_size_um: float) -> pd.Data
             f"{', '.join([*_MICROMETRES, *sorted(_PIXELS)])} as TrackMate writes it. Export the table of spots again."
         )
     spots = table.iloc[header:]
-    if "VISIBILITY" in spots:  # spots that were filtered out
+    if "VISIBILITY" in spots:  # TrackMate marks spots that were filtered out with 0
         spots = spots[pd.to_numeric(spots["VISIBILITY"], errors="coerce") != 0]
     side = _pixel_in(known.pop(), pixel_size_um)
     xy = {
@@ -70,10 +70,10 @@ def read_xml(path: Path, pixel_size_um: float) -> pd.DataFrame:
 
     Args:
         path: the file.
-        pixel_size_um: used where the file does not tell the size of a pixel.
+        pixel_size_um: pixel size, used if the file does not hold one.
 
     Raises:
-        BrightfieldError: for what is no whole file of TrackMate.
+        BrightfieldError: the file is not a complete file of TrackMate.
     """
     if path.stat().st_size > MAX_BYTES:
         raise BrightfieldError(f"{path} has {path.stat().st_size:,} bytes, expected at most {MAX_BYTES:,}.")
@@ -84,13 +84,13 @@ def read_xml(path: Path, pixel_size_um: float) -> pd.DataFrame:
         return reader.table(pixel_size_um)
     except (expat.ExpatError, ValueError, KeyError, OSError) as error:
         raise BrightfieldError(
-            f"{path} cannot be read as XML of TrackMate ({error}), expected what its button Save writes, or its tracks "
+            f"{path} cannot be read as XML of TrackMate ({error}), expected a file saved by TrackMate, or its tracks "
             "exported to XML. Save it again."
         ) from error
 
 
 class _Reader:
-    """Collects spots while the file streams by; a file that defines entities (the way to XML bombs) is refused."""
+    """Collects spots while the file is parsed; a document type, which can define entities (XML bombs), is refused."""
 
     def __init__(self) -> None:
         self.parser: Any = expat.ParserCreate()

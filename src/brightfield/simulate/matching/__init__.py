@@ -132,7 +132,7 @@ def _reference(base: params.Simulation, paths: Sequence[Path], pixel_size_um: fl
         raise BrightfieldError(
             "There are no images to match: name a frame of your own, a stack or a folder with --like."
         )
-    files = images.some(images.files(paths), MOST_FRAMES)
+    files = images.evenly_spaced(images.files(paths), MOST_FRAMES)
     frames = [frame if MATCHERS[base.simulator].colour else images.to_grey(frame) for frame in _frames(files)]
     kinds = sorted({str(frame.dtype) for frame in frames})
     if len(kinds) > 1:
