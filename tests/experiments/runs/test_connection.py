@@ -183,6 +183,7 @@ def test_four_processes_on_a_fresh_database(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_importing_the_room_does_not_import_mlflow() -> None:
-    command = "import sys, brightfield.experiments.runs, brightfield.experiments.registry; print({'mlflow', 'torch', 'pandas'} & set(sys.modules))"
+    rooms = "brightfield.experiments.runs, brightfield.experiments.registry"
+    command = f"import sys, {rooms}; print({{'mlflow', 'torch', 'pandas'}} & set(sys.modules))"
     answer = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "set()"
