@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import tiny
 from brightfield import params
 from brightfield.errors import BrightfieldError
-from entries import OWN, Path_, changed, complaint
+from entries import OWN, REMOVED, Path_, changed, complaint
 
 # --- the project's own ------------------------------------------------------------------------------------------------
 
@@ -58,6 +59,30 @@ def test_a_models_own_settings_stand_over_those_of_its_task() -> None:
     assert own.settings_of(own.models["bacteria-lite"]) == own.tasks["bacteria"].settings
 
 
+def test_the_task_says_of_which_kind_an_entry_is() -> None:
+    own = params.parse(OWN)
+    assert not any("kind" in entry for part in ("datasets", "models", "ensembles") for entry in OWN[part].values())
+    assert (
+        own.models["beads-unet"].kind
+        == own.datasets["beads"].kind
+        == own.ensembles["beads-ensemble"].kind
+        == "tracking"
+    )
+    before = copy.deepcopy(OWN)  # a file of an earlier version, which names it everywhere
+    for part in ("datasets", "models", "ensembles"):
+        for entry in before[part].values():
+            entry["kind"] = OWN["tasks"][entry["task"]]["kind"]
+    assert params.parse(before) == own
+
+
+@pytest.mark.parametrize("task", ["rcb", REMOVED])
+def test_without_a_task_that_there_is_only_the_task_is_complained_of(task: Any) -> None:
+    for path in (("models", "rbc-convnet", "task"), ("datasets", "rbc", "task"), ("ensembles", "rbc-ensemble", "task")):
+        lines = complaint(path, task).splitlines()
+        assert len(lines) == 2
+        assert lines[1].startswith(f"  {'.'.join(path)}: ")
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -91,7 +116,7 @@ NAMES: list[tuple[Path_, Any, list[str]]] = [
         "models.rbc-convnet.dataset: 'beads' belongs to task 'beads', not 'rbc'",
     ]),
     (("models", "rbc-convnet", "kind"), "tracking", [
-        "models.rbc-convnet.kind: task 'rbc' is of kind 'classification', got 'tracking'",
+        "models.rbc-convnet.kind: task 'rbc' is of kind 'classification', got 'tracking'. Delete this line",
     ]),
     (("datasets", "rbc", "task"), "cells", ["datasets.rbc.task: There is no task 'cells'."]),
     (("datasets", "rbc", "kind"), "restoration", ["datasets.rbc.kind: task 'rbc' is of kind 'classification'"]),

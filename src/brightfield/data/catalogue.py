@@ -50,7 +50,7 @@ def add(
     )
     try:
         _track(layout.raw(name))
-        editing.add_entry("datasets", name, {"task": task, "kind": entry.kind})
+        editing.add_entry("datasets", name, {"task": task})
     except BaseException:
         shutil.rmtree(layout.raw(name), ignore_errors=True)
         layout.raw(name).with_name(f"{name}.dvc").unlink(missing_ok=True)

@@ -6,7 +6,18 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from brightfield.params.base import RENAMED, Section
+from brightfield.params.base import RENAMED, Section, unknown
+
+OF_A_TASK = {"datasets", "models", "ensembles"}  # sections whose entries name a task, which says of which kind they are
+
+
+def kinds_of_tasks(content: Any) -> dict[str, str]:
+    """The kind of every task in the contents of a ``params.yaml``; what is wrong with others is found elsewhere."""
+    tasks = content.get("tasks") if isinstance(content, Mapping) else None
+    entries = tasks.items() if isinstance(tasks, Mapping) else ()
+    return {
+        name: task["kind"] for name, task in entries if isinstance(task, Mapping) and isinstance(task.get("kind"), str)
+    }
 
 
 def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[Section]) -> list[str]:
@@ -22,7 +33,8 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return [f"{path}: unknown key.{hint} Allowed: {', '.join(allowed)}."]
     if kind == "missing":
-        return [f"{path}: missing"]
+        implied = problem["loc"][0] in OF_A_TASK and problem["loc"][2:] == ("kind",)
+        return _without_kind(path.removesuffix(".kind"), came, content) if implied else [f"{path}: missing"]
     if kind == "union_tag_invalid":
         tag = problem["ctx"]["discriminator"].strip("'")
         return [f"{path}.{tag}: expected one of {problem['ctx']['expected_tags']}, got {problem['ctx']['tag']!r}"]
@@ -30,6 +42,14 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
     if kind == "value_error":
         return [f"{path}: {line}" if path else line for line in message.splitlines()]
     return [f"{path}: {message[0].lower()}{message[1:]}, got {came!r}"]
+
+
+def _without_kind(path: str, entry: Mapping[str, Any], content: Mapping[str, Any]) -> list[str]:
+    """Why an entry got no kind: it names no task that there is. Anything else that is wrong with either is a problem of its own."""
+    task, tasks = entry.get("task"), content.get("tasks")
+    if not isinstance(task, str) or not isinstance(tasks, Mapping) or task in tasks:
+        return []
+    return [f"{path}.task: {unknown('task', task, tasks)}"]
 
 
 def _dotted(loc: tuple[int | str, ...], content: Any) -> str:

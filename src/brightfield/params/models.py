@@ -14,7 +14,7 @@ class Dataset(Section):
     """A raw dataset, and how it is split: whole groups, never single images."""
 
     task: Name
-    kind: Kind
+    kind: Kind  # that of the task: params.yaml does not repeat it
     seed: int = 0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the groups
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
@@ -62,7 +62,7 @@ class Model(Section):
     """One network or baseline, trained on one dataset."""
 
     task: Name
-    kind: Kind
+    kind: Kind  # that of the task
     dataset: Name
     seed: int = 0
     network: Network
@@ -113,7 +113,7 @@ class Ensemble(Section):
     """Several models that answer together."""
 
     task: Name
-    kind: Kind
+    kind: Kind  # that of the task
     dataset: Name  # members are models trained on this dataset with the task's settings; no baselines
     members: Literal["all"] | list[Name] = "all"
     method: Literal["greedy", "soft_vote", "best_on_validation"] = "best_on_validation"

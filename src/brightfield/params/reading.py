@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -44,7 +45,8 @@ def load_with(section: str, name: str, options: Sequence[str], path: Path = PARA
         BrightfieldError: for options that are none, and entries that become invalid.
     """
     content = read_yaml(path)
-    known = entry(content.get(section) or {}, name, section.removesuffix("s"))
+    entries = content.get(section) or {}
+    known = entries[name] = deepcopy(entry(entries, name, section.removesuffix("s")))  # YAML's aliases share values
     values = read_options(options, known)
     for dotted, value in values.items():
         put(known, dotted, value)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from brightfield.params.base import Name, Section, unknown
-from brightfield.params.explaining import explain
+from brightfield.params.explaining import OF_A_TASK, explain, kinds_of_tasks
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
 from brightfield.params.spaces import Space, usual
@@ -51,6 +52,19 @@ class Params(Section):
         """What is asked of an image, as this model answers it: the task's settings, and over them the model's own."""
         known = self.tasks[model.task].settings
         return type(known).model_validate({**known.model_dump(), **model.settings}) if model.settings else known
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kinds_of_their_tasks(cls, content: Any) -> Any:
+        """Entries name a task, and the task says of which kind they are."""
+        kinds = kinds_of_tasks(content)
+        if not kinds:
+            return content
+        filled = dict(content)
+        for section in OF_A_TASK & content.keys():
+            if isinstance(content[section], Mapping):
+                filled[section] = {name: _with_kind(entry, kinds) for name, entry in content[section].items()}
+        return filled
 
     @model_validator(mode="after")
     def _names_agree(self) -> Self:
@@ -103,7 +117,9 @@ class Params(Section):
             return [f"{where}.task: {unknown('task', entry.task, self.tasks)}"]
         problems = []
         if entry.kind != (kind := self.tasks[entry.task].kind):
-            problems.append(f"{where}.kind: task {entry.task!r} is of kind {kind!r}, got {entry.kind!r}")
+            problems.append(
+                f"{where}.kind: task {entry.task!r} is of kind {kind!r}, got {entry.kind!r}. Delete this line: the task says it."
+            )
         dataset = getattr(entry, "dataset", None)
         if dataset is not None and dataset not in self.datasets:
             problems.append(f"{where}.dataset: {unknown('dataset', dataset, self.datasets)}")
@@ -120,3 +136,10 @@ class Params(Section):
             elif model.dataset != dataset:
                 problems.append(f"{where}.members: {member!r} uses dataset {model.dataset!r}, the ensemble {dataset!r}")
         return problems
+
+
+def _with_kind(entry: Any, kinds: Mapping[str, str]) -> Any:
+    """An entry with the kind of its task, unless it names one (as entries of earlier versions do)."""
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("task"), str) or entry["task"] not in kinds:
+        return entry
+    return {"kind": kinds[entry["task"]], **entry}

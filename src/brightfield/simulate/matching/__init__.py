@@ -120,7 +120,7 @@ def match(
     dataset = settings.datasets[simulation]
     editing.add_entries(
         {
-            "datasets": (name, dataset.model_dump(mode="json", exclude_unset=True)),
+            "datasets": (name, dataset.model_dump(mode="json", exclude_unset=True, exclude={"kind"})),
             "simulations": (name, content),
         }
     )
