@@ -275,7 +275,7 @@ def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPa
         assert code == 2
         assert told in " ".join(err.split())
     code, _, err = call(*usual, "--radius", "0")
-    assert (code, err) == (1, "error: A radius is above 0, got 0.\n")
+    assert (code, err) == (1, "error: The radius is 0: expected a number above 0.\n")
 
 
 def test_the_console_script_starts_without_waiting_for_torch() -> None:

@@ -1,4 +1,4 @@
-"""Images with exact truth: one module for each simulator, chosen by name."""
+"""Simulated images with exact ground truth: one module per simulator, chosen by name."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from brightfield.params import Simulation, Suite
 from brightfield.simulate import bacteria, beads, denoise, rbc
 from brightfield.system.processes import parallel_map
 
-# Each module has `groups(params)`, `per_group(params)` (images in a group) and `simulate_group(params, number, rng, suite)`, where
-# params is that simulator's section and suite what is changed, or None.
+# Each module has `groups(params)`, `per_group(params)` (images per group) and `simulate_group(params, number, rng, suite)`, where
+# params is the section of this simulator and suite the name of the shift, or None.
 SIMULATORS: dict[str, ModuleType] = {"rbc": rbc, "beads": beads, "bacteria": bacteria, "denoise": denoise}
-FEW = 24  # images that are sooner simulated than a process is started
+FEW = 24  # number of images up to which starting processes takes longer than simulating
 
 
 class Job(NamedTuple):
@@ -35,8 +35,8 @@ class Job(NamedTuple):
 def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
     """The images of one simulation, group after group (smears, movies, fields), then those of its shift suites.
 
-    The same parameters give the same bytes, in however many processes. Group k does not depend on how many groups or suites
-    there are, so a larger simulation begins with the smaller one. Rows have a column ``suite``: its name, empty for the rest.
+    The same parameters give the same bytes, with any number of processes. Group k does not depend on the number of groups or
+    suites, so a larger simulation begins with the smaller one. Rows have a column ``suite``: its name, empty for other images.
     """
     jobs = list(_jobs(params))
     draw = partial(_group, params)
@@ -45,7 +45,7 @@ def simulate(params: Simulation, processes: int = 1) -> Iterator[Record]:
 
 
 def count(params: Simulation) -> int:
-    """How many images :func:`simulate` will give: what a progress bar needs before the first."""
+    """Number of images that :func:`simulate` yields, for a progress bar."""
     module = SIMULATORS[params.simulator]
     return int((module.groups(params) + len(params.suites) * params.suite_groups) * module.per_group(params))
 
@@ -78,7 +78,7 @@ def _jobs(params: Simulation) -> Iterator[Job]:
     seeds = np.random.SeedSequence(params.seed).spawn(SIMULATORS[params.simulator].groups(params))
     yield from (Job(number, seed, None) for number, seed in enumerate(seeds))
     for suite in params.suites:
-        own = np.random.SeedSequence([params.seed, *suite.encode()])  # whatever other suites there are
+        own = np.random.SeedSequence([params.seed, *suite.encode()])  # independent of the other suites
         yield from (Job(number, seed, suite) for number, seed in enumerate(own.spawn(params.suite_groups)))
 
 

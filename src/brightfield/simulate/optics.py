@@ -1,4 +1,4 @@
-"""What every simulated microscope shares: uneven light, dust, smooth random fields and a camera.
+"""Parts of every simulated microscope: uneven light, dust, smooth random fields and a camera.
 
 Pure functions of arrays, parameters and a ``np.random.Generator``; shapes are (rows, columns).
 """
@@ -17,10 +17,10 @@ Shape = tuple[int, int]
 
 VIGNETTE = 0.15  # loss of light from the brightest point to a corner half a field away, typical of Koehler illumination
 TILT = 0.04  # standard deviation of the linear gradient across the field
-DUST_PER_PIXEL = 3 / 512**2  # specks on the camera's window
-DUST_RADIUS_PX = (6.0, 30.0)
-DUST_CONTRAST = 0.08
-PIXEL_RESPONSE = 0.006  # standard deviation of the pixels' sensitivity; data sheets of sCMOS cameras say 0.5 to 1%
+DUST_PER_PIXEL = 3 / 512**2  # mean number of specks on the camera's window
+DUST_RADIUS_PX = (6.0, 30.0)  # range of the specks' radius
+DUST_CONTRAST = 0.08  # largest change of the light by a speck
+PIXEL_RESPONSE = 0.006  # standard deviation of the pixels' sensitivity; 0.5 to 1% in data sheets of sCMOS cameras
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Camera:
     """A linear camera with shot noise, read noise and saturation (EMVA 1288 model).
 
     Attributes:
-        electrons_per_count: conversion; a count is one step of the digitiser.
-        offset: counts in the dark.
+        electrons_per_count: conversion factor; a count is one step of the digitiser.
+        offset: counts without light.
         read_noise: standard deviation in electrons, independent for each pixel.
         row_noise: standard deviation in electrons, shared by the pixels of a row.
         bits: counts saturate at ``2**bits - 1``; up to 8 bits give uint8, more give uint16.
@@ -42,15 +42,15 @@ class Camera:
     bits: int = 16
 
     def expected_counts(self, electrons: Real) -> Real:
-        """The counts that a pixel shows on average, before rounding and saturation."""
+        """The mean counts of a pixel, before rounding and saturation."""
         return self.offset + electrons / self.electrons_per_count
 
     def expose(self, electrons: Real, rng: np.random.Generator, response: Real | float = 1.0) -> npt.NDArray[Any]:
-        """One exposure.
+        """Simulate one exposure.
 
         Args:
-            electrons: (H, W) or (H, W, C) expected photoelectrons; below 0 counts as 0.
-            rng: the source of the noise.
+            electrons: (H, W) or (H, W, C) expected photoelectrons; values below 0 count as 0.
+            rng: source of the noise.
             response: relative sensitivity of each pixel (:func:`pixel_response`), fixed for a camera.
 
         Returns:
@@ -86,16 +86,14 @@ def dust(shape: Shape, rng: np.random.Generator) -> Real:
         cx, cy = rng.uniform(0, shape[1] - 1), rng.uniform(0, shape[0] - 1)
         radius = rng.uniform(*DUST_RADIUS_PX)
         strength = rng.uniform(-DUST_CONTRAST, DUST_CONTRAST)
-        box, dy, dx = around(shape, cx, cy, 3 * radius)  # exp(-9): nothing is left
+        box, dy, dx = around(shape, cx, cy, 3 * radius)  # exp(-9) is negligible
         r = np.hypot(dx, dy) / radius
         transmission[box] *= 1 + strength * np.cos(3 * np.pi * r) * np.exp(-(r**2))
     return transmission
 
 
 def around(shape: Shape, x: float, y: float, reach: float) -> tuple[tuple[slice, slice], Real, Real]:
-    """The pixels near a point: a box that holds all within ``reach`` px, and how far (h, 1) below and (1, w) right of
-    the point they lie.
-    """
+    """The box of pixels within ``reach`` px of a point, and their offsets from it: (h, 1) downwards and (1, w) to the right."""
     rows, columns = (
         slice(max(0, int(np.floor(c - reach))), min(n, int(np.ceil(c + reach)) + 1))
         for c, n in zip((y, x), shape, strict=True)
@@ -105,10 +103,10 @@ def around(shape: Shape, x: float, y: float, reach: float) -> tuple[tuple[slice,
 
 
 def smooth_field(shape: Shape, sigma_px: float, rng: np.random.Generator) -> Real:
-    """White noise under a Gaussian, scaled to mean 0 and deviation 1: (H, W) float32, opposite edges meet."""
+    """White noise smoothed by a Gaussian, with mean 0 and standard deviation 1: (H, W) float32, periodic."""
     noise = rng.standard_normal(shape, dtype=np.float32)
     frequencies = scipy.fft.fftfreq(shape[0]), scipy.fft.rfftfreq(shape[1])
-    sigma = min(sigma_px, min(shape))  # the lowest frequency survives, however wide the Gaussian
+    sigma = min(sigma_px, min(shape))  # the lowest frequency must remain, however wide the Gaussian
     along_y, along_x = (np.exp(-2 * (np.pi * sigma * f) ** 2).astype(np.float32) for f in frequencies)
     spectrum = scipy.fft.rfft2(noise, workers=1)
     spectrum *= along_y[:, None]

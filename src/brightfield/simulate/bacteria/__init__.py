@@ -1,6 +1,6 @@
-"""Dense fields of Myxococcus xanthus and E. coli in brightfield and phase contrast, with every cell known.
+"""Simulated dense fields of Myxococcus xanthus and E. coli in brightfield and phase contrast, with every cell labelled.
 
-Rods are placed (:mod:`.placement`), drawn with their labels (:mod:`.drawing`), lit (:mod:`.imaging`, :mod:`.abbe`) and
+Rods are placed (:mod:`.placement`), drawn with their labels (:mod:`.rendering`), illuminated (:mod:`.imaging`, :mod:`.abbe`) and
 photographed.
 """
 
@@ -21,50 +21,50 @@ from brightfield.simulate.bacteria.placement import E_COLI, MYXOCOCCUS
 from brightfield.simulate.bacteria.rendering import draw_scene
 from brightfield.simulate.optics import PIXEL_RESPONSE, Camera, Real, dust, illumination, log_uniform, pixel_response
 
-COVER = {MYXOCOCCUS.code: (0.05, 0.40), E_COLI.code: (0.0, 0.22)}  # share of the area
-FOCUS_UM = {"brightfield": 1.0, "phase": 0.35}  # at most, either side
-TILT_UM = {"brightfield": 0.4, "phase": 0.15}  # of the slide, at most: difference in focus from the middle to an edge
-ELECTRONS = (700.0, 6000.0)  # in a pixel of the empty background
-VIGNETTE = (0.02, 0.15)
+COVER = {MYXOCOCCUS.code: (0.05, 0.40), E_COLI.code: (0.0, 0.22)}  # share of the area by species code
+FOCUS_UM = {"brightfield": 1.0, "phase": 0.35}  # largest distance from focus, on either side
+TILT_UM = {"brightfield": 0.4, "phase": 0.15}  # largest change of focus from the middle to an edge
+ELECTRONS = (700.0, 6000.0)  # per pixel of the empty background
+VIGNETTE = (0.02, 0.15)  # relative loss of light towards the corners
 ELECTRONS_PER_COUNT = (0.3, 1.2)
-OFFSET = (90.0, 130.0)  # counts
+OFFSET = (90.0, 130.0)  # counts without light
 READ_NOISE = (1.5, 3.0)  # electrons
 ROW_NOISE = 0.4  # electrons
 
-# What the suites change. Focus: beyond what training sees, up to twice as far
-SUITE_FOCUS = ((1.0, 1.5), (1.5, 2.0))  # in units of FOCUS_UM: grades that the fields take in turns
+# Changes by the suites. Focus: up to twice as far from focus as in training
+SUITE_FOCUS = ((1.0, 1.5), (1.5, 2.0))  # in units of FOCUS_UM: grades that alternate between fields
 SUITE_COVER = {MYXOCOCCUS.code: (0.50, 0.65), E_COLI.code: (0.10, 0.20)}
-SUITE_ELECTRONS = (100.0, 400.0)  # light: a dim lamp
-SUITE_VIGNETTE = (0.25, 0.33)  # and a condenser out of line
+SUITE_ELECTRONS = (100.0, 400.0)  # light: a dim lamp,
+SUITE_VIGNETTE = (0.25, 0.33)  # and a misaligned condenser
 SUITE_ELECTRONS_PER_COUNT = (2.0, 4.0)  # camera: coarser steps,
 SUITE_OFFSET = (300.0, 800.0)
 SUITE_READ_NOISE = (6.0, 10.0)  # a noisier sensor
 SUITE_ROW_NOISE = 3.0
-SUITE_RESPONSE = 0.03  # with a pattern of its own
-SUITE_SENSOR_BLUR_PX = (0.5, 0.8)  # whose pixels share light with their neighbours
+SUITE_RESPONSE = 0.03  # with a stronger fixed pattern,
+SUITE_SENSOR_BLUR_PX = (0.5, 0.8)  # and crosstalk between pixels
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """How one field was taken."""
+    """The conditions of one field."""
 
     covers: dict[int, float]  # by species code, share of the area
     modality: str
     focus: Focus
-    electrons: float  # in a pixel of the empty background
+    electrons: float  # per pixel of the empty background
     vignette: float
     camera: Camera
     response: float = PIXEL_RESPONSE  # standard deviation of the pixels' sensitivity
-    sensor_blur_px: float = 0.0  # standard deviation of a Gaussian
+    sensor_blur_px: float = 0.0  # crosstalk, as the standard deviation of a Gaussian
 
 
 def groups(params: BacteriaSimulation) -> int:
-    """How many fields; each is an acquisition of its own."""
+    """Number of fields; each is a separate acquisition."""
     return params.images
 
 
 def per_group(params: BacteriaSimulation) -> int:
-    """One image a field."""
+    """One image per field."""
     del params
     return 1
 
@@ -72,16 +72,16 @@ def per_group(params: BacteriaSimulation) -> int:
 def simulate_group(
     params: BacteriaSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
 ) -> Iterator[Record]:
-    """One field.
+    """Simulate one field.
 
     Yields:
         A record with an image (size_px, size_px) uint16; ``labels`` (size_px, size_px) int32, 1 to n without gaps,
-        each a connected region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); if asked for,
-        ``fluorescence`` (size_px, size_px) float32 electrons, E. coli lit; and a row of kind (modality), focus_um, cover
+        each a connected region without holes; ``species`` (n + 1,) uint8 (1 Myxococcus, 2 E. coli); on request,
+        ``fluorescence`` (size_px, size_px) float32 electrons, with bright E. coli; and a row of kind (modality), focus_um, cover
         (share of the pixels) and electrons.
     """
     name, pixel_um = f"field{number:04d}", params.pixel_size_um
-    # a stream for each step, so that a suite that changes one leaves the others as they were
+    # one random stream per step, so that a suite that changes one leaves the others as they are
     taking, placing, lighting, photographing, glowing = rng.spawn(5)
     how = draw_acquisition(params, taking, number, suite)
     scene = draw_scene(params.size_px, pixel_um, how.covers, placing)
@@ -98,7 +98,7 @@ def simulate_group(
 def draw_acquisition(
     params: BacteriaSimulation, rng: np.random.Generator, number: int = 0, suite: Suite | None = None
 ) -> Acquisition:
-    """How field ``number`` was taken; a suite changes one thing and leaves the rest as it was drawn."""
+    """Draw the conditions of field ``number``; a suite changes one of them and leaves the others as drawn."""
     usual = _draw_acquisition(params.phase_fraction, rng)
     if params.appearance is not None:
         usual = _matched(usual, params.appearance, rng)
@@ -120,7 +120,7 @@ def _draw_acquisition(phase_fraction: float, rng: np.random.Generator) -> Acquis
 
 
 def _matched(usual: Acquisition, own: BacteriaAppearance, rng: np.random.Generator) -> Acquisition:
-    """The acquisition with what an appearance sets drawn between its ends."""
+    """Draw the values that an appearance sets from its ranges."""
     covers, camera, focus = dict(usual.covers), usual.camera, usual.focus
     for code, limits in ((MYXOCOCCUS.code, own.myxococcus), (E_COLI.code, own.e_coli)):
         if limits is not None:
@@ -135,7 +135,7 @@ def _matched(usual: Acquisition, own: BacteriaAppearance, rng: np.random.Generat
 
 
 def _defocused(usual: Acquisition, number: int, rng: np.random.Generator) -> Acquisition:
-    # in turns, not drawn: four fields hold each grade on each side of the focus
+    # not random: four consecutive fields have each grade on each side of the focus
     grade, side = SUITE_FOCUS[number % 2], (-1) ** (number // 2)
     z_um = side * FOCUS_UM[usual.modality] * rng.uniform(*grade)
     return replace(usual, focus=replace(usual.focus, z_um=z_um))
@@ -172,7 +172,7 @@ SUITES: dict[Suite, Callable[[Acquisition, int, np.random.Generator], Acquisitio
 
 
 def photograph(light: Real, how: Acquisition, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
-    """What the camera makes of this light (H, W), 1 where there is no cell."""
+    """The camera's image of this light (H, W), 1 where there is no cell."""
     shape = (light.shape[0], light.shape[1])
     uneven = illumination(shape, rng, how.vignette) * dust(shape, rng)
     electrons = how.electrons * light * uneven

@@ -1,9 +1,9 @@
-"""How a transparent object looks under a microscope: Abbe's theory, in brightfield and in phase contrast.
+"""Images of transparent objects in brightfield and phase contrast microscopes, by Abbe's theory.
 
-Each point of the condenser sends a tilted plane wave through the object; the objective passes what falls inside its
-pupil, where defocus is a phase and, in phase contrast, a ring shifts and dims the light that the object did not
-deflect (Zernike 1942). The intensities of the points add up (Born & Wolf, Principles of Optics, sections 8.6.3 and
-10.6). Halos, shade-off and the inversion of contrast through focus come out by themselves.
+Each point of the condenser sends a tilted plane wave through the object. The objective transmits what falls inside its pupil, where
+defocus is a phase and, in phase contrast, a ring shifts and dims undeflected light (Zernike 1942). The intensities of all points
+add up (Born & Wolf, Principles of Optics, sections 8.6.3 and 10.6). Halos, shade-off and the inversion of contrast through focus
+follow from this.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import scipy.fft
 from brightfield.simulate.optics import Real
 
 WAVELENGTH_UM = 0.55
-APERTURE = 1.3  # numerical, of a 100x oil objective
+APERTURE = 1.3  # numerical aperture of a 100x oil objective
 MEDIUM = 1.33  # refractive index of the medium around the cells
 
 
@@ -28,8 +28,8 @@ class Illumination:
 
     Attributes:
         rings: numerical aperture and number of points of each ring of the condenser; (0, 1) is the axis.
-        plate: numerical apertures between which the phase ring lies; None in brightfield.
-        amplitude: what the ring lets through, as an amplitude; it shifts by a quarter of a wave so that cells are dark.
+        plate: inner and outer numerical aperture of the phase ring; None in brightfield.
+        amplitude: amplitude transmission of the ring, which also shifts by a quarter of a wave, so that cells are dark.
     """
 
     rings: tuple[tuple[float, int], ...]
@@ -49,17 +49,17 @@ BRIGHTFIELD = Illumination(rings=((0.0, 1), (0.25, 2), (0.43, 4)))  # a condense
 
 
 def phase_contrast(amplitude: float, width: float) -> Illumination:
-    """Phase contrast with a ring at NA 0.55; the narrower it is, the wider the halo."""
+    """Phase contrast with a ring at NA 0.55; a narrower ring gives a wider halo."""
     return Illumination(rings=((0.55, 10),), plate=(0.55 - width / 2, 0.55 + width / 2), amplitude=amplitude)
 
 
 def form_image(
     transmission: npt.NDArray[np.complex64], pixel_um: float, defocus_um: Sequence[float], light: Illumination
 ) -> Real:
-    """The images of an object at several focal planes.
+    """Compute the images of an object at several focal planes.
 
     Args:
-        transmission: (H, W) what the object does to a wave: modulus and phase; opposite edges meet.
+        transmission: (H, W) complex transmission of the object, periodic.
         pixel_um: size of a pixel.
         defocus_um: distance of each focal plane from the object.
         light: condenser and phase ring.
@@ -70,7 +70,7 @@ def form_image(
     shape = transmission.shape
     spectrum = scipy.fft.fft2(transmission, workers=1)
     fy, fx = (scipy.fft.fftfreq(n, pixel_um).astype(np.float32) for n in shape)
-    coarse = tuple(_enough(n, pixel_um) for n in shape)
+    coarse = tuple(_samples_needed(n, pixel_um) for n in shape)
     images = np.zeros((len(defocus_um), *coarse), dtype=np.float32)
     points = light.points()
     for sx, sy in points:
@@ -78,7 +78,7 @@ def form_image(
         inside = np.nonzero(squared <= (APERTURE / WAVELENGTH_UM) ** 2)
         passed = spectrum[inside] * _ring(squared[inside], light)
         axial = np.sqrt((MEDIUM / WAVELENGTH_UM) ** 2 - squared[inside])
-        # the pupil's middle becomes frequency 0: a phase that no intensity knows, but fewer samples will do
+        # shift the pupil's middle to frequency 0: intensities do not change, and fewer samples suffice
         middle = [-round(s * n * pixel_um) for s, n in zip((sy, sx), shape, strict=True)]
         placed = tuple(
             ((index - m + n // 2) % n - n // 2) % few
@@ -93,14 +93,14 @@ def form_image(
     return np.stack([_upsampled(image * np.float32(scale), shape) for image in images])
 
 
-def _enough(n: int, pixel_um: float) -> int:
-    """How many samples along an axis of n pixels hold every intensity that passes the pupil: they vary twice as fast as waves."""
+def _samples_needed(n: int, pixel_um: float) -> int:
+    """Number of samples along an axis of n pixels that resolve all intensities, which vary twice as fast as the waves."""
     highest = 2 * APERTURE / WAVELENGTH_UM * n * pixel_um  # periods along the axis
     return min(n, int(scipy.fft.next_fast_len(2 * int(np.ceil(highest)) + 4)))
 
 
 def _upsampled(image: Real, shape: tuple[int, ...]) -> Real:
-    """The same band-limited image with more samples."""
+    """Upsample a band-limited image."""
     if image.shape == shape:
         return image
     few = scipy.fft.rfft2(image, workers=1)

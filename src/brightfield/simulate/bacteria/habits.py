@@ -1,7 +1,7 @@
-"""Where bacteria settle before they push each other: Myxococcus in rafts, E. coli in colonies.
+"""Initial positions of bacteria, before they push each other apart: Myxococcus in rafts, E. coli in colonies.
 
-In a raft all cells point about the same way, side by side, as in a nematic; a director field tells which way. Rafts are packed
-whatever the cover of the field: a thin field has few of them, not loose ones.
+The cells of a raft lie side by side in nearly the same direction, as in a nematic; a director field sets this direction. Rafts are
+packed at any cover of the field: a sparse field has few of them, not loose ones.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ from brightfield.simulate.optics import Real, smooth_field
 Pose = tuple[float, float, float]  # x and y in um, angle in rad
 
 MARGIN_UM = 2.5  # rods are placed this far beyond the field, so that its edges look like its middle
-GRID_UM = 0.5  # of the fields that tell where rafts are and which way they point
-MOST_POINTS = 256  # a side of such a grid
-RAFT_COVER = 1.1  # inside a raft, before its cells push each other outwards
-RAFT_SHARE = (0.7, 1.0)  # of the Myxococcus cells are in one
+GRID_UM = 0.5  # distance between the points of the fields of rafts and of directions
+MOST_POINTS = 256  # largest number of points per side
+RAFT_COVER = 1.1  # cover inside a raft, before its cells push each other outwards
+RAFT_SHARE = (0.7, 1.0)  # share of the Myxococcus cells in rafts
 RAFT_UM = (3.0, 8.0)  # scale of the rafts' outlines, standard deviation of a Gaussian
-DIRECTOR_UM = (8.0, 25.0)  # over which the direction changes
-RAFT_ANGLE = 0.04  # rad, from neighbour to neighbour in a raft
-LONER_ANGLE = 0.6  # rad, between the director and a cell on its own
+DIRECTOR_UM = (8.0, 25.0)  # length over which the direction changes
+RAFT_ANGLE = 0.04  # rad, standard deviation from the director in a raft
+LONER_ANGLE = 0.6  # rad, standard deviation from the director of a single cell
 COLONIES_PER_UM2 = 2 / 900
 COLONY_UM = (1.5, 5.0)  # standard deviation of the cells' distances from the middle
-COLONY_SHARE = 0.85  # of the E. coli cells are in one
-COLONY_DIRECTOR_UM = 2.0  # sisters lie side by side, but not for long
-COLONY_ANGLE = 0.25  # rad
-FOOTPRINT_UM = 0.3  # resolution at which the ground is taken
+COLONY_SHARE = 0.85  # share of the E. coli cells in colonies
+COLONY_DIRECTOR_UM = 2.0  # length over which the direction changes in a colony: short
+COLONY_ANGLE = 0.25  # rad, standard deviation from the director in a colony
+FOOTPRINT_UM = 0.3  # resolution of the map of occupied area
 
 
-class Ground:
-    """How crowded each place is."""
+class Occupancy:
+    """A map of the number of rods at each position."""
 
     def __init__(self, size_um: float) -> None:
         n = int(np.ceil((size_um + 2 * MARGIN_UM) / FOOTPRINT_UM))
-        self.taken = np.zeros((n, n), np.int32)
+        self.counts = np.zeros((n, n), np.int32)
 
-    def settle(self, poses: list[Pose], length_um: float, width_um: float) -> Pose:
-        """Of these poses of a rod take the one whose ground is least taken, and take it."""
+    def choose(self, poses: list[Pose], length_um: float, width_um: float) -> Pose:
+        """Choose the least crowded of these poses of a rod, and add the rod to the map."""
         prints = [self._footprint(pose, length_um, width_um) for pose in poses]
-        best = int(np.argmin([self.taken[rows, columns].sum() for rows, columns in prints]))
-        np.add.at(self.taken, prints[best], 1)
+        best = int(np.argmin([self.counts[rows, columns].sum() for rows, columns in prints]))
+        np.add.at(self.counts, prints[best], 1)
         return poses[best]
 
     def _footprint(
@@ -53,14 +53,14 @@ class Ground:
         across = np.array([-width_um / 3, 0.0, width_um / 3])
         cos, sin = np.cos(angle), np.sin(angle)
         columns, rows = (
-            np.clip((c + MARGIN_UM) / FOOTPRINT_UM, 0, len(self.taken) - 1).astype(np.intp).ravel()
+            np.clip((c + MARGIN_UM) / FOOTPRINT_UM, 0, len(self.counts) - 1).astype(np.intp).ravel()
             for c in (x + along * cos - across * sin, y + along * sin + across * cos)
         )
         return rows, columns
 
 
 class _Field:
-    """Smooth random fields over the whole ground, margins included."""
+    """Smooth random fields over the whole area, margins included."""
 
     def __init__(self, size_um: float) -> None:
         self.side = size_um + 2 * MARGIN_UM
@@ -71,7 +71,7 @@ class _Field:
         return smooth_field((self.points, self.points), scale_um / self.side * self.points, rng)
 
     def director(self, scale_um: float, rng: np.random.Generator) -> Real:
-        """An angle in rad; up and down are the same."""
+        """A field of directions in rad, defined up to a half turn."""
         angle: Real = np.arctan2(self.smooth(scale_um, rng), self.smooth(scale_um, rng)) / 2
         return angle
 
@@ -82,7 +82,7 @@ class _Field:
 
 
 class Swarm:
-    """Myxococcus: rafts, and loners between them."""
+    """Myxococcus: rafts, and single cells between them."""
 
     def __init__(self, size_um: float, cover: float, rng: np.random.Generator) -> None:
         self.fields = _Field(size_um)
@@ -94,7 +94,7 @@ class Swarm:
         self.raft = np.argpartition(height.ravel(), -count)[-count:]
 
     def draw(self, rng: np.random.Generator) -> Pose:
-        """Somewhere in a raft or, for a loner, anywhere."""
+        """Draw a pose in a raft or, for a single cell, anywhere."""
         fields = self.fields
         if rng.uniform() < self.share:
             row, column = divmod(int(self.raft[rng.integers(len(self.raft))]), fields.points)
@@ -105,7 +105,7 @@ class Swarm:
 
 
 class Colonies:
-    """E. coli: small colonies of cells that have just divided, and some loners."""
+    """E. coli: small colonies of cells that have just divided, and some single cells."""
 
     def __init__(self, size_um: float, rng: np.random.Generator) -> None:
         self.fields = _Field(size_um)
@@ -116,7 +116,7 @@ class Colonies:
         self.radii = rng.uniform(*COLONY_UM, n)
 
     def draw(self, rng: np.random.Generator) -> Pose:
-        """Somewhere in a colony or, for a loner, anywhere."""
+        """Draw a pose in a colony or, for a single cell, anywhere."""
         if rng.uniform() < COLONY_SHARE:
             colony = int(rng.integers(len(self.centres)))
             x, y = self.centres[colony] + rng.normal(0, self.radii[colony], 2)

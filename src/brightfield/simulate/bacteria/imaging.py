@@ -1,6 +1,6 @@
-"""The light that a field of bacteria sends to the camera: transmitted, in brightfield or phase contrast, and fluorescence.
+"""The light from a field of bacteria at the camera: transmitted, in brightfield or phase contrast, and fluorescence.
 
-A wave that crosses a cell of thickness h is delayed by k dn h and dimmed by exp(-mu h / 2).
+A cell of thickness h delays the phase of a wave by k dn h and reduces its amplitude by exp(-mu h / 2).
 """
 
 from __future__ import annotations
@@ -17,39 +17,37 @@ from brightfield.simulate.bacteria.placement import E_COLI, SPECIES
 from brightfield.simulate.bacteria.rendering import Scene
 from brightfield.simulate.optics import Real, around, log_uniform, smooth_field
 
-REFRACTION_SPREAD = 0.12  # relative, from cell to cell
+REFRACTION_SPREAD = 0.12  # relative standard deviation from cell to cell
 GRANULES = 0.07  # relative standard deviation of the refraction inside a cell
-# Agar and medium, standard deviation in rad; slides for phase contrast are made with more care
+# Phase of agar and medium, standard deviation in rad; lower in phase contrast, which needs cleaner slides
 BACKGROUND_PHASE = {"brightfield": (0.015, 0.06), "phase": (0.003, 0.015)}
-BACKGROUND_UM = (0.25, 0.8)  # over which it varies, standard deviation of a Gaussian
-SPECKS_PER_UM2 = 4 / 33**2  # debris smaller than a cell
-SPECK_UM = (0.1, 0.2)  # standard deviation of a Gaussian
+BACKGROUND_UM = (0.25, 0.8)  # length over which it varies, standard deviation of a Gaussian
+SPECKS_PER_UM2 = 4 / 33**2  # density of debris smaller than a cell
+SPECK_UM = (0.1, 0.2)  # size of a speck, standard deviation of a Gaussian
 SPECK_PHASE = (0.1, 0.4)  # rad
-RING_AMPLITUDE = (0.4, 0.65)
+RING_AMPLITUDE = (0.4, 0.65)  # amplitude transmission of the phase ring
 RING_WIDTH = (0.16, 0.34)  # numerical aperture
-# What lights the slide, by modality
+# Illumination of the slide, by modality
 LIGHT: dict[str, Callable[[np.random.Generator], Illumination]] = {
     "brightfield": lambda rng: BRIGHTFIELD,
     "phase": lambda rng: phase_contrast(rng.uniform(*RING_AMPLITUDE), rng.uniform(*RING_WIDTH)),
 }
-BRIGHTNESS_SPREAD = (
-    0.2,
-    0.8,
-)  # of the logarithm, from cell to cell: how evenly a strain expresses differs from field to field
+# standard deviation of the logarithm of brightness, from cell to cell; it differs from field to field, as expression does
+BRIGHTNESS_SPREAD = (0.2, 0.8)
 PATCHES = (0.05, 0.25)  # relative standard deviation of the brightness inside a cell
-PATCH_UM = 0.2
+PATCH_UM = 0.2  # size of the patches
 FLUORESCENCE_PEAK = (20.0, 200.0)  # electrons in the middle of a typical cell
-BLEED = (0.03, 0.15)  # light of the other species
-HAZE = (0.05, 0.20)  # light from out of focus, relative
-HAZE_UM = 2.0
+BLEED = (0.03, 0.15)  # brightness of the other species, relative
+HAZE = (0.05, 0.20)  # light from out of focus, relative to the light in focus
+HAZE_UM = 2.0  # standard deviation of its blur
 EMISSION_BLUR_UM = 0.21 * 0.52 / 1.3  # 0.21 lambda / NA, green light
-DARK_ELECTRONS = 1.0
+DARK_ELECTRONS = 1.0  # mean electrons per pixel without light
 READ_NOISE = 1.6  # electrons
 
 
 @dataclass(frozen=True)
 class Focus:
-    """Where the focal plane lies: ``z_um`` from the cells in the middle of the image, ``tilt_um`` more or less at the edges."""
+    """The focal plane: ``z_um`` from the cells in the middle of the image, ``tilt_um`` more or less at the edges."""
 
     z_um: float
     tilt_um: float
@@ -75,7 +73,7 @@ def transmitted_light(scene: Scene, modality: str, focus: Focus, pixel_um: float
 
 
 def _add_specks(phase: Real, pixel_um: float, rng: np.random.Generator) -> None:
-    """Debris, in rad."""
+    """Add debris to a phase in rad, in place."""
     rows, columns = phase.shape
     for _ in range(rng.poisson(SPECKS_PER_UM2 * rows * columns * pixel_um**2)):
         cx, cy = rng.uniform(0, columns), rng.uniform(0, rows)
@@ -85,7 +83,7 @@ def _add_specks(phase: Real, pixel_um: float, rng: np.random.Generator) -> None:
 
 
 def _tilted(planes: Real, rng: np.random.Generator) -> Real:
-    """One image of a slide that leans in a random direction: its focus runs from the first plane to the last."""
+    """One image of a slide tilted in a random direction: its focus runs from the first plane to the last."""
     height, width = planes.shape[1:]
     angle = rng.uniform(0, 2 * np.pi)
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
@@ -97,14 +95,14 @@ def _tilted(planes: Real, rng: np.random.Generator) -> Real:
 
 
 def fluorescence(scene: Scene, pixel_um: float, rng: np.random.Generator) -> npt.NDArray[np.float32]:
-    """A fluorescence image in electrons, (H, W): E. coli lit, the other species bleeding through, noise included."""
+    """A fluorescence image in electrons, (H, W): bright E. coli, weak bleed-through of the other species, with noise."""
     light = fluorescent_light(scene, pixel_um, rng) * log_uniform(*FLUORESCENCE_PEAK, rng)
     collected = rng.poisson(light + DARK_ELECTRONS) + rng.normal(0, READ_NOISE, light.shape)
     return np.asarray(collected, dtype=np.float32)
 
 
 def fluorescent_light(scene: Scene, pixel_um: float, rng: np.random.Generator) -> Real:
-    """The same without the camera, (H, W): about 1 in the middle of a typical E. coli alone."""
+    """The fluorescent light without the camera, (H, W): about 1 in the middle of a typical isolated E. coli."""
     bleed = np.where(scene.rods == E_COLI.code, 1.0, rng.uniform(*BLEED))
     brightness = bleed * rng.lognormal(0, rng.uniform(*BRIGHTNESS_SPREAD), len(scene.rods)) / E_COLI.width[0]
     brightness[0] = 0

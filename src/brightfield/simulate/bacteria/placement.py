@@ -1,8 +1,8 @@
-"""Where rod-shaped bacteria lie on a surface without lying on each other.
+"""Placement of rod-shaped bacteria on a surface, with little overlap.
 
-A rod has a centre, an angle, a curvature and an S-bend. Discs along its axis stand for it; where discs of two rods
-overlap they push each other apart, and the pushes are projected by least squares on the few numbers that describe a
-rod, so it stays a smooth rod however hard it is pushed. Rods start short and thin and grow while they are pushed.
+A rod has a centre, an angle, a curvature and an S-bend, and is represented by discs along its axis. Overlapping discs of two rods
+push each other apart. The pushes are projected by least squares on the parameters of a rod, so it stays smooth under any push. Rods
+start short and thin and grow while they are pushed.
 """
 
 from __future__ import annotations
@@ -14,34 +14,34 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Ground, Swarm
+from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Occupancy, Swarm
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
-ITERATIONS = 120
+ITERATIONS = 120  # number of pushes
 REFRESH = 5  # iterations between searches for neighbours
-SKIN_UM = 0.3  # discs this close are neighbours, too: they may touch before the next search
-DISC_SPACING = 0.9  # between the discs of a rod, in radii
+SKIN_UM = 0.3  # largest gap between neighbouring discs: they may touch before the next search
+DISC_SPACING = 0.9  # distance between the discs of a rod, in radii
 MAX_LENGTH_UM = 12.0
 MAX_CURVATURE = 0.25  # per um
 MAX_S_BEND = 0.12  # per um^2
-RELAXATION = 0.985  # what is left of a forced bend after an iteration
-ALLOWED_OVERLAP = 0.25  # of a width: rods that overlap by more at the end are taken away
-CANDIDATES = 5  # places that a rod may choose from
+RELAXATION = 0.985  # factor by which a forced bend relaxes in an iteration
+ALLOWED_OVERLAP = 0.25  # largest final overlap over the width: rods that overlap by more are removed
+CANDIDATES = 5  # number of initial poses, of which a rod takes the least crowded
 
 
 @dataclass(frozen=True)
 class Species:
-    """One kind of rod. Means come with standard deviations; um unless said otherwise."""
+    """One kind of rod. Pairs are mean and standard deviation; lengths are in um."""
 
     code: int
     width: tuple[float, float]
     length: tuple[float, float]
     curvature: float  # standard deviation of the resting curvature, per um
-    flexibility: float  # how readily it bends when pushed, relative
-    refraction: float  # refractive index above the medium's
-    absorption: float  # per um
+    flexibility: float  # relative bending under a push
+    refraction: float  # refractive index above that of the medium
+    absorption: float  # absorption coefficient per um
 
 
 MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.07, 1.0, refraction=0.038, absorption=0.05)
@@ -51,7 +51,7 @@ SPECIES = {species.code: species for species in (MYXOCOCCUS, E_COLI)}
 
 @dataclass(frozen=True)
 class Rod:
-    """One bacterium: everything closer than ``radius_um`` to the polygon ``axis``, (K, 2) x and y in um."""
+    """One bacterium: all points closer than ``radius_um`` to the polyline ``axis``, (K, 2) x and y in um."""
 
     species: int
     radius_um: float
@@ -60,7 +60,7 @@ class Rod:
 
 @dataclass
 class _Crowd:
-    """Rods by column, and their discs: ``owner`` is whose, ``station`` where along the axis from -0.5 to 0.5."""
+    """Parameters of all rods, (N,), and their discs, (M,): the rod ``owner`` and the ``station`` on its axis from -0.5 to 0.5."""
 
     species: Integers
     centre: Floats  # (N, 2)
@@ -68,7 +68,7 @@ class _Crowd:
     rest: Floats  # resting curvature
     curvature: Floats
     s_bend: Floats
-    length: Floats  # of the axis: without the caps
+    length: Floats  # length of the axis, without the caps
     radius: Floats
     owner: Integers
     station: Floats
@@ -80,23 +80,23 @@ class _Crowd:
 
 @dataclass(frozen=True)
 class _Discs:
-    """The discs at one moment, and how each moves when its rod's numbers change."""
+    """The discs at one moment, and their derivatives by the parameters of their rods."""
 
     position: Floats  # (M, 2)
     along: Floats  # distance from the rod's middle
-    bow: Floats  # sideways shift for a unit of curvature
-    wave: Floats  # sideways shift for a unit of S-bend
+    bow: Floats  # sideways shift per unit of curvature
+    wave: Floats  # sideways shift per unit of S-bend
     cos: Floats
     sin: Floats
 
 
 def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> list[Rod]:
-    """Fill a square field.
+    """Place rods in a square field.
 
     Args:
         size_um: side of the field; rods also lie up to ``MARGIN_UM`` beyond it.
-        covers: by species code, the share of the area to cover, before the rods that do not fit are taken away.
-        rng: the source of everything random.
+        covers: by species code, the share of the area to cover, before rods that do not fit are removed.
+        rng: source of everything random.
 
     Returns:
         Rods that overlap by at most a quarter of a width.
@@ -109,19 +109,19 @@ def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator)
         girth = min(1.0, 0.6 + 0.4 * iteration / (0.5 * ITERATIONS))
         discs = _discs(crowd, growth)
         if iteration % REFRESH == 0:
-            near = _near(crowd, discs.position, SKIN_UM)
+            near = _near_pairs(crowd, discs.position, SKIN_UM)
         _push(crowd, discs, girth, near)
     position = _discs(crowd, 1.0).position
-    removed = _crushed(crowd, position)
+    removed = _overlapping(crowd, position)
     axes = np.split(position, np.flatnonzero(np.diff(crowd.owner)) + 1)
     everyone = zip(crowd.species, crowd.radius, axes, strict=True)
     return [Rod(int(s), float(r), axis) for i, (s, r, axis) in enumerate(everyone) if i not in removed]
 
 
 def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> _Crowd:
-    """Rods of every species at their first positions, each the least crowded of a few that its species might take."""
+    """Rods of every species at their initial poses, each the least crowded of a few that its species draws."""
     area = (size_um + 2 * MARGIN_UM) ** 2
-    ground = Ground(size_um)
+    occupancy = Occupancy(size_um)
     habits: dict[int, Swarm | Colonies] = {
         MYXOCOCCUS.code: Swarm(size_um, covers.get(MYXOCOCCUS.code, 0.0), rng),
         E_COLI.code: Colonies(size_um, rng),
@@ -132,7 +132,7 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
         while covered < cover * area:
             width = rng.normal(*species.width)
             length = float(np.clip(rng.normal(*species.length), 1.5 * width, MAX_LENGTH_UM))
-            x, y, angle = ground.settle([habits[code].draw(rng) for _ in range(CANDIDATES)], length, width)
+            x, y, angle = occupancy.choose([habits[code].draw(rng) for _ in range(CANDIDATES)], length, width)
             rows.append((code, x, y, angle, rng.normal(0, species.curvature), length - width, width / 2))
             covered += length * width - (1 - np.pi / 4) * width**2
     table = np.array(rows, dtype=np.float64).reshape(-1, 7)
@@ -153,22 +153,22 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
 
 
 def _discs(crowd: _Crowd, growth: float) -> _Discs:
-    """Where the discs are when the rods have grown to this share of their length."""
+    """The discs when the rods have grown to this share of their length."""
     owner, count = crowd.owner, np.bincount(crowd.owner, minlength=len(crowd.radius))
     along = crowd.station * (crowd.length * growth)[owner]
-    # bending neither moves a rod's centre of mass nor (S-bend) turns it
+    # bending does not move a rod's centre of mass, and an S-bend does not turn it
     bow = along**2 / 2
     bow -= (crowd.total(bow) / count)[owner]
     wave = along**3 / 6
     wave -= along * (crowd.total(wave * along) / np.maximum(crowd.total(along**2), 1e-9))[owner]
     sideways = crowd.curvature[owner] * bow + crowd.s_bend[owner] * wave
-    forward = along - crowd.curvature[owner] ** 2 * along**3 / 12  # a bent axis keeps about its length
+    forward = along - crowd.curvature[owner] ** 2 * along**3 / 12  # so that a bent axis has about the same length
     cos, sin = np.cos(crowd.angle)[owner], np.sin(crowd.angle)[owner]
     position = crowd.centre[owner] + np.stack([cos * forward - sin * sideways, sin * forward + cos * sideways], axis=1)
     return _Discs(position, along, bow, wave, cos, sin)
 
 
-def _near(crowd: _Crowd, position: Floats, skin_um: float) -> Integers:
+def _near_pairs(crowd: _Crowd, position: Floats, skin_um: float) -> Integers:
     """Pairs of discs (P, 2) of different rods at most ``skin_um`` from touching."""
     pairs = cKDTree(position).query_pairs(2 * crowd.radius.max() + skin_um, output_type="ndarray")
     a, b = pairs.T
@@ -187,7 +187,7 @@ def _contacts(pairs: Integers, position: Floats, radius: Floats) -> tuple[Intege
 
 
 def _push(crowd: _Crowd, discs: _Discs, girth: float, near: Integers) -> None:
-    """One iteration: overlapping discs move apart, as far as their rods' numbers allow."""
+    """Do one iteration: overlapping discs move apart, as far as the parameters of their rods allow."""
     pairs, between, overlap = _contacts(near, discs.position, (crowd.radius * girth)[crowd.owner])
     share = between * (overlap / (np.hypot(*between.T) + 1e-9) / 2)[:, None]
     n = len(discs.position)
@@ -207,14 +207,14 @@ def _push(crowd: _Crowd, discs: _Discs, girth: float, near: Integers) -> None:
 
 
 def _fit(crowd: _Crowd, push: Floats, mode: Floats) -> Floats:
-    """How much of one mode explains the pushes on each rod best (least squares; the floor keeps short rods calm)."""
+    """The least-squares amplitude of one mode in the pushes on each rod; the floor limits it for short rods."""
     return crowd.total(push * mode) / np.maximum(crowd.total(mode**2), 0.05)
 
 
-def _crushed(crowd: _Crowd, position: Floats) -> set[int]:
-    """The rods to take away so that none overlaps another by more than allowed: the most entangled first."""
+def _overlapping(crowd: _Crowd, position: Floats) -> set[int]:
+    """The rods to remove so that none overlaps another by more than allowed: those with the most overlaps first."""
     radius = crowd.radius[crowd.owner]
-    pairs, _, overlap = _contacts(_near(crowd, position, 0.0), position, radius)
+    pairs, _, overlap = _contacts(_near_pairs(crowd, position, 0.0), position, radius)
     too_much = overlap > ALLOWED_OVERLAP * 2 * radius[pairs].min(axis=1)
     entangled: dict[int, set[int]] = {}
     for a, b in crowd.owner[pairs[too_much]]:

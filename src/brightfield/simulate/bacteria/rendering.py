@@ -1,7 +1,7 @@
-"""The object under the microscope: how thick it is at each pixel, and whose pixel that is.
+"""Rendering of rods: the thickness of the object and the owner of each pixel.
 
-A cell is a rod of thickness h = 2 sqrt(R^2 - d^2), d the distance from the centre of the pixel to its axis. Where two cells
-meet, the thicker one owns the pixel. A pixel is a cell's exactly where the thickness is not 0, so image and truth agree.
+A cell is a rod of thickness h = 2 sqrt(R^2 - d^2), with d the distance from the centre of the pixel to its axis. Where two cells
+meet, the thicker one owns the pixel. A pixel belongs to a cell exactly where the thickness is not 0, so image and truth agree.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from scipy import ndimage
 
 from brightfield.simulate.bacteria.placement import Rod, place
 
-PAD_UM = 2.0  # the scene reaches this far beyond the image, so that light from there comes in
-MIN_PIECE_PX = 12  # a cell of which less is to be seen is left out of image and truth
-CHUNK = 2048  # segments drawn at once
+PAD_UM = 2.0  # margin of the scene beyond the image, which sends light into it
+MIN_PIECE_PX = 12  # smallest visible area of a cell: smaller pieces are left out of image and truth
+CHUNK = 2048  # number of segments drawn at once
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The object: everything but the light. It reaches ``pad`` px beyond the image on every side.
+    """The object under the microscope. It extends ``pad`` px beyond the image on every side.
 
     Attributes:
-        thickness: (H + 2 pad, W + 2 pad) um.
-        owner: like ``thickness``, int32: which rod a pixel belongs to, 0 is background.
-        rods: (rods + 1,) uint8 species by owner, entry 0 unused.
+        thickness: (H + 2 pad, W + 2 pad) in um.
+        owner: shape as ``thickness``, int32: the rod of each pixel, 0 is background.
+        rods: (rods + 1,) uint8 species of each rod, entry 0 unused.
         labels: (H, W) int32: the truth of the image, 1 to n, 0 is background.
-        species: (n + 1,) uint8 by label, entry 0 unused.
-        pad: px.
+        species: (n + 1,) uint8 species of each label, entry 0 unused.
+        pad: margin in px.
     """
 
     thickness: npt.NDArray[np.float32]
@@ -48,22 +48,22 @@ def draw_scene(size_px: int, pixel_um: float, covers: Mapping[int, float], rng: 
     Args:
         size_px: side of the image.
         pixel_um: side of a pixel.
-        covers: by species code, the share of the area to cover (see :func:`place`).
-        rng: the source of everything random.
+        covers: share of the area to cover, by species code (see :func:`place`).
+        rng: source of everything random.
     """
     return scene_of(place(size_px * pixel_um, covers, rng), size_px, pixel_um)
 
 
 def scene_of(rods: Sequence[Rod], size_px: int, pixel_um: float) -> Scene:
-    """Draw these rods; the point (0, 0) um is the centre of the image's first pixel."""
+    """Draw the scene of given rods; the point (0, 0) um is the centre of the image's first pixel."""
     pad = round(PAD_UM / pixel_um)
-    pad += (scipy.fft.next_fast_len(size_px + 2 * pad) - size_px - 2 * pad) // 2  # sizes that transform fast
+    pad += (scipy.fft.next_fast_len(size_px + 2 * pad) - size_px - 2 * pad) // 2  # to a size of fast Fourier transforms
     thickness, owner = draw_rods(rods, size_px + 2 * pad, pixel_um, pad)
     species = np.array([0, *(rod.species for rod in rods)], np.uint8)
     inner = slice(pad, size_px + pad)
     _fill_holes(owner[inner, inner])
     labels, origin = _separate(owner[inner, inner])
-    # what is left out of the truth is left out of the image, too
+    # pieces left out of the truth are left out of the image, too
     thickness[inner, inner][labels == 0] = 0
     return Scene(thickness, owner, species, labels, species[origin], pad)
 
@@ -76,8 +76,8 @@ def draw_rods(
     Returns:
         The thickness in um, and the rod that owns each pixel (i + 1 for rod i, 0 for none), both (size, size).
     """
-    # A positive float32 and its bits, read as an integer, sort alike: thickness above the rod's number in one integer makes "the
-    # thicker owns the pixel" a maximum
+    # Positive float32 numbers sort like their bits read as integers: with the thickness in the upper and the rod's number in the
+    # lower half of one integer, a maximum finds the thicker rod
     canvas = np.zeros(size * size, np.int64)
     for index, thickness, number in _segments(rods, size, pixel_um, pad):
         np.maximum.at(canvas, index, thickness.view(np.int32).astype(np.int64) << 32 | number)
@@ -89,9 +89,9 @@ def draw_rods(
 def _segments(
     rods: Sequence[Rod], size: int, pixel_um: float, pad: int
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
-    """The pixels (flat indices) that pieces of the rods' axes reach, the thickness there in um and the rods' numbers.
+    """The pixels (flat indices) within the radius of each piece of an axis, the thickness there in um and the rods' numbers.
 
-    A pixel comes once for every piece that reaches it; the largest thickness is the rod's.
+    A pixel occurs once for every piece; the largest thickness is that of the rod.
     """
     if not rods:
         return
@@ -101,7 +101,7 @@ def _segments(
     number = np.repeat(np.arange(1, len(rods) + 1), pieces)
     radius = np.repeat([rod.radius_um / pixel_um for rod in rods], pieces)
     reach = np.ceil(abs(end - start).max(axis=1) / 2 + radius).astype(int) + 1
-    order = np.argsort(reach, kind="stable")  # pieces of about one size together: they share a window
+    order = np.argsort(reach, kind="stable")  # pieces of similar size together, as they share a window
     for chunk in np.split(order, range(CHUNK, len(order), CHUNK)):
         offsets = np.arange(-reach[chunk].max(), reach[chunk].max() + 1)
         middle = np.rint((start[chunk] + end[chunk]) / 2).astype(int)
@@ -119,7 +119,7 @@ def _segments(
 
 
 def _fill_holes(owner: npt.NDArray[np.int32]) -> None:
-    """Give each rod what it encloses; to find out that it encloses nothing is cheaper than to fill."""
+    """Fill the holes of each rod, in place; first test whether there are any, which is faster."""
     for rod, box in enumerate(ndimage.find_objects(owner), start=1):
         if box is None:
             continue

@@ -1,4 +1,4 @@
-"""Movies of micro-beads that wander in or out of optical traps, drawn as diffraction rings at continuous positions.
+"""Simulated movies of micro-beads, free or in optical traps, drawn as diffraction rings at continuous positions.
 
 The truth is the mean position of each bead over the exposure; (0, 0) is the centre of the first pixel, x is the
 column, y the row.
@@ -28,46 +28,46 @@ from brightfield.simulate.optics import (
 
 Range = tuple[float, float]
 
-RADIUS_UM = (0.3, 1.4)
-INDEX = (1.43, 1.59)  # refractive: silica to polystyrene
+RADIUS_UM = (0.3, 1.4)  # of a bead
+INDEX = (1.43, 1.59)  # refractive index: silica to polystyrene
 CLEAR = 0.5  # share of the movies with clear beads; the others absorb
-ABSORPTION = (0.0, 0.9)  # per um of bead: clear to magnetic
+ABSORPTION = (0.0, 0.9)  # absorption coefficient per um: clear to magnetic
 DEFOCUS_UM = (0.3, 12.0)  # to either side of the focal plane
-CONDENSER = (0.06, 0.9)  # numerical aperture: nearly closed, many rings; open, a core in one ring,
-BLUR_UM = 0.35  # but never so open that its blur (see diffraction) is wider than this and only a smudge remains
+CONDENSER = (0.06, 0.9)  # numerical aperture: from nearly closed, with many rings, to open, with a core in one ring,
+BLUR_UM = 0.35  # but limited so that its blur (see diffraction) is at most this wide and the image keeps its structure
 EVERYDAY = 0.4  # share of the movies with clear beads near focus under an open condenser: a core in one narrow ring
-NEAR = 4.0  # times the smallest defocus, and no more, in those
-SPREAD_UM = 0.3  # between the heights of a movie's beads, standard deviation; and a tenth of the defocus
+NEAR = 4.0  # largest defocus over the smallest one in those movies
+SPREAD_UM = 0.3  # standard deviation of the heights in a movie; a tenth of the defocus is added
 RAMPS = 0.25  # share of the movies in which the focus changes from first to last frame
-RAMP_UM = (0.3, 2.0)  # by this much
+RAMP_UM = (0.3, 2.0)  # size of that change
 TOUCHING = 0.2  # share of the movies with beads that touch
-CONTRAST = (0.25, 1.0)
-VISIBLE = 0.2  # of the background: the least by which a bead's strongest point deviates in the first frame
-ELECTRONS = (100.0, 3000.0)  # in a pixel of the empty background
+CONTRAST = (0.25, 1.0)  # factor of the deviation of a bead from the background
+VISIBLE = 0.2  # smallest deviation, over the background, of a bead's strongest point in the first frame
+ELECTRONS = (100.0, 3000.0)  # per pixel of the empty background
 SATURATION = (1.6, 5.0)  # full scale of the camera, relative to the background
-OFFSET = (20.0, 120.0)  # counts
+OFFSET = (20.0, 120.0)  # counts without light
 READ_NOISE = (1.5, 6.0)  # electrons
-DEBRIS = 3 / 64**2  # blobs a pixel, at full trouble
-DEBRIS_CONTRAST = (-0.45, 0.3)
-GRADIENT = 0.25  # of the light across the frame, standard deviation at full trouble
-STEEPEST = 0.6
-TEXTURE = 0.06  # of the background, largest standard deviation
+DEBRIS = 3 / 64**2  # blobs per pixel, at full disturbance
+DEBRIS_CONTRAST = (-0.45, 0.3)  # change of the light by a blob
+GRADIENT = 0.25  # standard deviation of the change of the light across the frame, at full disturbance
+STEEPEST = 0.6  # largest change of the light across the frame
+TEXTURE = 0.06  # largest standard deviation of the background's texture
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """What varies from movie to movie, as ranges between which it is drawn; a suite changes those of one kind."""
+    """Ranges from which the conditions of each movie are drawn; a suite changes those of one kind."""
 
     radius_um: Range = RADIUS_UM
     contrast: Range = CONTRAST
     defocus_um: tuple[Range, ...] = (DEFOCUS_UM,)  # one of these ranges, drawn for each movie
     ramps: float = RAMPS
-    crowding: tuple[int, int] | None = None  # beads, in units of max_beads; None: from one to max_beads
+    crowding: tuple[int, int] | None = None  # number of beads in units of max_beads; None: from one to max_beads
     touching: float = TOUCHING
     electrons: Range = ELECTRONS
     gradient: float = GRADIENT
     steepest: float = STEEPEST
-    electrons_per_count: Range | None = None  # None: what SATURATION asks for
+    electrons_per_count: Range | None = None  # None: from SATURATION
     offset: Range = OFFSET
     read_noise: Range = READ_NOISE
     row_noise: float = 0.3
@@ -75,8 +75,8 @@ class Conditions:
     bits: int = 12
 
 
-# focus: nearer to the focal plane than training sees, or farther from it, on both sides; density: several times as many, in
-# clusters; light: less than training sees, and from one side; camera: coarse steps, a noisy sensor with a pattern of its own
+# focus: nearer to the focal plane than in training, or farther from it, on both sides; density: several times as many beads, in
+# clusters; light: less than in training, and uneven; camera: coarse steps and a noisy sensor with a fixed pattern
 SUITES: dict[Suite, Callable[[Conditions], Conditions]] = {
     "focus": lambda usual: replace(
         usual,
@@ -103,14 +103,14 @@ SUITES: dict[Suite, Callable[[Conditions], Conditions]] = {
 
 @dataclass(frozen=True)
 class Movie:
-    """What the frames of one movie share; lengths of beads in um, those of positions in px."""
+    """The parameters common to all frames of a movie; lengths of beads in um, positions in px."""
 
-    defocus_um: npt.NDArray[np.float64]  # (frames,) of all beads; positive: a bright core
+    defocus_um: npt.NDArray[np.float64]  # (frames,) common to all beads; positive: a bright core
     electrons: float
-    contrast: npt.NDArray[np.float64]  # (N,) of each bead
-    heights_um: npt.NDArray[np.float64]  # (N,) of each bead, added to the defocus
+    contrast: npt.NDArray[np.float64]  # (N,) for each bead
+    heights_um: npt.NDArray[np.float64]  # (N,) height of each bead, added to the defocus
     rings: RingProfile
-    profiles: npt.NDArray[np.float32]  # (N, n) of each bead in the first frame (RingProfile.at)
+    profiles: npt.NDArray[np.float32]  # (N, n) for each bead in the first frame (RingProfile.at)
     paths: npt.NDArray[np.float64]  # (frames, SUBSTEPS, N, 2): x and y in px
     background: Real  # (H, W) around 1
     response: Real  # (H, W)
@@ -118,25 +118,24 @@ class Movie:
 
 
 def groups(params: BeadsSimulation) -> int:
-    """How many movies."""
+    """Number of movies."""
     return params.movies
 
 
 def per_group(params: BeadsSimulation) -> int:
-    """Frames of a movie."""
+    """Number of frames per movie."""
     return params.frames_per_movie
 
 
 def simulate_group(
     params: BeadsSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
 ) -> Iterator[Record]:
-    """The frames of one movie.
+    """Simulate the frames of one movie.
 
     Yields:
         Records with an image (size_px, width_px) uint16, ``positions`` (N, 2) float64 (x and y in px), ``transmission``
-        (size_px, width_px) float16 of the beads alone, and a row of frame, movie, beads (how many), defocus_um (of the
-        frame; positive where beads have a bright core), electrons (in a pixel of the background) and read_noise
-        (electrons).
+        (size_px, width_px) float16 of the beads alone, and a row of frame, movie, beads (number), defocus_um (of the frame;
+        positive where beads have a bright core), electrons (per pixel of the background) and read_noise (electrons).
     """
     movie, name = draw_movie(params, rng, suite), f"movie{number:03d}"
     for frame, (light, path) in enumerate(zip(draw_light(movie), movie.paths, strict=True)):
@@ -149,17 +148,18 @@ def simulate_group(
             "electrons": movie.electrons,
             "read_noise": movie.camera.read_noise,
         }
-        alone = (light / movie.background).astype(np.float16)  # beads multiply what is behind them
+        alone = (light / movie.background).astype(np.float16)  # transmissions multiply
         fields = {"positions": path.mean(axis=0), "transmission": alone}
         yield Record(f"{name}_{frame:04d}", name, image, fields, row)
 
 
 def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite | None = None) -> Movie:
-    """Everything about one movie but its noise; a suite leaves what it does not change as it were without it."""
+    """Draw everything about one movie but its noise; a suite leaves the conditions that it does not change as without it."""
     usual = usual_conditions(params)
     how = usual if suite is None else SUITES[suite](usual)
     shape = (params.size_px, params.width_px or params.size_px)
-    look, layout, walk, ground, sensor = rng.spawn(5)  # so that more draws of one kind change no other
+    # one random stream per aspect, so that further draws of one leave the others as they are
+    look, layout, walk, ground, sensor = rng.spawn(5)
     everyday = bool(look.uniform() < EVERYDAY)
     absorption = look.uniform(*ABSORPTION) * (look.uniform() > CLEAR) * (not everyday)
     sphere = Sphere(log_uniform(*how.radius_um, look), look.uniform(*INDEX), absorption)
@@ -172,7 +172,7 @@ def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite |
 
     contact, touching = contact_px(sphere.radius_um, params.pixel_size_um), layout.uniform() < how.touching
     room = Room(shape, contact if touching else max(contact, SEPARATION_PX))
-    start = place(room, _number(params.max_beads, how, touching, layout), touching, layout)
+    start = place(room, _bead_count(params.max_beads, how, touching, layout), touching, layout)
     heights = (SPREAD_UM + 0.1 * far) * np.clip(layout.standard_normal(len(start)), -2, 2)
     profiles = rings.at(defocus[0] + heights)
     visible = VISIBLE / np.abs(profiles - 1).max(axis=1)
@@ -193,7 +193,7 @@ def draw_movie(params: BeadsSimulation, rng: np.random.Generator, suite: Suite |
 
 
 def draw_light(movie: Movie) -> Iterator[Real]:
-    """The light of each frame, (H, W) float32, 1 where the background is and no bead."""
+    """The light of each frame, (H, W) float32, 1 on an even background without beads."""
     profiles = movie.profiles
     for frame, path in enumerate(movie.paths):
         if movie.defocus_um[frame] != movie.defocus_um[max(frame - 1, 0)]:
@@ -205,7 +205,7 @@ def draw_light(movie: Movie) -> Iterator[Real]:
 
 
 def usual_conditions(params: BeadsSimulation) -> Conditions:
-    """What a movie is drawn from where no suite changes it: the ranges above, or those of the section ``appearance``."""
+    """The conditions without a suite: the ranges above, or those of the section ``appearance``."""
     own = params.appearance or BeadsAppearance()
     return Conditions(
         radius_um=own.radius_um or RADIUS_UM,
@@ -215,19 +215,19 @@ def usual_conditions(params: BeadsSimulation) -> Conditions:
         electrons_per_count=own.electrons_per_count,
         offset=own.offset or OFFSET,
         read_noise=own.read_noise or READ_NOISE,
-        bits=12 if own.electrons_per_count is None else 16,  # a gain of its own may count further
+        bits=12 if own.electrons_per_count is None else 16,  # a given gain may need more counts
     )
 
 
-def _number(most: int, how: Conditions, touching: bool, rng: np.random.Generator) -> int:
-    """How many beads."""
+def _bead_count(most: int, how: Conditions, touching: bool, rng: np.random.Generator) -> int:
+    """Draw the number of beads."""
     if how.crowding is not None:
         return int(rng.integers(how.crowding[0] * most, how.crowding[1] * most + 1))
     return max(int(rng.integers(1, most + 1)), 2 if touching else 1)
 
 
 def _defocus(frames: int, near: bool, how: Conditions, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """Of each frame, (frames,) in um: the same, or a ramp on one side of the focal plane, towards it or away."""
+    """The defocus of each frame, (frames,) in um: constant, or a ramp on one side of the focal plane, towards it or away."""
     low, high = how.defocus_um[int(len(how.defocus_um) * rng.uniform())]
     side, nearest = float(rng.choice([-1, 1])), log_uniform(low, min(high, NEAR * low) if near else high, rng)
     ramp = log_uniform(*RAMP_UM, rng)
@@ -246,7 +246,7 @@ def _camera(electrons: float, how: Conditions, rng: np.random.Generator) -> Came
 
 
 def _background(shape: tuple[int, int], how: Conditions, rng: np.random.Generator) -> Real:
-    """Uneven light, texture and debris out of focus, around 1; the trouble is anything from none to all of it."""
+    """Uneven light, texture and debris out of focus, around 1; the disturbance is drawn between none and full."""
     trouble = rng.uniform()
     gx, gy = np.clip(trouble * how.gradient * rng.standard_normal(2), -how.steepest, how.steepest)
     light: Real = 1 + gx * np.linspace(-0.5, 0.5, shape[1]) + gy * np.linspace(-0.5, 0.5, shape[0])[:, None]

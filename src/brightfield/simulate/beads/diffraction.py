@@ -1,4 +1,4 @@
-"""The image of a sphere out of focus: how bright each distance from its centre is.
+"""The image of a sphere out of focus: its brightness as a function of the distance from the centre.
 
 Scalar diffraction of a plane wave that crosses a homogeneous sphere (anomalous diffraction), seen through an
 objective of a given aperture, after the sphere's wave is propagated to the focal plane (Goodman, Introduction to
@@ -9,9 +9,9 @@ Fourier Optics, chapters 3 and 6):
     U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R) q dq
 
 The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of
-|z| NA_c / (2 n_m), by the lamp's spectrum and by a pixel's square, whose variance a Gaussian shares. It has no detail
-finer than lambda / (2 NA) = 0.26 um, so its Hankel transform has an end: there blurring is a product, and the way back
-to however fine a table is one small matrix.
+|z| NA_c / (2 n_m), by the lamp's spectrum and by the square of a pixel, approximated by a Gaussian of the same variance. It has no
+detail finer than lambda / (2 NA) = 0.26 um, so its Hankel transform is band-limited: blurring is a product there, and the inverse
+transform to a table of any resolution is one small matrix.
 """
 
 from __future__ import annotations
@@ -25,20 +25,18 @@ from scipy.special import j0
 
 from brightfield.simulate.optics import Real, around
 
-WAVELENGTH_UM = 0.63  # red light-emitting diode
-APERTURE = 1.2  # numerical, of a water-immersion objective
+WAVELENGTH_UM = 0.63  # of a red light-emitting diode
+APERTURE = 1.2  # numerical aperture of a water-immersion objective
 MEDIUM = 1.33  # refractive index of water
-REACH_UM = 8.0  # beyond this, a bead leaves no trace
-COARSE_UM = 0.04  # between distances at which the field is computed: six in a period of the finest ring
-RADIAL_UM = 0.004  # at which the intensity is: straight lines between are off by a thousandth at most
-FINE_UM = 0.001  # between entries of a profile: a hundredth of a pixel, so that the nearest will do
-LAMP_BLUR_UM = 0.03  # the spectrum of a lamp blurs even what is in focus
-FAINT = 1e-3  # of the background: a bead is drawn as far as its rings deviate by more; shot noise is 1.8% or more
+REACH_UM = 8.0  # largest radius of a bead's image
+COARSE_UM = 0.04  # distance between the points of the field: six in a period of the finest ring
+RADIAL_UM = 0.004  # distance between the points of the intensity: linear interpolation is off by a thousandth at most
+FINE_UM = 0.001  # distance between entries of a profile: a hundredth of a pixel, so that the nearest is accurate enough
+LAMP_BLUR_UM = 0.03  # standard deviation of the blur by the lamp's spectrum, even in focus
+FAINT = 1e-3  # smallest deviation of a ring, over the background, that is drawn; shot noise is 1.8% or more
 N_ANGLES, N_PUPIL = 40, 160  # Gauss-Legendre nodes for A and U: U has up to 45 periods of its phase at 24 um
-HIGHEST, SPACING = (
-    4.5,
-    0.05,
-)  # per um, of the intensity: 2 NA / lambda and what the taper adds; 1 / SPACING > 2 REACH_UM
+# frequencies of the intensity per um: the highest is 2 NA / lambda and a margin for the taper; 1 / SPACING > 2 REACH_UM
+HIGHEST, SPACING = 4.5, 0.05
 
 
 @dataclass(frozen=True)
@@ -46,9 +44,9 @@ class Sphere:
     """One kind of bead.
 
     Attributes:
-        radius_um: a.
-        index: n_p, refractive: 1.45 for silica, 1.59 for polystyrene.
-        absorption: mu, per um: 0 for a clear bead, 0.9 for a magnetic one.
+        radius_um: radius a.
+        index: refractive index n_p: 1.45 for silica, 1.59 for polystyrene.
+        absorption: absorption coefficient mu per um: 0 for a clear bead, 0.9 for a magnetic one.
     """
 
     radius_um: float
@@ -58,12 +56,12 @@ class Sphere:
 
 @dataclass(frozen=True)
 class RingProfile:
-    """Relative intensity, 1 far away, by distance from the centre, for one kind of bead under one microscope.
+    """Relative intensity, 1 far away, as a function of radius, for one kind of bead under one microscope.
 
     Attributes:
-        condenser: NA_c, numerical aperture of the light.
+        condenser: numerical aperture NA_c of the condenser.
         pixel_um: size of a pixel.
-        scattered: (N_PUPIL,) complex, A(q) at the nodes of the pupil.
+        scattered: (N_PUPIL,) complex A(q) at the nodes of the pupil.
     """
 
     condenser: float
@@ -71,13 +69,13 @@ class RingProfile:
     scattered: npt.NDArray[np.complex128]
 
     def at(self, z_um: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The profiles at some heights.
+        """The profiles at given heights.
 
         Args:
-            z_um: (K,) how far out of focus beads are. Positive: a bright core.
+            z_um: (K,) distances from focus. Positive: a bright core.
 
         Returns:
-            (K, n) float32, entry j at a distance of ``(j + 0.5) * FINE_UM``.
+            (K, n) float32; entry j is at a radius of ``(j + 0.5) * FINE_UM``.
         """
         z = np.asarray(z_um, dtype=np.float64)[:, None]
         tables = _tables()
@@ -92,16 +90,16 @@ class RingProfile:
 
 
 def ring_profile(sphere: Sphere, condenser: float, pixel_um: float) -> RingProfile:
-    """The profiles of one kind of bead.
+    """Compute the profiles of one kind of bead.
 
     Args:
         sphere: the bead.
-        condenser: NA_c, numerical aperture of the light.
-        pixel_um: size of a pixel, which blurs.
+        condenser: numerical aperture NA_c of the condenser.
+        pixel_um: size of a pixel, which adds blur.
     """
     tables = _tables()
     angle, weights = tables.angle
-    # r = a sin(angle): smooth, where the path has an infinite slope at the rim
+    # with r = a sin(angle) the integrand is smooth, although the path has an infinite slope at the rim
     r, path = sphere.radius_um * np.sin(angle), 2 * sphere.radius_um * np.cos(angle)
     phase = 2 * np.pi / WAVELENGTH_UM * (sphere.index - MEDIUM) * path
     added = (np.exp(1j * phase - sphere.absorption * path / 2) - 1) * r * path / 2 * weights
@@ -110,16 +108,16 @@ def ring_profile(sphere: Sphere, condenser: float, pixel_um: float) -> RingProfi
 
 
 def draw_rings(light: Real, profile: Real, contrast: float, path: Real, pixel_um: float) -> None:
-    """Multiply one bead into the light, at rest or moving while the shutter is open.
+    """Multiply the light by the transmission of one bead, at rest or moving during the exposure.
 
-    The profile holds the blur of a pixel, so a pixel shows what its centre has; sampled more than twice in the period
-    of the finest ring (pixels below 0.13 um), the centre of mass of any function of the image is where the bead is.
+    The profile includes the blur of a pixel, so a pixel has the value at its centre. With more than two samples in the period of
+    the finest ring (pixels below 0.13 um), the centre of mass of any function of the image is the position of the bead.
 
     Args:
         light: (H, W) float32, changed in place; (0, 0) is the centre of the first pixel.
-        profile: (n,) one row of :meth:`RingProfile.at`.
-        contrast: what the deviation from 1 is multiplied by.
-        path: (K, 2) x and y in px that the bead visits for equal times; the mean over them is drawn.
+        profile: (n,) a row of :meth:`RingProfile.at`.
+        contrast: factor of the deviation from 1.
+        path: (K, 2) positions x and y in px of equal duration; their mean image is drawn.
         pixel_um: size of a pixel.
     """
     deviation = np.float32(contrast) * (profile - 1)
@@ -143,18 +141,18 @@ def draw_rings(light: Real, profile: Real, contrast: float, path: Real, pixel_um
 
 @dataclass(frozen=True)
 class _Tables:
-    """What no bead changes; distances in um, frequencies per um."""
+    """Tables that do not depend on the bead; distances in um, frequencies per um."""
 
-    angle: tuple[Real, Real]  # (N_ANGLES,) from 0 to a right angle, and weights
+    angle: tuple[Real, Real]  # (N_ANGLES,) angles from 0 to pi / 2, and weights
     pupil: Real  # (N_PUPIL,) frequencies
-    axial: Real  # (N_PUPIL,) phase in periods that a wave gains per um of height
+    axial: Real  # (N_PUPIL,) phase of a wave in periods per um of height
     field: Real  # (n, N_PUPIL) from a spectrum to the field at each distance
     taper: Real  # (n,) 1 near the bead, 0 at its reach
-    frequency: Real  # (m,) of the intensity
+    frequency: Real  # (m,) frequencies of the intensity
     forth: Real  # (m, n) from an intensity at each distance to its spectrum
     radial: Real  # (k,) distances
-    back: npt.NDArray[np.float32]  # (m, k) from a spectrum of the intensity to those distances
-    fine: Real  # distances of a profile's entries
+    back: npt.NDArray[np.float32]  # (m, k) from a spectrum of the intensity to the distances of ``radial``
+    fine: Real  # (n,) distances of a profile's entries
 
 
 @cache
@@ -179,13 +177,13 @@ def _tables() -> _Tables:
 
 
 def _applied(matrix: Real, rows: Real) -> Real:
-    """(m, n) applied to (K, n): not by BLAS, whose threads cost more than they save and round as their number wills."""
+    """Apply a matrix (m, n) to rows (K, n), without BLAS, whose rounding depends on the number of threads, for no gain in speed."""
     applied: Real = np.einsum("mn,kn->km", matrix, rows)
     return applied
 
 
 def _discs(x: Real) -> Real:
-    """Weights of an integral over x dx by the trapezoidal rule; the first is its Euler-Maclaurin correction."""
+    """Weights of an integral over x dx by the trapezoidal rule; the first weight is the Euler-Maclaurin correction."""
     weights: Real = x * (x[1] - x[0])
     weights[0] = (x[1] - x[0]) ** 2 / 12
     return weights

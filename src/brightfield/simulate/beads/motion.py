@@ -1,4 +1,4 @@
-"""Where beads are: placed at a distance from each other, then wandering freely or in optical traps."""
+"""Positions of beads: placement at a distance from each other, then Brownian motion, free or in optical traps."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ Positions = npt.NDArray[np.float64]
 Shape = tuple[int, int]
 
 MARGIN_PX = 12.0  # a bead's centre stays this far inside the frame,
-SEPARATION_PX = 20.0  # and this far from any other, but for beads that touch:
-CONTACT_PX = 9.0  # they come as near as their size lets them, or this near
-LOOSE = 1.2  # farthest distance at which a touching bead is put, in contacts
-SUBSTEPS = 8  # of a movement within one exposure
+SEPARATION_PX = 20.0  # and this far from any other, except for beads that touch:
+CONTACT_PX = 9.0  # their centres are as near as their size allows, but at least this far apart
+LOOSE = 1.2  # largest distance at which a touching bead is placed, over the distance of contact
+SUBSTEPS = 8  # number of positions within one exposure
 THERMAL_ENERGY = 4.11e-3  # kT in pN um, at 25 degrees
-VISCOSITY = 8.9e-4  # of water, pN s / um^2
-STIFFNESS = (1.0, 100.0)  # of a trap, pN / um
+VISCOSITY = 8.9e-4  # of water, in pN s / um^2
+STIFFNESS = (1.0, 100.0)  # of a trap, in pN / um
 FREE = 0.5  # share of the movies without a trap
 FRAME_S = (0.01, 0.04)  # time between frames
-EXPOSED = (0.3, 1.0)  # share of it in which the shutter is open
-DRIFT_UM_S = 0.005  # of the stage, standard deviation in each direction
-TRIES = 50  # for a place, for each bead
+EXPOSED = (0.3, 1.0)  # share of this time in which the shutter is open
+DRIFT_UM_S = 0.005  # standard deviation of the stage's drift in each direction
+TRIES = 50  # largest number of attempts to place a bead
 
 
 @dataclass(frozen=True)
 class Room:
-    """Where beads may be.
+    """Limits on the positions of beads.
 
     Attributes:
         shape: rows and columns of the frame.
@@ -40,16 +40,16 @@ class Room:
     nearest_px: float
 
     def holds(self, positions: Positions) -> bool:
-        """Whether beads at (..., N, 2) x and y keep to the frame and their distances."""
+        """Whether beads at (..., N, 2) x and y are inside the frame and at allowed distances."""
         upper = np.array(self.shape[::-1]) - 1 - MARGIN_PX
         if bool((positions < np.minimum(MARGIN_PX, upper)).any() or (positions > upper).any()):
             return False
         between = positions[..., :, None, :] - positions[..., None, :, :]
         near = np.count_nonzero((between**2).sum(axis=-1) < self.nearest_px**2)
-        return bool(near == positions[..., 0].size)  # each bead to itself, and no other
+        return bool(near == positions[..., 0].size)  # each bead is near to itself only
 
     def admits(self, position: Positions, others: Positions) -> bool:
-        """Whether one more bead, (2,) x and y, may join those at (N, 2)."""
+        """Whether a bead at (2,) x and y may be added to those at (N, 2)."""
         apart = ((others - position) ** 2).sum(axis=1) >= self.nearest_px**2
         return bool(apart.all()) and self.holds(position[None])
 
@@ -60,9 +60,9 @@ def contact_px(radius_um: float, pixel_um: float) -> float:
 
 
 def place(room: Room, n: int, touching: bool, rng: np.random.Generator) -> Positions:
-    """Positions (N, 2) that the room holds: ``n``, or as many as there is room for.
+    """Draw allowed positions (N, 2): ``n``, or as many as fit.
 
-    Where beads touch, every second is put beside one that is there already.
+    Where beads touch, every second is placed beside an earlier one.
     """
     upper = np.array(room.shape[::-1]) - 1 - MARGIN_PX
     lower = np.minimum(MARGIN_PX, upper)
@@ -82,7 +82,7 @@ def place(room: Room, n: int, touching: bool, rng: np.random.Generator) -> Posit
 def wander(
     room: Room, start: Positions, radius_um: float, frames: int, pixel_um: float, rng: np.random.Generator
 ) -> Positions:
-    """Brownian motion from ``start`` (N, 2), free or in a harmonic trap at the start of each bead.
+    """Simulate Brownian motion from ``start`` (N, 2), free or in a harmonic trap at the start of each bead.
 
     Returns:
         (frames, SUBSTEPS, N, 2), x and y in px in each sub-step of each exposure.
@@ -105,21 +105,21 @@ def wander(
             away = away * decay + deviation / pixel_um * thermal[step]
             path[step] = traps[step] + away
         if not room.holds(path):
-            _hold(room, position, path)
+            _keep_inside(room, position, path)
         trap, position = traps[-1], path[-1]
     return paths
 
 
 def thermal_step(stiffness: float, drag: float, seconds: float) -> tuple[float, float]:
-    """A step of the Ornstein-Uhlenbeck process, exact for any duration.
+    """The parameters of a step of the Ornstein-Uhlenbeck process, exact for any duration.
 
     Args:
-        stiffness: of the trap in pN / um; 0 is free.
-        drag: 6 pi eta a in pN s / um.
-        seconds: duration.
+        stiffness: stiffness of the trap in pN / um; 0: free.
+        drag: drag coefficient 6 pi eta a in pN s / um.
+        seconds: duration in s.
 
     Returns:
-        What is left of the distance to the trap's centre, and the standard deviation of the thermal step in um.
+        The factor by which the distance to the trap's centre decays, and the standard deviation of the thermal step in um.
     """
     if stiffness == 0:
         return 1.0, float(np.sqrt(2 * THERMAL_ENERGY / drag * seconds))
@@ -127,8 +127,8 @@ def thermal_step(stiffness: float, drag: float, seconds: float) -> tuple[float, 
     return decay, float(np.sqrt(THERMAL_ENERGY / stiffness * (1 - decay**2)))
 
 
-def _hold(room: Room, before: Real, path: Positions) -> None:
-    """Undo, in place, each movement that takes a bead out of the frame or too near another: it stays where it was."""
+def _keep_inside(room: Room, before: Real, path: Positions) -> None:
+    """Undo, in place, each movement that takes a bead out of the frame or too near another."""
     movements = np.diff(path, axis=0, prepend=before[None])
     position = np.array(before)
     for step, movement in enumerate(movements):

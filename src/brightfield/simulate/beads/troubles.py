@@ -1,8 +1,7 @@
-"""Windows of one bead each under one trouble at a time, with the exact position and the Cramer-Rao bound of every window.
+"""Windows of one bead each with one disturbance at a time, with the exact position and the Cramer-Rao bound of each window.
 
-Where methods stand side by side: what costs precision, and what makes them jump. The bound is that of a known profile with
-everything else in the window known too (light, debris, the second bead): no method reaches below it, and one that knows less may
-not reach it.
+They serve to compare methods: which disturbances reduce precision, and which cause outliers. The bound holds for a known profile
+and known surroundings (light, debris, the second bead): no method is better, and one without this knowledge may not reach it.
 """
 
 from __future__ import annotations
@@ -21,21 +20,21 @@ Real = npt.NDArray[np.float64]
 SIZE_PX, PIXEL_UM = 64, 0.1
 SPHERE, CONDENSER, HEIGHT_UM = Sphere(1.4, 1.57, 0.9), 0.06, 6.0
 ELECTRONS, READ_NOISE, OFFSET = 1000.0, 3.0, 100.0
-LOW_ELECTRONS = 50.0
-DEBRIS = 3.0  # blobs a window, Poisson
-DEBRIS_CONTRAST = (-0.45, 0.3)
-DISTURBED = 0.02  # of the light: where debris changes it by more, a pixel counts as debris
-GRADIENT = 0.25  # of the light across the window, standard deviation
-STEEPEST = 0.6
-SECOND_PX = (28.0, 44.0)  # to the second bead: from contact to the corner
-HEIGHTS_UM = (2.0, 10.0)
+LOW_ELECTRONS = 50.0  # per pixel of the background
+DEBRIS = 3.0  # mean number of blobs per window
+DEBRIS_CONTRAST = (-0.45, 0.3)  # change of the light by a blob
+DISTURBED = 0.02  # relative change of the light above which a pixel counts as debris
+GRADIENT = 0.25  # standard deviation of the change of the light across the window
+STEEPEST = 0.6  # largest change of the light across the window
+SECOND_PX = (28.0, 44.0)  # distance of the second bead: from contact to the corner
+HEIGHTS_UM = (2.0, 10.0)  # range of the defocus
 
 
 @dataclass(frozen=True)
 class Window:
-    """What one window shows: its bead, and the light (H, W) around 1 in which it stands.
+    """The content of one window: its bead, and the light (H, W) around 1 on which the bead is drawn.
 
-    ``ground`` is that light without other beads, ``debris`` where debris changes it, ``others`` (K, 2) where other beads are.
+    ``ground`` is that light without other beads, ``debris`` the mask of debris, ``others`` (K, 2) the positions of other beads.
     """
 
     position: tuple[float, float]
@@ -47,7 +46,7 @@ class Window:
     others: Real
 
     def expected(self, x: float, y: float) -> Real:
-        """Electrons (H, W) with the bead at x and y in px."""
+        """Expected electrons (H, W) with the bead at x and y in px."""
         drawn = self.light.astype(np.float32)
         draw_rings(drawn, self.profile, 1.0, np.array([[x, y]]), PIXEL_UM)
         return self.electrons * drawn.astype(np.float64)
@@ -58,12 +57,12 @@ class Windows:
     """Simulated windows.
 
     Attributes:
-        pixels: (N, 64, 64) uint16, one count an electron.
+        pixels: (N, 64, 64) uint16, one count per electron.
         positions: (N, 2) x and y in px of the bead nearest to the middle.
-        bounds: (N, 2) least standard deviations of x and y.
+        bounds: (N, 2) smallest standard deviations of x and y in px.
         beads: for each window (K, 2), all beads whose centres lie in it, the one of ``positions`` first.
         transmission: (N, 64, 64) float16 of the beads alone, 1 where there is none.
-        debris: (N, 64, 64) bool, where debris changes the light by more than 2%.
+        debris: (N, 64, 64) bool, True where debris changes the light by more than 2%.
     """
 
     pixels: npt.NDArray[np.uint16]
@@ -75,18 +74,18 @@ class Windows:
 
 
 def simulate_windows(trouble: str, count: int, rng: np.random.Generator) -> Windows:
-    """Windows under one trouble; the bead is within half a pixel of the middle, at every sub-pixel phase alike.
+    """Simulate windows with one disturbance; the bead is within half a pixel of the middle, at a uniform sub-pixel phase.
 
     Args:
-        trouble: a key of ``TROUBLES``.
-        count: how many.
-        rng: the source of everything random.
+        trouble: the disturbance, a key of ``TROUBLES``.
+        count: number of windows.
+        rng: source of everything random.
 
     Raises:
-        ValueError: for a trouble that is not known.
+        ValueError: the disturbance is unknown.
     """
     if trouble not in TROUBLES:
-        raise ValueError(f"unknown trouble {trouble!r}; known: {', '.join(TROUBLES)}")
+        raise ValueError(f"unknown disturbance {trouble!r}; known: {', '.join(TROUBLES)}")
     rings = ring_profile(SPHERE, CONDENSER, PIXEL_UM)
     usual, camera = rings.at([HEIGHT_UM])[0], Camera(1.0, OFFSET, READ_NOISE, 0.0)
     even, none = np.ones((SIZE_PX, SIZE_PX)), np.zeros((SIZE_PX, SIZE_PX), dtype=np.bool_)
@@ -98,7 +97,7 @@ def simulate_windows(trouble: str, count: int, rng: np.random.Generator) -> Wind
         expected = window.expected(x, y)
         pixels.append(camera.expose(expected, rng))
         positions.append((x, y))
-        if known is None or trouble not in ALIKE:
+        if known is None or trouble not in SHARED_BOUND:
             known = cramer_rao(window.expected, (x, y), READ_NOISE)
         bounds.append(known)
         inside = ((window.others > -0.5) & (window.others < SIZE_PX - 0.5)).all(axis=1)
@@ -160,4 +159,4 @@ TROUBLES: dict[str, Callable[[Window, RingProfile, np.random.Generator], Window]
     "defocus": _defocus,
     "low signal": _low_signal,
 }
-ALIKE = ("clean", "low signal")  # one bound serves all windows: it hardly depends on the phase
+SHARED_BOUND = ("clean", "low signal")  # disturbances with one bound for all windows: it hardly depends on the phase

@@ -1,8 +1,8 @@
-"""Fluorescent cells with little light, and the same without noise.
+"""Simulated fluorescent cells with little light, with and without noise.
 
-A scene is a sum of nuclei (irregular ellipses) and rods of log-normal brightness with texture and puncta, blurred by
-the point-spread function, over a haze of light from out of focus. The clean image is the mean of the noisy one: both
-are in camera counts.
+A scene is a sum of nuclei (irregular ellipses) and rods of log-normal brightness with texture and puncta, blurred by the
+point-spread function, over a haze of light from out of focus. The clean image is the expectation of the noisy one: both are in
+camera counts.
 """
 
 from __future__ import annotations
@@ -30,18 +30,19 @@ from brightfield.simulate.optics import (
 Range = tuple[float, float]
 
 NUCLEUS_RADIUS_PX = (8.0, 30.0)
-NUCLEUS_SPREAD = 1.15  # from a field's typical radius to the least and the largest
-NUCLEUS_TYPICAL_PX = (NUCLEUS_RADIUS_PX[0] * NUCLEUS_SPREAD, NUCLEUS_RADIUS_PX[1] / NUCLEUS_SPREAD)  # log-uniform
+NUCLEUS_SPREAD = 1.15  # ratio of the largest radius in a field to the typical one, and of that to the smallest
+# range of a field's typical radius, log-uniform
+NUCLEUS_TYPICAL_PX = (NUCLEUS_RADIUS_PX[0] * NUCLEUS_SPREAD, NUCLEUS_RADIUS_PX[1] / NUCLEUS_SPREAD)
 NUCLEUS_ASPECT = (1.0, 2.0)
 ROD_RADIUS_PX = (3.0, 6.0)
 ROD_ASPECT = (3.0, 8.0)
 RODS = 0.35  # share of the fields with rods among or instead of nuclei
-COVER = (0.08, 0.45)  # of the field, before cells overlap
-OUTLINE = 0.10  # relative amplitude of the outline's first harmonic; the n-th has 1/n of it
-STACKED = 0.03  # share of the cells that may lie on others
-BRIGHTNESS_SIGMA = 0.35  # of the logarithm, from cell to cell
+COVER = (0.08, 0.45)  # share of the field that is covered, before cells overlap
+OUTLINE = 0.10  # relative amplitude of the outline's n-th harmonic: this over n
+STACKED = 0.03  # share of the cells that may overlap others
+BRIGHTNESS_SIGMA = 0.35  # standard deviation of the logarithm, from cell to cell
 TEXTURE = (0.05, 0.40)  # relative standard deviation inside a cell
-PUNCTA = (0.0, 0.006)  # per pixel of cell
+PUNCTA = (0.0, 0.006)  # number per pixel of a cell
 PSF_SIGMA_PX = (1.0, 2.0)
 HAZE = (0.05, 0.35)  # light from out of focus, relative to the light in focus
 HAZE_SIGMA_PX = 12.0
@@ -49,18 +50,14 @@ BACKGROUND = (0.01, 0.08)  # autofluorescence and stray light, relative to the p
 READ_NOISE = (1.0, 2.2)  # electrons, of an sCMOS or a good CCD
 ROW_NOISE = 0.1  # electrons
 ELECTRONS_PER_COUNT = (0.2, 0.5)
-OFFSET = (90.0, 130.0)  # counts
-LEVELS = (
-    4,
-    10,
-    25,
-    60,
-)  # peak electrons between which images count as one kind: by each, noise falls by a factor of about 1.6
+OFFSET = (90.0, 130.0)  # counts without light
+# limits of peak electrons between which images are of one kind: from one to the next, relative noise falls by a factor of about 1.6
+LEVELS = (4, 10, 25, 60)
 
 
 @dataclass(frozen=True)
 class Acquisition:
-    """What varies from field to field, as ranges between which it is drawn; the suites change one of them."""
+    """Ranges from which the conditions of each field are drawn; a suite changes some of them."""
 
     peak_electrons: Range  # at the 99.5th percentile, log-uniform
     cover: Range = COVER
@@ -75,8 +72,8 @@ class Acquisition:
     response: float = PIXEL_RESPONSE
 
 
-# focus: a blur that training never sees; density: cells side by side; light: less than training
-# ever sees; camera: a noisy sensor with a pattern of its own
+# focus: more blur than in training; density: cells side by side; light: less than in training; camera: a noisy sensor with a fixed
+# pattern
 SUITES: dict[Suite, Callable[[Acquisition], Acquisition]] = {
     "focus": lambda usual: replace(usual, psf_sigma_px=(1.5 * usual.psf_sigma_px[1], 2.25 * usual.psf_sigma_px[1])),
     "density": lambda usual: replace(usual, cover=(0.6, 0.8)),
@@ -101,12 +98,12 @@ class Cell:
 
 
 def groups(params: DenoiseSimulation) -> int:
-    """How many fields; each is an acquisition of its own."""
+    """Number of fields; each is a separate acquisition."""
     return params.images
 
 
 def per_group(params: DenoiseSimulation) -> int:
-    """One image a field."""
+    """One image per field."""
     del params
     return 1
 
@@ -114,12 +111,12 @@ def per_group(params: DenoiseSimulation) -> int:
 def simulate_group(
     params: DenoiseSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
 ) -> Iterator[Record]:
-    """One field.
+    """Simulate one field.
 
     Yields:
-        A record with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the counts that the
-        same camera shows on average, and a row of peak_electrons (at the 99.5th percentile of the scene) and kind (the level of
-        light: see :func:`level`).
+        A record with an image (size_px, size_px) uint16, ``clean`` (size_px, size_px) float32, the expected counts of the same
+        camera, and a row of peak_electrons (at the 99.5th percentile of the scene) and kind (the level of light: see
+        :func:`level`).
     """
     shape = (params.size_px, params.size_px)
     usual = usual_acquisition(params)
@@ -149,7 +146,7 @@ def level(peak_electrons: float) -> str:
 
 
 def usual_acquisition(params: DenoiseSimulation) -> Acquisition:
-    """What an acquisition is drawn from where no suite changes it: the ranges above, or those of the section ``appearance``."""
+    """The conditions without a suite: the ranges above, or those of the section ``appearance``."""
     own = params.appearance or DenoiseAppearance()
     return Acquisition(
         peak_electrons=params.peak_electrons,
@@ -174,7 +171,7 @@ def draw_scene(shape: tuple[int, int], rng: np.random.Generator, how: Acquisitio
     sharp = sharp * np.clip(1 + texture, 0.1, None)
     puncta = inside & (rng.random(shape) < rng.uniform(*PUNCTA))
     psf = rng.uniform(*how.psf_sigma_px)
-    # a spot of a few times its cell's brightness after the blur
+    # after the blur, spots have a few times the brightness of their cell
     sharp = sharp + puncta * sharp * rng.exponential(1.5, shape) * 2 * np.pi * psf**2
     light = gaussian_filter(sharp, psf, mode="nearest")
     light += rng.uniform(*how.haze) * gaussian_filter(sharp, HAZE_SIGMA_PX, mode="nearest")
@@ -184,12 +181,12 @@ def draw_scene(shape: tuple[int, int], rng: np.random.Generator, how: Acquisitio
 
 
 def _draw_cells(shape: tuple[int, int], how: Acquisition, rng: np.random.Generator) -> list[Cell]:
-    """Cells for a random share of the field, all of about one size; some overlap a little, as in a projection."""
+    """Draw cells of about one size that cover a random share of the field; some overlap a little, as in a projection."""
     typical = log_uniform(*how.radius_px, rng)
     rods = rng.uniform(0.3, 1.0) if rng.uniform() < RODS else 0.0
     target = rng.uniform(*how.cover) * shape[0] * shape[1]
     cells: list[Cell] = []
-    discs = np.empty((0, 3))  # x, y and radius of a disc of a little less than each cell's area
+    discs = np.empty((0, 3))  # x, y and radius of a disc a little smaller than each cell
     limits = (how.radius_px[0] / NUCLEUS_SPREAD, how.radius_px[1] * NUCLEUS_SPREAD)
     covered = 0.0
     while covered < target:
@@ -217,7 +214,7 @@ def _draw_cell(shape: tuple[int, int], typical: float, limits: Range, rod: bool,
 
 
 def _paint(light: Real, inside: npt.NDArray[np.bool_], cell: Cell, rng: np.random.Generator) -> None:
-    """Add one cell: bright where it is thick."""
+    """Add one cell, with a brightness that follows its thickness."""
     long, wide = (
         (cell.radius * cell.aspect, cell.radius)
         if cell.rod

@@ -1,11 +1,11 @@
-"""Single red blood cells of stained smears, each with the exact probability that an expert calls it bad.
+"""Simulated crops of single red blood cells of stained smears, with the exact probability that an expert calls each bad.
 
 Each cell is a thickness map h(x, y) in um with at most one defect of severity s in [0, 1]. Light is absorbed as
 exp(-alpha h) in each colour (Beer-Lambert), redistributed by the cell's curvature when out of focus (transport of
 intensity, Teague 1983) and blurred by the objective.
 
-The label is drawn, not decided: the probability of bad is 1 - prod_j (1 - sigmoid((s_j - t_j) / tau)) over the
-defects j, so the best accuracy that any model can reach on these crops is known: the mean of max(p, 1 - p).
+The label is random: the probability of bad is 1 - prod_j (1 - sigmoid((s_j - t_j) / tau)) over the defects j, so the best accuracy
+that any model can reach on these crops is known: the mean of max(p, 1 - p).
 """
 
 from __future__ import annotations
@@ -24,81 +24,81 @@ from brightfield.params import RbcAppearance, RbcSimulation, Suite
 from brightfield.simulate.optics import Camera, Real, dust, illumination, log_uniform, pixel_response, smooth_field
 from brightfield.simulate.rbc.erythrocyte import SICK, cell_thickness, healthy_cell
 
-SUPERSAMPLING = 2
-DELTA_N = 0.06  # refractive index above the plasma's
+SUPERSAMPLING = 2  # samples per pixel and axis
+DELTA_N = 0.06  # refractive index of a cell above that of the plasma
 WAVELENGTH_UM = 0.55
-APERTURE = 0.75  # numerical, of a 40x objective
-MEDIUM = 1.33  # refractive index
+APERTURE = 0.75  # numerical aperture of a 40x objective
+MEDIUM = 1.33  # refractive index of the medium
 CONTRAST_LIMITS = (0.4, 1.8)  # transport of intensity is linear in z and overshoots far from focus,
-LINEAR_UM = 1.5  # so it stops growing about here: further out the blur takes over
-# Absorption per um of cell in red, green and blue: the corners between which smears lie
+LINEAR_UM = 1.5  # so it saturates about here: farther out the blur dominates
+# Absorption per um of cell in red, green and blue: the stains that smears mix
 STAINS = np.array([[0.03, 0.14, 0.20], [0.05, 0.19, 0.13], [0.15, 0.18, 0.09]])  # eosin, eosin rich in azure, azure
-CROP_FOCUS_UM = 0.42  # standard deviation within a smear
-FAIR_CONTOUR = 0.37  # largest error of a contour that did not fail, as a severity
-CONTOUR_ERROR_UM = 1.0  # how far a contour of severity 1 is off
-CONTOUR_SCALE_UM = 1.26  # over which its error varies
-OVERLAP_UM = (7.9, 4.5)  # distance of an overlapping cell at severity 0, and what severity 1 takes from it
+CROP_FOCUS_UM = 0.42  # standard deviation of the focus within a smear
+FAIR_CONTOUR = 0.37  # largest error, as a severity, of a contour that did not fail
+CONTOUR_ERROR_UM = 1.0  # error of a contour of severity 1
+CONTOUR_SCALE_UM = 1.26  # length over which this error varies
+OVERLAP_UM = (7.9, 4.5)  # distance of an overlapping cell at severity 0, and its decrease to severity 1
 APART_UM = (8.8, 10.5)  # distance of a neighbour that does not touch
-FOCUS_UM = (0.3, 4.0)  # |z| of an out-of-focus cell at severity 0, and what severity 1 adds
+FOCUS_UM = (0.3, 4.0)  # |z| of an out-of-focus cell at severity 0, and its increase to severity 1
 
-READ_NOISE = 6.0
-# What the suites change. Focus: the whole smear lies off the plane, but most cells still pass
+READ_NOISE = 6.0  # electrons
+# Changes by the suites. Focus: the whole smear is out of focus, but most cells are still good
 SUITE_FOCUS_UM = (0.6, 1.2)
-SUITE_NEIGHBOURS = (0.8, 1.0)  # density: hardly a crop without a neighbour
-SUITE_DIMMING = (0.35, 0.6)  # light: a lamp turned down; what it gives and what the camera counts
-SUITE_BLEED = 0.25  # camera: light of a colour that the colours beside it count as well,
-SUITE_GAMMA = (0.6, 0.8)  # a tone curve that lifts the shadows,
+SUITE_NEIGHBOURS = (0.8, 1.0)  # density: nearly every crop has a neighbour
+SUITE_DIMMING = (0.35, 0.6)  # light: factor of a dimmer lamp
+SUITE_BLEED = 0.25  # camera: crosstalk between colours,
+SUITE_GAMMA = (0.6, 0.8)  # a tone curve that brightens the shadows,
 SUITE_READ_NOISE = 18.0  # and a noisier sensor
 
-# Shares of the crops with a defect, and the severity at which half the experts say bad
+# Shares of the defects among crops with one, and the severity at which half of the experts say bad
 CAUSES = {"sick": 0.4, "out_of_focus": 0.2, "overlapping": 0.2, "failed_contour": 0.2}
 THRESHOLDS = {"sick": 0.30, "out_of_focus": 0.25, "overlapping": 0.02, "failed_contour": 0.42}
-TAU = 0.05  # how much experts differ, in severity
+TAU = 0.05  # spread of the experts' thresholds, in severity
 
 
 @dataclass(frozen=True)
 class Smear:
-    """What the crops of one smear share."""
+    """The parameters common to all crops of a smear."""
 
     stain: Real  # (3,) absorption per um
     white: Real  # (3,) brightness of the empty background, 1 is white
-    focus_um: float
-    electrons: float  # at white
+    focus_um: float  # mean distance from focus
+    electrons: float  # per pixel at white
     neighbours: float  # probability of a neighbour in the crop
-    texture: float  # of the dried plasma, relative
-    # (3, 3) what each colour of light adds to each colour of the camera
+    texture: float  # relative standard deviation of the dried plasma
+    # (3, 3) response of each colour of the camera (column) to each colour of light (row)
     mixing: Real = field(default_factory=lambda: np.eye(3))
-    gamma: float = 1.0  # of the camera's tone curve
+    gamma: float = 1.0  # exponent of the camera's tone curve
     read_noise: float = READ_NOISE  # electrons
-    contour: bool = True  # drawn in red
+    contour: bool = True  # whether the contour is drawn, in red
 
 
 @dataclass(frozen=True)
 class Crop:
-    """One crop before it is drawn."""
+    """The parameters of one crop."""
 
     kind: str  # normal, one of SICK, or one of the other causes
     severity: float  # of the cause, 0 to 1
-    z_um: float  # out of focus by
+    z_um: float  # distance from focus
     contour_error: float  # as a severity
-    p_positive: float
+    p_positive: float  # probability of good
     label: int  # 1 good, 0 bad
 
 
 def groups(params: RbcSimulation) -> int:
-    """How many smears."""
+    """Number of smears."""
     return params.smears
 
 
 def per_group(params: RbcSimulation) -> int:
-    """Crops of a smear."""
+    """Number of crops per smear."""
     return params.crops_per_smear
 
 
 def simulate_group(
     params: RbcSimulation, number: int, rng: np.random.Generator, suite: Suite | None = None
 ) -> Iterator[Record]:
-    """The crops of one smear.
+    """Simulate the crops of one smear.
 
     Yields:
         Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
@@ -113,13 +113,13 @@ def simulate_group(
 
 
 def draw_smear(rng: np.random.Generator, suite: Suite | None = None, appearance: RbcAppearance | None = None) -> Smear:
-    """Stain, light, focus and density of one smear; a suite changes one of them and leaves the others as they were drawn."""
+    """Draw stain, light, focus and density of one smear; a suite changes one of them and leaves the others as drawn."""
     smear = _draw_smear(rng) if appearance is None else _matched(_draw_smear(rng), appearance, rng)
     return smear if suite is None else SUITES[suite](smear, rng)
 
 
 def _draw_smear(rng: np.random.Generator) -> Smear:
-    blue = rng.uniform() ** 3  # a blue filter left in the lamp: a few smears strongly, most hardly
+    blue = rng.uniform() ** 3  # a blue filter in the lamp: strong in few smears, weak in most
     return Smear(
         stain=rng.dirichlet([0.7, 1.0, 0.6]) @ STAINS * rng.lognormal(0.1, 0.22),
         white=rng.uniform(0.6, 0.95) * rng.lognormal(0, 0.04, 3) * np.exp(-blue * np.array([0.7, 0.45, 0.05])),
@@ -131,7 +131,7 @@ def _draw_smear(rng: np.random.Generator) -> Smear:
 
 
 def _matched(smear: Smear, own: RbcAppearance, rng: np.random.Generator) -> Smear:
-    """The smear with what an appearance sets drawn between its ends; colours vary together, as under one lamp or dye."""
+    """Draw the values that an appearance sets from its ranges; colours vary together, as with one lamp or dye."""
     drawn: dict[str, Any] = {"contour": own.contour}
     for name, ends in (("white", own.white), ("stain", own.stain)):
         if ends is not None:
@@ -168,10 +168,10 @@ SUITES: dict[Suite, Callable[[Smear, np.random.Generator], Smear]] = {
 
 
 def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> Crop:
-    """What is wrong with one crop and how badly, the exact probability that it is good, and its label."""
+    """Draw the defect of one crop and its severity, the exact probability that it is good, and its label."""
     cause = "none" if rng.uniform() < good_fraction else str(rng.choice(list(CAUSES), p=list(CAUSES.values())))
     kind = str(rng.choice(list(SICK))) if cause == "sick" else "normal" if cause == "none" else cause
-    severity = float(rng.uniform() ** 0.4) if cause != "none" else 0.0  # more severe than mild
+    severity = float(rng.uniform() ** 0.4) if cause != "none" else 0.0  # severe cases are more frequent than mild ones
     z_um = smear.focus_um + rng.normal(0, CROP_FOCUS_UM)
     contour_error = float(rng.uniform(0, FAIR_CONTOUR))
     if cause == "out_of_focus":
@@ -186,7 +186,7 @@ def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> C
 
 
 def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Draw one crop, (size_px, size_px, 3) uint8."""
+    """Render one crop, (size_px, size_px, 3) uint8."""
     thickness, mask = _scene(crop, smear, size_px, pixel_um, rng)
     light = _transmitted(thickness, crop.z_um, smear.stain, pixel_um)
     shape = (size_px, size_px)
@@ -203,7 +203,7 @@ def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.rand
 
 
 def _toned(counts: npt.NDArray[np.uint8], gamma: float) -> npt.NDArray[np.uint8]:
-    """What a camera with this tone curve stores."""
+    """Apply the camera's tone curve."""
     if gamma == 1:
         return counts
     curve = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
@@ -230,13 +230,13 @@ def _scene(
         if overlapping:
             inside |= second > 0
         else:
-            second[inside] = 0  # a neighbour stops at a cell that reaches far
+            second[inside] = 0  # a neighbour ends at the edge of a large cell
         thickness = thickness + second
     return thickness, _binned(inside.astype(np.float32)) > 0.5
 
 
 def _transmitted(thickness: Real, z_um: float, stain: Real, pixel_um: float) -> Real:
-    """Light behind the smear in three colours, (H, W, 3), 1 where there is no cell."""
+    """The transmitted light in three colours, (H, W, 3), 1 where there is no cell."""
     step = pixel_um / SUPERSAMPLING
     smooth = gaussian_filter(thickness, 0.1 / step)
     gy, gx = np.gradient(smooth, step)
@@ -258,7 +258,7 @@ def _binned(image: Real) -> Real:
 def _displaced(
     mask: npt.NDArray[np.bool_], error: float, pixel_um: float, rng: np.random.Generator
 ) -> npt.NDArray[np.bool_]:
-    """The mask that a contour finder of this error returns: shifted and smoothly warped."""
+    """The mask from a contour finder with this error: shifted and smoothly warped."""
     amplitude = error * CONTOUR_ERROR_UM / pixel_um
     angle = rng.uniform(0, 2 * np.pi)
     shift = 0.6 * amplitude * np.array([np.sin(angle), np.cos(angle)])

@@ -1,7 +1,7 @@
 """The shape of a red blood cell, healthy or sick, as a thickness map.
 
-The healthy profile is the biconcave disc of Evans and Fung (Microvascular Research 4, 335, 1972) on an outline with a
-few harmonics.
+The healthy profile is the biconcave disc of Evans and Fung (Microvascular Research 4, 335, 1972), with a few harmonics in its
+outline.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy.typing as npt
 from brightfield.simulate.optics import Real
 
 RADIUS_UM = (3.9, 0.28)  # mean and standard deviation
-OUTLINE = 0.03  # relative amplitude of the outline's first harmonic; the n-th has 1/n of it
-ANGLES = np.linspace(-np.pi, np.pi, 2048)  # of the tables from which outlines and profiles are read
-RADII = np.linspace(0, 1, 4096)
+OUTLINE = 0.03  # relative amplitude of the outline's n-th harmonic: this over n
+ANGLES = np.linspace(-np.pi, np.pi, 2048)  # of the table of an outline
+RADII = np.linspace(0, 1, 4096)  # of the table of a profile, relative to the outline
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Shape:
     radius: float
     aspect: float
     dimple: float  # 1: biconcave, 0: no dimple
-    height: float  # scales the thickness
+    height: float  # factor of the thickness
     bend: float = 0.0  # per um: y is shifted by bend * x^2
-    tail: float = 0.0  # a drop's tail, relative to the radius
+    tail: float = 0.0  # length of a tear's tail, relative to the radius
     spikes: float = 0.0
     n_spikes: int = 0
     bump: float = 0.0  # thickness added in the centre, um
     slit: float = 0.0  # 1: a slit instead of the dimple
 
 
-# What a defect of severity s makes of a healthy cell
+# The change of a healthy cell by each defect of severity s
 SICK: Mapping[str, Callable[[Shape, float], Shape]] = {
     "elliptocyte": lambda c, s: replace(c, aspect=1.05 + 0.75 * s),
     "spherocyte": lambda c, s: replace(c, radius=3.9 * (1 - 0.28 * s), dimple=1 - s, height=1 + 0.5 * s),
@@ -49,7 +49,7 @@ SICK: Mapping[str, Callable[[Shape, float], Shape]] = {
 
 
 def healthy_cell(rng: np.random.Generator) -> Shape:
-    """A healthy cell; no two are quite alike."""
+    """Draw a healthy cell, with natural variation."""
     return Shape(
         radius=rng.normal(*RADIUS_UM),
         aspect=1 + abs(rng.normal(0, 0.04)),
@@ -65,9 +65,9 @@ def cell_thickness(shape: Shape, centre_um: npt.ArrayLike, size: int, step_um: f
     Args:
         shape: the cell.
         centre_um: x and y of the cell, relative to the middle of the grid.
-        size: samples a side.
-        step_um: between samples.
-        rng: draws the angle and the irregular outline.
+        size: samples per side.
+        step_um: distance between samples.
+        rng: source of the angle and of the irregular outline.
     """
     cx, cy = np.asarray(centre_um, dtype=np.float32)
     axis = ((np.arange(size) - (size - 1) / 2) * step_um).astype(np.float32)
@@ -75,7 +75,7 @@ def cell_thickness(shape: Shape, centre_um: npt.ArrayLike, size: int, step_um: f
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     x = cos * (axis - cx)[None] + sin * (axis - cy)[:, None]
     y = -sin * (axis - cx)[None] + cos * (axis - cy)[:, None]
-    # less its mean, so that the centre of mass stays in place
+    # less its mean, so that the centre of mass does not move
     y = y - shape.bend * (x**2 - shape.aspect * shape.radius**2 / 4)
     stretch = float(np.sqrt(shape.aspect))
     x, y = x / stretch, y * stretch
@@ -92,7 +92,7 @@ def cell_thickness(shape: Shape, centre_um: npt.ArrayLike, size: int, step_um: f
 
 
 def _sampled(table: Real, position: Real) -> Real:
-    """Entries of a fine table at positions in [0, 1]: several times faster than a formula at every sample."""
+    """Look up a fine table at positions in [0, 1]: several times faster than a formula at every sample."""
     values: Real = table[(position * np.float32(len(table) - 1)).astype(np.int32)]
     return values
 
@@ -108,7 +108,7 @@ def _outline(shape: Shape, rng: np.random.Generator) -> Real:
 
 
 def _profile(shape: Shape) -> Real:
-    """Thickness in um at each of ``RADII``: Evans and Fung's disc with more or less of a dimple, or with a bump."""
+    """Thickness in um at each of ``RADII``: Evans and Fung's disc with a deeper or shallower dimple, or with a bump."""
     edge = np.sqrt(1 - RADII**2)
     disc = edge * (0.81 + 7.83 * RADII**2 - 4.39 * RADII**4)
     flat = 2.2 * edge**0.7
