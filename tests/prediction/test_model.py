@@ -26,7 +26,7 @@ ANSWERS = {"classification": Label, "tracking": Points, "segmentation": ClassMap
 def thresholding() -> None:
     """The baseline of the default project, which finds cells without having learnt."""
     model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
-    network = tasks.build("segmentation", settings).network(model)
+    network = tasks.build("segmentation", settings).learning.network(model)
     with atomic_folder(layout.model("bacteria", "mine")) as folder:
         bundle.write(folder, "mine", "bacteria", settings, model, network, {})
 

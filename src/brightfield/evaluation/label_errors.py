@@ -65,20 +65,19 @@ def write(name: str, folds: int = 4, top: int = 50) -> SuspectLabels:
     """Judge the labels of training and validation split, and write ``reports/labels-NAME``.
 
     Args:
-        name: an entry of ``datasets`` whose kind is classification, and which is prepared.
+        name: an entry of ``datasets`` that is prepared, of a task that ``classifies_images``.
         folds: into how many parts the groups are dealt; each is judged by the others.
         top: crops on the contact sheet.
 
     Raises:
-        BrightfieldError: for another kind, fewer groups than folds, or a class that is not in every fold's training.
+        BrightfieldError: for another task, fewer groups than folds, or a class that is not in every fold's training.
     """
     settings = params.load()
     dataset = params.entry(settings.datasets, name, "dataset")
-    if dataset.kind != "classification":
-        raise BrightfieldError(
-            f"Dataset {name!r} is of kind {dataset.kind}: only labels of classification can be judged."
-        )
     task = tasks.build(dataset.kind, settings.tasks[dataset.task].settings)
+    if not task.classifies_images:
+        able = tasks.kinds_that(lambda kind: kind.classifies_images)
+        raise BrightfieldError(f"Dataset {name!r} is of kind {dataset.kind}: only labels of {able} can be judged.")
     sets = [ImageSet.prepared(layout.prepared(name), split) for split in SPLITS]
     index = pd.concat([each.index for each in sets], ignore_index=True)
     described = describe(
