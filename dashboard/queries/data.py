@@ -59,7 +59,7 @@ def coverage(name: str) -> pd.DataFrame | None:
 def splits(name: str, found: dict[str, Any]) -> pd.DataFrame:
     """A row for each split of a dataset's audit: split, images, groups, then a column for each class, as the task names it."""
     settings = project.settings()
-    names = getattr(settings.tasks[settings.datasets[name].task].settings, "classes", [])
+    names = settings.tasks[settings.datasets[name].task].settings.class_names
     classes = found.get("classes", {})
     rows = [
         {"split": split, **counts, **{_named(number, names): n for number, n in classes.get(split, {}).items()}}

@@ -330,7 +330,7 @@ def test_classes_that_cannot_be_folders_are_refused(crops: Path, classes: tuple[
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("beads", {}, "Task 'beads' is of kind tracking, and only a classification's images can be sorted"),
+        ("beads", {}, "Task 'beads' is of kind tracking, and only images of kind classification can be sorted"),
         ("rcb", {}, "Did you mean 'rbc'"),
         ("rbc", {"sure": 1.2}, "a chance from 0 to 1, got 1.2"),
         ("rbc", {"sure": float("nan")}, "a chance from 0 to 1, got nan"),

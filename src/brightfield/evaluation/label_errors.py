@@ -66,20 +66,19 @@ def write(name: str, folds: int = 4, top: int = 50) -> LabelErrorReport:
     """Find label errors of the training and validation split, and write ``reports/labels-NAME``.
 
     Args:
-        name: an entry of ``datasets`` of kind classification, which is prepared.
+        name: an entry of ``datasets`` that is prepared, of a task that ``classifies_images``.
         folds: number of parts of the groups; each part is classified by a model trained on the others.
         top: number of crops on the contact sheet.
 
     Raises:
-        BrightfieldError: another kind, fewer groups than folds, or a fold whose training part lacks a class.
+        BrightfieldError: another task, fewer groups than folds, or a fold whose training part lacks a class.
     """
     settings = params.load()
     dataset = params.entry(settings.datasets, name, "dataset")
-    if dataset.kind != "classification":
-        raise BrightfieldError(
-            f"Dataset {name!r} is of kind {dataset.kind}: only labels of classification can be judged."
-        )
     task = tasks.build(dataset.kind, settings.tasks[dataset.task].settings)
+    if not task.classifies_images:
+        able = tasks.kinds_that(lambda kind: kind.classifies_images)
+        raise BrightfieldError(f"Dataset {name!r} is of kind {dataset.kind}: only labels of {able} can be judged.")
     sets = [ImageSet.prepared(layout.prepared(name), split) for split in SPLITS]
     index = pd.concat([each.index for each in sets], ignore_index=True)
     described = compute_features(

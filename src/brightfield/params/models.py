@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from brightfield.params.base import Kind, Name, Section
 from brightfield.params.networks import TRAINABLE, Network, UNet
+from brightfield.params.tasks import SETTINGS
 
 
 class Dataset(Section):
@@ -87,15 +88,13 @@ class Model(Section):
 
     @model_validator(mode="after")
     def _kind_agrees(self) -> Self:
+        check_options(self, self.kind)
+        return self
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
         blind = self.training is not None and self.training.blind_spots
         probabilistic = isinstance(self.network, UNet) and self.network.probabilistic
-        for name, is_set in (("training.blind_spots", blind), ("network.probabilistic", probabilistic)):
-            if is_set and self.kind != "restoration":
-                raise ValueError(f"{name} is for models of kind 'restoration', got {self.kind!r}")
-        if self.training is not None and self.kind != "segmentation":
-            for name in ("dice", "centred"):
-                if getattr(self.training, name):
-                    raise ValueError(f"training.{name} is for models of kind 'segmentation', got {self.kind!r}")
         if blind and probabilistic:
             raise ValueError(
                 "training.blind_spots sees no clean image, so nothing tells how far off an answer is; "
@@ -107,6 +106,15 @@ class Model(Section):
                 "pixel to its answer; leave network.residual out"
             )
         return self
+
+
+def check_options(model: Model, kind: str) -> None:
+    """Raise ValueError where a model has an option that its kind of task does not understand, see ``model_options``."""
+    for path in sorted(set().union(*(settings.model_options for settings in SETTINGS.values()))):
+        section, name = path.split(".")
+        if getattr(getattr(model, section), name, None) and path not in SETTINGS[kind].model_options:
+            able = " or ".join(repr(each) for each, settings in SETTINGS.items() if path in settings.model_options)
+            raise ValueError(f"{path} is for models of kind {able}, got {kind!r}")
 
 
 class Ensemble(Section):

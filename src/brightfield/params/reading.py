@@ -108,16 +108,8 @@ def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
 
 def parse_settings(kind: str, content: Mapping[str, Any], source: str) -> TaskSettings:
     """Validate the ``settings`` of a task of this kind (what a bundle remembers, perhaps one of an earlier version)."""
-    return _validated(entry(SETTINGS, kind, "kind of task"), _upgraded(kind, content), source)
-
-
-def _upgraded(kind: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Settings of today from those that bundles of earlier versions hold: registered models go on answering."""
-    content = _renamed(content)
-    if kind != "segmentation" or "contour_px" not in content:
-        return content
-    kept = {key: value for key, value in content.items() if key not in ("contour_px", "classes")}
-    return {**kept, "contour_um": content["contour_px"] * content["pixel_size_um"]}
+    section = entry(SETTINGS, kind, "kind of task")
+    return _validated(section, section.upgraded(_renamed(content)), source)
 
 
 def _renamed(content: Mapping[str, Any]) -> dict[str, Any]:

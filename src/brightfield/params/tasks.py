@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,7 +13,20 @@ from brightfield.params.base import Fraction, Name, Section
 class TaskSettings(Section):
     """What every kind of task has: what a model of the task must know, so it travels with every trained model."""
 
+    # options of a model's entry, by dotted path, that only some kinds of task understand: those that this one does
+    model_options: ClassVar[frozenset[str]] = frozenset()
+
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes by their index; none where a task has no classes."""
+        return []
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Settings of today from those that a bundle of an earlier version holds."""
+        return content
 
 
 class ClassificationSettings(TaskSettings):
@@ -28,6 +42,11 @@ class ClassificationSettings(TaskSettings):
     bias: float | None = None
     # Of images that are positive, as recalibration takes it to be; none: that of the validation split
     share: Annotated[float, Field(gt=0, lt=1)] | None = None
+
+    @property
+    def class_names(self) -> list[str]:
+        """The two classes."""
+        return self.classes
 
 
 class TrackingSettings(TaskSettings):
@@ -48,6 +67,8 @@ class TrackingSettings(TaskSettings):
 
 class SegmentationSettings(TaskSettings):
     """Which pixel is background, cell body, cell contour, and of which species?"""
+
+    model_options: ClassVar[frozenset[str]] = frozenset({"training.dice", "training.centred"})
 
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
     # cells: background and cell, so cells that touch become one; contours: background, body, contour; species: background, then
@@ -70,6 +91,19 @@ class SegmentationSettings(TaskSettings):
         return ["background", "cell"] if self.scheme == "cells" else ["background", "body", "contour"]
 
     @property
+    def class_names(self) -> list[str]:
+        """Those of the scheme."""
+        return self.classes
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The width of a contour was a number of pixels, and the classes were listed."""
+        if "contour_px" not in content:
+            return content
+        others = {key: value for key, value in content.items() if key not in ("contour_px", "classes")}
+        return {**others, "contour_um": content["contour_px"] * content["pixel_size_um"]}
+
+    @property
     def contour_px(self) -> float:
         """Width of a contour in pixels."""
         return self.contour_um / self.pixel_size_um
@@ -85,6 +119,8 @@ class SegmentationSettings(TaskSettings):
 
 class RestorationSettings(TaskSettings):
     """What would this image look like with more light?"""
+
+    model_options: ClassVar[frozenset[str]] = frozenset({"training.blind_spots", "network.probabilistic"})
 
     # of the deviations that a probabilistic network answers; none: chosen on validation for each model
     deviation_scale: Annotated[float, Field(gt=0)] | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brightfield import images, layout, params
+from brightfield import images, layout, params, tasks
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
@@ -123,8 +123,10 @@ class FolderPrediction:
         self.predictor = predictor
         task, learnt = predictor.task, predictor.task.settings.pixel_size_um
         if magnify not in (None, 1) and not task.answering.magnifiable:
+            able = tasks.kinds_that(lambda kind: kind.answering_class.magnifiable)
             raise BrightfieldError(
-                f"Task {predictor.task_name!r} cannot be asked about magnified images: bacteria can. Leave out --magnify."
+                f"Task {predictor.task_name!r} cannot be asked about magnified images: tasks of kind {able} can. "
+                "Leave out --magnify."
             )
         self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.answering.magnifiable else 1.0)
         metadata = replace(task.metadata, pixel_size_um=pixel_size_um or learnt)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brightfield import images
+from brightfield import images, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
-from brightfield.tasks.classification import Classification
 
 FEWEST = 5  # images of each class
 
@@ -22,23 +21,25 @@ def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
     """The same model with probabilities for another acquisition, and a line that says how far they moved.
 
     Args:
-        predictor: of a task of kind classification.
+        predictor: of a task whose answering is ``recalibratable``.
         labelled: a folder with a folder of images for each class.
 
     Raises:
-        BrightfieldError: another kind of task, a folder that is not there, or too few images in it.
+        BrightfieldError: a task without probabilities of classes, a folder that is not there, or too few images in it.
     """
     task = predictor.task
-    if not isinstance(task, Classification):
+    if not task.answering.recalibratable:
+        able = tasks.kinds_that(lambda kind: kind.answering_class.recalibratable)
         raise BrightfieldError(
-            f"Task {predictor.task_name!r} answers no probabilities of classes, so there is nothing to recalibrate."
+            f"Task {predictor.task_name!r} answers no probabilities of classes, so there is nothing to recalibrate. "
+            f"Tasks of kind {able} can be: leave --recalibrate out."
         )
     pixels, truth = _read(labelled, task.class_names)
     known, calibrated = (
         task.settings,
         task.answering.adapted(predictor.activations([task.learning.encode(image) for image in pixels]), truth),
     )
-    adapted = Predictor(predictor.members, predictor.compute, Classification(calibrated))
+    adapted = Predictor(predictor.members, predictor.compute, type(task)(calibrated))
     told = (
         f"Recalibrated on {len(pixels)} images of {labelled}: temperature {known.temperature or 1:.2f} -> "
         f"{calibrated.temperature:.2f}, bias {known.bias or 0:+.2f} -> {calibrated.bias:+.2f}."

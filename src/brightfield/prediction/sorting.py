@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from brightfield import images, params, prediction
+from brightfield import images, params, prediction, tasks
 from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
 from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
@@ -98,7 +98,7 @@ def sort(
     The folder appears when it is whole. Copies keep the names of their originals, from which an import finds groups.
 
     Args:
-        task: its name in params.yaml, of kind classification.
+        task: its name in params.yaml; it ``classifies_images``.
         paths: images, and folders whose own images are meant.
         out: a new or empty folder.
         reference: the model (see :func:`brightfield.prediction.bundle_folder`).
@@ -108,14 +108,15 @@ def sort(
         recalibrate: labelled images of the same acquisition, in a folder for each class.
 
     Raises:
-        BrightfieldError: another kind of task, an unknown model, an image that cannot be read or answered, or a folder that
-            holds something. Nothing is written then.
+        BrightfieldError: a task that does not classify images, an unknown model, an image that cannot be read or answered, or
+            a folder that holds something. Nothing is written then.
     """
     kind = params.entry(params.load().tasks, task, "task").kind
-    if kind != "classification":
+    if not tasks.KINDS[kind].classifies_images:
+        able = tasks.kinds_that(lambda each: each.classifies_images)
         raise BrightfieldError(
-            f"Task {task!r} is of kind {kind}, and only a classification's images can be sorted: leave --sort out, --out "
-            "takes the answers."
+            f"Task {task!r} is of kind {kind}, and only images of kind {able} can be sorted: leave --sort out, --out takes the "
+            "answers."
         )
     if not 0 <= sure <= 1:
         raise BrightfieldError(f"--sure is a chance from 0 to 1, got {sure:g}.")

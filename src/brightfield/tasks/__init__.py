@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from brightfield import params
@@ -25,4 +26,9 @@ def build(kind: str, settings: params.TaskSettings) -> Task[Any, Any]:
     return KINDS[kind](settings)
 
 
-__all__ = ["KINDS", "Encoded", "Objective", "Sample", "Task", "build"]
+def kinds_that(can: Callable[[type[Task[Any, Any]]], bool]) -> str:
+    """The kinds of task that declare a capability, for a message to someone who asked another kind for it."""
+    return " or ".join(kind for kind, task in KINDS.items() if can(task)) or "none"
+
+
+__all__ = ["KINDS", "Encoded", "Objective", "Sample", "Task", "build", "kinds_that"]

@@ -24,6 +24,8 @@ class Answering(ABC, Generic[Settings, Answer]):
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
     magnifiable: ClassVar[bool] = False
+    # whether a few labelled images of another acquisition adapt probabilities to it, see :meth:`adapted`
+    recalibratable: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -55,6 +57,10 @@ class Answering(ABC, Generic[Settings, Answer]):
         """The settings with what they leave open chosen on the validation split; they travel with the model."""
         del activated, truth, encoded
         return self.settings
+
+    def adapted(self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer]) -> Settings:
+        """The settings for an acquisition of which these are a few images; for tasks that are ``recalibratable``."""
+        raise NotImplementedError
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

@@ -24,7 +24,8 @@ class Task(Generic[Settings, Answer]):
     The way of an image: ``learning.encode`` -> network -> ``answering.activate`` (what ensembles average) ->
     ``answering.decode`` -> a result, which ``scoring.statistics`` compares with ``learning.truth``.
 
-    A kind of task is a subclass that names its objective and the classes of its three parts. Nothing changes a task after that.
+    A kind of task is a subclass that names its objective and the classes of its three parts, and declares what else it can do.
+    Nothing changes a task after that.
 
     Attributes:
         settings: of the task, as a model answers it.
@@ -36,6 +37,9 @@ class Task(Generic[Settings, Answer]):
     learning_class: ClassVar[type[Learning[Any, Any]]]
     answering_class: ClassVar[type[Answering[Any, Any]]]
     scoring_class: ClassVar[type[Scoring[Any, Any]]]
+    # whether answer and truth are one class for a whole image (a Label, column ``label`` of an index): images can then be sorted by
+    # their answers, and labels judged
+    classifies_images: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -46,7 +50,7 @@ class Task(Generic[Settings, Answer]):
     @property
     def class_names(self) -> list[str]:
         """Names of the classes by their index; none where a task has no classes."""
-        return []
+        return self.settings.class_names
 
     @property
     def metadata(self) -> Metadata:

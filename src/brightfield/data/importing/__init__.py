@@ -1,19 +1,19 @@
 """Import a lab's own images: every file is checked first, then one dataset is written, or nothing.
 
-The importer of a kind of task is one module with a function ``parts(request)`` and one line in :data:`IMPORTERS`.
+The importer of a kind of task is one module with an :class:`Importer` and one line in :data:`IMPORTERS`.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from brightfield import params
 from brightfield.data.importing import classification, restoration, segmentation, tracking
-from brightfield.data.importing.checks import Checker, Findings, Part, Request
+from brightfield.data.importing.checks import Checker, Findings, Importer, Part, Request
 from brightfield.data.importing.grouping import Grouping
 from brightfield.data.records import Record
 from brightfield.data.store import write_raw
@@ -22,11 +22,11 @@ from brightfield.params import Kind, TaskSettings
 from brightfield.system.files import atomic_folder
 from brightfield.system.progress import track
 
-IMPORTERS: dict[str, Callable[[Request], Iterable[Part]]] = {
-    "classification": classification.parts,
-    "tracking": tracking.parts,
-    "segmentation": segmentation.parts,
-    "restoration": restoration.parts,
+IMPORTERS: dict[str, Importer] = {
+    "classification": classification.IMPORTER,
+    "tracking": tracking.IMPORTER,
+    "segmentation": segmentation.IMPORTER,
+    "restoration": restoration.IMPORTER,
 }
 MIN_GROUPS = 3  # one each for training, validation and test
 
@@ -80,21 +80,23 @@ def import_dataset(
 
     Args:
         kind: a key of :data:`IMPORTERS`.
-        source: a folder, or a TIFF stack for tracking.
+        source: a folder, or a TIFF stack where the importer ``accepts_single_file``.
         destination: a folder that does not exist yet.
         settings: settings of the task, from ``params.yaml``.
         group_pattern: regular expression with one group, searched in a file's name and then in its path.
         groups_csv: table with the columns file and group, instead of a pattern.
-        positions: table with the columns frame, x, y (and movie or file), or spots of TrackMate, for tracking.
-        connected: for segmentation labels that are classes of pixels: numbers of the classes whose separate regions are cells.
+        positions: table with the columns frame, x, y (and movie or file), or spots of TrackMate, where the importer
+            ``accepts_positions``.
+        connected: numbers of the classes whose separate regions are cells, where labels are classes of pixels and the importer
+            ``accepts_connected``.
         pixel_size_um: pixel size of these images, where positions are in units of length and it differs from the task's.
         licence: licence of the images, stored with them.
 
     Raises:
         BrightfieldError: lists up to 20 problems and their number; nothing was written then.
     """
-    parts_of = params.entry(IMPORTERS, kind, "kind of task")
-    _check_arguments(kind, source, destination, positions, connected)
+    importer = params.entry(IMPORTERS, kind, "kind of task")
+    _check_arguments(kind, importer, source, destination, positions, connected)
     grouping = Grouping.from_options(group_pattern, groups_csv)
     used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
     request = Request(
@@ -107,7 +109,7 @@ def import_dataset(
         connected=tuple(connected),
         pixel_size_um=pixel_size_um,
     )
-    parts = list(parts_of(request))
+    parts = list(importer.parts(request))
     checker = Checker(request.findings)
     for part in track(parts, f"check {source.name}", unit="file"):
         checker.check(part)
@@ -120,20 +122,36 @@ def import_dataset(
 
 
 def _check_arguments(
-    kind: str, source: Path, destination: Path, positions: Path | None, connected: Sequence[int]
+    kind: str,
+    importer: Importer,
+    source: Path,
+    destination: Path,
+    positions: Path | None,
+    connected: Sequence[int],
 ) -> None:
     if not source.exists():
         raise BrightfieldError(f"There is no {source}, expected a folder of images.")
-    if not source.is_dir() and kind != "tracking":  # only a movie can be a single file
+    if not source.is_dir() and not importer.accepts_single_file:
         raise BrightfieldError(f"{source} is a file, expected a folder of images.")
     if os.path.lexists(destination):
         raise BrightfieldError(f"{destination} exists already. Choose another name, or remove it first.")
-    if positions is not None and kind != "tracking":
-        raise BrightfieldError(f"Positions belong to movies; a task of kind {kind!r} takes none.")
-    if connected and kind != "segmentation":
-        raise BrightfieldError(f"Classes to be split into regions belong to labels; a task of kind {kind!r} has none.")
+    if positions is not None and not importer.accepts_positions:
+        able = _kinds_that(lambda each: each.accepts_positions)
+        raise BrightfieldError(
+            f"Positions belong to movies: a task of kind {kind!r} takes none. Those of kind {able} do."
+        )
+    if connected and not importer.accepts_connected:
+        able = _kinds_that(lambda each: each.accepts_connected)
+        raise BrightfieldError(
+            f"Classes to be split into regions belong to labels: a task of kind {kind!r} has none. Those of kind {able} do."
+        )
     if any(number < 0 for number in connected):
         raise BrightfieldError(f"A class is a number from 0 up, got {min(connected)}.")
+
+
+def _kinds_that(can: Callable[[Importer], bool]) -> str:
+    """The kinds of task with such an importer, in words."""
+    return " or ".join(repr(kind) for kind, importer in IMPORTERS.items() if can(importer))
 
 
 def _check_space(destination: Path, needed: int) -> None:

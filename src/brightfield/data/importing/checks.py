@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -178,6 +178,23 @@ class Request:
         if image.ndim == 3 and not (image == image[..., :1]).all():
             self.findings.warn(name, "in colour, converted to grey")
         return images.to_grey(image)
+
+
+@dataclass(frozen=True)
+class Importer:
+    """How the images of a kind of task come in, and what a user may say of them.
+
+    Attributes:
+        parts: all files, stacks or pairs of a request; raises BrightfieldError where the source has another layout.
+        accepts_single_file: whether the source may be a single file, such as a movie.
+        accepts_positions: whether a table of positions may be named.
+        accepts_connected: whether classes may be named whose separate regions are objects.
+    """
+
+    parts: Callable[[Request], Iterable[Part]]
+    accepts_single_file: bool = False
+    accepts_positions: bool = False
+    accepts_connected: bool = False
 
 
 class Checker:

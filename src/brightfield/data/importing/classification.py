@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from brightfield import images
-from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import ClassificationSettings
@@ -89,3 +89,6 @@ def _crop(path: Path, relative: str, channels: int) -> images.Image:
         kinds = {1: "grey (1 channel)", 3: "in colour (3 channels)"}
         raise BrightfieldError(f"{relative} is {kinds[found]}, expected images {kinds[channels]}: the task's channels.")
     return image
+
+
+IMPORTER = Importer(parts)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
-from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 
@@ -125,3 +125,6 @@ def with_camera_noise(
     fraction = (clean.astype(np.float64) - dark) / scale
     electrons = rng.poisson(peak * fraction) + rng.normal(0.0, READ_NOISE, clean.shape)
     return (dark + scale * electrons / peak).astype(np.float32), peak
+
+
+IMPORTER = Importer(parts)

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing import labels as label_files
-from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.importing.grouping import read_csv
 from brightfield.data.importing.labels import is_labels, plain_name
 from brightfield.data.records import Record
@@ -205,3 +205,6 @@ def _read_species(request: Request, names: set[str]) -> Species:
         if found.setdefault(name, {}).setdefault(int(label), int(species)) != int(species):
             raise BrightfieldError(f"{SPECIES_CSV} gives label {label} of {image} two species, expected one.")
     return found
+
+
+IMPORTER = Importer(parts, accepts_connected=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
-from brightfield.data.importing.checks import Part, Request
+from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.importing.positions import Positions, is_positions
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -136,3 +136,6 @@ def _check_inside(name: str, positions: npt.NDArray[np.float64], shape: tuple[in
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels"
+
+
+IMPORTER = Importer(parts, accepts_single_file=True, accepts_positions=True)

@@ -96,7 +96,7 @@ def match(
         raise BrightfieldError(f"There is a dataset {name!r} already; choose another --name.")
     reference = _reference(base, paths, pixel_size_um)
     matcher: Matcher = MATCHERS[base.simulator](base, reference)
-    size = getattr(base, "size_px", min(reference.frames[0].shape[:2]))
+    size = base.size_px
     target = statistics.image_statistics(
         [tile for frame in reference.frames for tile in statistics.tiles(frame, size)][:MOST_TILES]
     )

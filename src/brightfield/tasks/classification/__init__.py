@@ -18,9 +18,4 @@ class Classification(Task[params.ClassificationSettings, Label]):
     learning_class = ClassificationLearning
     answering_class = ClassificationAnswering
     scoring_class = ClassificationScoring
-    answering: ClassificationAnswering
-
-    @property
-    def class_names(self) -> list[str]:
-        """From the task's settings."""
-        return self.settings.classes
+    classifies_images = True

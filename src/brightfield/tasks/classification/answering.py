@@ -21,6 +21,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     """One probability, that of the second class, and the class on its side of the threshold."""
 
     tileable = False
+    recalibratable = True
 
     def activate(self, output: Tensor) -> Tensor:
         """Logit to probability."""

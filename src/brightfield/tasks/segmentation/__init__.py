@@ -22,11 +22,6 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     scoring_class = SegmentationScoring
 
     @property
-    def class_names(self) -> list[str]:
-        """From the task's settings."""
-        return self.settings.classes
-
-    @property
     def metadata(self) -> Metadata:
         """With the names of the species."""
         return replace(super().metadata, species=tuple(self.settings.species))
