@@ -21,12 +21,31 @@ def test_a_knob_covers_its_range() -> None:
 
 
 def test_the_minimum_is_found() -> None:
-    found, least = search(KNOBS, bowl, 120, 0, "test")
+    found, least = search(KNOBS, bowl, 25, 0, "test")
     assert found["a"] == pytest.approx(3, rel=0.15)
     assert found["b"] == pytest.approx(0.4, abs=0.15)
     assert least == bowl(found)
-    assert search(KNOBS, bowl, 120, 0, "test") == (found, least)
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    assert search(KNOBS, bowl, 12, 3, "test") == search(KNOBS, bowl, 12, 3, "test")
 
 
 def test_one_trial_is_the_middle() -> None:
     assert search(KNOBS, bowl, 1, 0, "test")[0] == pytest.approx({"a": 1.0, "b": 0.0})
+
+
+def test_another_seed_searches_elsewhere_and_nothing_is_printed(
+    capfd: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    tried: dict[int, list[Values]] = {0: [], 1: []}
+    for seed, values in tried.items():
+        search(KNOBS, lambda v, seen=values: seen.append(v) or bowl(v), 3, seed, "test")  # type: ignore[misc]
+    assert tried[0][0] == tried[1][0] == pytest.approx({"a": 1.0, "b": 0.0})
+    assert tried[0][1] != tried[1][1]
+    assert "Trial" not in capfd.readouterr().err
+    assert not recwarn.list
+
+
+def test_nothing_to_search_for_is_one_trial() -> None:
+    assert search({}, lambda values: 2.0, 40, 0, "test") == ({}, 2.0)

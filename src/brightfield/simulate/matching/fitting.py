@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from brightfield.system import progress
 
 Values = Mapping[str, float]
 
-EXPLORED = 0.5  # share of the trials drawn anywhere; the others lie near the best so far, nearer and nearer
-STEPS = (0.2, 0.04)  # standard deviation of the first and the last of these, in shares of a knob's range
+EXPLORED = (
+    10  # values that are drawn anywhere, before a model of the objective chooses the next; at most half of the trials
+)
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def search(
     seed: int,
     description: str,
 ) -> tuple[dict[str, float], float]:
-    """Random search, first anywhere and then around the best (Rastrigin 1963): the values found and what they reach.
+    """The values found and what they reach, by Bayesian optimisation with a Gaussian process (Optuna's ``GPSampler``).
 
     Args:
         dimensions: what to turn; the middle of every range is tried first.
@@ -47,26 +46,20 @@ def search(
         seed: of the search.
         description: of the progress bar.
     """
-    rng = np.random.default_rng(seed)
-    explored = max(1, round(EXPLORED * trials)) if dimensions else 1
-    best: npt.NDArray[np.float64] = np.full(len(dimensions), 0.5)
-    least = np.inf
-    for trial in progress.track(range(trials if dimensions else 1), description, unit="simulation"):
-        if trial == 0:
-            candidate = best
-        elif trial < explored:
-            candidate = rng.uniform(size=len(dimensions))
-        else:
-            late = (trial - explored) / max(trials - explored, 1)
-            step = STEPS[0] * (STEPS[1] / STEPS[0]) ** late
-            candidate = np.clip(best + step * rng.standard_normal(len(dimensions)), 0, 1)
-        reached = objective(_values(dimensions, candidate))
-        if reached < least:
-            best, least = candidate, reached
-    return _values(dimensions, best), float(least)
+    import optuna
 
-
-def _values(dimensions: Mapping[str, SearchDimension], shares: npt.NDArray[np.float64]) -> dict[str, float]:
-    return {
-        name: dimension.at(float(share)) for (name, dimension), share in zip(dimensions.items(), shares, strict=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    space: dict[str, optuna.distributions.BaseDistribution] = {
+        name: optuna.distributions.FloatDistribution(dimension.low, dimension.high, log=dimension.log)
+        for name, dimension in dimensions.items()
     }
+    explored = max(1, min(EXPLORED, trials // 2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # that the objective has no noise
+        sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=explored, deterministic_objective=True)
+    study = optuna.create_study(sampler=sampler)
+    study.enqueue_trial({name: dimension.at(0.5) for name, dimension in dimensions.items()})
+    for _ in progress.track(range(trials if dimensions else 1), description, unit="simulation"):
+        trial = study.ask(space)
+        study.tell(trial, objective(trial.params))
+    return dict(study.best_params), float(study.best_value)
