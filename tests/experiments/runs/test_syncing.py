@@ -205,7 +205,7 @@ def test_another_database(store: Path, model: Path, tmp_path: Path, monkeypatch:
 
 RECONCILE = """
 from pathlib import Path
-from brightfield import runs
+from brightfield.experiments import runs
 print(runs.reconcile(Path({folder!r}), "rbc", "convnet", role="member").id)
 print(runs.reconcile(Path({folder!r}), "rbc", "convnet", role="member").id)
 """
