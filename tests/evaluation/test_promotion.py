@@ -43,7 +43,7 @@ def settings(promote: str = "better") -> params.Params:
         }
         entries["datasets"] |= {task: {"task": task, "kind": kind}, f"{task}-2": {"task": task, "kind": kind}}
         entries["models"] |= {
-            f"{task}-classic": {**same, "network": tiny.BASELINES[kind]},
+            f"{task}-classic": {**same, "network": tiny.KINDS[kind].baseline},
             f"{task}-a": {**network, **same},
             f"{task}-b": {**network, **same},
             f"{task}-elsewhere": {**network, **same, "dataset": f"{task}-2"},
@@ -144,7 +144,7 @@ def test_a_model_that_sees_other_channels_is_kept_but_is_no_candidate() -> None:
         "task": "bacteria",
         "kind": "segmentation",
         "dataset": "bacteria",
-        "network": tiny.BASELINES["segmentation"],
+        "network": tiny.KINDS["segmentation"].baseline,
     }
     own = {"scheme": "species", "species": ["a", "b"]}
     known = params.parse(
@@ -235,7 +235,7 @@ def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
         {
             "tasks": {"bacteria": {"kind": "segmentation", "dataset": "bacteria", "settings": plain.model_dump()}},
             "datasets": {"bacteria": {"task": "bacteria", "kind": "segmentation"}},
-            "models": {"new": {**same, "network": tiny.BASELINES["segmentation"]}},
+            "models": {"new": {**same, "network": tiny.KINDS["segmentation"].baseline}},
             "evaluation": {"bootstrap": 100},
         }
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-import typing
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from brightfield.results import (
 from brightfield.results.canvas import Window
 from brightfield.results.overlays import overlay
 
-TYPES = typing.get_args(Result)
+TYPES = tuple(FORMS)
 SHAPE = (30, 44)
 IMAGE = np.random.default_rng(0).integers(0, 4000, SHAPE).astype(np.uint16)
 METADATA = Metadata(("background", "body", "contour"), 0.065, ("long", "short"), "field")
@@ -58,8 +57,8 @@ def named(answer: Result, image: str = "field") -> Result:
 every_type = pytest.mark.parametrize("kind", TYPES, ids=lambda kind: kind.__name__)
 
 
-def test_every_type_of_the_union_has_a_form_and_an_example_here() -> None:
-    assert set(FORMS) == set(TYPES) == set(EXAMPLES)
+def test_every_type_has_a_form_and_an_example_here() -> None:
+    assert set(TYPES) == set(EXAMPLES)
     assert all(issubclass(kind, BaseResult) and kind.FORM is FORMS[kind] for kind in TYPES)
 
 

@@ -4,7 +4,6 @@ Every number a user may turn stands in ``params.yaml``; the defaults here are wh
 """
 
 from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
-from brightfield.params.base import Kind
 from brightfield.params.models import Dataset, Ensemble, Model, Training
 from brightfield.params.networks import (
     TRAINABLE,
@@ -46,6 +45,7 @@ from brightfield.params.spaces import Search, Space, put
 from brightfield.params.tasks import (
     SETTINGS,
     ClassificationSettings,
+    Kind,
     RestorationSettings,
     SegmentationSettings,
     TaskSettings,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Kind = Literal["classification", "tracking", "segmentation", "restoration"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -17,6 +16,12 @@ class Section(BaseModel):
     """A mapping of ``params.yaml``: frozen, nothing unknown, no text taken for a number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @classmethod
+    def annotation_of(cls, key: str, content: Any) -> Any:
+        """What a field holds; a section may choose it by another field of its ``content``."""
+        del content
+        return cls.model_fields[key].annotation
 
 
 # keys of earlier versions: refused in params.yaml with today's name, understood in bundles that were registered with them

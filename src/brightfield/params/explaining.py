@@ -25,7 +25,7 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
     path = _dotted(problem["loc"], content)
     kind, came = problem["type"], problem["input"]
     if kind == "extra_forbidden":
-        allowed = _allowed(problem["loc"], section)
+        allowed = _allowed(problem["loc"], content, section)
         last = path.rsplit(".", 1)[-1]
         if RENAMED.get(last) in allowed:
             return [f"{path}: {last!r} is called {RENAMED[last]!r} now. Rename the key; its values are the same."]
@@ -67,18 +67,20 @@ def _dotted(loc: tuple[int | str, ...], content: Any) -> str:
     return ".".join(keys)
 
 
-def _allowed(loc: tuple[int | str, ...], section: type[Section]) -> list[str]:
+def _allowed(loc: tuple[int | str, ...], content: Any, section: type[Section]) -> list[str]:
     """The keys of the section that refused one: found by following the models along the location, from the outermost one."""
     model: Any = section
+    here = content
     for key in loc[:-1]:
-        model = _inside(model, key)
+        model = _inside(model, key, here)
+        here = here[key] if isinstance(here, Mapping) and key in here else here  # a tag is no key
     return sorted(model.model_fields)
 
 
-def _inside(annotation: Any, key: int | str) -> Any:
+def _inside(annotation: Any, key: int | str, content: Any) -> Any:
     """What an annotation holds under a key of a location: a field, an entry of a mapping, or the tagged one of a union."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
-        found = annotation.model_fields[str(key)].annotation
+        found = annotation.annotation_of(str(key), content)
     elif get_origin(annotation) is dict:
         found = get_args(annotation)[1]
     else:  # a union of sections, told apart by a literal

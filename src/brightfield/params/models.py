@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from brightfield.params.base import Kind, Name, Section
+from brightfield.params.base import Name, Section
 from brightfield.params.networks import TRAINABLE, Network, UNet
-from brightfield.params.tasks import SETTINGS
+from brightfield.params.tasks import SETTINGS, Kind
 
 
 class Dataset(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
 
 from brightfield.params.base import Fraction, Name, Section
 
@@ -126,42 +126,43 @@ class RestorationSettings(TaskSettings):
     deviation_scale: Annotated[float, Field(gt=0)] | None = None
 
 
-class _Task(Section):
-    dataset: Name  # candidates for champion are compared on the test split of this dataset
-
-
-class ClassificationTask(_Task):
-    """A task of kind classification."""
-
-    kind: Literal["classification"]
-    settings: ClassificationSettings = ClassificationSettings()
-
-
-class TrackingTask(_Task):
-    """A task of kind tracking."""
-
-    kind: Literal["tracking"]
-    settings: TrackingSettings = TrackingSettings()
-
-
-class SegmentationTask(_Task):
-    """A task of kind segmentation."""
-
-    kind: Literal["segmentation"]
-    settings: SegmentationSettings = SegmentationSettings()
-
-
-class RestorationTask(_Task):
-    """A task of kind restoration."""
-
-    kind: Literal["restoration"]
-    settings: RestorationSettings = RestorationSettings()
-
-
-Task = Annotated[ClassificationTask | TrackingTask | SegmentationTask | RestorationTask, Field(discriminator="kind")]
 SETTINGS: dict[str, type[TaskSettings]] = {
     "classification": ClassificationSettings,
     "tracking": TrackingSettings,
     "segmentation": SegmentationSettings,
     "restoration": RestorationSettings,
 }
+
+
+def _known(kind: str) -> str:
+    if kind not in SETTINGS:
+        raise ValueError(f"expected one of {', '.join(map(repr, SETTINGS))}, got {kind!r}")
+    return kind
+
+
+Kind = Annotated[str, AfterValidator(_known)]  # a key of SETTINGS
+
+
+class Task(Section):
+    """A task: its kind says which settings it takes."""
+
+    kind: Kind
+    dataset: Name  # candidates for champion are compared on the test split of this dataset
+    settings: SerializeAsAny[TaskSettings]  # of the kind; what is left out has its defaults
+
+    @model_validator(mode="before")
+    @classmethod
+    def _may_leave_settings_out(cls, content: Any) -> Any:
+        return {"settings": {}, **content} if isinstance(content, Mapping) else content
+
+    @field_validator("settings", mode="plain")
+    @classmethod
+    def _settings_of_the_kind(cls, settings: Any, info: ValidationInfo) -> TaskSettings:
+        if "kind" not in info.data:  # which is a problem of its own
+            return TaskSettings()
+        return SETTINGS[info.data["kind"]].model_validate(settings)
+
+    @classmethod
+    def annotation_of(cls, key: str, content: Any) -> Any:
+        """The settings are those of the kind."""
+        return SETTINGS[content["kind"]] if key == "settings" else super().annotation_of(key, content)

@@ -2,14 +2,13 @@
 
 Coordinates: (0, 0) is the centre of the first pixel, x is the column, y the row; units are pixels unless a name says otherwise.
 
-A further type is a file beside these (a subclass of :class:`BaseResult`, and its :class:`Form`), its line in ``FORMS`` and its name
-in ``Result``.
+A further type is a file beside these (a subclass of :class:`BaseResult`, and its :class:`Form`) and its line in ``FORMS``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, Objects
 from brightfield.results.class_map import ClassMap
@@ -36,7 +35,7 @@ __all__ = [
     "to_dataframe",
 ]
 
-Result = Label | Points | ClassMap | Picture
+Result: TypeAlias = BaseResult  # of a type that FORMS has
 
 FORMS: dict[type, Form[Any]] = {
     ClassMap: ClassMap.FORM,

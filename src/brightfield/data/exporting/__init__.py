@@ -54,9 +54,7 @@ def export_dataset(kind: Kind | str, raw: Path, out: Path, to: str, *, settings:
     Raises:
         BrightfieldError: this kind does not have the format, or the folder exists or cannot be written.
     """
-    write = params.entry(
-        FORMATS[params.entry(dict.fromkeys(FORMATS, kind), kind, "kind of task")], to, f"format for {kind}"
-    )
+    write = params.entry(FORMATS.get(kind, {}), to, f"format for {kind}")
     if os.path.lexists(out):
         raise BrightfieldError(f"{out} exists already. Choose another folder, or remove it first.")
     records = ImageSet.raw(raw)

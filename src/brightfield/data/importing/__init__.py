@@ -18,7 +18,7 @@ from brightfield.data.importing.grouping import Grouping
 from brightfield.data.records import Record
 from brightfield.data.store import write_raw
 from brightfield.errors import BrightfieldError
-from brightfield.params import Kind, TaskSettings
+from brightfield.params import TaskSettings
 from brightfield.system.files import atomic_folder
 from brightfield.system.progress import track
 
@@ -64,7 +64,7 @@ class ImportReport:
 
 
 def import_dataset(
-    kind: Kind | str,
+    kind: str,
     source: Path,
     destination: Path,
     *,
