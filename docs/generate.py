@@ -27,7 +27,7 @@ API, SOURCE = ROOT / "docs" / "api", ROOT / "src"
 PUBLIC = "brightfield"  # what a notebook imports
 ROOMS = "images results metrics tasks architectures simulate beads data inference prediction training evaluation experiments params"
 PACKAGES = [PUBLIC, *(f"{PUBLIC}.{room}" for room in ROOMS.split())]
-WIDTH = 96  # of the text of a command's help
+WIDTH = 88  # of the text of a command's help
 MADE = "<!-- Made by docs/generate.py: change it there, and run `make docs`. -->\n\n"
 
 
@@ -139,8 +139,10 @@ def _package_page(name: str) -> str:
     folder = SOURCE / name.replace(".", "/")
     files = [folder / "__init__.py"] if name == PUBLIC else sorted(folder.rglob("*.py"))
     own = "imported-members" if name == PUBLIC else "ignore-module-all"  # the rest is described where it is defined
+    made = "```{{eval-rst}}\n.. automodule:: {module}\n   :{own}:\n```\n"
     sections = [
-        f"## {module}\n\n```{{eval-rst}}\n.. automodule:: {module}\n   :{own}:\n```\n" for module in map(_module, files)
+        (f"## {module}\n\n" if module != name else "") + made.format(module=module, own=own)
+        for module in map(_module, files)
     ]
     return f"# {name}\n\n" + "\n".join(sections)
 

@@ -3,12 +3,12 @@
 For each image an overlay, ``<name>_overlay.png``, and by the type of the answer:
 
 - ``ClassMap``: ``<name>_labels.tif`` (instances), ``<name>_classes.tif``; ``regions.csv`` with a row a cell;
-``images.csv``
+  ``images.csv``
 - ``Points``: ``positions.csv`` with ``frame,x,y,quality``, where known ``x_error,y_error`` (standard errors in px) and, when
   linked, ``particle``
 - ``Label``: ``labels.csv`` with ``image,probability,answer``
 - ``Picture``: ``<name>_denoised.tif`` in the intensities of the image, ``<name>_deviation.tif`` (how far off each pixel may be: a
-standard deviation in the same intensities) if the model says so; ``images.csv``
+  standard deviation in the same intensities) if the model says so; ``images.csv``
 
 A file gets its name when it is complete, and the tables come last: where there is a table, everything is there.
 """
