@@ -12,7 +12,7 @@ TRIALS ?= 20
 MLFLOW_PORT ?= 5000
 DASHBOARD_PORT ?= 8501
 
-.PHONY: help install repro test test-slow test-all bench tune dashboard mlflow champions lint format clean-mlflow
+.PHONY: help install repro test test-slow test-all bench docs tune dashboard mlflow champions lint format clean-mlflow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,8 +42,13 @@ test-slow: $(INSTALLED) ## run the slow tests alone: a tiny pipeline, servers, t
 test-all: $(INSTALLED) ## run every test, those in a browser and of the whole pipeline too
 	@python -m pytest
 
-bench: $(INSTALLED) ## measure what is promised: make bench, or make bench NAME=beads_simulation
+bench: $(INSTALLED) ## measure what is promised into reports/bench: make bench, or make bench NAME=beads_simulation
 	@python tests/benchmarks/run.py $(NAME)
+
+docs: $(INSTALLED) ## build the documentation into site/index.html; nothing is fetched, and a warning is an error
+	@python docs/generate.py
+	@python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto --doctree-dir .sphinx docs site
+	@echo "site/index.html"
 
 tune: $(INSTALLED) ## tune a model: make tune MODEL=rbc-compact TRIALS=20
 	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-compact TRIALS=20"; exit 1; }

@@ -4,7 +4,7 @@ Each network is trained as its entry says, but longer, on larger patches and mor
 touch become one: the bad example), the lite network without what photographs taught it, the U-Net of five classes trained on fields
 out of focus too, and three networks trained four times as long and asked about eight views: the lite one, and five classes with
 fluorescence and without. The last rows say what augmentation gains where something is unlike training, and what fluorescence gains
-in telling species. The focus suite is told by grade: up to one and a half times as far off as training goes, and up to twice.
+in species accuracy. The focus suite is split by grade: up to one and a half times as far off as training goes, and up to twice.
 
 It takes an hour or two, so networks are kept in ``.brightfield/benchmarks/bacteria``: run again, it goes on where it was stopped. A
 file is named by a digest of the entry, of this benchmark's numbers and of the code that simulates and trains; when any of them
@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 import safetensors.torch
 import torch
+from claims import Claim, TextRow
 from torch import nn
 
 from brightfield import params, tasks, training
@@ -64,7 +65,8 @@ BEST_IOU, BEST_AP50, FOCUS_IOU = 0.86, 0.90, 0.60
 NEAR_GRADE = 1.5  # of the focus suite, times as far as training goes
 COMPUTE = params.Compute(threads=2)
 SURE = params.Evaluation()
-Row = tuple[str, str, str]
+MOST_MINUTES = 90
+Row = Claim | TextRow
 
 
 @dataclass(frozen=True)
@@ -96,12 +98,12 @@ def rows() -> Iterator[Row]:
     scored: dict[str, Scored] = {}
     for name, entry in _entries(own).items():
         found = scored[name] = _scored(own, name, entry)
-        yield (f"{name} ({found.minutes:.1f} min{', kept' if found.kept else ''}): test", _told(found.of("test")), "")
+        yield (f"{name} ({found.minutes:.1f} min{', kept' if found.kept else ''}): test", _words(found.of("test")), "")
         for part in found.tables:
             if part != "test":
-                yield (f"{name}: {part}", _told(found.of(part)), "")
+                yield (f"{name}: {part}", _words(found.of(part)), "")
     yield from _promises(scored)
-    yield ("all of it", f"{sum(found.minutes for found in scored.values()):.0f} min", "at most 90 min")
+    yield Claim("all of it", sum(found.minutes for found in scored.values()), "min", aim=MOST_MINUTES)
 
 
 def _entries(own: params.Params) -> dict[str, Entry]:
@@ -122,26 +124,37 @@ def _entries(own: params.Params) -> dict[str, Entry]:
     }
 
 
-def _promises(scored: Mapping[str, Scored]) -> Iterator[Row]:
+def _promises(scored: Mapping[str, Scored]) -> Iterator[Claim]:
     single = {name: found.of("test") for name, found in scored.items()}
     for metric, aim in (("mean_iou", BEST_IOU), ("ap50", BEST_AP50)):
         best = max(single, key=lambda name: single[name][metric])
-        yield (f"best single network: {metric}", f"{single[best][metric]:.3f} ({best})", f">= {aim}")
+        value = single[best][metric]
+        yield Claim(f"best single network: {metric}", value, aim=aim, better="higher", shown=f"{value:.3f} ({best})")
     near = {name: found.of(NEAR_FOCUS)["mean_iou"] for name, found in scored.items()}
     best = max(near, key=near.__getitem__)
-    yield (f"best single network on {NEAR_FOCUS}: mean_iou", f"{near[best]:.3f} ({best})", f">= {FOCUS_IOU}")
+    what, shown = f"best single network on {NEAR_FOCUS}: mean_iou", f"{near[best]:.3f} ({best})"
+    yield Claim(what, near[best], aim=FOCUS_IOU, better="higher", shown=shown)
     plain, augmented = scored["bacteria-tuned"], scored["bacteria-augmented"]
     for part in plain.tables:
-        gain = _gain(plain, augmented, part)
-        yield (f"augmentation gains on {part}: mean_iou", gain, "" if part == "test" else "> 0")
+        gain, least = _gain(plain, augmented, part), None if part == "test" else 0.0
+        shown = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
+        yield Claim(
+            f"augmentation gains on {part}: mean_iou",
+            gain.value,
+            aim=least,
+            better="higher",
+            against="bacteria-tuned",
+            shown=shown,
+        )
     without, with_it = (scored[name].of("test") for name in ("bacteria-species", "bacteria-fluorescence"))
-    told = f"{with_it['species_accuracy'] - without['species_accuracy']:+.3f}"
-    yield ("fluorescence gains in telling species of matched cells", told, "> 0")
+    difference = with_it["species_accuracy"] - without["species_accuracy"]
+    what = "fluorescence gains in species accuracy of matched cells"
+    yield Claim(what, difference, aim=0, better="higher", against="bacteria-species", shown=f"{difference:+.3f}")
 
 
-def _gain(a: Scored, b: Scored, part: str) -> str:
+def _gain(a: Scored, b: Scored, part: str) -> bootstrap.Difference:
     """The objective of b minus that of a, with its interval over fields."""
-    difference = bootstrap.paired_difference(
+    return bootstrap.paired_difference(
         a.tables[part],
         b.tables[part],
         a.tables[part]["group"],
@@ -151,7 +164,6 @@ def _gain(a: Scored, b: Scored, part: str) -> str:
         confidence=SURE.confidence,
         seed=SURE.seed,
     )
-    return f"{difference.value:+.3f} ({difference.low:+.3f} to {difference.high:+.3f})"
 
 
 def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
@@ -177,9 +189,10 @@ def _scored(own: params.Params, name: str, entry: Entry) -> Scored:
     tables = {}
     for part, records in _parts().items():
         answers = [task.answering.decode(a, e) for a, e in zip(*answered(task, records), strict=True)]
-        told = [task.scoring.statistics(a, task.learning.truth(r)) for a, r in zip(answers, records, strict=True)]
+        truth = [task.learning.truth(record) for record in records]
+        statistics = [task.scoring.statistics(a, t) for a, t in zip(answers, truth, strict=True)]
         known = {"id": [record.id for record in records], "group": [record.group for record in records]}
-        tables[part] = pd.DataFrame(told).assign(**known)
+        tables[part] = pd.DataFrame(statistics).assign(**known)
     return Scored(task, tables, minutes, kept)
 
 
@@ -210,17 +223,17 @@ def _fitted(task: Task[Any, Any], name: str, model: params.Model, unfocused: int
 def _digest(model: params.Model, settings: params.TaskSettings, unfocused: int) -> str:
     """Of everything that a model's weights depend on."""
     numbers = [FIELDS, WATCHED, SIZE_PX, SEEDS[0], *([unfocused] if unfocused else [])]
-    told = hashlib.sha256(
+    digest = hashlib.sha256(
         json.dumps([model.model_dump(mode="json"), settings.model_dump(mode="json"), numbers]).encode()
     )
     package = REPOSITORY / "src/brightfield"
     for place in CODE:
         for path in sorted((package / place).rglob("*.py")) or [package / place]:
-            told.update(path.read_bytes())
-    return told.hexdigest()[:12]
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
-def _told(metrics: dict[str, float]) -> str:
+def _words(metrics: dict[str, float]) -> str:
     species = metrics.get("species_accuracy", float("nan"))
     return (
         f"mIoU {metrics['mean_iou']:.3f}, AP {metrics['ap50']:.3f} / {metrics['ap75']:.3f} / {metrics['ap50_95']:.3f}, "

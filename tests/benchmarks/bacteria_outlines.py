@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 import numpy.typing as npt
+from claims import Claim
 
 from brightfield.simulate.bacteria import imaging
 from brightfield.simulate.bacteria.imaging import Focus, transmitted_light
@@ -14,7 +15,7 @@ from brightfield.simulate.bacteria.rendering import Scene, scene_of
 
 PIXEL_UM, SIZE_PX = 0.065, 96
 RADIUS_UM, AXIS_UM, ANGLE = 0.47, 1.6, 0.5
-AIM = "at most 0.1 px"
+AIM_PX = 0.1
 CLEAN = {
     "GRANULES": 0.0,
     "SPECKS_PER_UM2": 0.0,
@@ -23,14 +24,14 @@ CLEAN = {
 PLACES = [(48 + y, 47 + x) for y in (0.0, 0.25, 0.5, 0.75) for x in (0.0, 0.3, 0.6)]  # row and column, px
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[Claim]:
     """Centres of the contrast in the image, and how far the edge of the mask lies from that of the rod."""
     scenes = [_rod(*place) for place in PLACES]
     found = []
     for modality in ("phase", "brightfield"):
         with mock.patch.multiple(imaging, **CLEAN):
             errors = [_image_error(scene, modality, place) for scene, place in zip(scenes, PLACES, strict=True)]
-        found.append((f"{modality}: centre of the image of a rod, largest error", f"{max(errors):.3f} px", AIM))
+        found.append(Claim(f"{modality}: centre of the image of a rod, largest error", max(errors), "px", aim=AIM_PX))
     area = (2 * RADIUS_UM * AXIS_UM + np.pi * RADIUS_UM**2) / PIXEL_UM**2
     perimeter = (2 * AXIS_UM + 2 * np.pi * RADIUS_UM) / PIXEL_UM
     wide = [abs(float((scene.labels > 0).sum()) - area) / perimeter for scene in scenes]
@@ -39,12 +40,18 @@ def rows() -> list[tuple[str, str, str]]:
     ]
     return [
         *found,
-        ("mask: its edge off that of the rod, mean around the cell, largest", f"{max(wide):.3f} px", AIM),
-        ("mask: its centre off that of the rod, largest", f"{max(centres):.3f} px", AIM),
-        (
-            "mask: its centre off that of the rod, root mean square",
-            f"{np.sqrt(np.mean(np.square(centres))):.3f} px",
-            AIM,
+        Claim(
+            "mask: distance of its edge from that of the rod, mean around the cell, largest",
+            max(wide),
+            "px",
+            aim=AIM_PX,
+        ),
+        Claim("mask: distance of its centre from that of the rod, largest", max(centres), "px", aim=AIM_PX),
+        Claim(
+            "mask: distance of its centre from that of the rod, root mean square",
+            float(np.sqrt(np.mean(np.square(centres)))),
+            "px",
+            aim=AIM_PX,
         ),
     ]
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import trackpy
+from claims import Claim, TextRow
 from scipy import ndimage
 
 from brightfield import images
@@ -30,7 +31,7 @@ from brightfield.metrics import tracking
 from brightfield.simulate.beads.diffraction import draw_rings, ring_profile
 from brightfield.simulate.beads.troubles import CONDENSER, HEIGHT_UM, PIXEL_UM, READ_NOISE, SPHERE
 
-Row = tuple[str, str, str]
+Row = Claim | TextRow
 Real = npt.NDArray[np.float64]
 Frames = list[tuple[npt.NDArray[np.uint16], Real]]  # with where their beads are
 Locate = Callable[[npt.NDArray[Any]], Real]
@@ -38,6 +39,7 @@ FRAMES, SIDE_PX, BEADS, APART_PX = 8, 512, 50, 36.0
 CROWDS = ((BEADS, APART_PX), (75, 32.0), (100, 30.0))  # beads, px between two; a bead with its rings is 60 px wide
 BOUND_PX = 129  # the side of the window that holds all that a bead is known by
 FOUND_PX = 0.5
+FOUND_AIM, FAST_AIM, SURE_AIM = 0.99, 5.0, 0.1
 ROUNDS = 3  # over all frames, of which the quickest counts
 
 
@@ -79,8 +81,8 @@ def _frame_rows(rng: np.random.Generator) -> Iterator[Row]:
     what = f"{SIDE_PX} x {SIDE_PX} with {BEADS} beads"
     for label, locate in ours.items():
         recall, precision = _counted(locate, frames)
-        yield (f"{what}: recall at {FOUND_PX} px, {label}", f"{recall:.3f}", "at least 0.99")
-        yield (f"{what}: precision at {FOUND_PX} px, {label}", f"{precision:.3f}", "at least 0.99")
+        yield Claim(f"{what}: recall at {FOUND_PX} px, {label}", recall, aim=FOUND_AIM, better="higher")
+        yield Claim(f"{what}: precision at {FOUND_PX} px, {label}", precision, aim=FOUND_AIM, better="higher")
     tried = {}
     for diameter in (5, 7, 9, 11, 13, 17, 25):
         for invert in (False, True):
@@ -91,8 +93,10 @@ def _frame_rows(rng: np.random.Generator) -> Iterator[Row]:
     label = f"trackpy ({', '.join(f'{key} {value}' for key, value in how.items())})"
     yield (f"{what}: recall, precision, {label}", f"{recall:.3f}, {precision:.3f}", "")
     peers = {**ours, "trackpy": partial(_trackpy, how=how)}
-    for label, locate in peers.items():
-        yield (f"{what}: root mean square error of a coordinate, {label}", f"{_rmse(locate, frames):.4f} px", "")
+    errors = {label: _rmse(locate, frames) for label, locate in peers.items()}
+    for label in ours:
+        claim = f"{what}: root mean square error of a coordinate, {label}"
+        yield Claim(claim, errors[label], "px", against="trackpy", peer_value=errors["trackpy"])
     yield from _time_rows(what, peers, frames)
     yield from _crowd_rows(profile, frames, rng)
 
@@ -113,13 +117,16 @@ def _crowd_rows(profile: Profile, sparse: Frames, rng: np.random.Generator) -> I
         what = f"{number} beads at least {apart:.0f} px apart"
         recall, precision = _counted(lambda frame: locator.locate(frame).positions, crowd)
         error = _rmse(lambda frame: locator.locate(frame).positions, crowd)
-        yield (f"{what}: recall and precision, precise", f"{recall:.3f}, {precision:.3f}", "at least 0.99")
+        yield Claim(f"{what}: recall, precise", recall, aim=FOUND_AIM, better="higher")
+        yield Claim(f"{what}: precision, precise", precision, aim=FOUND_AIM, better="higher")
         yield (
             f"{what}: root mean square error over the bound of one alone",
             f"{error:.4f} px: {error / bound:.2f} times",
             "",
         )
-        yield (f"{what}: error over the standard error that is told", f"{_told(profile, crowd):.2f}", "0.9 to 1.1")
+        ratio = _error_ratio(profile, crowd)
+        claim = f"{what}: error over the reported standard error, distance from 1"
+        yield Claim(claim, abs(ratio - 1), aim=SURE_AIM, shown=f"{abs(ratio - 1):.2f} ({ratio:.2f})")
 
 
 def _time_rows(what: str, peers: dict[str, Locate], frames: Frames) -> Iterator[Row]:
@@ -135,10 +142,13 @@ def _time_rows(what: str, peers: dict[str, Locate], frames: Frames) -> Iterator[
     least = {label: dict(zip(clocks, np.min(rows, axis=0), strict=True)) for label, rows in spent.items()}
     for by in ("the clock", "processor time"):
         slow = 1 / least["trackpy"][by]
-        for label, aim in (("fast", "at least 5"), ("precise", "")):
+        for label, aim in (("fast", FAST_AIM), ("precise", None)):
             quick = 1 / least[label][by]
-            told = f"{quick:.1f} against {slow:.1f}: {quick / slow:.1f} times"
-            yield (f"{what}: frames a second over trackpy's by {by}, {label}", told, aim)
+            shown = f"{quick:.1f} against {slow:.1f}: {quick / slow:.1f} times"
+            claim = f"{what}: frames a second over trackpy's by {by}, {label}"
+            yield Claim(
+                claim, quick / slow, "times", aim=aim, better="higher", against="trackpy", peer_value=1, shown=shown
+            )
     cores = (f"{label} {np.sum(rows, axis=0)[1] / np.sum(rows, axis=0)[2]:.2f}" for label, rows in spent.items())
     yield (f"{what}: processor time over that of a single thread (1: one core)", ", ".join(cores), "")
 
@@ -153,8 +163,8 @@ def _rmse(locate: Locate, frames: Frames) -> float:
     return float(np.sqrt(np.mean(np.concatenate(off) ** 2)))
 
 
-def _told(profile: Profile, frames: Frames) -> float:
-    """Root mean square of errors over the standard errors told: 1 where these are right."""
+def _error_ratio(profile: Profile, frames: Frames) -> float:
+    """Root mean square of errors over the reported standard errors: 1 where these are right."""
     locator, off = Locator(profile), []
     for frame, places in frames:
         found = locator.locate(frame)
@@ -183,7 +193,7 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
 
     Noise of pixels is independent, that of the halves therefore too, and a whole frame has half the noise of their difference. Each
     half's missing pixels are the mean of their four neighbours, the same for both methods. Thinning would need counts of
-    electrons, which 8-bit frames do not tell. Noise that neighbours share (compression) is not seen.
+    electrons, which 8-bit frames do not give. Noise that neighbours share (compression) is not seen.
 
     trackpy answers the centroid within a diameter, which for two beads that touch lies between them, and moves with the diameter:
     how many of its answers it gives again with a slightly smaller one tells how much agreement can be asked for.
@@ -207,29 +217,33 @@ def _real_rows(name: str, folder: Path, diameter: int, *, invert: bool, most: in
     for label, places in found.items():
         counts = [len(one) for one in places]
         yield (f"{name}, {len(frames)} frames: beads a frame, {label}", f"{min(counts)} to {max(counts)}", "")
-    yield (
-        f"{name}: trackpy's {most} strongest that classical finds within 1 px",
-        f"{sum(map(len, shared)) / of:.4f}",
-        "1",
+    what = f"{name}: trackpy's {most} strongest that"
+    again = f"trackpy with diameter {diameter - 2}"
+    yield Claim(
+        f"{what} classical finds within 1 px",
+        sum(map(len, shared)) / of,
+        aim=1,
+        better="higher",
+        against=again,
+        peer_value=sum(map(len, itself)) / of,
     )
-    told = f"{name}: trackpy's {most} strongest that"
-    yield (
-        f"{told} trackpy itself finds within 1 px, all with diameter {diameter - 2}",
-        f"{sum(map(len, itself)) / of:.4f}",
-        "",
-    )
-    yield (f"{told} classical finds within half the diameter", f"{sum(map(len, beside)) / of:.4f}", "1")
+    yield Claim(f"{what} classical finds within half the diameter", sum(map(len, beside)) / of, aim=1, better="higher")
     halves = {label: _between_halves(locate, frames, shared) for label, locate in peers.items()}
     common = halves["classical"].keys() & halves["trackpy"].keys()
-    for label, differences in halves.items():
-        # half the difference of two halves scatters as a whole frame does; robust, as few beads change places
-        noise = ROBUST * float(np.median(np.abs([differences[bead] for bead in common]))) / 2
-        told = f"{noise:.4f} px ({len(common)} that both find in both, of {len(differences)} pairs)"
-        yield (
-            f"{name}: noise of a coordinate from two halves, {label}",
-            told,
-            "no more than trackpy's" * (label == "classical"),
-        )
+    # half the difference of two halves scatters as a whole frame does; robust, as few beads change places
+    noise = {
+        label: ROBUST * float(np.median(np.abs([differences[bead] for bead in common]))) / 2
+        for label, differences in halves.items()
+    }
+    yield Claim(
+        f"{name}: noise of a coordinate from two halves, classical",
+        noise["classical"],
+        "px",
+        aim=noise["trackpy"],
+        against="trackpy",
+        peer_value=noise["trackpy"],
+        shown=f"{noise['classical']:.4f} px ({len(common)} that both find in both halves)",
+    )
 
 
 def _between_halves(locate: Locate, frames: list[npt.NDArray[Any]], beads: list[Real]) -> dict[tuple[int, int], Real]:

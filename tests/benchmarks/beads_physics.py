@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from claims import Claim, TextRow
 from scipy.signal import lfilter
 
 import trajectory_scores
@@ -30,13 +31,15 @@ EXPOSED = (1.0, 0.5)  # shares of a frame, in turn
 DRAG = 6 * np.pi * VISCOSITY * RADIUS_UM
 DIFFUSION = THERMAL_ENERGY / DRAG
 ERROR_PERCENT, COVERED_PERCENT = 3.0, 90.0
+NOISE_PERCENT, JUDGED_PERCENT, UNLIKELY_PERCENT = 10.0, 90.0, 10.0
+RECALL, PRECISION = 0.900, 0.950  # of linked positions
 STEP_PX, CROWD_FRAMES, SIDE_PX = 1.0, 100, 200.0  # of a coordinate, thermal
 MISSED, INVENTED, BLINK_PX = 0.05, 0.05, 0.1  # shares of positions, and their error
 APART = (12.0, 6.0, 4.0)  # mean distance to the nearest bead in steps
 CHOSEN_PX = (3.0, 4.5, 6.0)  # largest steps that somebody might try, who knows the truth
 AS_GOOD = 1.1  # times the switches of the best of these
 
-Row = tuple[str, str, str]
+Row = Claim | TextRow
 Estimates = list[tuple[Estimate, float]]
 
 
@@ -80,14 +83,13 @@ def _free(rng: np.random.Generator) -> Iterator[Row]:
         errors.append((fitted.localisation_um, NOISE_UM))
         kinds += classify(track, sampling).kind == "free"
     what = f"{BEADS} free beads, {FREE_FRAMES:,} frames"
-    yield from _told(f"{what}: D", constants)
+    yield from _estimated(f"{what}: D", constants)
     squares = [estimate.value**2 for estimate, _ in errors]
-    yield (
-        f"{what}: localisation error, root mean square",
-        f"{1e3 * np.sqrt(np.mean(squares)):.2f} nm",
-        f"{1e3 * NOISE_UM:g} nm, within 10 %",
-    )
-    yield f"{what}: told to be free", f"{100 * kinds / BEADS:.0f} %", "at least 90 %"
+    found = float(np.sqrt(np.mean(squares)))
+    off = 100 * abs(found / NOISE_UM - 1)
+    claim = f"{what}: localisation error, distance from the true {1e3 * NOISE_UM:g} nm"
+    yield Claim(claim, off, "%", aim=NOISE_PERCENT, shown=f"{off:.1f}% ({1e3 * found:.2f} nm)")
+    yield Claim(f"{what}: judged to be free", 100 * kinds / BEADS, "%", aim=JUDGED_PERCENT, better="higher")
 
 
 def _trapped(corner: float, known: float | None, rng: np.random.Generator) -> Iterator[Row]:
@@ -104,22 +106,21 @@ def _trapped(corner: float, known: float | None, rng: np.random.Generator) -> It
     noise = "noise fitted" if known is None else "noise known"
     what = f"{BEADS} traps of {truth:.1f} pN/um, corner {corner:g} frame rates, {noise}"
     for name, estimates in found.items():
-        yield from _told(f"{what}: {name}", estimates)
-    yield f"{what}: told to be trapped", f"{100 * kinds / BEADS:.0f} %", "at least 90 %"
-    yield (
-        f"{what}: spectra that the fit does not explain (p below 0.01)",
-        f"{100 * unlikely / BEADS:.0f} %",
-        "at most 10 %",
-    )
+        yield from _estimated(f"{what}: {name}", estimates)
+    yield Claim(f"{what}: judged to be trapped", 100 * kinds / BEADS, "%", aim=JUDGED_PERCENT, better="higher")
+    unexplained = f"{what}: spectra that the fit does not explain (p below 0.01)"
+    yield Claim(unexplained, 100 * unlikely / BEADS, "%", aim=UNLIKELY_PERCENT)
 
 
-def _told(what: str, estimates: Estimates) -> Iterator[Row]:
+def _estimated(what: str, estimates: Estimates) -> Iterator[Row]:
     """Error of the mean, spread, and share of intervals that cover the truth."""
     relative = np.array([estimate.value / truth for estimate, truth in estimates])
     covered = np.mean([estimate.contains(truth) for estimate, truth in estimates])
-    own = f"{100 * (relative.mean() - 1):+.2f} % (of one bead {100 * relative.std(ddof=1):.1f} %)"
-    yield f"{what}, error of the mean", own, f"within {ERROR_PERCENT:g} %"
-    yield f"{what}, 95 % intervals that cover it", f"{100 * covered:.0f} %", f"at least {COVERED_PERCENT:g} %"
+    error = 100 * (float(relative.mean()) - 1)
+    shown = f"{error:+.2f}% (spread of single beads {100 * relative.std(ddof=1):.1f}%)"
+    yield Claim(f"{what}, error of the mean, either sign", abs(error), "%", aim=ERROR_PERCENT, shown=shown)
+    intervals = f"{what}, 95% intervals that cover the truth"
+    yield Claim(intervals, 100 * float(covered), "%", aim=COVERED_PERCENT, better="higher")
 
 
 def _crowd(apart: float, rng: np.random.Generator) -> Iterator[Row]:
@@ -141,13 +142,16 @@ def _crowd(apart: float, rng: np.random.Generator) -> Iterator[Row]:
     scores = _scores(positions, truth, None)
     best = min(_scores(positions, truth, step)["switches_per_1000"] for step in CHOSEN_PX)
     what = f"{count} free beads, {apart:g} steps to the nearest, 5 % missed, 5 % invented"
-    yield (
+    yield Claim(
         f"{what}: identity switches in 1,000 frames of a bead",
-        f"{scores['switches_per_1000']:.1f}",
-        f"at most {AS_GOOD * best:.1f}: {AS_GOOD:g} times those of the best of {len(CHOSEN_PX)} steps",
+        scores["switches_per_1000"],
+        aim=AS_GOOD * best,
+        against=f"the best of {len(CHOSEN_PX)} steps, which knows the truth",
+        peer_value=best,
     )
-    yield f"{what}: recall (at most {1 - MISSED:.0%} were seen)", f"{scores['recall']:.3f}", "at least 0.900"
-    yield f"{what}: precision", f"{scores['precision']:.3f}", "at least 0.950"
+    recall = f"{what}: recall (at most {1 - MISSED:.0%} were seen)"
+    yield Claim(recall, scores["recall"], aim=RECALL, better="higher")
+    yield Claim(f"{what}: precision", scores["precision"], aim=PRECISION, better="higher")
 
 
 def _scores(positions: pd.DataFrame, truth: pd.DataFrame, max_step_px: float | None) -> dict[str, float]:

@@ -8,12 +8,14 @@ import sys
 import tempfile
 from pathlib import Path
 
+from claims import Claim, TextRow
+
 DAMAGE = Path(__file__).parents[1] / "data" / "importing" / "damage.py"
 FILES = 500
 MOST = 2_000_000_000  # bytes
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[Claim | TextRow]:
     """How many were refused with a message, imported whole, or anything else; and the most memory that was taken."""
     with tempfile.TemporaryDirectory() as place:
         command = [sys.executable, str(DAMAGE), str(Path(place) / "work"), str(FILES), str(MOST)]
@@ -23,6 +25,6 @@ def rows() -> list[tuple[str, str, str]]:
     return [
         (f"{FILES} damaged files: refused with a message", str(refused), "every one that cannot be read whole"),
         ("imported whole: the damage did no harm", str(FILES - refused - wrong), ""),
-        ("imported in part, crashed or left something behind", str(wrong), "none"),
-        ("most memory", f"{found['peak'] / 1e6:.0f} MB", f"below {MOST / 1e6:.0f} MB"),
+        Claim("imported in part, crashed or left something behind", wrong, aim=0),
+        Claim("most memory", found["peak"] / 1e6, "MB", aim=MOST / 1e6),
     ]

@@ -1,4 +1,4 @@
-"""How well good red blood cells are told from those to discard, on real crops of smears that were never seen.
+"""How well models separate good red blood cells from those to discard, on real crops of smears that were never seen.
 
 Three folds by smear. In each, a sixth of the other smears is the validation split, on which checkpoints, calibration and
 thresholds are chosen. Without real images there is nothing to measure.
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from claims import Claim, TextRow
 from sklearn.model_selection import StratifiedGroupKFold
 
 from brightfield import params, tasks, training
@@ -33,7 +34,7 @@ from brightfield.metrics import classification
 FOLDS = 3
 VALIDATION = 6  # one part in so many of the smears that are not tested
 GROUPS = r"^([^_]+)_"  # files are named <smear>_<x>_<y>.png
-# neither flips nor classes weighed: what comes behind a comma is no part of an entry's name
+# without flips and without class weights; what follows a comma is no part of an entry's name
 PLAIN = "rbc-convnet, plain"
 # The best first. Entries of params.yaml are sized for a quarter of an hour in all; here they get what they need.
 LONGER: dict[str, dict[str, Any]] = {
@@ -52,7 +53,7 @@ METRICS = ("auc", "average_precision", "precision_at_recall_95", "balanced_accur
 AIM_AUC, AIM_GAIN = 0.945, 0.08
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
+def rows() -> Iterator[Claim | TextRow]:
     """A row for each model and metric: mean and spread over the folds."""
     if "BRIGHTFIELD_REAL_DATA" not in os.environ:
         yield ("real crops", "not measured: BRIGHTFIELD_REAL_DATA is not set", "")
@@ -63,13 +64,14 @@ def rows() -> Iterator[tuple[str, str, str]]:
         scores = dict(zip(jobs, pool.map(lambda job: in_a_process(Path(folder), *job), jobs), strict=True))
     found = {name: pd.DataFrame([scores[name, fold] for fold in range(FOLDS)]) for name in LONGER}
     for name, table in found.items():
-        yield from told(name, table)
+        yield from scores_of(name, table)
     best = max(found, key=lambda name: found[name]["auc"].mean())
-    yield (f"{best}, the best single network: AUC", f"{found[best]['auc'].mean():.3f}", f">= {AIM_AUC}")
+    yield Claim(f"{best}, the best single network: AUC", found[best]["auc"].mean(), aim=AIM_AUC, better="higher")
     for other in (PLAIN, "rbc-convnet"):
         gain = found[best]["auc"] - found[other]["auc"]
-        told_gain = f"{gain.mean():.3f} ({gain.min():.3f} to {gain.max():.3f})"
-        yield (f"{best} minus {other}: AUC", told_gain, f">= {AIM_GAIN}")
+        shown = f"{gain.mean():.3f} ({gain.min():.3f} to {gain.max():.3f})"
+        what = f"gain in AUC of {best}"
+        yield Claim(what, gain.mean(), aim=AIM_GAIN, better="higher", against=other, shown=shown)
 
 
 def in_a_process(folder: Path, name: str, fold: int) -> dict[str, float]:
@@ -78,12 +80,12 @@ def in_a_process(folder: Path, name: str, fold: int) -> dict[str, float]:
     begun = time.perf_counter()
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     scored = {**json.loads(done.stdout.splitlines()[-1]), "minutes": (time.perf_counter() - begun) / 60}
-    told = f"{name}, fold {fold + 1}: AUC {scored['auc']:.4f} after {scored['minutes']:.1f} min"
-    print(f"\n{told}", file=sys.stderr, flush=True)
+    line = f"{name}, fold {fold + 1}: AUC {scored['auc']:.4f} after {scored['minutes']:.1f} min"
+    print(f"\n{line}", file=sys.stderr, flush=True)
     return scored
 
 
-def told(name: str, table: pd.DataFrame) -> Iterator[tuple[str, str, str]]:
+def scores_of(name: str, table: pd.DataFrame) -> Iterator[TextRow]:
     """The rows of one model."""
     for metric in METRICS:
         values = table[metric]

@@ -7,15 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
+
+from claims import Claim, TextRow
 
 from brightfield import layout, params
 
-METRICS = ("auc", "accuracy", "brier", "calibration_error")
+METRICS: dict[str, Literal["higher", "lower"]] = {
+    "auc": "higher",
+    "accuracy": "higher",
+    "brier": "lower",
+    "calibration_error": "lower",
+}
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
-    """A row for each model, part and metric: as it is, recalibrated on a few images, and the ceiling."""
+def rows() -> Iterator[Claim | TextRow]:
+    """Rows for each model, part and metric: as it is, and recalibrated on a few images, each beside the best possible."""
     settings = params.load()
     entries = {**settings.models, **settings.ensembles}
     for name in [name for name, entry in entries.items() if entry.task == "rbc"]:
@@ -26,11 +33,14 @@ def rows() -> Iterator[tuple[str, str, str]]:
         content = json.loads(path.read_text(encoding="utf-8"))
         for part, found in {"test": content["test"], **content["suites"]}.items():
             others = [content.get(key, {}).get(part, {}) for key in ("recalibrated", "ceiling")]
-            for metric in METRICS:
-                plain, mended, best = (_value(where, metric) for where in (found, *others))
-                yield (f"{name} on {part}: {metric}", f"{plain}, recalibrated {mended}", f"best possible {best}")
+            for metric, better in METRICS.items():
+                plain, recalibrated, best = (_value(where, metric) for where in (found, *others))
+                for value, how in ((plain, ""), (recalibrated, ", recalibrated")):
+                    if value is not None:
+                        what = f"{name} on {part}: {metric}{how}"
+                        yield Claim(what, value, better=better, against="the best possible", peer_value=best)
 
 
-def _value(metrics: dict[str, Any], metric: str) -> str:
+def _value(metrics: dict[str, Any], metric: str) -> float | None:
     value = metrics.get(metric, {}).get("value")
-    return "-" if value is None else f"{value:.3f}"
+    return None if value is None else float(value)

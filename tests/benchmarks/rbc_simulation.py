@@ -6,6 +6,8 @@ import hashlib
 import time
 from collections.abc import Iterator
 
+from claims import Claim
+
 from brightfield import params
 from brightfield.data.records import Record
 from brightfield.params import RbcSimulation
@@ -16,26 +18,26 @@ SECONDS = 60.0  # for so many, on one core
 SIZES = {"images": 4, "smears": 4, "crops_per_smear": 3, "movies": 4, "frames_per_movie": 2, "suite_groups": 1}
 
 
-def rows() -> list[tuple[str, str, str]]:
+def rows() -> list[Claim]:
     """Time of three thousand crops, by the clock and of the processor; digests from one process and from two."""
     smears = RbcSimulation(simulator="rbc", smears=CROPS // 50, crops_per_smear=50)
     clock, processor = time.perf_counter(), time.process_time()
     crops = sum(1 for _ in simulate(smears))
     clock, processor = time.perf_counter() - clock, time.process_time() - processor
-    aim = f"at most {SECONDS:g} s"
     return [
-        (f"{crops} crops, clock", f"{clock:.1f} s", aim),
-        (f"{crops} crops, processor", f"{processor:.1f} s", aim),
+        Claim(f"{crops} crops, clock", clock, "s", aim=SECONDS),
+        Claim(f"{crops} crops, processor", processor, "s", aim=SECONDS),
         *_digests(),
     ]
 
 
-def _digests() -> Iterator[tuple[str, str, str]]:
+def _digests() -> Iterator[Claim]:
     for name, simulation in params.load().simulations.items():
         small = simulation.model_copy(update={key: n for key, n in SIZES.items() if hasattr(simulation, key)})
         alone, together = (_digest(simulate(small, processes)) for processes in (1, 2))
-        told = f"{alone} and {together}"
-        yield f"{name}: sha256 of what one process and what two draw", told, "the same"
+        what = f"{name}: images of one process and of two are the same (1: yes)"
+        shown = f"sha256 {alone} and {together}"
+        yield Claim(what, float(alone == together), aim=1, better="higher", shown=shown)
 
 
 def _digest(records: Iterator[Record]) -> str:

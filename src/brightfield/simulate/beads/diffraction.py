@@ -8,10 +8,10 @@ Fourier Optics, chapters 3 and 6):
     A(q) = 2 pi int_0^a (t - 1) J0(2 pi q r) r dr
     U(R) = 1 + 2 pi int_0^(NA / lambda) A(q) exp(2 pi i z (sqrt(n_m^2 / lambda^2 - q^2) - n_m / lambda)) J0(2 pi q R) q dq
 
-The intensity |U|^2 is blurred by the shift of the image under the condenser's oblique light, a Gaussian of
-|z| NA_c / (2 n_m), by the lamp's spectrum and by the square of a pixel, approximated by a Gaussian of the same variance. It has no
-detail finer than lambda / (2 NA) = 0.26 um, so its Hankel transform is band-limited: blurring is a product there, and the inverse
-transform to a table of any resolution is one small matrix.
+The intensity ``|U|^2`` is blurred by the shift of the image under the condenser's oblique light, a Gaussian of
+``|z|`` NA_c / (2 n_m), by the lamp's spectrum and by the square of a pixel, approximated by a Gaussian of the same variance. It has
+no detail finer than lambda / (2 NA) = 0.26 um, so its Hankel transform is band-limited: blurring is a product there, and the
+inverse transform to a table of any resolution is one small matrix.
 """
 
 from __future__ import annotations
