@@ -30,7 +30,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, column, declarations, mean
 from brightfield.metrics.declarations import Metric
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
-from brightfield.results.canvas import TRUE, Canvas, Window, enlarge, stretch
+from brightfield.results.canvas import TRUE, Canvas, PixelWindow, enlarge, stretch
 from brightfield.tasks import Encoded, Objective, Task
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.learning import Learning, LossFunction
@@ -75,7 +75,7 @@ def _plain(answer: Count) -> dict[str, Any]:
     return {"kind": KIND, "count": answer.number}
 
 
-def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     del window
     return _written(tile, str(truth.row["count"])) if "count" in truth.row else tile
 

@@ -27,7 +27,7 @@ from brightfield.results import (
     to_dataframe,
     writing,
 )
-from brightfield.results.canvas import Window
+from brightfield.results.canvas import PixelWindow
 from brightfield.results.overlays import overlay
 
 TYPES = tuple(FORMS)
@@ -105,7 +105,7 @@ def test_plain_data_are_numbers_words_and_arrays(kind: type) -> None:
 
 @every_type
 def test_a_tile_of_the_gallery_shows_the_truth_of_its_own_type_alone(kind: type) -> None:
-    form, window = form_of(kind), Window(2, 1, 24, 3)
+    form, window = form_of(kind), PixelWindow(2, 1, 24, 3)
     tile = np.full((72, 72, 3), 90, np.uint8)
     before = tile.copy()
     shown = 0

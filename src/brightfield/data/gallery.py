@@ -20,7 +20,7 @@ from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.results import FORMS
-from brightfield.results.canvas import Canvas, Limits, Window, enlarge, limits_of, stretch
+from brightfield.results.canvas import Canvas, Limits, PixelWindow, enlarge, limits_of, stretch
 
 COLUMNS = 8
 LARGEST_TILE_PX = 192  # of the images' pixels; larger ones show their middle
@@ -159,7 +159,7 @@ def _true_images(records: Sequence[Record]) -> list[Record]:
 
 def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: bool) -> Canvas:
     """One image of the sheet; what a record knows decides how its truth is drawn."""
-    window = Window(*_corner(record.image.shape, side), side, factor)
+    window = PixelWindow(*_corner(record.image.shape, side), side, factor)
     canvas = enlarge(stretch(window.cut(record.image), limits), factor)
     for form in FORMS.values() if truth else ():
         canvas = form.mark_truth(canvas, record, window)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
-from brightfield.results.canvas import Canvas, Window
+from brightfield.results.canvas import Canvas, PixelWindow
 from brightfield.results.tiff import write_tiff
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Form(Generic[Answer]):
     files: Mapping[str, Callable[[Answer], Array | None]]
     draw: Callable[[Array, Answer, Answer | None, int], Canvas]
     plain: Callable[[Answer], dict[str, Any]]
-    mark_truth: Callable[[Canvas, KnownTruth, Window], Canvas]
+    mark_truth: Callable[[Canvas, KnownTruth, PixelWindow], Canvas]
     true_image: Callable[[KnownTruth], Array | None] = no_image
     combine: Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame] = by_image
     objects: Objects[Answer] | None = None

@@ -24,7 +24,7 @@ TRUE: Colour = (0, 200, 255)
 
 
 @dataclass(frozen=True)
-class Window:
+class PixelWindow:
     """The square of an image that a tile of a gallery shows.
 
     Attributes:

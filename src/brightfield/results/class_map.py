@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, Objects, expect
-from brightfield.results.canvas import TRUE, Canvas, Colour, Window, check_size, enlarge, stretch
+from brightfield.results.canvas import TRUE, Canvas, Colour, PixelWindow, check_size, enlarge, stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -132,7 +132,7 @@ def _distinct(ids: npt.NDArray[np.int32]) -> Canvas:
     return colours
 
 
-def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     """An outline around each cell."""
     if "labels" not in truth.fields:
         return tile

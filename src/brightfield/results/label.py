@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
-from brightfield.results.canvas import BAD, GOOD, Canvas, Colour, Window, enlarge, stretch
+from brightfield.results.canvas import BAD, GOOD, Canvas, Colour, PixelWindow, enlarge, stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ def _written(canvas: Canvas, text: str, corner: tuple[int, int], size: int) -> C
     return np.array(picture)
 
 
-def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     """A frame in the colour of the class."""
     from PIL import Image, ImageDraw
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, expect
-from brightfield.results.canvas import Canvas, Window, check_size, enlarge, limits_of, stretch
+from brightfield.results.canvas import Canvas, PixelWindow, check_size, enlarge, limits_of, stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def _draw(image: npt.NDArray[Any], result: Picture, truth: Picture | None, facto
     return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
 
 
-def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     """The tile as it is: the truth is an image, see :func:`_true_image`."""
     del truth, window
     return tile

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
-from brightfield.results.canvas import FOUND, TRUE, Canvas, Colour, Window, enlarge, stretch
+from brightfield.results.canvas import FOUND, TRUE, Canvas, Colour, PixelWindow, enlarge, stretch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,7 +128,7 @@ def _mark(
         patch[:] = np.round(patch * (1 - opacity) + opacity * np.array(colour)).astype(np.uint8)
 
 
-def _mark_truth(tile: Canvas, truth: KnownTruth, window: Window) -> Canvas:
+def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     """A ring around each bead."""
     from PIL import Image, ImageDraw
 
