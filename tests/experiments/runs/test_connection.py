@@ -28,6 +28,29 @@ def test_default_is_a_database_in_the_current_folder(tmp_path: Path, monkeypatch
     assert connection.sqlite_path(runs.tracking_uri()) == tmp_path / "mlflow.db"
 
 
+@pytest.mark.parametrize("below", ["", "microscopy/lab"])
+@pytest.mark.parametrize(("variable", "name"), [(None, "mlflow.db"), ("sqlite:///our runs.db", "our runs.db")])
+def test_in_a_temporary_copy_of_dvc_it_is_that_of_the_project(
+    variable: str | None, name: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "project/.dvc/tmp/exps/tmp1234"
+    for root in (tmp_path / "project", copy):
+        (root / ".dvc").mkdir(parents=True, exist_ok=True)
+        (root / below).mkdir(parents=True, exist_ok=True)
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path / "project"))
+    if variable is None:
+        monkeypatch.delenv(connection.VARIABLE, raising=False)
+    else:
+        monkeypatch.setenv(connection.VARIABLE, variable)
+    for root in (tmp_path / "project", copy):
+        monkeypatch.chdir(root / below)
+        assert connection.sqlite_path(runs.tracking_uri()) == tmp_path / "project" / below / name
+    other = tmp_path / "another"  # started from a stage, but no copy of that project
+    (other / ".dvc").mkdir(parents=True)
+    monkeypatch.chdir(other)
+    assert connection.sqlite_path(runs.tracking_uri()) == other / name
+
+
 @pytest.mark.parametrize("uri", ["http://example.org:5000", "postgresql://u:p@host/mlflow", "https://x.org/path"])
 def test_the_variable_is_respected(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(connection.VARIABLE, uri)

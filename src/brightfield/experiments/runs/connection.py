@@ -33,7 +33,7 @@ _opened: dict[str, tuple[int, int]] = {}  # sqlite files this process has opened
 
 
 def tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI``, or the local default; the path of a sqlite file is made absolute.
+    """``MLFLOW_TRACKING_URI``, or the local default; the path of a sqlite file, relative to the project, is made absolute.
 
     Absolute, because MLflow keeps one store for each URI: after a change of folder a relative one would still mean the
     old file.
@@ -58,7 +58,21 @@ def sqlite_path(uri: str) -> Path | None:
     """The absolute path of a ``sqlite:///`` URI's file, None for any other URI."""
     if not uri.startswith("sqlite:///"):
         return None
-    return Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0])).absolute()
+    return project_folder() / unquote(uri.removeprefix("sqlite:///").partition("?")[0])
+
+
+def project_folder() -> Path:
+    """The current folder; in the temporary copy that `dvc exp run --temp` or `--queue` makes of a project, the project itself.
+
+    DVC deletes such a copy at the end, and what is logged must outlive it. It sets ``DVC_ROOT`` to the repository that was copied,
+    below whose ``.dvc`` the copy lies.
+    """
+    here = Path.cwd()
+    copied_from = os.environ.get("DVC_ROOT")
+    copy = next((folder for folder in (here, *here.parents) if (folder / ".dvc").is_dir()), None)
+    if not copied_from or copy is None or not copy.is_relative_to((Path(copied_from) / ".dvc").resolve()):
+        return here
+    return Path(copied_from).resolve() / here.relative_to(copy)
 
 
 def connect() -> MlflowClient:
