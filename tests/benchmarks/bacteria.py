@@ -62,6 +62,7 @@ EPOCHS, STEPS, PATCH_PX = 4, 200, 128
 SUITES = ("focus", "density", "light", "camera")
 NEAR_FOCUS, FAR_FOCUS = "focus, up to 1.5 times", "focus, up to 2 times"
 BEST_IOU, BEST_AP50, FOCUS_IOU = 0.86, 0.90, 0.60
+LEAST_GAIN = 0.001  # of augmentation and of fluorescence: more than nothing
 NEAR_GRADE = 1.5  # of the focus suite, times as far as training goes
 COMPUTE = params.Compute(threads=2)
 SURE = params.Evaluation()
@@ -136,7 +137,7 @@ def _promises(scored: Mapping[str, Scored]) -> Iterator[Claim]:
     yield Claim(what, near[best], aim=FOCUS_IOU, better="higher", shown=shown)
     plain, augmented = scored["bacteria-tuned"], scored["bacteria-augmented"]
     for part in plain.tables:
-        gain, least = _gain(plain, augmented, part), None if part == "test" else 0.0
+        gain, least = _gain(plain, augmented, part), None if part == "test" else LEAST_GAIN
         shown = f"{gain.value:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"
         yield Claim(
             f"augmentation gains on {part}: mean_iou",
@@ -149,7 +150,9 @@ def _promises(scored: Mapping[str, Scored]) -> Iterator[Claim]:
     without, with_it = (scored[name].of("test") for name in ("bacteria-species", "bacteria-fluorescence"))
     difference = with_it["species_accuracy"] - without["species_accuracy"]
     what = "fluorescence gains in species accuracy of matched cells"
-    yield Claim(what, difference, aim=0, better="higher", against="bacteria-species", shown=f"{difference:+.3f}")
+    yield Claim(
+        what, difference, aim=LEAST_GAIN, better="higher", against="bacteria-species", shown=f"{difference:+.3f}"
+    )
 
 
 def _gain(a: Scored, b: Scored, part: str) -> bootstrap.Difference:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -16,7 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+HERE = Path(__file__).resolve().parent
 FOLDER = Path("reports/bench")
+WRITTEN = ("reports/bench", "docs/benchmarks.md")
 MISSED = "MISSED"
 TextRow = tuple[str, str, str]  # what, measured, aim
 
@@ -115,8 +118,18 @@ def read(path: Path) -> tuple[dict[str, str], list[Claim]]:
 
 
 def this_machine() -> dict[str, str]:
-    """The commit, with ``-dirty`` behind it where the code differs from it, and the processor or graphics card."""
+    """The commit, with ``-dirty`` behind it where the code differs from it, and the processor or graphics card.
+
+    What benchmarks themselves write does not count as a difference, or the second of two would never be clean.
+    """
     from brightfield.system import lineage
 
-    found = lineage.collect(Path(__file__).parent)
-    return {"commit": f"{found.commit}{'-dirty' if found.dirty else ''}", "processor": found.device}
+    found = lineage.collect(HERE)
+    return {"commit": f"{found.commit}{'-dirty' if _is_dirty() else ''}", "processor": found.device}
+
+
+def _is_dirty() -> bool:
+    places = [":/", *(f":(top,exclude){place}" for place in WRITTEN)]
+    command = ["git", "status", "--porcelain", "--untracked-files=no", "--", *places]
+    answer = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    return bool(answer.stdout.strip())

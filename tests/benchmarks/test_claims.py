@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import sys
 from pathlib import Path
 
@@ -90,6 +91,20 @@ def test_numpy_numbers_are_written_as_plain_ones(tmp_path: Path) -> None:
 )
 def test_numbers_are_readable(value: float, unit: str, text: str) -> None:
     assert claims.number(value, unit) == text
+
+
+def test_what_benchmarks_write_does_not_make_the_code_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "HERE", tmp_path)
+    for name in ("code.py", "docs/benchmarks.md", "reports/bench/x.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before")
+    for words in (["init", "-q"], ["add", "-A"], ["-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "all"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    for name in ("docs/benchmarks.md", "reports/bench/x.json"):
+        (tmp_path / name).write_text("after")
+    assert not claims.this_machine()["commit"].endswith("-dirty")
+    (tmp_path / "code.py").write_text("after")
+    assert claims.this_machine()["commit"].endswith("-dirty")
 
 
 @pytest.mark.slow
