@@ -288,7 +288,7 @@ def test_a_file_is_no_folder(crops: Path) -> None:
     ("name", "content", "message"),
     [
         ("002_broken.png", b"\x89PNG\r\n\x1a\n and no more", "002_broken.png cannot be read as an image"),
-        ("002_grey.png", np.zeros((32, 32), np.uint8), "002_grey.png: This task takes RGB crops, got a grey image"),
+        ("002_grey.png", np.zeros((32, 32), np.uint8), "002_grey.png: This task needs RGB crops, got a grey image"),
         ("002_stack.tif", np.zeros((3, 32, 32), np.uint8), "002_stack.tif holds 3 frames, expected one image"),
     ],
 )

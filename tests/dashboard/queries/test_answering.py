@@ -141,8 +141,8 @@ def test_too_many_frames_and_too_many_pixels(model: Predictor, monkeypatch: pyte
 
 def test_what_the_task_refuses_is_a_problem_with_the_name(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(images: object) -> None:
-        raise BrightfieldError("This task takes RGB crops.")
+        raise BrightfieldError("This task needs RGB crops.")
 
     monkeypatch.setattr(model, "predict", refuse)
     answers = answering.answer(model, [Upload("grey.tif", tiff(cells()))])
-    assert answers.problems == ["grey.tif: This task takes RGB crops."]
+    assert answers.problems == ["grey.tif: This task needs RGB crops."]
