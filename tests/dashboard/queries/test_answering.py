@@ -92,7 +92,7 @@ def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pyte
     assert usual == ""
     assert re.fullmatch(r"\w+, [\d.]+ times the limit", dark)
     assert "1 of 2 images lie outside" in str(answers.warning)
-    assert "the farthest is dark" in str(answers.warning)
+    assert "The farthest is dark" in str(answers.warning)
     assert answers.tables["images.csv"]["outside"].tolist() == [0, 1]
 
 
