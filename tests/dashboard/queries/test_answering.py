@@ -134,7 +134,7 @@ def test_too_many_frames_and_too_many_pixels(model: Predictor, monkeypatch: pyte
     stack = Upload("long.tif", tiff(np.zeros((answering.MOST_FRAMES + 1, 4, 4), np.uint8)))
     answers = answering.answer(model, [stack])
     assert answers.files == {}
-    assert "long.tif holds 25 frames, and this page takes 24 in all" in answers.problems[0]
+    assert "long.tif holds 25 frames: expected at most 24 in all" in answers.problems[0]
     monkeypatch.setattr(answering, "MOST_PIXELS", 7999)
     assert "80 x 100 pixels" in answering.answer(model, [Upload("large.tif", tiff(cells()))]).problems[0]
 
