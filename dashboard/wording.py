@@ -1,4 +1,4 @@
-"""How metrics, numbers and times are written on every page."""
+"""Formats of metrics, numbers and times on all pages."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ import pandas as pd
 
 from brightfield.metrics.declarations import Direction, declared
 
-DASH = "\u2013"  # for what is not there
-SHORT = 7  # characters of a hash that tell it from others
+DASH = "\u2013"  # stands for a missing value
+SHORT = 7  # number of characters of a shortened hash
 
 
 def words(metric: str) -> str:
-    """``validation_psnr_db`` -> ``validation PSNR (dB)``."""
+    """The label of a metric: ``validation_psnr_db`` -> ``validation PSNR (dB)``."""
     return str(declared(metric))
 
 
 def direction(metric: str) -> Direction | None:
-    """``minimize`` or ``maximize``; None for what is neither good nor bad, and for what is not declared."""
+    """``minimize`` or ``maximize``; None for a metric without a direction, and for one that is not declared."""
     return declared(metric).direction
 
 
 def in_tables(metric: str, signed: bool = False) -> str:
-    """The format of a metric's values in a column of its own, such as ``%.4f`` or, with a sign, ``%+.4f``."""
+    """The format of a metric's values in a column, such as ``%.4f`` or, with a sign, ``%+.4f``."""
     return f"%{'+' if signed else ''}.{declared(metric).decimals}f"
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """Three decimals, fewer for large numbers; a dash for what is not defined."""
+    """A number with three decimals, fewer if it is large; a dash if it is undefined."""
     if value is None or math.isnan(value):
         return DASH
     size = abs(value)
@@ -41,7 +41,7 @@ def number(value: float | None, signed: bool = False) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """``0.79 to 0.83``, or what to say when there is none."""
+    """An interval such as ``0.79 to 0.83``, or a note that there is none."""
     if math.isnan(low) or math.isnan(high):
         return "no interval: too few groups"
     return f"{number(low)} to {number(high)}"
@@ -53,7 +53,7 @@ def short(identity: str | None) -> str:
 
 
 def day(moment: str) -> str:
-    """``12 Mar 2025`` from an ISO time; the text as it is when it is none."""
+    """A date such as ``12 Mar 2025`` from an ISO time; other text unchanged."""
     try:
         date = datetime.fromisoformat(moment)
     except ValueError:
@@ -61,8 +61,8 @@ def day(moment: str) -> str:
     return f"{date.day} {date:%b %Y}"
 
 
-def told_apart(names: Iterable[str], ids: Iterable[str]) -> list[str]:
-    """The names, with the beginning of the id behind those that occur twice."""
+def unique_labels(names: Iterable[str], ids: Iterable[str]) -> list[str]:
+    """The names, followed by the first characters of the id where a name occurs several times."""
     pairs = list(zip(names, ids, strict=True))
     counts = pd.Series([name for name, _ in pairs]).value_counts()
     return [name if counts[name] == 1 else f"{name} · {identity[:6]}" for name, identity in pairs]

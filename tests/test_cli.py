@@ -195,8 +195,8 @@ def test_a_stage_that_fails_keeps_what_was_there(project: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ((), "Give one of --out and --sort"),
-        (("-o", "a", "--sort", "b"), "Give one of --out and --sort"),
+        ((), "Give either --out"),
+        (("-o", "a", "--sort", "b"), "Give either --out"),
         (("-o", "a", "--sure", "0.8"), "--sure belongs to --sort"),
         (("--sort", "a", "--sure", "1.5"), "less than or equal to 1"),
         (("--sort", "a", "--pixel-size-um", "0.1"), "--pixel-size-um belongs to --out"),

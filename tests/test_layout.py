@@ -102,7 +102,7 @@ def literals(file: Path) -> Iterator[str]:
 
 
 def test_the_name_of_a_file_is_written_down_once() -> None:
-    texts = [value for value in vars(layout).values() if isinstance(value, str)]
+    texts = [value for name, value in vars(layout).items() if name.isupper() and isinstance(value, str)]
     names = {text for text in texts if re.fullmatch(r"[a-z]+\.[a-z0-9]+", text)}
     assert {layout.BUNDLE, layout.METRICS, layout.INDEX} <= names
     package = tiny.REPOSITORY / "src" / "brightfield"

@@ -1,1 +1,1 @@
-"""Tables to plotly figures: no widgets, no queries."""
+"""Plotly figures from tables: no widgets, no queries."""

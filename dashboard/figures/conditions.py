@@ -1,4 +1,4 @@
-"""How answers depend on what an image is like: how crowded it is, how far off focus."""
+"""Metrics of single images against a condition such as cover or focus."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from figures.style import MUTED, calm
 from wording import number, words
 
 HEIGHT_PX = 420
-BINS = 5  # of as many images each; fewer where there are few
-LEAST_IN_BIN = 3
+BINS = 5  # number of bins with equally many images; fewer for few images
+LEAST_IN_BIN = 3  # smallest number of images in a bin
 
 
 def scatter(table: pd.DataFrame, colours: Mapping[str, str], condition: str, metric: str) -> go.Figure:
-    """A dot an image and model, and for each model a line through the medians of bins with as many images each.
+    """One dot per image and model, and one line per model through the medians of bins with equally many images.
 
     Args:
         table: columns model, image, split, condition and value.
-        colours: by model.
-        condition: what the x axis shows.
-        metric: what the y axis shows.
+        colours: colour of each model.
+        condition: name of the condition on the x axis.
+        metric: name of the metric on the y axis.
     """
     figure = go.Figure()
     for model, rows in table.groupby("model", sort=False):
@@ -57,7 +57,7 @@ def scatter(table: pd.DataFrame, colours: Mapping[str, str], condition: str, met
 
 
 def medians(rows: pd.DataFrame) -> pd.DataFrame:
-    """Columns condition and value: the medians of up to ``BINS`` neighbouring parts of the rows, in order of the condition."""
+    """Medians of condition and value in up to ``BINS`` bins of the rows, in order of the condition."""
     ordered = rows.sort_values("condition")
     count = max(1, min(BINS, len(ordered) // LEAST_IN_BIN))
     parts = [ordered.iloc[places] for places in np.array_split(np.arange(len(ordered)), count)]

@@ -1,4 +1,4 @@
-"""What the images of each split are like: light, contrast, noise, focus and density."""
+"""Properties of the images of each split: light, contrast, noise, focus and density."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from plotly.subplots import make_subplots
 from brightfield.data.splitting import SPLITS, in_order
 from figures.style import INK, MUTED, calm, series
 
-A_ROW = 3
-ROW_PX = 34
-TRAINED = "#c9d1da"  # the band of the training split
+PER_ROW = 3  # number of panels per row
+ROW_PX = 34  # height of a box
+TRAINED = "#c9d1da"  # colour of the band of the training split
 INSIDE = (0.01, 0.99)  # quantiles of the training split between which the band lies
 
 
 def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
-    """A panel a number, in it a box a split: training, validation, test, then the suites; the band is what training covered.
+    """One panel per property with one box per split: training, validation, test, then the suites; the band is the training range.
 
     Args:
-        table: columns split and ``names``, a row an image; a number that no image has gets no panel.
+        table: columns split and ``names``, one row per image.
+        names: the properties; those that no image has get no panel.
     """
     names = [name for name in names if name in table and table[name].notna().any()]
     splits = in_order(table["split"])
     colours = series(splits)
-    rows, columns = -(-len(names) // A_ROW), min(len(names), A_ROW)
+    rows, columns = -(-len(names) // PER_ROW), min(len(names), PER_ROW)
     figure = make_subplots(
         rows,
         columns,
@@ -36,7 +37,7 @@ def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
         vertical_spacing=0.26 / rows if rows > 1 else 0,
     )
     for i, name in enumerate(names):
-        place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
+        place = {"row": i // PER_ROW + 1, "col": i % PER_ROW + 1}
         for split in splits[::-1]:  # plotly counts from the bottom
             figure.add_box(
                 x=table.loc[table["split"] == split, name],

@@ -1,4 +1,4 @@
-"""Metrics by epoch, runs overlaid."""
+"""Metrics by epoch with several runs overlaid."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from plotly.subplots import make_subplots
 from figures.style import INK, MUTED, calm
 from wording import words
 
-A_ROW = 2
-HEIGHT_PX = 270
+PER_ROW = 2  # number of panels per row
+HEIGHT_PX = 270  # height of a panel
 
 
 def histories(table: pd.DataFrame, metrics: Sequence[str], colours: Mapping[str, str]) -> go.Figure:
-    """A panel a metric, a line a run; the legend hides a run in all panels.
+    """One panel per metric with one line per run; the legend hides a run in all panels.
 
     Args:
         table: columns run (its label), metric, step, value.
-        colours: of each label, in the order of the legend.
+        metrics: the metrics, in the order of the panels.
+        colours: colour of each label, in the order of the legend.
     """
-    rows, columns = -(-len(metrics) // A_ROW), min(len(metrics), A_ROW)
+    rows, columns = -(-len(metrics) // PER_ROW), min(len(metrics), PER_ROW)
     figure = make_subplots(
         rows,
         columns,
@@ -46,8 +47,8 @@ def histories(table: pd.DataFrame, metrics: Sequence[str], colours: Mapping[str,
                 line={"color": colour, "width": 2},
                 marker={"size": 5},
                 hovertemplate="epoch %{x}: %{y:.4g}<extra>" + run + "</extra>",
-                row=i // A_ROW + 1,
-                col=i % A_ROW + 1,
+                row=i // PER_ROW + 1,
+                col=i % PER_ROW + 1,
             )
             named.add(run)
     calm(

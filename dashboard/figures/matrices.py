@@ -12,19 +12,21 @@ from plotly.subplots import make_subplots
 from figures.style import INK, MUTED, SHARES, calm, reach
 from wording import DASH
 
-SIDE_PX, A_ROW = 330, 3  # matrices of few classes
-LARGE_PX, A_LARGE_ROW, FEW = 430, 2, 3  # of more classes than few
+FEW = 3  # largest number of classes of a small matrix
+SIDE_PX, PER_ROW = 330, 3  # side of a small matrix, and number of matrices per row
+LARGE_PX, LARGE_PER_ROW = 430, 2  # the same for a larger matrix
 
 
 def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool) -> go.Figure:
-    """A matrix a model: rows are the truth, columns the answer; the colour is the share of the true class in each.
+    """One matrix per model: rows are the truth, columns the answer; the colour is the share of the true class.
 
     Args:
         table: columns model, truth, answer, count, share.
-        classes: in the order of their index.
-        counts: write counts into the fields; shares in per cent when false.
+        models: the models, in order.
+        classes: the classes, in the order of their index.
+        counts: write counts into the fields; if false, shares in per cent.
     """
-    side, most = (SIDE_PX, A_ROW) if len(classes) <= FEW else (LARGE_PX, A_LARGE_ROW)
+    side, most = (SIDE_PX, PER_ROW) if len(classes) <= FEW else (LARGE_PX, LARGE_PER_ROW)
     rows, columns = -(-len(models) // most), min(len(models), most)
     names = ["<br>".join(name.rsplit(" ", 1)) if len(classes) > FEW else name for name in classes]
     figure = make_subplots(
@@ -73,7 +75,7 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
 
 
 def square(cells: pd.DataFrame, value: str, classes: Sequence[str]) -> pd.DataFrame:
-    """One model's matrix, rows the truth and columns the answer, both in the order of ``classes``."""
+    """The matrix of one model, with rows truth and columns answer in the order of ``classes``."""
     matrix = cells.pivot(index="truth", columns="answer", values=value)
     return matrix.reindex(index=list(classes), columns=list(classes))
 
@@ -90,7 +92,7 @@ def _colorbar() -> Mapping[str, object]:
 def recalls(
     table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], colours: Mapping[str, str]
 ) -> go.Figure:
-    """The share of each true class that is answered right: a group a class, a bar a model."""
+    """The recall of each class: one group per class, one bar per model."""
     right = table[table["truth"] == table["answer"]]
     figure = go.Figure()
     for model in models:
@@ -109,10 +111,12 @@ def recalls(
 
 
 def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str]) -> go.Figure:
-    """The share of each kind of image that is answered right, with its interval: a group a kind, a bar a model.
+    """The share of correct answers by kind of image, with intervals: one group per kind, one bar per model.
 
     Args:
         table: columns model, kind, images, value, low, high.
+        models: the models, in order.
+        colours: colour of each model.
     """
     names = {
         kind: f"{kind.replace('_', ' ')} ({images})"
@@ -129,11 +133,11 @@ def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str
             error_y={**reach(found["value"], found["low"], found["high"]), "color": INK},
             hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
         )
-    return _in_groups(figure, "answered right")
+    return _in_groups(figure, "correct answers")
 
 
 def _in_groups(figure: go.Figure, title: str) -> go.Figure:
-    """Bars of shares, side by side."""
+    """Set the layout of grouped bars of shares."""
     calm(figure, 300, barmode="group", bargap=0.3, bargroupgap=0.08)
     figure.update_yaxes(range=[0, 1.08], tickformat=".0%", title={"text": title, "font": {"color": MUTED}})
     figure.update_xaxes(showgrid=False)
@@ -141,12 +145,12 @@ def _in_groups(figure: go.Figure, title: str) -> go.Figure:
 
 
 def percent(share: float) -> str:
-    """``93.1 %``; a dash for a class that does not occur."""
+    """A share such as ``93.1 %``; a dash for a class that does not occur."""
     return DASH if pd.isna(share) else f"{100 * share:.1f} %"
 
 
 def compact(count: float) -> str:
-    """``950``, ``12.3 k``, ``4.56 M``: pixels are counted in millions."""
+    """A count such as ``950``, ``12.3 k`` or ``4.56 M``, as there are millions of pixels."""
     for least, size, unit in ((999_500, 1e6, "M"), (10_000, 1e3, "k")):
         if count >= least:
             value = count / size

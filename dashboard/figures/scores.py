@@ -1,4 +1,4 @@
-"""Scores with their intervals, gains and weights."""
+"""Scores with their intervals, gains of ensembles, and weights."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ import plotly.graph_objects as go
 from figures.style import GOOD, INK, MUTED, calm, reach
 from wording import interval, number, words
 
-ROW_PX = 34
+ROW_PX = 34  # height of a row
 ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}
 
 
 def dots(
     table: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str, champion: str | None = None
 ) -> go.Figure:
-    """A row a model, the first on top: its value and interval, the champion in bold.
+    """One row per model with value and interval, the first on top, the champion in bold.
 
     Args:
         table: columns model, role, value, low, high.
+        colours: colour of each model.
+        metric: name of the metric.
+        direction: ``maximize`` or ``minimize``.
+        champion: name of the champion, if there is one.
     """
     figure = go.Figure()
     for row in table.iloc[::-1].to_dict("records"):
@@ -44,16 +48,18 @@ def dots(
 
 
 def _beside(figure: go.Figure, row: str, text: str) -> None:
-    """Write a figure to the right of a row."""
+    """Write text to the right of a row."""
     figure.add_annotation(x=1.01, xref="paper", xanchor="left", y=row, text=text, showarrow=False, font_color=INK)
 
 
 def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str) -> go.Figure:
-    """A forest plot: by how much the ensemble is better than each row, with the interval; right of zero it is better.
+    """A forest plot of the ensemble's gain over each row with its interval; right of zero the ensemble is better.
 
     Args:
         rows: columns name, role, value, gain, gain_low, gain_high; the gain is the ensemble minus the row.
-        direction: ``minimize`` turns gains round, so that better is always to the right.
+        colours: colour of each model.
+        metric: name of the metric.
+        direction: ``minimize`` reverses the sign of gains, so that better is always to the right.
     """
     table = oriented(rows, direction).iloc[::-1]
     figure = go.Figure()
@@ -85,7 +91,7 @@ def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction
 
 
 def oriented(rows: pd.DataFrame, direction: str) -> pd.DataFrame:
-    """Columns name, role, value, gain, low, high; a positive gain is good, whichever way the metric goes."""
+    """Columns name, role, value, gain, low, high, with gains that are positive for an improvement in either direction."""
     renamed = rows.rename(columns={"gain_low": "low", "gain_high": "high"})
     if direction == "maximize":
         return renamed
@@ -93,7 +99,7 @@ def oriented(rows: pd.DataFrame, direction: str) -> pd.DataFrame:
 
 
 def weights(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
-    """A bar a member, the heaviest on top. Columns name, weight (they sum to 1)."""
+    """One bar per member, the largest weight on top. Columns name, weight (with sum 1)."""
     table = table.sort_values("weight")
     figure = go.Figure(
         go.Bar(
@@ -114,7 +120,7 @@ def weights(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
 
 
 def bars(table: pd.DataFrame, name: str, value: str) -> go.Figure:
-    """A bar a row, the first on top, the largest in colour."""
+    """One bar per row, the first on top, the largest in colour."""
     table = table.iloc[::-1]
     top = table[value].max()
     figure = go.Figure(

@@ -1,4 +1,4 @@
-"""How models hold up where something is unlike training."""
+"""Scores of models on test images that differ from training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from wording import interval, number, words
 
 HEIGHT_PX = 420
 CEILING = "best possible"
-SPREAD = 0.5  # of the space between two suites that their models take
+SPREAD = 0.5  # share of the space between two parts over which the marks of the models are spread
 
 
 def lines(
@@ -27,13 +27,16 @@ def lines(
     *,
     first_apart: bool = True,
 ) -> go.Figure:
-    """A column a part (the test split first, then the suites; or kinds of test images), a mark a model with its interval.
+    """One column per part (the test split, then the suites; or kinds of test images), one mark per model with its interval.
 
     Args:
         table: columns model, role, part, value, low, high.
-        parts: in the order of the axis.
-        ceilings: by part, the best that any model could reach.
-        first_apart: whether a line parts the first from the others.
+        parts: the parts, in the order of the axis.
+        colours: colour of each model.
+        metric: name of the metric.
+        direction: ``maximize`` or ``minimize``.
+        ceilings: the best that any model could reach, by part.
+        first_apart: whether a line separates the first part from the others.
     """
     figure = go.Figure()
     _add_ceilings(figure, parts, ceilings or {})
@@ -53,7 +56,7 @@ def lines(
 
 
 def _add_ceilings(figure: go.Figure, parts: Sequence[str], ceilings: Mapping[str, float]) -> None:
-    """A dashed line across each part whose ceiling is known."""
+    """Add a dashed line across each part whose ceiling is known."""
     for place, part in enumerate(parts):
         if part in ceilings:
             figure.add_scatter(
@@ -67,7 +70,7 @@ def _add_ceilings(figure: go.Figure, parts: Sequence[str], ceilings: Mapping[str
 
 
 def _add_mark(figure: go.Figure, row: Mapping[Hashable, Any], x: float, colour: str) -> None:
-    """One model on one part, with its interval."""
+    """Add the mark of one model on one part, with its interval."""
     value, low, high = (row[name] for name in ("value", "low", "high"))
     figure.add_scatter(
         x=[x],
@@ -81,15 +84,15 @@ def _add_mark(figure: go.Figure, row: Mapping[Hashable, Any], x: float, colour: 
 
 
 def _name_once(figure: go.Figure) -> None:
-    """One line in the legend for all traces of a name, which it shows and hides together."""
-    met: set[str] = set()
+    """Give all traces with the same name one entry in the legend, which shows and hides them together."""
+    named: set[str] = set()
     for trace in figure.data:
-        trace.update(legendgroup=trace.name, showlegend=trace.name not in met)
-        met.add(trace.name)
+        trace.update(legendgroup=trace.name, showlegend=trace.name not in named)
+        named.add(trace.name)
 
 
 def gaps(table: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
-    """Columns model, then a column a part: the value on the first part, and on the others the difference to it."""
+    """Column model, then one column per part: the value on the first part, and the difference to it on the others."""
     wide = table.pivot(index="model", columns="part", values="value").reindex(columns=list(parts))
     wide = wide.loc[list(dict.fromkeys(table["model"]))]
     wide.iloc[:, 1:] = wide.iloc[:, 1:].sub(wide.iloc[:, 0], axis=0)

@@ -1,4 +1,4 @@
-"""A tuning study: its history, and how each parameter goes with the objective."""
+"""A tuning study: its history, and the objective against each parameter."""
 
 from __future__ import annotations
 
@@ -17,15 +17,17 @@ STATES = {  # colour, symbol
     "running": ("#e08a2e", "circle-open"),
     "failed": ("#c4546a", "x-thin-open"),
 }
-A_ROW = 3
-FEW = 8
+PER_ROW = 3  # number of panels per row
+FEW = 8  # largest range of whole numbers whose axis has a tick at each
 
 
 def history(trials: pd.DataFrame, metric: str, direction: str) -> go.Figure:
-    """The value of each trial by its state, and the best of the complete ones so far.
+    """The value of each trial by its state, and the best value of the complete trials so far.
 
     Args:
-        trials: columns number, state, value; a pruned trial's value is its last.
+        trials: columns number, state, value; the value of a pruned trial is its last.
+        metric: name of the objective.
+        direction: ``maximize`` or ``minimize``.
     """
     figure = go.Figure()
     for state in STATES:
@@ -57,7 +59,7 @@ def history(trials: pd.DataFrame, metric: str, direction: str) -> go.Figure:
 
 
 def best_so_far(trials: pd.DataFrame, direction: str) -> pd.DataFrame:
-    """Columns number and best, a row a complete trial."""
+    """Columns number and best, one row per complete trial."""
     table = trials[(trials["state"] == "complete") & trials["value"].notna()].sort_values("number")
     best = table["value"].cummin() if direction == "minimize" else table["value"].cummax()
     return pd.DataFrame({"number": table["number"], "best": best})
@@ -66,13 +68,17 @@ def best_so_far(trials: pd.DataFrame, direction: str) -> pd.DataFrame:
 def slices(
     trials: pd.DataFrame, parameters: Sequence[str], metric: str, direction: str, logarithmic: Collection[str] = ()
 ) -> go.Figure:
-    """A panel a parameter: its value in each complete or pruned trial against the objective, the best trial marked.
+    """One panel per parameter: the objective of each complete or pruned trial against its value, with the best trial marked.
 
     Args:
-        logarithmic: parameters that are drawn on a logarithmic scale.
+        trials: columns number, state, value, and the parameters.
+        parameters: names of the parameters.
+        metric: name of the objective.
+        direction: ``maximize`` or ``minimize``.
+        logarithmic: parameters with a logarithmic axis.
     """
     table = trials[trials["value"].notna() & trials["state"].isin(["complete", "pruned"])]
-    rows, columns = -(-len(parameters) // A_ROW), min(len(parameters), A_ROW)
+    rows, columns = -(-len(parameters) // PER_ROW), min(len(parameters), PER_ROW)
     figure = make_subplots(rows, columns, shared_yaxes=True, horizontal_spacing=0.03, vertical_spacing=0.28 / rows)
     complete = table[table["state"] == "complete"]
     layers = {
@@ -84,7 +90,7 @@ def slices(
         ),
     }
     for i, name in enumerate(parameters):
-        place = {"row": i // A_ROW + 1, "col": i % A_ROW + 1}
+        place = {"row": i // PER_ROW + 1, "col": i % PER_ROW + 1}
         for layer, (some, marker) in layers.items():
             some = some[some[name].notna()]
             figure.add_scatter(
@@ -102,7 +108,7 @@ def slices(
         figure.update_xaxes(
             title={"text": name, "font": {"color": INK}}, **_scale(table[name], name in logarithmic), **place
         )
-        if i % A_ROW == 0:
+        if i % PER_ROW == 0:
             figure.update_yaxes(title={"text": words(metric), "font": {"color": MUTED}}, **place)
     return calm(figure, 290 * rows + 20)
 
@@ -113,7 +119,7 @@ def _marker(state: str, size: int) -> dict[str, object]:
 
 
 def _scale(values: pd.Series, logarithmic: bool) -> dict[str, object]:
-    """Ticks at 1, 2 and 5 on a logarithmic scale, at every one of a few whole numbers."""
+    """The type and ticks of an axis: at 1, 2 and 5 if logarithmic, at each of a few whole numbers."""
     if logarithmic:
         return {"type": "log", "dtick": "D2"}
     few = pd.api.types.is_integer_dtype(values) and values.max() - values.min() <= FEW
@@ -121,7 +127,7 @@ def _scale(values: pd.Series, logarithmic: bool) -> dict[str, object]:
 
 
 def _axis(values: pd.Series) -> list[object]:
-    """Numbers as they are; words and truth values as words, which plotly spreads over an axis of categories."""
+    """Numbers unchanged; words and truth values as text, for which plotly makes an axis of categories."""
     if pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values):
         return list(values)
     return [str(value) for value in values]

@@ -1,4 +1,4 @@
-"""One look for all figures, and one colour for each model on every page."""
+"""The common style of all figures, and one colour per model on all pages."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ ENSEMBLES = ("#1d2b4f", "#4a5a86")
 PALETTES: dict[str, Sequence[str]] = {"member": MEMBERS, "baseline": BASELINES, "ensemble": ENSEMBLES}
 SHARES = [[0.0, "#f6f8fb"], [0.25, "#cfdff0"], [0.5, "#8fb5dc"], [0.75, "#4a83bd"], [1.0, "#1f4e86"]]
 FONT = '"Source Sans", "Source Sans 3", "Source Sans Pro", sans-serif'
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}  # for st.plotly_chart
+# configuration for st.plotly_chart
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 def colours(models: pd.DataFrame) -> dict[str, str]:
     """A colour for each row of ``models`` (name, task, role): members bright, baselines grey, ensembles dark."""
     found: dict[str, str] = {}
-    met: Counter[tuple[str, str]] = Counter()
+    used: Counter[tuple[str, str]] = Counter()
     for model in models.to_dict("records"):
         palette, place = PALETTES[model["role"]], (model["task"], model["role"])
-        found[model["name"]] = palette[met[place] % len(palette)]
-        met[place] += 1
+        found[model["name"]] = palette[used[place] % len(palette)]
+        used[place] += 1
     return found
 
 
 def series(names: Iterable[str]) -> dict[str, str]:
-    """A colour for each of several things that are no models, in their order."""
+    """A colour for each name other than a model's, in order."""
     return {name: MEMBERS[i % len(MEMBERS)] for i, name in enumerate(names)}
 
 
 def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
-    """The common look."""
+    """Set the common style of a figure."""
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
@@ -63,7 +64,7 @@ def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
 
 
 def reach(value: npt.ArrayLike, low: npt.ArrayLike, high: npt.ArrayLike) -> dict[str, object]:
-    """Error bars from values to their bounds; none to a bound that is nan."""
+    """Error bars from values to their bounds, without those to bounds that are nan."""
     values, lows, highs = (np.atleast_1d(np.asarray(given, dtype=float)) for given in (value, low, high))
     return {
         "type": "data",

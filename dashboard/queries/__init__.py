@@ -1,5 +1,5 @@
-"""What the pages show, as tables: from the project's files, from MLflow and from tuning studies. No widgets.
+"""Queries of the pages as tables, from the project's files, MLflow and tuning studies. No widgets.
 
-Everything is relative to the current folder, the project's. Answers are cached for a while: a page is run again with
-every click.
+Paths are relative to the current folder, which is the project's. Results are cached for a short time, because every click
+runs a page again.
 """

@@ -1,4 +1,4 @@
-"""Answers to uploaded images. A file is hostile until :mod:`brightfield.images` has read it."""
+"""Prediction of uploaded images. Files are not trusted until :mod:`brightfield.images` has read them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from brightfield.prediction import FolderPrediction
 from queries import project, reports
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
-MOST_PIXELS = 4096 * 4096  # of one image, and MOST_FRAMES at a time: a page should answer within minutes
-MOST_FRAMES = 24
+MOST_PIXELS = 4096 * 4096  # largest number of pixels of an image, so that a page answers within minutes
+MOST_FRAMES = 24  # largest number of images at a time, for the same reason
 CHAMPION = "champion"
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came."""
+    """An uploaded file."""
 
     name: str
     content: bytes
@@ -36,14 +36,14 @@ class Upload:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a model says about several images.
+    """A model's answers to several images.
 
     Attributes:
-        about: a row an image: image, size_px, type, range, and outside: how it is unlike what the model was trained on, if so.
-        tables: by file name, what the CSV files hold.
-        files: by file name, what is written for the field's programs: CSV, TIFF and overlay PNG.
+        about: one row per image: image, size_px, type, range, and outside: how it lies outside the range of the training data.
+        tables: contents of the CSV files, by file name.
+        files: contents of all files (CSV, TIFF and overlay PNG), by file name.
         problems: a message for each file that was left out.
-        warning: what is to be said of images that are unlike the training, if there are any.
+        warning: a line about images outside the range of the training data, if there are any.
     """
 
     about: pd.DataFrame
@@ -67,7 +67,7 @@ class Answers:
 
 
 def references(task: str) -> list[str]:
-    """Models and ensembles of a task that are trained in this folder, the best on test first."""
+    """Models and ensembles of a task that were trained in this folder, the best on the test split first."""
     known = project.models()
     roles = {m["name"]: m["role"] for m in known[known["task"] == task].to_dict("records")}
     ranked = [*reports.on_test(task)["model"], *list(roles)[::-1]]
@@ -75,7 +75,7 @@ def references(task: str) -> list[str]:
 
 
 def predictor(task: str, reference: str) -> Predictor:
-    """A model trained here, or a version of the registry; kept in memory until its bundle changes.
+    """Load a model trained here, or a version of the registry; it stays in memory until its bundle changes.
 
     Raises:
         BrightfieldError: there is no such model, or it is damaged.
@@ -89,11 +89,13 @@ def _load(folder: str, changed: int) -> Predictor:
     return Predictor.load(Path(folder), project.settings().compute)
 
 
-def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], None] = lambda text: None) -> Answers:
-    """Answer every frame of every file that is an image; what is not becomes a problem.
+def answer(model: Predictor, uploads: Sequence[Upload], on_image: Callable[[str], None] = lambda text: None) -> Answers:
+    """Predict every frame of every file; a file that is not an image becomes a problem.
 
     Args:
-        tell: hears the name of the image that is next.
+        model: the predictor.
+        uploads: the files.
+        on_image: called with the name of each image before its prediction.
     """
     about: list[dict[str, Any]] = []
     problems: list[str] = []
@@ -103,7 +105,7 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
         for upload in uploads:
             try:
                 for name, image in _frames(upload, taken, MOST_FRAMES - len(about)):
-                    tell(name)
+                    on_image(name)
                     answering.add(name, image)
                     about.append(_about(name, image))
             except BrightfieldError as error:
@@ -122,7 +124,7 @@ def answer(model: Predictor, uploads: Sequence[Upload], tell: Callable[[str], No
 
 
 def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and images of one file, read from a temporary one whose name is our own."""
+    """Names and images of one file, read from a temporary copy with a safe name."""
     given = Path(upload.name)
     suffix = given.suffix.lower()
     stem = images.unique_name(images.stem(given)[:80], taken)
@@ -132,16 +134,16 @@ def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, n
         try:
             if (count := images.frame_count(path)) > room:
                 raise BrightfieldError(
-                    f"{path} holds {count} frames, and this page takes {MOST_FRAMES} in all. Use `brightfield predict`."
+                    f"{path} holds {count} frames: expected at most {MOST_FRAMES} in all. Use `brightfield predict`."
                 )
             for name, image in images.frames([path]):
                 if image.shape[0] * image.shape[1] > MOST_PIXELS:
                     raise BrightfieldError(
-                        f"{path} has {image.shape[0]} x {image.shape[1]} pixels, more than this page takes "
-                        f"({MOST_PIXELS:,}). Use `brightfield predict`."
+                        f"{path} has {image.shape[0]} x {image.shape[1]} pixels: expected at most {MOST_PIXELS:,}. "
+                        "Use `brightfield predict`."
                     )
                 yield name, image
-        except BrightfieldError as error:  # the temporary folder is nobody's concern
+        except BrightfieldError as error:  # users know the name of their file, not the temporary one
             raise BrightfieldError(str(error).replace(str(path), given.name)) from error
 
 
@@ -158,7 +160,7 @@ def _about(name: str, image: np.ndarray) -> dict[str, Any]:
 
 
 def _outside(compared: pd.DataFrame, count: int) -> list[str]:
-    """For each image how it is unlike the training, such as "focus, 2.3 times the limit"; empty where it is not."""
+    """How each image lies outside the range of the training data, such as "focus, 2.3 times the limit"; empty if inside."""
     if compared.empty:
         return [""] * count
     texts = compared["farthest"] + compared["distance"].map(", {:.1f} times the limit".format)

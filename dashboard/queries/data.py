@@ -1,4 +1,4 @@
-"""What `prepare` found in each dataset."""
+"""The results of the stage `prepare` for each dataset."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def audit(name: str) -> dict[str, Any] | None:
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def datasets() -> pd.DataFrame:
-    """A row for each dataset that is prepared: images, groups, splits and classes, and how much the checks found."""
+    """One row per prepared dataset: images, groups, splits and classes, and the numbers of problems and warnings."""
     rows: list[dict[str, Any]] = []
     for name, entry in project.settings().datasets.items():
         found = audit(name)
@@ -49,7 +49,7 @@ def datasets() -> pd.DataFrame:
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def coverage(name: str) -> pd.DataFrame | None:
-    """A row an image of a dataset: id, group, split, light, contrast, noise, focus, density; None before it is measured."""
+    """One row per image of a dataset: id, group, split, light, contrast, noise, focus, density; None before the measurement."""
     try:
         return coverage_of.read(layout.prepared(name))
     except BrightfieldError:
@@ -57,7 +57,7 @@ def coverage(name: str) -> pd.DataFrame | None:
 
 
 def splits(name: str, found: dict[str, Any]) -> pd.DataFrame:
-    """A row for each split of a dataset's audit: split, images, groups, then a column for each class, as the task names it."""
+    """One row per split of a dataset's audit: split, images, groups, then one column per class, by its name in the task."""
     settings = project.settings()
     names = settings.tasks[settings.datasets[name].task].settings.class_names
     classes = found.get("classes", {})
@@ -73,6 +73,6 @@ def _named(number: str, names: Sequence[str]) -> str:
 
 
 def checks(found: dict[str, Any]) -> pd.DataFrame:
-    """A row for each check of an audit: name, outcome (ok, warning, problem), count and examples, as one text."""
+    """One row per check of an audit: name, outcome (ok, warning, problem), count, and examples as one text."""
     table = pd.DataFrame(found.get("checks", []), columns=list(CHECKS))
     return table.assign(examples=["; ".join(examples) for examples in table["examples"]])

@@ -1,4 +1,4 @@
-"""What lies in the project's folder: params.yaml, bundles and pictures. Nothing here needs MLflow."""
+"""Queries of the project's folder: params.yaml, bundles and pictures. Nothing here needs MLflow."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ import streamlit as st
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 
-TTL_S = 10  # files change while a pipeline runs
+TTL_S = 10  # lifetime of cached results, because files change while a pipeline runs
 
 
 def settings() -> params.Params:
-    """The whole of params.yaml, read again when the file has changed.
+    """The content of params.yaml, read again when the file has changed.
 
     Raises:
-        BrightfieldError: it is missing or wrong; the message says where.
+        BrightfieldError: the file is missing or invalid; the message names the place.
     """
     path = params.PARAMS.absolute()
     return _settings(str(path), path.stat().st_mtime_ns if path.is_file() else 0)
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)  # frozen, so that all sessions can share it
+@st.cache_resource(max_entries=4, show_spinner=False)  # immutable, so all sessions can share it
 def _settings(path: str, changed: int) -> params.Params:
     return params.load()
 
@@ -35,14 +35,14 @@ def _settings(path: str, changed: int) -> params.Params:
 @st.cache_resource(show_spinner="Loading the tasks")
 def objective(kind: str) -> tuple[str, str]:
     """Metric and direction (``maximize`` or ``minimize``) by which models of a kind of task are chosen."""
-    from brightfield import tasks  # brings torch, seconds
+    from brightfield import tasks  # imports torch, which takes seconds
 
     found = tasks.KINDS[kind].objective
     return found.metric, found.direction
 
 
 def models() -> pd.DataFrame:
-    """Every model and ensemble of params.yaml: name, task, kind, dataset and role (baseline, member, ensemble)."""
+    """All models and ensembles of params.yaml: name, task, kind, dataset and role (baseline, member, ensemble)."""
     known = settings()
     rows: list[dict[str, str]] = []
     for name, model in known.models.items():
@@ -57,23 +57,23 @@ def _about(entry: params.Model | params.Ensemble) -> dict[str, str]:
 
 
 def folder(task: str, name: str, role: str) -> Path:
-    """Where the bundle of a model or an ensemble lies."""
+    """The folder of the bundle of a model or an ensemble."""
     return layout.ensemble(task, name) if role == "ensemble" else layout.model(task, name)
 
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def provenance(task: str, name: str, role: str) -> dict[str, Any]:
-    """Commit, dirty and data_hash from a bundle; empty before it is trained."""
+    """Commit, dirty and data_hash from a bundle; empty before the training."""
     content = read_json(folder(task, name, role) / layout.BUNDLE)
     if content is None:
         return {}
     found: Mapping[str, Any] = content.get("provenance", {})
-    made_by, made_from = found.get("lineage", {}), found.get("dataset") or {}
-    return {"commit": made_by.get("commit"), "dirty": made_by.get("dirty"), "data_hash": made_from.get("hash")}
+    code, data = found.get("lineage", {}), found.get("dataset") or {}
+    return {"commit": code.get("commit"), "dirty": code.get("dirty"), "data_hash": data.get("hash")}
 
 
 def thumbnail(path: Path, side: int) -> bytes:
-    """A PNG whose longer side is at most ``side`` pixels."""
+    """A picture as PNG whose longer side is at most ``side`` pixels."""
     return _thumbnail(str(path.absolute()), path.stat().st_mtime_ns, side)
 
 
@@ -83,7 +83,7 @@ def _thumbnail(path: str, changed: int, side: int) -> bytes:
 
 
 def shrink(png: bytes, side: int) -> bytes:
-    """A PNG, made smaller if a side is longer than ``side`` pixels."""
+    """The PNG, made smaller if a side is longer than ``side`` pixels."""
     import PIL.Image
 
     with PIL.Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
@@ -96,7 +96,7 @@ def shrink(png: bytes, side: int) -> bytes:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, None where there is no file."""
+    """A JSON object from a file; None if there is no file."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -104,5 +104,5 @@ def read_json(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise BrightfieldError(f"{path} cannot be read: {error}. Make it again with `dvc repro`.") from error
     if not isinstance(content, dict):
-        raise BrightfieldError(f"{path} holds no JSON object. Make it again with `dvc repro`.")
+        raise BrightfieldError(f"{path} is not a JSON object. Make it again with `dvc repro`.")
     return content

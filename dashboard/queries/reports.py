@@ -1,4 +1,4 @@
-"""What reports tell: scores by part, by kind and by condition, confusions and ensembles. Nothing here needs MLflow."""
+"""Queries of reports: scores by part, by kind and by condition, confusions and ensembles. Nothing here needs MLflow."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ TEST, VALIDATION = "test", "validation"
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def scores() -> pd.DataFrame:
-    """All of every report: a row for each model, part (``test`` or a suite) and metric; numbers may be nan.
+    """The scores of all reports: one row per model, part (``test`` or a suite), metric and ``answers``; numbers may be nan.
 
-    The same once more where they are judged after recalibration: column ``answers`` is ``AS_THEY_ARE`` or ``RECALIBRATED``, or
-    ``CEILING`` for the best that any model could reach on the model's data.
+    Column ``answers`` is ``AS_THEY_ARE``, ``RECALIBRATED`` for scores after recalibration, or ``CEILING`` for the best that any
+    model could reach on the same data.
     """
     rows: list[dict[str, Any]] = []
     for model in project.models().to_dict("records"):
@@ -35,12 +35,12 @@ def scores() -> pd.DataFrame:
         if content is None:
             continue
         about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
-        judged = {
+        scored = {
             AS_THEY_ARE: {TEST: content.get("test", {}), **content.get("suites", {})},
             RECALIBRATED: content.get("recalibrated", {}),
             CEILING: content.get("ceiling", {}),
         }
-        for answers, parts in judged.items():
+        for answers, parts in scored.items():
             for part, metrics in parts.items():
                 for metric, found in metrics.items():
                     bounds = {key: found.get(key) for key in ("value", "low", "high")}
@@ -51,7 +51,7 @@ def scores() -> pd.DataFrame:
 
 
 def on_test(task: str) -> pd.DataFrame:
-    """The objective on the test split of the task's dataset: a row a model, the best first."""
+    """The objective on the test split of the task's dataset: one row per model, the best first."""
     entry = project.settings().tasks[task]
     metric, direction = project.objective(entry.kind)
     table = scores()
@@ -66,7 +66,8 @@ def on_suites(task: str, metric: str | None = None, answers: str = AS_THEY_ARE) 
     Models come in the order of :func:`on_test`.
 
     Args:
-        metric: the objective if it is left out.
+        task: name of the task.
+        metric: the metric; None: the objective.
         answers: ``AS_THEY_ARE``, ``RECALIBRATED`` or ``CEILING``.
     """
     best = on_test(task)
@@ -79,7 +80,7 @@ def on_suites(task: str, metric: str | None = None, answers: str = AS_THEY_ARE) 
 
 
 def ceilings(task: str, metric: str) -> dict[str, float]:
-    """The best that any model could reach, by part of the task's dataset; empty where nobody knows it."""
+    """The best that any model could reach, by part of the task's dataset; empty if it is unknown."""
     table, _ = on_suites(task, metric, CEILING)
     return dict(zip(table["part"], table["value"], strict=True))  # the same for all models of one dataset
 
@@ -93,7 +94,7 @@ def metrics(task: str) -> list[str]:
 
 
 def on_kinds(task: str, metric: str | None = None) -> tuple[pd.DataFrame, list[str]]:
-    """A metric of each model on the test images of each kind (a level of light), and the kinds: as :func:`on_suites`."""
+    """A metric of each model on the test images of each kind (such as a level of light), and the kinds, as :func:`on_suites`."""
     best = on_test(task)
     metric = metric or project.objective(project.settings().tasks[task].kind)[0]
     table = best[["model", "role"]].merge(kinds(task, metric), on="model", how="inner")
@@ -103,7 +104,7 @@ def on_kinds(task: str, metric: str | None = None) -> tuple[pd.DataFrame, list[s
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def confusions(task: str) -> pd.DataFrame:
-    """Test images or pixels by true and answered class: model, truth, answer, count, share (of the true class)."""
+    """Numbers of test images or pixels by class: columns model, truth, answer, count, share (of the true class)."""
     rows: list[pd.DataFrame] = []
     known = project.models()
     for name in known.loc[known["task"] == task, "name"]:
@@ -116,9 +117,9 @@ def confusions(task: str) -> pd.DataFrame:
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def kinds(task: str, metric: str = "right") -> pd.DataFrame:
-    """Of the test images of each kind, how many there are and a metric: a row a model and kind.
+    """The number of test images of each kind and a metric of them, one row per model and kind.
 
-    By default the share that is answered right; none where a task has no such metric by kind.
+    By default the metric is the share of correct answers; the table is empty where a task does not have the metric by kind.
     """
     rows: list[dict[str, Any]] = []
     known = project.models()
@@ -132,8 +133,9 @@ def kinds(task: str, metric: str = "right") -> pd.DataFrame:
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def by_condition(task: str) -> pd.DataFrame:
-    """Metrics of each image alone, where a dataset tells what images are like: columns model, image, split, condition (its
-    name), at (its value), metric and value, for the models of the task's dataset and every split but validation.
+    """Metrics of single images against the conditions that a dataset lists, such as focus, without the validation split.
+
+    Columns model, image, split, condition (its name), at (its value), metric and value, for the models of the task's dataset.
     """
     conditions = _conditions(project.settings().tasks[task].kind)
     found = [_by_condition(name, conditions) for name in on_test(task)["model"]]
@@ -148,20 +150,21 @@ def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
     if not metrics:
         return pd.DataFrame(columns=list(CONDITIONS))
     table = table[table["split"] != VALIDATION].rename(columns={"id": "image"})
-    told = table.melt(["image", "split", *metrics], [name for name in conditions if name in table], "condition", "at")
-    long = told.melt(["image", "split", "condition", "at"], metrics, "metric", "value").dropna()
+    known = [name for name in conditions if name in table]
+    by_condition = table.melt(["image", "split", *metrics], known, "condition", "at")
+    long = by_condition.melt(["image", "split", "condition", "at"], metrics, "metric", "value").dropna()
     return long.assign(model=model, metric=long["metric"].str.removesuffix(OF_IMAGE))[list(CONDITIONS)]
 
 
 @st.cache_resource(show_spinner="Loading the tasks")
 def _conditions(kind: str) -> tuple[str, ...]:
-    from brightfield import tasks  # brings torch, seconds
+    from brightfield import tasks  # imports torch, which takes seconds
 
     return tasks.KINDS[kind].scoring_class.conditions
 
 
 def _long(counts: pd.DataFrame) -> pd.DataFrame:
-    """Rows truth, columns answer -> a row a pair; a class that never occurs has no shares."""
+    """One row per pair of classes from a matrix with rows truth and columns answer; an absent class has no shares."""
     table = counts.rename_axis("truth").reset_index().melt("truth", var_name="answer", value_name="count")
     total = table.groupby("truth", sort=False)["count"].transform("sum")
     return table.assign(share=table["count"] / total.where(total > 0))
@@ -169,14 +172,14 @@ def _long(counts: pd.DataFrame) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class EnsembleReport:
-    """What ``ensemble.json`` tells.
+    """The content of ``ensemble.json``.
 
     Attributes:
-        method: the chosen way to combine.
+        method: the chosen method of combination.
         metric, direction: the objective.
         weights: columns name, weight.
         validation: columns method, value: the objective on the validation split.
-        rows: columns name, role, value, gain, gain_low, gain_high: on test; the gain is the ensemble minus this.
+        rows: columns name, role, value, gain, gain_low, gain_high on the test split; the gain is the ensemble minus the row.
     """
 
     method: str
@@ -189,7 +192,7 @@ class EnsembleReport:
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def ensemble(name: str) -> EnsembleReport | None:
-    """The report of an ensemble, None before it is made."""
+    """The report of an ensemble; None before the ensemble is made."""
     content = project.read_json(layout.report(name) / layout.ENSEMBLE)
     if content is None:
         return None
@@ -205,5 +208,5 @@ def ensemble(name: str) -> EnsembleReport | None:
 
 
 def examples(name: str) -> list[Path]:
-    """Pictures of test images with the answer and the truth."""
+    """Paths of pictures of test images with answer and truth."""
     return sorted((layout.report(name) / layout.FIGURES).glob("*.png"))

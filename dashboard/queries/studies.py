@@ -1,4 +1,4 @@
-"""Tuning studies. Importing Optuna takes a second, so it waits until the page is opened."""
+"""Queries of tuning studies. Optuna takes a second to import, so it is imported when the page is opened."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import ModuleType
 import pandas as pd
 import streamlit as st
 
-TTL_S = 15  # a study that is running gets a trial every minute or so
+TTL_S = 15  # lifetime of cached results: a running study gets about one trial per minute
 NOT_PARAMETERS = ("number", "state", "value", "epochs", "duration_s")
 
 
@@ -20,13 +20,13 @@ def _studies() -> ModuleType:
 
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def tuned() -> list[str]:
-    """Names of the models that have a study."""
+    """Names of the models with a study."""
     return list(_studies().studies())
 
 
 @st.cache_data(ttl=TTL_S, show_spinner="Reading the study")
 def trials(model: str) -> pd.DataFrame:
-    """A row a trial: number, state, value, epochs, duration_s, then a column a parameter."""
+    """One row per trial: number, state, value, epochs, duration_s, then one column per parameter."""
     table = pd.DataFrame(_studies().trials(model))
     for column in NOT_PARAMETERS:
         if column not in table:

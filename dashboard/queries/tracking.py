@@ -1,4 +1,4 @@
-"""What MLflow knows: runs, their curves, and champions. When it does not answer, a table is empty and says why."""
+"""Queries of MLflow: runs, their curves, and champions. If it does not answer, the result is an empty table with the reason."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.connection import sqlite_path
 from queries import project, reports
 
-TTL_S = 60
-MOST_RUNS = 2000
+TTL_S = 60  # lifetime of cached results
+MOST_RUNS = 2000  # largest number of runs in a table
 CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "low", "high", "why")
 
 
 @dataclass(frozen=True)
 class Found:
-    """A table, and what kept it from being complete."""
+    """A table, and the problem if it is incomplete."""
 
     table: pd.DataFrame
     problem: str | None = None
 
 
-@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs", refresh_mode="background")  # seconds, with many runs
+# in the background, because many runs take seconds
+@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs", refresh_mode="background")
 def all_runs() -> Found:
-    """The newest runs, as :func:`brightfield.experiments.runs.search` gives them."""
+    """The newest runs, see :func:`brightfield.experiments.runs.search`."""
     return _ask(lambda: runs.search(limit=MOST_RUNS), list(runs.queries.FIRST_COLUMNS))
 
 
 def histories(run_ids: tuple[str, ...], metrics: tuple[str, ...]) -> Found:
-    """Curves: run_id, metric, step, value."""
+    """Curves of metrics: columns run_id, metric, step, value."""
     columns = ["run_id", "metric", "step", "value"]
     curves: list[pd.DataFrame] = []
     for run_id in run_ids:
@@ -55,10 +56,10 @@ def _history(run_id: str, metric: str) -> Found:
 
 @st.cache_data(ttl=TTL_S, show_spinner="Asking the registry for champions")
 def champions() -> Found:
-    """A row for each task with a champion: model, version, role, since (UTC), run_id, value with low and high, and why.
+    """One row per task with a champion: model, version, role, since (UTC), run_id, value with low and high, and why.
 
-    The registry is asked first. Without it ``registry/<task>.json`` tells what the last ``dvc repro`` saw. The value is
-    that of the report, unless the model was trained anew since it became champion: then its run tells.
+    The champions come from the registry, or without it from ``registry/<task>.json``, written by the last ``dvc repro``. The
+    value is that of the report, or of the champion's run if the model was trained again since its promotion.
     """
     found = _ask(_registered, list(CHAMPIONS))
     return Found(_from_files(), found.problem) if found.problem else found
@@ -84,7 +85,7 @@ def _champion(version: registry.Version) -> dict[str, Any]:
 
 
 def _is_here(version: registry.Version) -> bool:
-    """Whether the model in the project's folder is the champion itself, not one trained since."""
+    """Whether the model in the project's folder is the champion itself, not one that was trained later."""
     place = project.folder(version.task, version.model, version.role)
     try:
         return bool(registry.bundle_hash(place) == version.bundle_hash)
@@ -121,7 +122,7 @@ def _from_files() -> pd.DataFrame:
 
 
 def _ask(question: Callable[[], pd.DataFrame], columns: list[str]) -> Found:
-    """The answer, or an empty table and the reason. Looking must not make a database."""
+    """The answer to a question, or an empty table and the reason. A query must not create a database."""
     try:
         database = sqlite_path(runs.tracking_uri())
         if database is not None and not database.is_file():

@@ -1,4 +1,4 @@
-"""Confusion: which classes are taken for which, by several models."""
+"""Page Confusion: which classes several models confuse."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNTS, SHARES = "Counts", "Row %"
 
 
 def supports(table: pd.DataFrame, models: list[str], classes: list[str]) -> pd.DataFrame:
-    """Recall, precision and number of each class, a row a class and model."""
+    """Recall, precision and number of each class, one row per class and model."""
     rows = []
     for model in models:
         counts = matrices.square(table[table["model"] == model], "count", classes)
@@ -36,7 +36,7 @@ def supports(table: pd.DataFrame, models: list[str], classes: list[str]) -> pd.D
 
 
 def by_classes(table: pd.DataFrame, models: list[str]) -> dict[tuple[str, ...], list[str]]:
-    """Models that answer the same classes, the fewest classes first: a model may have a scheme of its own."""
+    """Models grouped by their classes, the fewest classes first, because a model may have a scheme of its own."""
     found: dict[tuple[str, ...], list[str]] = {}
     for model in models:
         found.setdefault(tuple(table.loc[table["model"] == model, "truth"].unique()), []).append(model)
@@ -44,7 +44,7 @@ def by_classes(table: pd.DataFrame, models: list[str]) -> dict[tuple[str, ...], 
 
 
 def show(task: str) -> None:
-    """The matrices of one task."""
+    """Show the matrices of one task."""
     table = reports.confusions(task)
     names = list(table["model"].unique())
     left, right = st.columns([4, 1], vertical_alignment="bottom")
@@ -69,25 +69,27 @@ def show(task: str) -> None:
     with st.expander("Table"):
         share = st.column_config.NumberColumn(format="percent")
         columns = {"recall": share, "precision": share, "in truth": st.column_config.NumberColumn(format="localized")}
-        told = pd.concat(
+        figures = pd.concat(
             [supports(table, alike, list(classes)) for classes, alike in schemes.items()], ignore_index=True
         )
-        st.dataframe(told, hide_index=True, column_config=columns)
+        st.dataframe(figures, hide_index=True, column_config=columns)
 
 
 def by_kind(task: str, models: list[str]) -> None:
-    """What is answered right of each kind of image, where the dataset tells kinds."""
+    """Show the share of correct answers by kind of image, where the dataset has kinds."""
     table = reports.kinds(task)
     table = table[table["model"].isin(models)]
     if table.empty:
         return
-    st.subheader("Answered right, by kind", anchor=False)
+    st.subheader("Correct answers by kind", anchor=False)
     figure = matrices.shares(table, models, style.colours(project.models()))
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
-    st.caption("Test split: good ones that are kept, bad ones that are discarded. Bars are intervals over groups.")
+    st.caption(
+        "Test split: share of good images answered as good, and of bad images answered as bad. Bars are intervals over groups."
+    )
 
 
-parts.head("Confusion", "Which class is taken for which, and which model mixes them up least?")
+parts.head("Confusion", "Which classes are confused, and which model confuses them least?")
 tasks = [task for task in project.settings().tasks if len(reports.confusions(task))]
 if tasks:
     chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="confusion-task")

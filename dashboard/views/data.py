@@ -1,4 +1,4 @@
-"""Data: what is in each dataset, and what its audit found."""
+"""Page Data: the contents of each dataset, and the results of its audit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from brightfield.data.measuring import COLOUR_RATIOS, MEASURES
 from figures import coverage, style
 from queries import data, project
 
-COLOURS = {"warning": "color: #9a6700", "problem": "color: #b42318"}  # what found nothing has none
+COLOURS = {"warning": "color: #9a6700", "problem": "color: #b42318"}  # an outcome "ok" has none
 
 
 def marked(outcome: object) -> str:
@@ -19,7 +19,7 @@ def marked(outcome: object) -> str:
 
 
 def show(name: str) -> None:
-    """The splits and checks of one dataset."""
+    """Show the splits and checks of one dataset."""
     found = data.audit(name)
     if found is None:
         parts.nothing_yet(f"{name} has not been prepared yet.", f"dvc repro prepare@{name}")
@@ -35,7 +35,7 @@ def show(name: str) -> None:
     with right:
         st.subheader("Splits", anchor=False)
         st.dataframe(data.splits(name, found), hide_index=True)
-        st.caption(f"{found['saturated']:.2%} of all values are at the camera's limit.")
+        st.caption(f"{found['saturated']:.2%} of all pixel values are saturated.")
     if found["warnings"]:
         with st.expander(f"Warnings ({len(found['warnings'])})"):
             st.markdown("\n".join(f"- {parts.plain(warning)}" for warning in found["warnings"]))
@@ -43,21 +43,21 @@ def show(name: str) -> None:
 
 
 def covered(name: str) -> None:
-    """What the images of each split are like."""
+    """Show the properties of the images of each split."""
     table = data.coverage(name)
     if table is None:
         return
-    st.subheader("What the training covers", anchor=False)
+    st.subheader("Range of the training data", anchor=False)
     figure = coverage.distributions(table, (*MEASURES, *COLOUR_RATIOS))
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="coverage")
     st.caption(
-        "A box a split: light, contrast, noise, focus and density of its images; the band holds 98% of the training images. "
-        "`brightfield predict` warns of images that lie outside what a model was trained on."
+        "One box per split: light, contrast, noise, focus and density of its images. The band contains 98% of the training images. "
+        "`brightfield predict` warns of images outside the range of the training data."
     )
 
 
 def checks(table: pd.DataFrame) -> None:
-    """The checks as a table, what is not as it should be in colour."""
+    """Show the checks as a table, warnings and problems in colour."""
     config = {
         "name": st.column_config.TextColumn("check"),
         "count": st.column_config.NumberColumn("found", help="images, pairs, groups or masks"),
@@ -67,12 +67,12 @@ def checks(table: pd.DataFrame) -> None:
     st.dataframe(styled, hide_index=True, column_config=config)
     outcomes = table["outcome"].value_counts()
     st.caption(
-        f"{int(outcomes.get('ok', 0))} of {len(table)} checks found nothing. A warning should be known; "
-        "a problem stops the pipeline before anything is trained."
+        f"{int(outcomes.get('ok', 0))} of {len(table)} checks found nothing. Warnings are for information; "
+        "a problem stops the pipeline before the training."
     )
 
 
-parts.head("Data", "What is in each dataset, how is it split, and did its audit find anything?")
+parts.head("Data", "What does each dataset contain, how is it split, and did its audit find anything?")
 known = data.datasets()
 if known.empty:
     parts.nothing_yet("No dataset has been prepared yet.", "make repro")

@@ -1,4 +1,4 @@
-"""Ensembles: who takes part, how much each counts, and what the whole gains."""
+"""Page Ensembles: members, weights, and gain over single models."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from queries.reports import EnsembleReport
 from wording import in_tables, number, words
 
 NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
-METHODS = {"soft_vote": "soft vote (all members count the same)", "greedy": "greedy selection"}
+METHODS = {"soft_vote": "soft vote (all members have the same weight)", "greedy": "greedy selection"}
 
 
 def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
-    """Members, weights, and how the method was chosen."""
+    """Show members, weights, and how the method was chosen."""
     st.subheader("Members and weights", anchor=False)
     st.plotly_chart(scores.weights(report.weights, colours), theme=None, config=style.CONFIG, key="weights")
     st.markdown(f"Combined by **{METHODS.get(report.method, report.method)}**.")
     left_out = set(report.rows.query("role == 'member'")["name"]) - set(report.weights["name"])
     if left_out:
         st.markdown(f":gray[Left out: {', '.join(parts.plain(name) for name in sorted(left_out))}.]")
-    st.markdown(f":gray[{words(report.metric)} on validation, where the method was chosen:]")
+    st.markdown(f":gray[{words(report.metric)} on the validation split, on which the method was chosen:]")
     values = report.validation.to_dict("records")
     for place, row in zip(st.columns(len(values)), values, strict=True):
         place.metric(NAMES.get(row["method"], row["method"]), number(row["value"]))
 
 
 def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
-    """The forest plot, and the figures behind it."""
-    st.subheader("What it gains on the test split", anchor=False)
+    """Show the forest plot and its figures."""
+    st.subheader("Gain on the test split", anchor=False)
     rows = report.rows.replace({"name": NAMES})
-    others = rows[report.rows["name"] != report.method]  # the gain over itself is nothing
+    others = rows[report.rows["name"] != report.method]  # its gain over itself is zero
     figure = scores.gains(others, colours, report.metric, report.direction)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="gains")
     st.caption(
         "Bars are paired bootstrap intervals over whole groups of images; a filled diamond means that the interval "
-        "leaves out zero."
+        "excludes zero."
     )
     table = scores.oriented(rows, report.direction)
     st.dataframe(
@@ -51,7 +51,7 @@ def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
 
 
 def show(name: str) -> None:
-    """One ensemble."""
+    """Show one ensemble."""
     report = reports.ensemble(name)
     if report is None:
         parts.nothing_yet(f"{name} has not been made yet.", f"dvc repro ensemble@{name}")
@@ -63,7 +63,7 @@ def show(name: str) -> None:
     if len(test):
         row = test.iloc[0]
         st.markdown(
-            f"{words(report.metric)} **{number(row['value'])}** on test "
+            f"{words(report.metric)} **{number(row['value'])}** on the test split "
             f":gray[({number(row['low'])} to {number(row['high'])})]"
         )
     left, right = st.columns([2, 3], gap="large")
@@ -73,7 +73,7 @@ def show(name: str) -> None:
         gain(report, colours)
 
 
-parts.head("Ensembles", "Do several models together answer better than each of them alone, and by how much?")
+parts.head("Ensembles", "Are several models together better than each of them alone, and by how much?")
 names = list(project.settings().ensembles)
 if names:
     chosen = st.segmented_control("Ensemble", names, default=names[0], required=True, key="ensemble")

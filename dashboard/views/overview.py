@@ -1,4 +1,4 @@
-"""Overview: the champion of each task beside the baseline and the best single model."""
+"""Page Overview: the champion of each task beside the baseline and the best single model."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from figures import scores, style
 from queries import project, reports, tracking
 from wording import DASH, day, interval, number, short, words
 
-A_ROW, SIDE_PX = 3, 640  # examples
+PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
 
 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
-    """One task: who is champion, how good, and how good the others are."""
+    """Show one task: its champion, and the scores of all models."""
     entry = project.settings().tasks[task]
     metric, direction = project.objective(entry.kind)
     table = reports.on_test(task)
@@ -22,7 +22,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
     with st.container(border=True, height="stretch"):
         st.markdown(f"### {parts.plain(task)} :gray-badge[{entry.kind}]")
         if table.empty and champion.empty:
-            st.markdown("Nothing has been trained and evaluated yet: `make repro` does it.")
+            st.markdown("Nothing has been trained and evaluated yet: run `make repro`.")
             return
         who(champion)
         numbers(champion, table, metric)
@@ -34,7 +34,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
 
 
 def who(champion: pd.DataFrame) -> None:
-    """Name, version and date."""
+    """Show name, version and date of the champion."""
     if champion.empty:
         st.markdown("No champion yet: `dvc repro` registers one.")
         return
@@ -44,7 +44,7 @@ def who(champion: pd.DataFrame) -> None:
 
 
 def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
-    """Champion, best single model and baseline as three figures; the first with its interval."""
+    """Show the scores of champion, best single model and baseline; the first with its interval."""
     left, middle, right = st.columns([1.35, 1, 1])
     single, baseline = best(table, "member"), best(table, "baseline")
     if len(champion):
@@ -62,18 +62,18 @@ def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
 
 
 def confidence() -> str:
-    """``95 %``."""
+    """The confidence of intervals, such as ``95 %``."""
     return f"{100 * project.settings().evaluation.confidence:g} %"
 
 
 def best(table: pd.DataFrame, role: str) -> pd.Series | None:
-    """The best model of a role; the table begins with the best."""
+    """The best model of a role, from a table that begins with the best."""
     some = table[table["role"] == role]
     return some.iloc[0] if len(some) else None
 
 
 def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
-    """Data and code behind it."""
+    """Show the versions of data and code."""
     row = champion.iloc[0] if len(champion) else table.iloc[0]
     made = project.provenance(task, str(row["model"]), str(row["role"]))
     data = next((value for value in [*table["data_hash"], made.get("data_hash")] if isinstance(value, str)), None)
@@ -82,19 +82,19 @@ def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
 
 
 def examples(colours: dict[str, str], champions: list[str]) -> None:
-    """Test images with the answer of one model drawn in, at first a champion's."""
+    """Show test images with the answers of one model, by default a champion."""
     names = [name for name in colours if reports.examples(name)]
     if not names:
         return
-    st.subheader("What the answers look like", anchor=False)
+    st.subheader("Examples of answers", anchor=False)
     first = next((names.index(model) for model in champions if model in names), 0)
     name = st.selectbox("Model", names, index=first, key="example", width=320)
     pictures = reports.examples(name)
-    columns = st.columns(min(A_ROW, len(pictures)))
+    columns = st.columns(min(PER_ROW, len(pictures)))
     for i, path in enumerate(pictures):
-        columns[i % A_ROW].image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
+        columns[i % PER_ROW].image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
     st.caption(
-        "Test images of this model's report. Crosses, outlines and frames are answers; circles and dashes the truth."
+        "Test images of this model's report. Crosses, outlines and frames are answers; circles and dashes are the truth."
     )
 
 

@@ -1,4 +1,4 @@
-"""Predict: upload images, see and take home the answers."""
+"""Page Predict: upload images, view and download the answers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import parts
 from queries import answering, project, tracking
 from queries.answering import CHAMPION, Answers, Upload
 
-SHOWN_PX = 1000
-A_PAGE = 6
+SHOWN_PX = 1000  # longest side of a shown overlay
+PER_PAGE = 6  # number of images per page
 MIME = {".csv": "text/csv", ".png": "image/png", ".tif": "image/tiff"}
 
 
 def choose() -> tuple[str, str | None]:
-    """Task and model; no model where none is trained."""
+    """Let the user choose task and model; None if no model is trained."""
     left, right = st.columns([2, 2], vertical_alignment="bottom")
     tasks = list(project.settings().tasks)
     task = left.segmented_control("Task", tasks, default=tasks[0], required=True, key="predict-task") or tasks[0]
@@ -34,7 +34,7 @@ def choose() -> tuple[str, str | None]:
 
 
 def ask(task: str, reference: str) -> Answers | None:
-    """The answers to what is uploaded; a click elsewhere on the page does not ask again."""
+    """The answers to uploaded images; a click elsewhere on the page does not predict again."""
     files = st.file_uploader(
         "Images",
         type=list(answering.SUFFIXES),
@@ -45,15 +45,15 @@ def ask(task: str, reference: str) -> Answers | None:
     )
     pixel = project.settings().tasks[task].settings.pixel_size_um
     st.caption(
-        f"Every image is normalised to mean 0 and standard deviation 1. The models know images of {pixel:g} µm a pixel, "
-        "and sizes in the tables assume it."
+        f"Every image is normalised to mean 0 and standard deviation 1. The models were trained on images with {pixel:g} µm per "
+        "pixel, and sizes in the tables assume this pixel size."
     )
     if not files:
         return None
     model = answering.predictor(task, reference)
     asked = (id(model), task, tuple(file.file_id for file in files))
     if st.session_state.get("asked") != asked:
-        with st.spinner("Looking at the images"):
+        with st.spinner("Predicting"):
             uploads = [Upload(file.name, file.getvalue()) for file in files]
             st.session_state["answers"] = answering.answer(model, uploads)
             st.session_state["asked"] = asked
@@ -62,7 +62,7 @@ def ask(task: str, reference: str) -> Answers | None:
 
 
 def show(answers: Answers) -> None:
-    """Problems, overlays, numbers and downloads."""
+    """Show problems, overlays, numbers and downloads."""
     for message in answers.problems:
         parts.problem(message)
     if not answers.files:
@@ -71,9 +71,9 @@ def show(answers: Answers) -> None:
         st.warning(parts.plain(answers.warning), icon=":material/visibility:")
     takeaway(answers)
     names = list(answers.about["image"])
-    pages = -(-len(names) // A_PAGE)
+    pages = -(-len(names) // PER_PAGE)
     page = int(st.number_input("Page of images", 1, pages, key="predict-page", width=160)) if pages > 1 else 1
-    some = names[(page - 1) * A_PAGE : page * A_PAGE]
+    some = names[(page - 1) * PER_PAGE : page * PER_PAGE]
     columns = st.columns(min(len(some), 3) if len(some) > 1 else [3, 2])
     for i, name in enumerate(some):
         with columns[i % 3 if len(some) > 1 else 0]:
@@ -83,34 +83,34 @@ def show(answers: Answers) -> None:
 
 
 def picture(answers: Answers, name: str) -> None:
-    """One overlay with what is known about its image, and its files."""
+    """Show one overlay with properties of its image, and its files."""
     files = answers.of(name)
     about = answers.about.set_index("image").loc[name]
     st.image(project.shrink(files["overlay.png"], SHOWN_PX), width="stretch")
     st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
     if about["outside"]:
-        st.caption(f":orange[:material/visibility: unlike the training: {parts.plain(about['outside'])}]")
+        st.caption(f":orange[:material/visibility: outside the training data: {parts.plain(about['outside'])}]")
     with st.container(horizontal=True, gap="small"):
         for end, content in files.items():
             download(f"{name}_{end}", content, end.replace(".tif", " (TIFF)").replace(".png", " (PNG)"))
 
 
 def numbers(answers: Answers) -> None:
-    """The tables."""
+    """Show the tables."""
     for tab, table in zip(st.tabs(list(answers.tables)), answers.tables.values(), strict=True):
         tab.dataframe(table, hide_index=True, height=min(38 + 35 * max(1, len(table)), 420))
 
 
 def takeaway(answers: Answers) -> None:
-    """Tables and everything at once."""
+    """Offer the tables and an archive of all files for download."""
     with st.container(horizontal=True, gap="small"):
         for name in answers.tables:
             download(name, answers.files[name], name)
-        download("answers.zip", answers.zipped(), "Everything (zip)", "application/zip")
+        download("answers.zip", answers.zipped(), "All files (zip)", "application/zip")
 
 
 def download(file: str, content: bytes, label: str, mime: str | None = None) -> None:
-    """A button that does not run the page again."""
+    """Show a download button that does not run the page again."""
     st.download_button(
         label,
         content,
@@ -122,7 +122,7 @@ def download(file: str, content: bytes, label: str, mime: str | None = None) -> 
     )
 
 
-parts.head("Predict", "What does a model say about my images?")
+parts.head("Predict", "What does a model answer for my images?")
 task_name, model_name = choose()
 if model_name is None:
     parts.nothing_yet(f"No model of {task_name} has been trained yet.", "make repro")

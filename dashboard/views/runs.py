@@ -1,4 +1,4 @@
-"""Runs: find them, and compare metrics, parameters and curves of several."""
+"""Page Runs: find runs, and compare metrics, parameters and curves of several."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import parts
 from brightfield.metrics.declarations import BOUNDS
 from figures import curves, style
 from queries import project, tracking
-from wording import DASH, direction, short, told_apart, words
+from wording import DASH, direction, short, unique_labels, words
 
-MOST_COMPARED = 12  # lines in one panel that can still be told apart
-FIRST_CURVES = 4
+MOST_COMPARED = 12  # largest number of lines in one panel that are distinguishable
+FIRST_CURVES = 4  # largest number of metrics that are shown by default
 
 
 def chosen(table: pd.DataFrame) -> pd.DataFrame:
-    """The runs that the filters leave."""
+    """The runs that match the filters."""
     task, role, status, text = st.columns([1.2, 1.4, 1.2, 1.6])
     choices = {
         column: place.multiselect(
@@ -35,7 +35,7 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
-    """The few columns that the list of runs shows."""
+    """The columns of the list of runs."""
     objectives = {name: project.objective(entry.kind)[0] for name, entry in project.settings().tasks.items()}
     value = pd.Series(float("nan"), index=table.index)
     for task, metric in objectives.items():
@@ -57,11 +57,11 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def select(table: pd.DataFrame) -> pd.DataFrame:
-    """The list of runs; the rows that are ticked."""
+    """Show the list of runs, and return the selected rows."""
     filters = "-".join(str(st.session_state.get(f"runs-{k}")) for k in ("task", "role", "status", "text"))
     event = st.dataframe(
         overview(table),
-        key=f"runs-table-{filters}",  # another filter, another table: ticks are row numbers
+        key=f"runs-table-{filters}",  # a new table for each filter, because the selection consists of row numbers
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
@@ -78,7 +78,7 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def columns_of(table: pd.DataFrame, kind: str) -> pd.DataFrame:
-    """Metrics or parameters of the runs: a row each, a column a run (its label); without those that no run has."""
+    """Metrics or parameters of the runs, one row each and one column per run (its label), without those that no run has."""
     names = [column for column in table.columns if column.startswith(f"{kind}.")]
     found = table.set_index("label")[names].T.dropna(how="all")
     found.index = pd.Index([name.removeprefix(f"{kind}.") for name in found.index], name=kind)
@@ -86,7 +86,7 @@ def columns_of(table: pd.DataFrame, kind: str) -> pd.DataFrame:
 
 
 def metrics(table: pd.DataFrame) -> None:
-    """All metrics side by side, the best of each row in bold."""
+    """Show all metrics side by side, the best of each row in bold."""
     found = columns_of(table, "metrics").astype(float)
     found = found[~found.index.str.endswith(tuple(BOUNDS))]
     test = found.index.str.startswith("test_")
@@ -104,13 +104,11 @@ def metrics(table: pd.DataFrame) -> None:
     shown = found.rename(index=words)
     shown.index.name = None
     st.dataframe(shown.style.apply(mark, axis=0).format("{:.4g}", na_rep=DASH), height=min(38 + 35 * len(shown), 520))
-    st.caption(
-        "Green is the best of a row whose values differ; metrics of training and validation are those of the last epoch."
-    )
+    st.caption("The best value of each row is green; metrics of training and validation are those of the last epoch.")
 
 
 def parameters(table: pd.DataFrame) -> None:
-    """Parameters side by side; those that all runs share are left out at first."""
+    """Show parameters side by side, by default without those that are equal in all runs."""
     found = columns_of(table, "params")
     if len(table) > 1 and not st.toggle("Show parameters that are equal", key="runs-equal"):
         found = found[found.astype(object).fillna("").nunique(axis=1) > 1]
@@ -122,13 +120,13 @@ def parameters(table: pd.DataFrame) -> None:
 
 
 def over_epochs(table: pd.DataFrame) -> None:
-    """Curves of several metrics, runs overlaid."""
+    """Show curves of several metrics with the runs overlaid."""
     if len(table) > MOST_COMPARED:
         st.caption(f"The first {MOST_COMPARED} of {len(table)} runs.")
         table = table.head(MOST_COMPARED)
     names = [n for n in columns_of(table, "metrics").index if n.startswith(("train_", "validation_", "learning_rate"))]
     if not names:
-        st.markdown("None of these runs logged anything by epoch.")
+        st.markdown("None of these runs has metrics by epoch.")
         return
     objectives = {f"validation_{project.objective(entry.kind)[0]}" for entry in project.settings().tasks.values()}
     first = [n for n in names if n in objectives or n == "train_loss"][:FIRST_CURVES]
@@ -142,7 +140,7 @@ def over_epochs(table: pd.DataFrame) -> None:
         st.plotly_chart(figure, theme=None, config=style.CONFIG, key="curves")
 
 
-parts.head("Runs", "What was tried, with which parameters, and what came out?")
+parts.head("Runs", "What was tried, with which parameters, and with which results?")
 everything = tracking.all_runs()
 parts.away(everything.problem)
 if everything.table.empty:
@@ -150,10 +148,10 @@ if everything.table.empty:
         parts.nothing_yet("No runs have been logged yet.", "make repro")
     st.stop()
 left = chosen(everything.table)
-st.caption(f"{len(left)} of {len(everything.table)} runs, newest first. Tick several to compare them.")
+st.caption(f"{len(left)} of {len(everything.table)} runs, newest first. Select several to compare them.")
 picked_runs = select(left) if len(left) else left
 if len(picked_runs):
-    picked_runs = picked_runs.assign(label=told_apart(picked_runs["name"], picked_runs["run_id"]))
+    picked_runs = picked_runs.assign(label=unique_labels(picked_runs["name"], picked_runs["run_id"]))
     for tab, show in zip(st.tabs(["Metrics", "Parameters", "Curves"]), (metrics, parameters, over_epochs), strict=True):
         with tab:
             show(picked_runs)

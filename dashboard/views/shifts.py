@@ -1,4 +1,4 @@
-"""Shifts: how each model holds up on test images in which one thing is unlike training."""
+"""Page Shifts: scores of each model on test images that differ from training in one property."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from queries import project, reports
 from wording import direction, in_tables, words
 
 MEANING = {
-    "focus": "another focus than training",
-    "density": "more crowded than training",
-    "light": "another amount of light than training",
-    "camera": "another camera than training",
+    "focus": "another focus than in training",
+    "density": "more crowded than in training",
+    "light": "another amount of light than in training",
+    "camera": "another camera than in training",
 }
 
 
 CONDITIONS = {
     "cover": "Cover is the share of the pixels that belong to cells.",
-    "focus_um": "Focus is how far off the plane the image was taken, to either side.",
+    "focus_um": "Focus is the distance of the focal plane from the sample, to either side.",
 }
 RECALIBRATED_HELP = (
-    "Temperature and bias of the probabilities are chosen again on 32 labelled images of each, as `brightfield predict "
-    "--recalibrate` does; images are judged by a model that was recalibrated on others."
+    "Temperature and bias of the probabilities are fitted again on 32 labelled images of each part, like `brightfield predict "
+    "--recalibrate`; every image is scored with a model that was recalibrated on others."
 )
 
 
 def show(task: str) -> None:
-    """All models of one task."""
+    """Show all models of one task."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     metric = left.selectbox("Metric", reports.metrics(task), format_func=words, key=f"shifts-metric-{task}")
     recalibrated = not reports.on_suites(task, metric, reports.RECALIBRATED)[0].empty and right.toggle(
@@ -41,13 +41,13 @@ def show(task: str) -> None:
     figure = shifts.lines(table, names, colours, metric, towards, ceilings)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="shifts")
     meant = "; ".join(f"**{parts.plain(name)}**: {MEANING[name]}" for name in names if name in MEANING)
-    limit = " Dashes: the best that any model could reach, because labels are drawn by chance." if ceilings else ""
+    limit = " Dashes: the best that any model could reach, because labels are random." if ceilings else ""
     st.caption(
-        f"Bars are intervals over groups. Left of the line the test split, which is like training. {meant}.{limit}"
+        f"Bars are intervals over groups. Left of the line is the test split, which is like training. {meant}.{limit}"
     )
-    st.subheader("What each shift costs", anchor=False)
+    st.subheader("Cost of each shift", anchor=False)
     st.caption(
-        f"{words(metric)} on the test split, then the difference to it; zero would be a model that does not mind."
+        f"{words(metric)} on the test split, then the difference on each suite; zero means no effect of the shift."
     )
     formats = {names[0]: st.column_config.NumberColumn(format=in_tables(metric))}
     formats |= {name: st.column_config.NumberColumn(format=in_tables(metric, signed=True)) for name in names[1:]}
@@ -57,7 +57,7 @@ def show(task: str) -> None:
 
 
 def by_kind(task: str, metric: str, towards: str) -> None:
-    """A metric on the test images of each kind (a level of light), where the dataset tells kinds."""
+    """Show a metric on the test images of each kind (such as a level of light), where the dataset has kinds."""
     table, names = reports.on_kinds(task, metric)
     if table.empty:
         return
@@ -65,21 +65,24 @@ def by_kind(task: str, metric: str, towards: str) -> None:
     colours = style.colours(project.models())
     figure = shifts.lines(table, names, colours, metric, towards, first_apart=False)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
-    st.caption("Test split; in brackets how many images there are of each kind. Bars are intervals over groups.")
+    st.caption("Test split, with the number of images of each kind in brackets. Bars are intervals over groups.")
 
 
 def by_condition(task: str) -> None:
-    """Each image's metrics against how crowded it is, or how far off focus, where the dataset tells."""
+    """Show the metrics of single images against a condition such as cover or focus, where the dataset has it."""
     table = reports.by_condition(task)
     if table.empty:
         return
-    st.subheader("Against what an image is like", anchor=False)
+    st.subheader("Single images by condition", anchor=False)
     left, right, _ = st.columns([1, 1, 2])
     condition = left.selectbox(
         "Condition", list(dict.fromkeys(table["condition"])), format_func=words, key=f"shifts-condition-{task}"
     )
     metric = right.selectbox(
-        "Of each image", list(dict.fromkeys(table["metric"])), format_func=words, key=f"shifts-image-metric-{task}"
+        "Metric of each image",
+        list(dict.fromkeys(table["metric"])),
+        format_func=words,
+        key=f"shifts-image-metric-{task}",
     )
     chosen = table[(table["condition"] == condition) & (table["metric"] == metric)].drop(
         columns=["condition", "metric"]
@@ -87,10 +90,10 @@ def by_condition(task: str) -> None:
     chosen = chosen.rename(columns={"at": "condition"})
     figure = conditions.scatter(chosen, style.colours(project.models()), condition, metric)
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="conditions")
-    st.caption(f"Images of the test split and of all suites. {CONDITIONS.get(condition, '')} Lines go through medians.")
+    st.caption(f"Images of the test split and of all suites. {CONDITIONS.get(condition, '')} Lines connect medians.")
 
 
-parts.head("Shifts", "Which model still works when focus, density, light or camera are not what it was trained on?")
+parts.head("Shifts", "Which model still works when focus, density, light or camera differ from training?")
 tasks = [task for task in project.settings().tasks if len(reports.on_suites(task)[1]) > 1]
 if tasks:
     chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="shifts-task")

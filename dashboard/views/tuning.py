@@ -1,4 +1,4 @@
-"""Tuning: what each study tried, what mattered, and what to run next."""
+"""Page Tuning: the trials of each study, the importance of parameters, and the next command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from queries import project
 from queries import studies as queries
 from wording import number, words
 
-MORE_TRIALS = 20
+MORE_TRIALS = 20  # the suggested number of trials is a multiple of it
 
 
 def goal(model: str) -> tuple[str, str]:
@@ -20,7 +20,7 @@ def goal(model: str) -> tuple[str, str]:
 
 
 def summary(trials: pd.DataFrame, metric: str, direction: str) -> None:
-    """How many trials there are, and the best of them."""
+    """Show the numbers of trials, and the best value."""
     states = trials["state"].value_counts()
     best = studies.best_so_far(trials, direction)
     figures: dict[str, str | int] = {
@@ -35,12 +35,12 @@ def summary(trials: pd.DataFrame, metric: str, direction: str) -> None:
 
 
 def logarithmic(model: str) -> set[str]:
-    """Parameters that are drawn on a logarithmic scale."""
+    """Parameters that the study draws on a logarithmic scale."""
     return {path for path, search in project.settings().space(model).items() if search.log}
 
 
 def show(model: str) -> None:
-    """One study."""
+    """Show one study."""
     metric, direction = goal(model)
     trials = queries.trials(model)
     if trials["value"].notna().sum() == 0:
@@ -55,11 +55,11 @@ def show(model: str) -> None:
         st.subheader("Importance of parameters", anchor=False)
         table = queries.importances(model)
         if table.empty:
-            st.markdown(":gray[There are too few complete trials to tell.]")
+            st.markdown(":gray[There are too few complete trials.]")
         else:
             figure = scores.bars(table, "parameter", "importance")
             st.plotly_chart(figure, theme=None, config=style.CONFIG, key="importances")
-            st.caption("Share of each parameter in the spread of the objective among good trials (PED-ANOVA).")
+            st.caption("Share of each parameter in the variation of the objective among good trials (PED-ANOVA).")
     st.subheader("Objective by parameter", anchor=False)
     names = queries.parameters(trials)
     figure = studies.slices(trials, names, metric, direction, logarithmic(model))
@@ -67,16 +67,16 @@ def show(model: str) -> None:
     with st.expander("All trials"):
         st.dataframe(trials, hide_index=True, column_config={"value": st.column_config.NumberColumn(words(metric))})
     finished = int(trials["state"].isin(["complete", "pruned"]).sum())
-    st.markdown("Go on with the study, or write the best trial into `params.yaml`:")
+    st.markdown("Continue the study, or write the best trial into `params.yaml`:")
     st.code(f"{command(model, finished)}\nbrightfield tune adopt {model}", language="bash")
 
 
 def command(model: str, finished: int = 0) -> str:
-    """What runs a study until it has a round number of finished trials, more than it has."""
+    """The command that continues a study to the next multiple of ``MORE_TRIALS`` finished trials."""
     return f"make tune MODEL={model} TRIALS={(finished // MORE_TRIALS + 1) * MORE_TRIALS}"
 
 
-parts.head("Tuning", "Which parameters were tried, which of them matter, and how far has the search come?")
+parts.head("Tuning", "Which parameters were tried, which of them matter, and how far is the search?")
 known = [name for name in queries.tuned() if name in project.settings().models]
 trained = [name for name, model in project.settings().models.items() if not model.is_baseline]
 if known:

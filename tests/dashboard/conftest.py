@@ -150,11 +150,12 @@ def _report(settings: params.Params, name: str, task: str) -> None:
     suites = {} if task == "beads" else {"focus": {metric: worse}, "camera": {metric: entry, "other": other}}
     content = {"test": {metric: entry, "other": other}, "suites": suites, "data_hash": DATA_HASH}
     if name == "rbc-ensemble":
-        told = {"good": (120, 0.9), "sick": (60, 0.7), "out_of_focus": (20, 1.0)}
+        recalls = {"good": (120, 0.9), "sick": (60, 0.7), "out_of_focus": (20, 1.0)}
         shares = {
-            kind: {"value": share, "low": share - 0.1, "high": min(share + 0.1, 1)} for kind, (_, share) in told.items()
+            kind: {"value": share, "low": share - 0.1, "high": min(share + 0.1, 1)}
+            for kind, (_, share) in recalls.items()
         }
-        content["kinds"] = {kind: {"images": n, "right": shares[kind]} for kind, (n, _) in told.items()}
+        content["kinds"] = {kind: {"images": n, "right": shares[kind]} for kind, (n, _) in recalls.items()}
     if name == "bacteria-unet":
         content["kinds"] = {kind: {"images": 7, metric: entry, "other": other} for kind in ("little light", "plenty")}
     if name in ("rbc-compact", "rbc-convnet"):

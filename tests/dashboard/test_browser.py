@@ -30,9 +30,9 @@ CONTENT = {  # by page: the number of charts, and words on it
     "": (3, "beads-unet-wide"),
     "data": (0, "of 10 checks found nothing"),
     "runs": (0, "6 of 6 runs"),
-    "shifts": (1, "What each shift costs"),
-    "confusion": (3, "Answered right, by kind"),
-    "ensembles": (2, "What it gains on the test split"),
+    "shifts": (1, "Cost of each shift"),
+    "confusion": (3, "Correct answers by kind"),
+    "ensembles": (2, "Gain on the test split"),
     "tuning": (0, "make tune MODEL=rbc-compact"),
     "predict": (0, "Upload"),
 }

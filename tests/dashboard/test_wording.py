@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wording import DASH, day, direction, in_tables, interval, number, short, told_apart, words
+from wording import DASH, day, direction, in_tables, interval, number, short, unique_labels, words
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,8 @@ def test_hashes_and_days() -> None:
 
 
 def test_names_that_occur_twice_get_their_id() -> None:
-    assert told_apart(["a", "b", "a"], ["0123456789", "1111111111", "2222222222"]) == ["a · 012345", "b", "a · 222222"]
+    assert unique_labels(["a", "b", "a"], ["0123456789", "1111111111", "2222222222"]) == [
+        "a · 012345",
+        "b",
+        "a · 222222",
+    ]

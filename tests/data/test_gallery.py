@@ -38,13 +38,13 @@ def has(canvas: np.ndarray, colour: tuple[int, int, int]) -> bool:
 @pytest.mark.parametrize("task", KINDS)
 def test_a_row_for_each_split_and_suite_and_truth_only_if_asked_for(task: str, project: Path) -> None:
     fill(task)
-    plain, told = gallery.sheet(task, columns=4), gallery.sheet(task, columns=4, truth=True)
+    plain, marked = gallery.sheet(task, columns=4), gallery.sheet(task, columns=4, truth=True)
     side = store.ImageSet.prepared(layout.prepared(task), "train")[0].image.shape[0]
     tile = side * -(-gallery.SMALLEST_TILE_PX // side)
     strip = gallery.NAME_PX + tile + 2 * gallery.GAP_PX
     rows = len(SPLITS) * (2 if task == "denoise" else 1)
     assert plain.shape == (len(SPLITS) * strip, 4 * (tile + gallery.GAP_PX) + gallery.GAP_PX, 3)
-    assert told.shape == (rows * strip, plain.shape[1], 3)
+    assert marked.shape == (rows * strip, plain.shape[1], 3)
     marks = {
         "rbc": (colours.GOOD, colours.BAD),
         "beads": (colours.TRUE,),
@@ -52,7 +52,7 @@ def test_a_row_for_each_split_and_suite_and_truth_only_if_asked_for(task: str, p
         "denoise": (),
     }
     for colour in marks[task]:
-        assert has(told, colour)
+        assert has(marked, colour)
         assert not has(plain, colour)
 
 
@@ -115,7 +115,9 @@ def test_frames_with_other_bits_have_a_scale_of_their_own(project: Path, tmp_pat
 def test_what_is_not_there_is_told(project: Path, tmp_path: Path) -> None:
     with pytest.raises(BrightfieldError, match="There is no dataset in data/raw/rbc"):
         gallery.sheet("rbc")
-    with pytest.raises(BrightfieldError, match="Dataset 'beads' belongs to task 'beads', not 'rbc'"):
+    with pytest.raises(
+        BrightfieldError, match="Dataset 'beads' belongs to task 'beads': expected a dataset of task 'rbc'"
+    ):
         gallery.sheet("rbc", "beads")
     with pytest.raises(BrightfieldError, match="There is no task 'rcb'"):
         gallery.sheet("rcb")

@@ -109,5 +109,5 @@ def test_a_name_that_is_built_from_a_declared_one(name: str, metric: Metric) -> 
 
 @pytest.mark.parametrize("name", ["loss_of_mine", "squared_z", "learning_rate"])
 def test_an_objective_has_a_direction(name: str) -> None:
-    with pytest.raises(ValueError, match=f"declared metric with a direction, got '{name}'; there are auc"):
+    with pytest.raises(ValueError, match=f"declared metric with a direction, got '{name}': expected one of auc"):
         Objective(name)

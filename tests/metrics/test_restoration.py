@@ -190,11 +190,11 @@ def test_pieces_and_neighbours_grown_together_are_neither_lost_nor_invented() ->
 # --- deviations -------------------------------------------------------------------------------------------------------
 
 
-def normal_answer(told: float, made: float) -> tuple[Picture, Picture]:
-    """An answer with errors of deviation ``made`` that says ``told``, and the truth."""
+def normal_answer(predicted: float, made: float) -> tuple[Picture, Picture]:
+    """An answer with errors of deviation ``made`` that says ``predicted``, and the truth."""
     truth = np.linspace(0, 1000, 200 * 200, dtype=np.float32).reshape(200, 200)
     error = np.random.default_rng(0).normal(0, made, truth.shape).astype(np.float32)
-    return Picture(truth + error, np.full_like(truth, told)), Picture(truth)
+    return Picture(truth + error, np.full_like(truth, predicted)), Picture(truth)
 
 
 def test_deviations_as_large_as_the_errors_are_calibrated() -> None:
@@ -205,11 +205,11 @@ def test_deviations_as_large_as_the_errors_are_calibrated() -> None:
     assert metrics["interval_error"] < 0.01
 
 
-@pytest.mark.parametrize(("told", "within"), [(10, 0.954), (2.5, 0.383)])
-def test_deviations_too_large_or_too_small_show(told: float, within: float) -> None:
-    metrics = restoration.summarise(pd.DataFrame([restoration.statistics(*normal_answer(told, 5))]))
+@pytest.mark.parametrize(("predicted", "within"), [(10, 0.954), (2.5, 0.383)])
+def test_deviations_too_large_or_too_small_show(predicted: float, within: float) -> None:
+    metrics = restoration.summarise(pd.DataFrame([restoration.statistics(*normal_answer(predicted, 5))]))
     assert metrics["within_1_deviation"] == pytest.approx(within, abs=0.01)
-    assert metrics["squared_z"] == pytest.approx((5 / told) ** 2, rel=0.03)
+    assert metrics["squared_z"] == pytest.approx((5 / predicted) ** 2, rel=0.03)
     assert metrics["interval_error"] > 0.1
 
 

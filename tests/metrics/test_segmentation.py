@@ -264,8 +264,8 @@ def test_species_of_matched_cells_counted_by_hand() -> None:
     truth = ClassMap(truth.classes, truth.instances, np.array([0, 1, 1, 2, 2], np.uint8))
     found = ClassMap(found.classes, found.instances, np.array([0, 2, 1, 2], np.uint8))
     statistics = segmentation.statistics(found, truth, 3, n_species=2)
-    told = {name: value for name, value in statistics.items() if name.startswith("species")}
-    assert told == {"species_0_0": 1, "species_0_1": 1, "species_1_0": 0, "species_1_1": 1}
+    species = {name: value for name, value in statistics.items() if name.startswith("species")}
+    assert species == {"species_0_0": 1, "species_0_1": 1, "species_1_0": 0, "species_1_1": 1}
     summary = segmentation.summarise(pd.DataFrame([statistics]), CLASSES, ["a", "b"])
     assert summary["species_accuracy"] == pytest.approx(2 / 3)
     assert summary["species_mean_accuracy"] == pytest.approx((1 / 2 + 1) / 2)

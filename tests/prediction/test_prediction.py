@@ -93,8 +93,8 @@ def test_images_unlike_the_training_are_named(
             assert found.loc[name, "outside"] == outside
             assert (found.loc[name, "distance"] > 1) == bool(outside)
     assert summary.warning is not None
-    assert summary.warning.startswith("1 of 2 images lie outside what the model was trained on")
-    assert "the farthest is odd (" in summary.warning
+    assert summary.warning.startswith("1 of 2 images lie outside the range of the training data")
+    assert "The farthest is odd (" in summary.warning
     assert capsys.readouterr().out == ""  # the command line shows it
 
 
@@ -140,7 +140,7 @@ def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> N
     [
         ("bacterio", "mine", "Did you mean 'bacteria'"),
         ("denoise", "nobody", r"has no 'nobody' for 'denoise'.*Trained here: mine"),
-        ("beads", "models/denoise/mine", "answers task 'denoise', not 'beads'"),
+        ("beads", "models/denoise/mine", "is a model of task 'denoise': expected one of 'beads'"),
     ],
 )
 def test_an_unknown_task_or_model_is_said(
@@ -275,5 +275,5 @@ def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(pro
 
 def test_only_bacteria_are_magnified(project: Path, pictures: Path) -> None:
     write_bundle("tracking")
-    with pytest.raises(BrightfieldError, match="Task 'beads' cannot be asked about magnified images"):
+    with pytest.raises(BrightfieldError, match="Task 'beads' cannot magnify images"):
         prediction.predict("beads", [pictures], Path("out"), reference="mine", magnify=2)

@@ -45,13 +45,13 @@ def crops(project: Path) -> Path:
 
 def test_a_shift_of_all_probabilities_is_undone_and_the_threshold_stays(crops: Path) -> None:
     before = prediction.load("rbc", "mine")
-    after, told = recalibrated(before, crops)
+    after, summary = recalibrated(before, crops)
     settings = after.task.settings
     assert settings.bias == pytest.approx(0.5 - DARKENED, abs=0.6)
     assert settings.temperature == pytest.approx(2.0, rel=0.4)
     assert settings.threshold == 0.4
-    assert told.startswith(f"Recalibrated on {LABELLED} images of few: temperature 2.00 -> ")
-    assert "bias +0.50 -> +" in told
+    assert summary.startswith(f"Recalibrated on {LABELLED} images of few: temperature 2.00 -> ")
+    assert "bias +0.50 -> +" in summary
 
 
 def test_answers_are_those_of_the_recalibrated_model(crops: Path) -> None:
@@ -76,8 +76,8 @@ def test_answers_are_those_of_the_recalibrated_model(crops: Path) -> None:
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
-        ("nowhere", "nowhere has no folder bad, expected one for each class, bad and good"),
-        ("fewer", "holds 2 images, expected at least 5"),
+        ("nowhere", "nowhere has no folder bad: expected one for each class, bad and good"),
+        ("fewer", "contains 2 images: expected at least 5"),
     ],
 )
 def test_labelled_images_that_do_not_serve_are_refused(crops: Path, folder: str, message: str) -> None:
@@ -96,5 +96,5 @@ def test_a_task_without_probabilities_has_nothing_to_recalibrate(project: Path, 
         bundle.write(
             folder, "mine", "beads", settings, model, tasks.build("tracking", settings).learning.network(model), {}
         )
-    with pytest.raises(BrightfieldError, match="Task 'beads' answers no probabilities of classes"):
+    with pytest.raises(BrightfieldError, match="Task 'beads' has no probabilities of classes"):
         prediction.load_recalibrated("beads", "mine", crops)

@@ -125,7 +125,7 @@ def test_certainty_is_the_chance_that_the_answer_is_right(label: Label, certaint
 def test_how_sure_is_sure_can_be_said(crops: Path, sure: float, unsure: int) -> None:
     done = sort(crops, sure=sure)
     assert len(found()["unsure"]) == unsure
-    assert (f"a chance of less than {sure:g} (--sure)" in str(done)) == (unsure > 0)
+    assert (f"a probability below {sure:g} (--sure)" in str(done)) == (unsure > 0)
 
 
 def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops: Path) -> None:
@@ -137,7 +137,7 @@ def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops:
     assert list(table.columns)[-2:] == ["outside", "distance"]
     assert table.loc["001_5_6.png", ["outside", "answer", "sorted_into"]].tolist() == [1, "good", "unsure"]
     assert table.loc["004_usual.png", "outside"] == 0
-    assert "5 of 6 images lie outside what the model was trained on" in str(done)
+    assert "5 of 6 images lie outside the range of the training data" in str(done)
     sort(crops, sure=0, out=Path("all"))
     assert found(Path("all"))["unsure"] == []
 
@@ -168,7 +168,7 @@ def test_the_same_name_in_several_folders_gets_a_number_behind_it(crops: Path) -
     for image, source in sources.items():
         copy = next(OUT.glob(f"*/{image}"))
         assert copy.read_bytes() == Path(source).read_bytes()
-    assert "2 copies have a number behind their name" in str(done)
+    assert "2 copies have a number after their name" in str(done)
 
 
 def test_a_file_that_is_given_twice_is_copied_once(crops: Path) -> None:
@@ -187,7 +187,7 @@ def test_odd_names_survive(crops: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [(b"\xff_1.png", "is not valid Unicode"), (b".hidden.png", "is hidden by its name")]
+    ("name", "message"), [(b"\xff_1.png", "is not valid Unicode"), (b".hidden.png", "is a hidden file")]
 )
 def test_names_that_would_get_lost_are_refused(crops: Path, name: bytes, message: str) -> None:
     path = crops / os.fsdecode(name)
@@ -239,9 +239,7 @@ def test_what_is_left_in_unsure_can_be_sorted_again(crops: Path) -> None:
 def test_a_sorted_folder_is_replaced_only_when_asked(crops: Path) -> None:
     sort(crops)
     shutil.move(OUT / "unsure" / "002_1_1.png", OUT / "good")
-    with pytest.raises(
-        BrightfieldError, match=r"There is something in .*out already, such as .* Choose another folder"
-    ):
+    with pytest.raises(BrightfieldError, match=r"out contains files, such as .* Choose another folder"):
         sort(crops)
     assert found()["good"] == ["001_5_6.png", "002_1_1.png"]
     (OUT / "good" / "Thumbs.db").write_bytes(b"of a file browser")
@@ -279,7 +277,7 @@ def test_nothing_is_overwritten_that_is_no_copy(crops: Path, what: str) -> None:
 
 def test_a_file_is_no_folder(crops: Path) -> None:
     OUT.write_text("mine")
-    with pytest.raises(BrightfieldError, match="out is a file, expected a new folder"):
+    with pytest.raises(BrightfieldError, match="out is a file: expected a new folder"):
         sort(crops, overwrite=True)
     assert OUT.read_text() == "mine"
 
@@ -288,7 +286,7 @@ def test_a_file_is_no_folder(crops: Path) -> None:
     ("name", "content", "message"),
     [
         ("002_broken.png", b"\x89PNG\r\n\x1a\n and no more", "002_broken.png cannot be read as an image"),
-        ("002_grey.png", np.zeros((32, 32), np.uint8), "002_grey.png: This task takes RGB crops, got a grey image"),
+        ("002_grey.png", np.zeros((32, 32), np.uint8), "002_grey.png: This task needs RGB crops, got a grey image"),
         ("002_stack.tif", np.zeros((3, 32, 32), np.uint8), "002_stack.tif holds 3 frames, expected one image"),
     ],
 )
@@ -322,7 +320,7 @@ def test_a_full_disk_leaves_no_folder_that_looks_whole(crops: Path, monkeypatch:
 @pytest.mark.parametrize("classes", [("bad", "../good"), ("bad", "Unsure"), ("good", "Good"), ("bad", ""), (".a", "b")])
 def test_classes_that_cannot_be_folders_are_refused(crops: Path, classes: tuple[str, str]) -> None:
     trained(classes=classes)
-    with pytest.raises(BrightfieldError, match="rename (it|them) in params.yaml"):
+    with pytest.raises(BrightfieldError, match="Rename (it|them) in params.yaml"):
         sort(crops)
     assert not OUT.exists()
 
@@ -330,11 +328,11 @@ def test_classes_that_cannot_be_folders_are_refused(crops: Path, classes: tuple[
 @pytest.mark.parametrize(
     ("task", "options", "message"),
     [
-        ("beads", {}, "Task 'beads' is of kind tracking, and only images of kind classification can be sorted"),
+        ("beads", {}, "Task 'beads' is of kind tracking: expected classification, whose images can be sorted"),
         ("rcb", {}, "Did you mean 'rbc'"),
-        ("rbc", {"sure": 1.2}, "a chance from 0 to 1, got 1.2"),
-        ("rbc", {"sure": float("nan")}, "a chance from 0 to 1, got nan"),
-        ("rbc", {"reference": "models/rbc/theirs"}, "answers task 'other', not 'rbc'"),
+        ("rbc", {"sure": 1.2}, "--sure is 1.2: expected a probability from 0 to 1"),
+        ("rbc", {"sure": float("nan")}, "--sure is nan: expected a probability from 0 to 1"),
+        ("rbc", {"reference": "models/rbc/theirs"}, "is a model of task 'other': expected one of 'rbc'"),
     ],
 )
 def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str, Any], message: str) -> None:

@@ -138,7 +138,7 @@ def test_answers_of_several_images_make_one_table(kind: type) -> None:
     table = to_dataframe([named(answer, "a"), named(answer, "b")])
     assert list(table.columns) == list(one.columns)
     assert table["image"].tolist() == ["a"] * len(one) + ["b"] * len(one)
-    with pytest.raises(ValueError, match="2 answers to 1 names of images"):
+    with pytest.raises(ValueError, match="2 answers with 1 different names"):
         to_dataframe([named(answer), named(answer)])
 
 
@@ -158,7 +158,7 @@ def test_answers_of_several_types_or_none_make_no_table() -> None:
 def test_a_tiff_is_the_first_file_or_refused(kind: type, tmp_path: Path) -> None:
     answer, form = EXAMPLES[kind][0], form_of(kind)
     if not form.files:
-        with pytest.raises(BrightfieldError, match=rf"type {kind.__name__} is no image, .* Use to_dataframe\(\)"):
+        with pytest.raises(BrightfieldError, match=rf"type {kind.__name__} is not an image, .* Use to_dataframe\(\)"):
             named(answer).to_tiff(tmp_path / "a.tif")
         return
     assert named(answer).to_tiff(tmp_path / "a.tif") == tmp_path / "a.tif"
@@ -169,9 +169,9 @@ def test_a_tiff_is_the_first_file_or_refused(kind: type, tmp_path: Path) -> None
 
 
 def test_without_metadata_there_are_no_names_to_write(tmp_path: Path) -> None:
-    with pytest.raises(BrightfieldError, match=r"This Label came without .* brightfield\.load\(\)"):
+    with pytest.raises(BrightfieldError, match=r"This Label has no metadata .* brightfield\.load\(\)"):
         Label(0.5).to_dataframe()
-    with pytest.raises(BrightfieldError, match="This Picture came without"):
+    with pytest.raises(BrightfieldError, match="This Picture has no metadata"):
         Picture(RAMP).to_tiff(tmp_path / "a.tif")
 
 

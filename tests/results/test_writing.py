@@ -225,7 +225,7 @@ def test_a_file_where_the_folder_should_be(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../outside", "a/b", "a\\b", ".hidden", "", "C:x"])
 def test_names_that_are_no_file_names(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match="names become file names"):
+    with pytest.raises(ValueError, match="must be a valid file name"):
         write_answers({name: Label(0.5)}, {name: IMAGES["eight"]}, MAP_TABLE, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -239,7 +239,7 @@ def test_images_of_an_interrupted_run_are_not_overwritten_unless_asked(tmp_path:
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="one type are written together, got .*Points.* after .*Label"):
+    with pytest.raises(ValueError, match="expected answers of one type, got .*Points.* after .*Label"):
         write_answers({"eight": Label(0.5), "sixteen": Points.exact([])}, IMAGES, MAP_TABLE, tmp_path)
     with pytest.raises(ValueError, match="no answer was added"):
         write_answers({}, IMAGES, MAP_TABLE, tmp_path)

@@ -111,13 +111,13 @@ def test_with_one_class_only_the_objective_is_undefined_and_the_first_epoch_stan
 
 
 def test_each_epoch_is_told_once_with_its_metrics() -> None:
-    told: list[tuple[int, dict[str, float]]] = []
+    reported: list[tuple[int, dict[str, float]]] = []
     fitted = fit(
         "restoration",
         tiny.model("restoration", epochs=3, steps_per_epoch=2),
-        on_epoch=lambda epoch, metrics: told.append((epoch, metrics)),
+        on_epoch=lambda epoch, metrics: reported.append((epoch, metrics)),
     )
-    assert [{"epoch": epoch, **metrics} for epoch, metrics in told] == fitted.history.to_dict("records")
+    assert [{"epoch": epoch, **metrics} for epoch, metrics in reported] == fitted.history.to_dict("records")
     assert list(fitted.history)[:3] == ["epoch", "train_loss", "learning_rate"]
     assert {"validation_psnr_db", "validation_ssim", "validation_nrmse"} <= set(fitted.history)
 

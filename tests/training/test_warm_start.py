@@ -44,7 +44,7 @@ def test_weights_of_a_version_or_a_folder_are_read(project: Path, monkeypatch: p
 def test_an_output_of_the_pipeline_is_no_beginning(project: Path) -> None:
     write_bundle("segmentation")
     with pytest.raises(
-        BrightfieldError, match="'models/bacteria/mine' is an output of this pipeline.* version of the registry"
+        BrightfieldError, match="'models/bacteria/mine' is an output of this pipeline.* version in the registry"
     ):
         warm_start.initial_weights(beginning("models/bacteria/mine"))
 

@@ -1,4 +1,4 @@
-"""``brightfield predict``: ask a model about images."""
+"""``brightfield predict``: apply a model to images."""
 
 from __future__ import annotations
 
@@ -18,13 +18,11 @@ def predict(
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the answers.")] = None,
     sort: Annotated[
         Path | None,
-        typer.Option(
-            "--sort", help="Instead of --out, for classification: a new folder for copies, sorted; see below."
-        ),
+        typer.Option("--sort", help="Instead of --out, for classification: a new folder for sorted copies; see below."),
     ] = None,
     sure: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="With --sort: the chance of being right that an answer must have [0.9]."),
+        typer.Option(min=0, max=1, help="With --sort: least probability that a sorted answer is correct [0.9]."),
     ] = None,
     model: Annotated[
         str,
@@ -36,40 +34,39 @@ def predict(
     ] = None,
     fluorescence: Annotated[
         Path | None,
-        typer.Option(help="For segmentation: an image of the same name for each, to be measured in every cell."),
+        typer.Option(help="For segmentation: fluorescence images of the same names, to be measured in every cell."),
     ] = None,
     pixel_size_um: Annotated[
         float | None,
         typer.Option(
-            min=0, help="If it is not the task's own; images of bacteria are magnified to that for the model."
+            min=0, help="Pixel size, if it is not the task's; images of bacteria are magnified to the task's."
         ),
     ] = None,
     magnify: Annotated[
         float | None,
-        typer.Option(min=0, help="For segmentation: how many times larger the model is to see the images; see below."),
+        typer.Option(min=0, help="For segmentation: magnification of the images before prediction; see below."),
     ] = None,
     overwrite: Annotated[
         bool,
-        typer.Option("--overwrite", help="Replace answers that are there; with --sort, all that was sorted there."),
+        typer.Option("--overwrite", help="Replace existing answers; with --sort, the whole sorted folder."),
     ] = False,
 ) -> None:
-    """Answer images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each.
+    """Predict images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each.
 
     With --sort OUT the images of a classification are copied instead, byte for byte and under their names: into a folder for
-    each class (rbc: OUT/good, OUT/bad), and into OUT/unsure where the calibrated chance that the answer is right is less than
-    --sure, or where an image lies outside what the model was trained on. A lower --sure leaves fewer to look at and more wrong
-    labels; 0 sorts every image by its answer alone. OUT/sorted.csv lists them, the least certain first, and
-    OUT/least-certain.png shows those. Move what is in OUT/unsure to where it belongs, and `brightfield import rbc OUT --name
-    NAME` takes the folder as it is; what is left in OUT/unsure is left out.
+    each class (rbc: OUT/good, OUT/bad), or into OUT/unsure if the calibrated probability that the answer is correct is less than
+    --sure, or if the image lies outside the range of the training data. A lower --sure leaves fewer images to check and more wrong
+    labels; 0 sorts every image by its answer alone. OUT/sorted.csv lists the images, the least certain first, and
+    OUT/least-certain.png shows those. Move the images of OUT/unsure into the right folders; then `brightfield import rbc OUT
+    --name NAME` imports the folder, without the images that are still in OUT/unsure.
 
-    A model of bacteria knows cells of the width it was trained on. Images of another magnification are brought to it: say how large
-    their pixels are (--pixel-size-um), or, where cells of another kind are half as wide, --magnify 2. Answers have the pixels of
-    the images themselves.
+    A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it: give
+    their pixel size (--pixel-size-um), or, for another species with cells half as wide, --magnify 2. Answers have the pixels of the
+    original images.
 
-    Under another stain, lamp or camera probabilities are off. With --recalibrate FOLDER (rbc: FOLDER/good, FOLDER/bad, about 15
-    labelled images each, of the images to be answered or of their like) they are shifted to what is right there. Take them as they
-    come, not the clearest; how many of each there are does not matter, the share of good ones is held to be that of the model's
-    validation split.
+    With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
+    images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
+    number per class does not matter: the share of positive images is assumed to be that of the model's validation split.
     """
     of_out = {"--pixel-size-um": pixel_size_um, "--magnify": magnify, "--fluorescence": fluorescence}
     _check_together(out, sort, sure, of_out)
@@ -92,11 +89,11 @@ def predict(
 
 
 def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_out: Mapping[str, object]) -> None:
-    """Raise typer.BadParameter for options that do not go together; ``of_out`` are those that belong to --out."""
+    """Raise typer.BadParameter for options that exclude each other; ``of_out`` are the options of --out."""
     if (out is None) == (sort is None):
-        raise typer.BadParameter("Give one of --out and --sort: a folder for answers, or one for sorted copies.")
+        raise typer.BadParameter("Give either --out, a folder for answers, or --sort, a folder for sorted copies.")
     for name, value in of_out.items():
         if sort is not None and value is not None:
-            raise typer.BadParameter(f"{name} belongs to --out: nothing is measured in images that are sorted.")
+            raise typer.BadParameter(f"{name} belongs to --out: sorted images are not measured.")
     if sort is None and sure is not None:
         raise typer.BadParameter("--sure belongs to --sort.")

@@ -1,4 +1,4 @@
-"""``brightfield gallery``: a contact sheet of a dataset, a row for each split and suite, beside the lab's own frames."""
+"""``brightfield gallery``: a contact sheet of a dataset with one row per split and suite, above recorded frames."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from brightfield.errors import BrightfieldError
 from brightfield.results import FORMS
 from brightfield.results.canvas import Canvas, Limits, PixelWindow, enlarge, limits_of, stretch
 
-COLUMNS = 8
-LARGEST_TILE_PX = 192  # of the images' pixels; larger ones show their middle
-SMALLEST_TILE_PX = 128  # on the sheet: smaller ones are enlarged by whole pixels
+COLUMNS = 8  # default number of images per row
+LARGEST_TILE_PX = 192  # largest side of a tile in pixels of the image; of larger images the middle is shown
+SMALLEST_TILE_PX = 128  # smallest side of a tile on the sheet; smaller ones are enlarged by whole pixels
 GAP_PX = 4
 NAME_PX = 16  # height of a row's name
-LEAST_SPAN = 0.25  # of a common grey scale: an image that fills less of it is hardly seen
-SMOOTHING_PX = 2.0  # noise is no event
-EVENTFUL = 0.5  # of the largest spread of light: windows with more are worth a look
+LEAST_SPAN = 0.25  # share of a common grey scale; an image that spans less of it is hardly visible
+SMOOTHING_PX = 2.0  # sigma of the smoothing before windows are compared, which suppresses noise
+STRUCTURED = 0.5  # share of the largest standard deviation; windows with more contain structure
 REST = "simulated or imported"  # a row's name before the images are split
 
 Row = tuple[str, list[Record]]
@@ -47,29 +47,29 @@ def sheet(
 
     Args:
         task: an entry of ``tasks``.
-        dataset: one of its datasets; the task's own when left out.
-        like: frames of the lab, or folders of them, to be shown below. All images have one grey scale then, so that they can be
-            compared, unless most of the simulated ones would be black under it; without, each has its own, so that everything
-            can be seen. Frames with another number of bits keep scales of their own, and their row says so.
+        dataset: one of its datasets; None: the task's own.
+        like: recorded frames, or folders of them, to be shown below. All images then have the same grey scale, so that they can be
+            compared, unless most of the simulated ones would be black in it; without frames, each image has its own. Frames with
+            another number of bits have scales of their own, which the name of their row states.
         truth: outline cells, ring positions, frame crops green (positive) or red, and put clean images below the noisy.
-        columns: images in a row.
+        columns: number of images per row.
 
     Returns:
         (H, W, 3) uint8.
 
     Raises:
-        BrightfieldError: if the dataset is not there, or frames cannot be read.
+        BrightfieldError: the dataset is missing, or frames cannot be read.
     """
     settings = params.load()
     name = dataset or params.entry(settings.tasks, task, "task").dataset
     if (owner := params.entry(settings.datasets, name, "dataset").task) != task:
-        raise BrightfieldError(f"Dataset {name!r} belongs to task {owner!r}, not {task!r}.")
+        raise BrightfieldError(f"Dataset {name!r} belongs to task {owner!r}: expected a dataset of task {task!r}.")
     rows = list(_rows(name, columns))
     frames = list(_frames(like, columns))
     side = _side([record.image for _, chosen in rows for record in chosen] + frames)
     factor = max(1, -(-SMALLEST_TILE_PX // side))
     shown = [_middle(record.image, side) for _, chosen in rows for record in chosen]
-    lab = [_eventful(frame, side, i) for i, frame in enumerate(frames)]
+    lab = [_structured(frame, side, i) for i, frame in enumerate(frames)]
     alike = not lab or {frame.dtype for frame in lab} == {image.dtype for image in shown}
     common = _common(shown, lab if alike else []) if lab else None
     strips = []
@@ -79,9 +79,9 @@ def sheet(
             strips.append(_strip(f"{title}: truth", [_tile(r, side, factor, common, False) for r in clean], columns))
     if lab:
         own = common if alike else None
-        title = "the lab's own"
+        title = "recorded frames"
         if not alike:
-            title += " (another number of bits: each frame has a grey scale of its own)"
+            title += " (another number of bits: each frame has its own grey scale)"
         elif own is None:
             title += " (too bright for one grey scale: each image has its own)"
         strips.append(_strip(title, [enlarge(stretch(frame, own), factor) for frame in lab], columns))
@@ -89,7 +89,7 @@ def sheet(
 
 
 def _rows(name: str, columns: int) -> Iterator[Row]:
-    """The name and some images, of as many groups as can be, of each split, or of each suite of what is not split yet."""
+    """Name and evenly spaced images of each split, or of each suite before the dataset is split."""
     prepared, raw = layout.prepared(name), layout.raw(name)
     split = (prepared / layout.INDEX).is_file()
     index = store.read_index(prepared if split else raw)
@@ -121,8 +121,8 @@ def _middle(image: npt.NDArray[Any], side: int) -> npt.NDArray[Any]:
     return image[y : y + side, x : x + side]
 
 
-def _eventful(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[Any]:
-    """A window of a larger frame with something in it; another ``number`` gives another one, as frames of a movie are alike."""
+def _structured(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[Any]:
+    """A window of a frame that contains structure; ``number`` chooses among them, because frames of a movie are similar."""
     windows = [
         image[y : y + side, x : x + side]
         for y in range(_corner(image.shape, side)[0] % side, image.shape[0] - side + 1, side)
@@ -131,7 +131,7 @@ def _eventful(image: npt.NDArray[Any], side: int, number: int) -> npt.NDArray[An
     spread = np.array(
         [gaussian_filter(images.to_grey(window).astype(np.float32), SMOOTHING_PX).std() for window in windows]
     )
-    chosen = np.argsort(-spread, kind="stable")[: max(1, int((spread > EVENTFUL * spread.max()).sum()))]
+    chosen = np.argsort(-spread, kind="stable")[: max(1, int((spread > STRUCTURED * spread.max()).sum()))]
     window: npt.NDArray[Any] = windows[chosen[number % len(chosen)]]
     return window
 
@@ -141,14 +141,14 @@ def _limits(shown: Sequence[npt.NDArray[Any]]) -> Limits:
 
 
 def _common(shown: Sequence[npt.NDArray[Any]], lab: Sequence[npt.NDArray[Any]]) -> Limits | None:
-    """One grey scale for all, or None where most of the images shown would hardly be seen under it."""
+    """The common grey scale, or None if most of the images would hardly be visible in it."""
     low, high = limits = _limits([*shown, *lab])
     seen = [np.subtract(*_limits([image])[::-1]) > LEAST_SPAN * (high - low) for image in shown]
     return limits if np.mean(seen) > 0.5 else None
 
 
 def _true_images(records: Sequence[Record]) -> list[Record]:
-    """The same records with the true image in place of the image; none unless all of them have one."""
+    """The records with the true image in place of the image; empty unless all of them have one."""
     for form in FORMS.values():
         found = [form.true_image(record) for record in records]
         shown = [replace(r, image=each) for r, each in zip(records, found, strict=True) if each is not None]
@@ -158,7 +158,7 @@ def _true_images(records: Sequence[Record]) -> list[Record]:
 
 
 def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: bool) -> Canvas:
-    """One image of the sheet; what a record knows decides how its truth is drawn."""
+    """One image of the sheet, with the truth of the record drawn by its type."""
     window = PixelWindow(*_corner(record.image.shape, side), side, factor)
     canvas = enlarge(stretch(window.cut(record.image), limits), factor)
     for form in FORMS.values() if truth else ():
@@ -167,7 +167,7 @@ def _tile(record: Record, side: int, factor: int, limits: Limits | None, truth: 
 
 
 def _strip(title: str, tiles: Sequence[Canvas], columns: int) -> Canvas:
-    """A row of tiles under its name, as wide as a full one."""
+    """A row of tiles under its name, as wide as a full row."""
     side = tiles[0].shape[0]
     height = NAME_PX + side + 2 * GAP_PX
     canvas = np.full((height, columns * (side + GAP_PX) + GAP_PX, 3), 255, np.uint8)

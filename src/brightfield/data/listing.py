@@ -1,4 +1,4 @@
-"""``brightfield data list``: every dataset with where it came from, how it is split, how large it is and who learns from it."""
+"""``brightfield data list``: all datasets with origin, splits, size and the models trained on them."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from brightfield.system.tables import text_table
 
 NOT_MADE = "not made yet: dvc repro"
 NOT_HERE = "not here: dvc pull"
-CACHES = ("files/md5", "")  # of DVC 3 and of older ones, below the cache's folder
+CACHES = ("files/md5", "")  # folders of DVC 3 and of older versions, below the cache
 CACHE = Path(".dvc/cache")
 
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """One dataset as far as it is there; what is not known is None.
+    """One dataset; None for what is unknown.
 
     Attributes:
-        name: the entry of ``datasets``.
-        task: whose dataset it is.
-        origin: simulated with which seed, or imported from what, in words.
-        licence: of imported images.
-        images: how many, in ``data/raw``.
-        groups: how many acquisitions they come from.
-        splits: images in each split and suite of ``data/prepared``.
-        size_bytes: of both folders.
-        hash: DVC's of ``data/prepared``, or of ``data/raw`` before that is made.
-        cached: whether DVC's cache on this machine holds that version.
-        models: who learns from it.
+        name: name of the entry of ``datasets``.
+        task: the task to which it belongs.
+        origin: simulator and seed, or source of the import, in words.
+        licence: licence of imported images.
+        images: number of images in ``data/raw``.
+        groups: number of groups (acquisitions) of these images.
+        splits: number of images in each split and suite of ``data/prepared``.
+        size_bytes: size of both folders.
+        hash: DVC's hash of ``data/prepared``, or of ``data/raw`` before the dataset is prepared.
+        cached: whether DVC's cache on this machine contains that version.
+        models: names of the models trained on it.
         state: ``ready``, or what to do.
     """
 
@@ -54,19 +54,19 @@ class DatasetRow:
 
 
 def rows() -> list[DatasetRow]:
-    """A row for each entry of ``datasets``; a dataset that is not there or damaged is a row that says so."""
+    """One row per entry of ``datasets``; ``state`` of a row marks a missing or damaged dataset."""
     settings = params.load()
     return [_row(name, entry, settings) for name, entry in settings.datasets.items()]
 
 
 def as_text() -> str:
-    """The rows as a table of text."""
+    """The rows as a text table."""
     head = ("dataset", "task", "origin", "images", "groups", "splits", "size", "DVC hash", "models")
     return text_table(head, map(_cells, rows()))
 
 
 def as_json() -> str:
-    """The rows for machines: a list of objects with the keys of :class:`DatasetRow`."""
+    """The rows as JSON: a list of objects with the keys of :class:`DatasetRow`."""
     return json.dumps([asdict(row) for row in rows()], indent=1)
 
 
@@ -94,7 +94,7 @@ def _row(name: str, entry: params.Dataset, settings: params.Params) -> DatasetRo
 def _contents(
     raw: Path, prepared: Path, *, tracked: bool
 ) -> tuple[dict[str, Any], int | None, int | None, dict[str, int] | None, str]:
-    """What about.json says, images, groups, images by split, and the state."""
+    """The content of about.json, the numbers of images, of groups and of images by split, and the state."""
     about: dict[str, Any] = {}
     images = groups = splits = None
     missing = NOT_HERE if tracked else NOT_MADE
@@ -131,7 +131,7 @@ def _size(folder: Path) -> int:
 
 
 def _in_cache(found: str) -> bool:
-    """Whether DVC's own cache holds what this hash stands for: its list of files, and each of them."""
+    """Whether DVC's cache contains the version with this hash: its list of files, and all of them."""
     listing = _cached_file(found)
     if listing is None:
         return False

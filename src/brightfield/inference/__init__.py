@@ -1,1 +1,1 @@
-"""A trained network's answers: its bundle on disk, the device it computes on, its activated outputs, and the predictor."""
+"""Inference: a network's bundle on disk, the device it runs on, its activated outputs, and the predictor."""

@@ -1,4 +1,4 @@
-"""A network's activated output for images of any size: padded, tiled, stitched, and back in the image's own geometry."""
+"""A network's activated output for images of any size: padding, tiling, stitching, and test-time augmentation."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ from brightfield.inference.device import Device
 from brightfield.tasks import Encoded, Task
 
 FloatArray = npt.NDArray[np.float32]
-MULTIPLE = 32  # what five levels of halving ask of height and width
-TILE_PX = 1152  # larger images are cut, so that memory stays bounded; a camera's 2048 px come to two tiles
-# A network that says how far it sees (``reach_px``) answers a tile as it answers the whole image, so far from the tile's border. Of
-# others it is not known, and many of them see everything (squeeze-and-excitation): there the borders count little, and tiles blend.
+MULTIPLE = 32  # height and width must be multiples of it, for five levels of halving
+TILE_PX = 1152  # largest side of a tile, which bounds the memory; the 2048 px of a camera make two tiles
+# Margin of a tile. A network with a known receptive field (``reach_px``) answers a tile beyond this margin as it answers the whole
+# image. For others, many of which see the whole image (squeeze-and-excitation), borders have a small weight and tiles are blended.
 REACH_PX = 32
-BLEND_PX = 64  # what neighbours share beyond the margins
-BATCH_PIXELS = 1024 * 1024
+BLEND_PX = 64  # overlap of neighbouring tiles beyond the margins
+BATCH_PIXELS = 1024 * 1024  # largest number of pixels in a batch of crops
 
 
 @torch.inference_mode()
 def activations(
     task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device, views: int = 1
 ) -> list[FloatArray]:
-    """Activated output for each image, channels first; crops go through the network together.
+    """Activated output for each image, channels first; crops are batched.
 
     Args:
-        views: how many of the eight flips and quarter turns of an image are answered; the answer is their mean, turned back.
+        task: the task, which encodes images and activates outputs.
+        network: the network.
+        encoded: the images.
+        device: where to compute.
+        views: number of the eight flips and quarter turns over which the output is averaged, turned back (test-time augmentation).
     """
     network.eval()
     device = device.for_network(network)
@@ -58,23 +62,23 @@ def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], 
 
 
 def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: Device) -> FloatArray:
-    """The answer to one image (C, H, W), by tiles if it is large.
+    """Activated output for one image (C, H, W), in tiles if it is large.
 
-    The image is padded first and cut then, at multiples of the network's coarsest pixel, so that a tile holds the very pixels
-    that the network would see of the whole.
+    The image is padded first and cut then, at multiples of the network's coarsest pixel, so that the grids of the coarse levels
+    are the same in a tile as in the whole image.
     """
     local = as_local(network)
     multiple = MULTIPLE if local is None else math.lcm(MULTIPLE, local.multiple_px)
     margin, blend = (REACH_PX, BLEND_PX) if local is None else (local.reach_px, multiple)
     padded, inside = images.pad_to_multiple(image, multiple)
     overlap = 2 * margin + blend
-    tile = max(TILE_PX, 2 * overlap)  # a network that sees very far would else spend its time on what is thrown away
-    places = images.tiles(padded.shape[-2:], tile, overlap, multiple)
-    if len(places) == 1:
+    tile = max(TILE_PX, 2 * overlap)  # otherwise most of a tile would be margin where the receptive field is large
+    tiles = images.tiles(padded.shape[-2:], tile, overlap, multiple)
+    if len(tiles) == 1:
         whole: FloatArray = _run(task, network, padded[None], device)[0][(slice(None), *inside)]
         return whole
     stitched: images.Stitcher | None = None
-    for where in places:
+    for where in tiles:
         output = _run(task, network, padded[(None, slice(None), *where)], device)[0]
         stitched = stitched or images.Stitcher(padded.shape[-2:], len(output), margin)
         stitched.add(where, output)

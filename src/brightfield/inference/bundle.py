@@ -1,7 +1,7 @@
-"""A trained model on disk: what it is, its weights, where it comes from. Written whole or not at all, never pickled.
+"""Bundles: trained models on disk with description, weights and provenance, written completely or not at all, never pickled.
 
-A folder with ``bundle.json`` (task, settings, model entry, what the training covered, provenance, checksums) and
-``weights.safetensors``. An ensemble's ``bundle.json`` lists members with weights, and holds their bundles under ``members/``.
+A bundle is a folder with ``bundle.json`` (task, settings, model entry, coverage of the training data, provenance, checksums) and
+``weights.safetensors``. An ensemble's ``bundle.json`` lists members with weights; their bundles lie under ``members/``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Bundle:
-    """One model, ready to answer."""
+    """One model, ready for inference."""
 
     name: str
     task_name: str
@@ -35,12 +35,12 @@ class Bundle:
     model: params.Model
     network: nn.Module
     provenance: Mapping[str, Any]
-    coverage: Coverage | None = None  # bundles of earlier versions have none
+    coverage: Coverage | None = None  # None in bundles of earlier versions
 
 
 @dataclass(frozen=True)
 class Member:
-    """A bundle of an ensemble, and how much its answer counts; a single model is an ensemble of one."""
+    """A member of an ensemble: its bundle and its weight. A single model is an ensemble of one."""
 
     bundle: Bundle
     weight: float
@@ -56,7 +56,7 @@ def write(
     provenance: Mapping[str, Any],
     coverage: Coverage | None = None,
 ) -> None:
-    """Write a model's bundle into ``folder``, which exists (see :func:`brightfield.system.files.atomic_folder`)."""
+    """Write a model's bundle into the existing ``folder`` (see :func:`brightfield.system.files.atomic_folder`)."""
     weights = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
     (folder / layout.WEIGHTS).write_bytes(safetensors.torch.save(weights))
     _describe(
@@ -82,10 +82,10 @@ def write_ensemble(
     members: Sequence[tuple[Path, float]],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write an ensemble's bundle, with copies of its members' bundles, into ``folder``, which exists.
+    """Write an ensemble's bundle, with copies of its members' bundles, into the existing ``folder``.
 
     Args:
-        settings: of the task as the ensemble answers it: those of its members were chosen for each of them.
+        settings: the task's settings calibrated for the ensemble; each member has settings calibrated for itself.
     """
     entries = []
     for source, weight in members:
@@ -114,67 +114,69 @@ def write_ensemble(
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """The contents of ``bundle.json``, after every file it vouches for has been checked.
+    """Read ``bundle.json``, and check every file that it lists against its checksum.
 
     Raises:
-        BrightfieldError: if the folder holds no bundle, or not the whole of it.
+        BrightfieldError: the folder contains no bundle, or an incomplete one.
     """
     path = folder / layout.BUNDLE
     if not path.is_file():
         raise BrightfieldError(
-            f"There is no trained model in {folder}: {layout.BUNDLE} is missing. Train it with `dvc repro`."
+            f"There is no trained model in {folder}: {layout.BUNDLE} is missing. Train a model with `dvc repro`."
         )
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         version, checksums = content["format"], content["sha256"].items()
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BrightfieldError(f"{path} is damaged ({error}); train the model again.") from error
+        raise BrightfieldError(f"{path} is damaged ({error}). Train the model again.") from error
     if version != FORMAT:
-        raise BrightfieldError(f"{path} has format {version}, this version of Brightfield reads {FORMAT}.")
+        raise BrightfieldError(
+            f"{path} has format {version}: expected {FORMAT}. Train the model again, or use its version of Brightfield."
+        )
     for name, expected in checksums:
         if not (folder / name).is_file() or _sha256(folder / name) != expected:
-            raise BrightfieldError(f"{folder / name} is missing or not what was written; train the model again.")
+            raise BrightfieldError(f"{folder / name} is missing or was changed. Train the model again.")
     return dict(content)
 
 
 def read(folder: Path) -> Bundle:
-    """Load one model. Raises :class:`BrightfieldError` for anything that is not a whole bundle."""
+    """Load one model. Raises :class:`BrightfieldError` for a missing, incomplete or damaged bundle."""
     content = describe(folder)
     source = str(folder / layout.BUNDLE)
     try:
         kind, name, task_name, provenance = (content[key] for key in ("kind", "name", "task", "provenance"))
         settings = params.parse_settings(kind, content["settings"], source)
         model = params.parse_model(content["model"], source)
-        if layout.WEIGHTS not in content["sha256"]:  # what nobody vouches for is not loaded
+        if layout.WEIGHTS not in content["sha256"]:  # weights without a checksum are not loaded
             raise KeyError(f"sha256 of {layout.WEIGHTS}")
     except KeyError as error:
-        raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
+        raise BrightfieldError(f"{source} is damaged ({error} is missing). Train the model again.") from error
     coverage = _coverage(content, source)
     task = tasks.build(kind, settings)
-    # weights come from the bundle: nothing of what the network was initialised with is needed any more
+    # the bundle contains all weights, so those for initialisation are not loaded
     network = task.learning.network(model.model_copy(update={"network": model.network.without_weights()}))
     try:
         network.load_state_dict(safetensors.torch.load_file(folder / layout.WEIGHTS))
     except RuntimeError as error:
         raise BrightfieldError(
-            f"{folder / layout.WEIGHTS} does not fit the model in {source}; train it again."
+            f"{folder / layout.WEIGHTS} does not fit the model in {source}. Train the model again."
         ) from error
     return Bundle(name, task_name, task, model, network.eval(), provenance, coverage)
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """The weights of a single model alone.
+    """Read the weights of a single model without building its network.
 
     Raises:
-        BrightfieldError: the folder holds no whole bundle, or an ensemble's.
+        BrightfieldError: the folder contains no complete bundle, or an ensemble's.
     """
     if "members" in describe(folder):
-        raise BrightfieldError(f"{folder} holds an ensemble, expected a single model.")
+        raise BrightfieldError(f"{folder} contains an ensemble: expected a single model.")
     return safetensors.torch.load_file(folder / layout.WEIGHTS)
 
 
 def read_members(folder: Path) -> list[Member]:
-    """The members of an ensemble, or a single model as the only member."""
+    """Load the members of an ensemble, or a single model as the only member."""
     content = describe(folder)
     if "members" not in content:
         return [Member(read(folder), 1.0)]
@@ -182,13 +184,13 @@ def read_members(folder: Path) -> list[Member]:
 
 
 def read_task(folder: Path) -> Task[Any, Any]:
-    """The task as this model or ensemble answers it."""
+    """Build the task with the settings of this model or ensemble."""
     content = describe(folder)
     source = str(folder / layout.BUNDLE)
     try:
         kind, settings = content["kind"], content["settings"]
     except KeyError as error:
-        raise BrightfieldError(f"{source} is damaged ({error} is missing); train the model again.") from error
+        raise BrightfieldError(f"{source} is damaged ({error} is missing). Train the model again.") from error
     return tasks.build(kind, params.parse_settings(kind, settings, source))
 
 
@@ -198,7 +200,7 @@ def _coverage(content: Mapping[str, Any], source: str) -> Coverage | None:
     try:
         return Coverage.from_dict(content["coverage"])
     except (KeyError, TypeError, ValueError) as error:
-        raise BrightfieldError(f"{source} is damaged (coverage: {error}); train the model again.") from error
+        raise BrightfieldError(f"{source} is damaged (coverage: {error}). Train the model again.") from error
 
 
 def _describe(folder: Path, content: Mapping[str, Any]) -> None:

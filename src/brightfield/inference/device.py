@@ -1,4 +1,4 @@
-"""Where and how to compute: device, threads, precision, and repeatable randomness."""
+"""Device, threads, precision and seeds of computations."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from brightfield.system import memory
 
 @dataclass(frozen=True)
 class Device:
-    """What ``compute`` in params.yaml comes to on this machine."""
+    """The section ``compute`` of params.yaml, resolved for this machine."""
 
     torch_device: torch.device
     bfloat16: bool
-    chosen: bool = False  # precision was left to us: "auto"
+    chosen: bool = False  # whether the precision was chosen here ("auto")
 
     def for_network(self, network: nn.Module) -> Device:
-        """The same for one network: where we choose on a processor, depthwise convolutions stay in float32.
+        """The device for one network: with precision "auto" on a CPU, depthwise convolutions stay in float32.
 
-        In bfloat16 they train several times slower there (no fast kernel), and the encoders for phones are made of them.
+        In bfloat16 they train several times slower on a CPU (no fast kernel); mobile encoders consist of them.
         """
         slow = self.chosen and self.torch_device.type == "cpu" and has_depthwise_convolutions(network)
         return replace(self, bfloat16=self.bfloat16 and not slow)
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Mixed precision, where it is wanted and there is support for it."""
+        """The context of mixed precision, if it is used."""
         if not self.bfloat16:
             return nullcontext()
         return torch.autocast(self.torch_device.type, torch.bfloat16)
 
 
 def start_device(compute: params.Compute, seed: int | None = None) -> Device:
-    """Set threads and, with a seed, everything random; answer where to compute.
+    """Set the number of threads and, if given, the seed of all random generators; return the device.
 
     The last digit of a sum depends on the number of threads, so it is a parameter and not the number of cores.
 
     Raises:
-        BrightfieldError: for a device that is not there.
+        BrightfieldError: the machine does not have the device.
     """
     torch.set_num_threads(compute.threads)
     memory.keep_freed_memory()
@@ -55,7 +55,7 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
         np.random.seed(seed)  # libraries draw from it
         torch.manual_seed(seed)
     device = _torch_device(compute.device)
-    if seed is not None and device.type == "cuda":  # a processor's algorithms repeat as they are
+    if seed is not None and device.type == "cuda":  # algorithms on a CPU are deterministic anyway
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
@@ -63,13 +63,13 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
 
 
 def _torch_device(wanted: str) -> torch.device:
-    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if there[name]))
-    if not there[wanted]:
+        return torch.device(next(name for name in ("cuda", "mps", "cpu") if available[name]))
+    if not available[wanted]:
         raise BrightfieldError(
-            f"compute.device is {wanted!r}, but this machine has only {', '.join(n for n, has in there.items() if has)}. "
-            "Set it to 'auto'."
+            f"compute.device is {wanted!r}, but this machine has only "
+            f"{', '.join(name for name, has in available.items() if has)}. Set it to 'auto'."
         )
     return torch.device(wanted)
 
@@ -79,5 +79,5 @@ def _bfloat16(precision: str, device: torch.device) -> bool:
         return precision == "bfloat16"
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
-    # without the instructions a processor emulates bfloat16, slower than float32
+    # a CPU without the instructions emulates bfloat16, slower than float32
     return device.type == "cpu" and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

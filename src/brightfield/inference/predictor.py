@@ -1,4 +1,4 @@
-"""Answers to images from one or more bundles; a single model is an ensemble of one."""
+"""Predictions from one or more bundles; a single model is an ensemble of one."""
 
 from __future__ import annotations
 
@@ -22,41 +22,42 @@ from brightfield.tasks import Encoded, Task
 
 
 class Predictor:
-    """Averages what its members answer before it is decoded (probabilities, heat maps, intensities), never labels."""
+    """Averages the activated outputs of its members (probabilities, heat maps, intensities) before decoding, never labels."""
 
     def __init__(
         self, members: Sequence[Member], compute: params.Compute | None = None, task: Task[Any, Any] | None = None
     ) -> None:
         if not members or sum(member.weight for member in members) <= 0:
-            raise BrightfieldError("A predictor needs at least one member with a weight above zero.")
+            weights = [member.weight for member in members]
+            raise BrightfieldError(f"The weights of the members are {weights}: expected at least one above zero.")
         self.members = list(members)
-        self.task = task or members[0].bundle.task  # as all of them together answer it
+        self.task = task or members[0].bundle.task  # with the settings of the ensemble
         self.compute = compute or params.Compute()
         self.device = start_device(self.compute)
         for member in self.members:
-            # the layout of training: another one would change the last digits
+            # the memory layout of training: another one would change the last digits
             member.bundle.network.to(self.device.torch_device).to(memory_format=torch.channels_last)
 
     @classmethod
     def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
-        """From the folder of a model or of an ensemble."""
+        """Load the predictor from the folder of a model or of an ensemble."""
         return cls(bundle.read_members(folder), compute, bundle.read_task(folder))
 
     @property
     def task_name(self) -> str:
-        """Its name in params.yaml."""
+        """The task's name in params.yaml."""
         return self.members[0].bundle.task_name
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
-        """One result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
+        """Predict one result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
         encoded = [self.task.learning.encode(image) for image in images]
         return self.task.answering.decode_all(self.activations(encoded), encoded)
 
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
-        """How far images lie outside what was trained on: columns outside, distance and farthest, a row an image.
+        """Compare images with the training data: columns outside, distance and farthest, one row per image.
 
-        That of the member with the largest weight; None if its bundle comes from a version that did not note it. See
-        :meth:`brightfield.data.coverage.Coverage.compare`.
+        The training data are those of the member with the largest weight; None if its bundle, of an earlier version, has no
+        coverage. See :meth:`brightfield.data.coverage.Coverage.compare`.
         """
         covered = max(self.members, key=lambda member: member.weight).bundle.coverage
         return None if covered is None else covered.compare(coverage.measure_images(images))
@@ -77,9 +78,9 @@ class Predictor:
 def weighted_mean(
     outputs: Sequence[Sequence[npt.NDArray[np.float32]]], weights: Sequence[float]
 ) -> list[npt.NDArray[np.float32]]:
-    """Image by image the mean of several models' outputs; ``outputs[model][image]``.
+    """The weighted mean of several models' outputs for each image; ``outputs[model][image]``.
 
-    Where some models answer more channels than others (how far off a pixel may be), the mean is of those that all of them answer.
+    Where some models have more channels than others (the deviation of a pixel), only the common channels are averaged.
     """
     total = float(sum(weights))
     shares = [np.float32(weight / total) for weight in weights]

@@ -1,13 +1,12 @@
-"""Indicators of quality, in two steps, so that every one of them can be bootstrapped.
+"""Metrics of quality, computed in two steps, so that all of them can be bootstrapped.
 
 Each kind of task has a module with
 
-- ``statistics(predicted, truth, ...)``: what one image contributes, as plain numbers (counts and sums, not ratios), and
-- ``summarise(columns, ...)``: the pooled metrics of a table with a row an image and a column a statistic.
+- ``statistics(predicted, truth, ...)``: the contribution of one image, as plain numbers (counts and sums, not ratios), and
+- ``summarise(columns, ...)``: the pooled metrics of a table with one row per image and one column per statistic.
 
-``summarise`` is called thousands of times on resampled tables, so it works on numpy columns; a DataFrame serves as
-well. What is not defined (the area under the curve with one class only, the recall without any bead) is nan, never an
-error and never a guess.
+``summarise`` is called thousands of times on resampled tables, so it works on numpy columns; a DataFrame is accepted as
+well. An undefined metric (the area under the curve with one class only, the recall without any bead) is nan, never an error.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]  # a column for each statistic, an entry for each image
+Arrays: TypeAlias = Mapping[str, npt.NDArray[Any]]  # one array per statistic, with one entry per image
 Columns: TypeAlias = "Arrays | pd.DataFrame"
 
 
 def column(columns: Columns, name: str) -> npt.NDArray[np.float64]:
-    """One statistic of every image as float64; KeyError when the table does not have it."""
+    """One statistic of every image as float64; KeyError when the table does not contain it."""
     return np.asarray(columns[name], dtype=np.float64)
 
 
@@ -41,6 +40,6 @@ def ratio(part: float, whole: float) -> float:
 
 
 def mean(values: npt.NDArray[np.float64]) -> float:
-    """The mean, nan of nothing (without numpy's warning)."""
-    # what numpy's own mean does, in a third of its time: a bootstrap asks for thousands
+    """The mean; nan for an empty array (without numpy's warning)."""
+    # equal to numpy.mean, in a third of its time: a bootstrap computes thousands of means
     return float(np.add.reduce(values, axis=None)) / values.size if values.size else float("nan")

@@ -1,9 +1,9 @@
-"""Two classes, one probability an image: how well the positive ones are told from the others.
+"""Metrics of binary classification, with one probability per image.
 
-An image is answered positive when its probability reaches the threshold of its model. Curves are walked over the *distinct*
-probabilities, so that images with the same probability are taken or left together: the area under the curve is the
-Mann-Whitney statistic with ties counted half, and average precision is the sum of P_n (R_n - R_(n-1)) without
-interpolation (the definitions of scikit-learn).
+An image is answered positive when its probability reaches the threshold of its model. Curves have one point per *distinct*
+probability, so that images with the same probability stay together: the area under the curve is the Mann-Whitney statistic
+with ties counted half, and average precision is the sum of P_n (R_n - R_(n-1)) without interpolation (the definitions of
+scikit-learn).
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from brightfield.results import Label
 
 Real = npt.NDArray[np.float64]
 
-CHANCE = "p_positive"  # column of a simulated dataset: the probability from which the label was drawn
+TRUE_PROBABILITY = "p_positive"  # column of a simulated dataset: the probability from which the label was drawn
 RANKED = ("auc", "average_precision", "precision_at_recall_95")
-KEPT_SHARE = 0.95  # of the positive images, for precision_at_recall_95
-TEMPERATURES = (0.05, 20.0)
-# Normal priors of log temperature and bias: their deviations. Narrow ones are for a few images of another acquisition: on the
-# simulated suites, 32 images at a time, they lost least where nothing was to be mended and nearly as much was gained where it was.
-WIDE, NARROW = (0.5, 2.0), (0.2, 1.0)
-FEW = 32  # labelled images of a new acquisition that a model is recalibrated on
-FOLDS = 5
-BINS = 10  # of the calibration error
+TARGET_RECALL = 0.95  # recall at which precision_at_recall_95 is taken
+TEMPERATURES = (0.05, 20.0)  # smallest and largest temperature
+# Standard deviations of the normal priors of log temperature and bias. The narrow ones are for a few images of another
+# acquisition: on the simulated suites, with 32 images each, they lost least without a shift and gained nearly as much with one.
+WIDE_PRIOR, NARROW_PRIOR = (0.5, 2.0), (0.2, 1.0)
+RECALIBRATION_IMAGES = 32  # number of labelled images of a new acquisition on which a model is recalibrated
+FOLDS = 5  # number of folds of cross-fitting
+BINS = 10  # number of bins of the calibration error
 SMALLEST_PROBABILITY = 1e-7  # about the resolution of float32: a certain and wrong answer costs 16.1 nats, not infinity
 
 
 def statistics(predicted: Label, truth: Label) -> dict[str, float]:
-    """What one image contributes: ``probability`` of the positive class, ``answered`` and ``truth``, 0 or 1.
+    """The contribution of one image: ``probability`` of the positive class, ``answered`` and ``truth``, 0 or 1.
 
     Raises:
         ValueError: the truth is neither 0 nor 1.
@@ -54,10 +54,10 @@ def summarise(columns: Columns) -> dict[str, float]:
     Returns:
         ``auc``, ``average_precision``, ``accuracy``, ``balanced_accuracy`` (mean recall of the two classes), ``recall``
         and ``precision`` of the positive class, ``brier`` (mean squared error of the probability), ``log_loss`` (nats,
-        probabilities kept ``SMALLEST_PROBABILITY`` away from 0 and 1), ``calibration_error`` (mean absolute difference
+        probabilities at least ``SMALLEST_PROBABILITY`` away from 0 and 1), ``calibration_error`` (mean absolute difference
         between probability and share of positive images, over ``BINS`` bins with equally many images: the adaptive
-        calibration error of Nixon et al., CVPR workshops 2019) and ``precision_at_recall_95``: when the most probable
-        images are kept until 95 % of the positive ones are among them, the share of positive ones among the kept.
+        calibration error of Nixon et al., CVPR workshops 2019) and ``precision_at_recall_95``: the share of positive images
+        among the most probable ones, as many as contain 95 % of the positive images.
     """
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     answered = column(columns, "answered") > 0.5
@@ -82,7 +82,7 @@ def summarise(columns: Columns) -> dict[str, float]:
 
 
 def _ties(probability: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Real, Real]:
-    """The distinct probabilities from the highest down; of each, how many images have it, and how many of those are positive."""
+    """The distinct probabilities in descending order; for each, the number of images with it and of positive ones among them."""
     order = np.argsort(-probability)
     ranked = probability[order]
     last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
@@ -90,9 +90,9 @@ def _ties(probability: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Rea
 
 
 def _calibration_error(value: Real, size: Real, gained: Real) -> float:
-    """From what :func:`_ties` gives."""
+    """The calibration error, from the output of :func:`_ties`."""
     n = size.sum()
-    # from the lowest probability up, and its mean over a tie: the same for the same probability
+    # rank in ascending order, averaged over a tie: equal for equal probabilities
     rank = n - np.cumsum(size) + 0.5 * (size + 1)
     place = ((rank - 0.5) / n * BINS).astype(int)
     gaps = np.bincount(place, weights=value * size - gained, minlength=BINS)
@@ -104,19 +104,19 @@ def calibration(
     positive: npt.NDArray[np.bool_],
     temperature: float | None = None,
     bias: float | None = None,
-    spreads: tuple[float, float] = WIDE,
+    spreads: tuple[float, float] = WIDE_PRIOR,
     share: float | None = None,
 ) -> tuple[float, float]:
     """Temperature and bias for which sigmoid(logit / temperature + bias) has the least log loss.
 
-    Temperature scaling (Guo et al., ICML 2017) with the bias of Platt (1999), which takes up that another share of images is
-    positive than the network was made to expect. Both are drawn towards 1 and 0 as far as few images leave them open.
+    Temperature scaling (Guo et al., ICML 2017) with the bias of Platt (1999), which corrects for a share of positive images other
+    than in training. Normal priors shrink them towards 1 and 0 where there are few images.
 
     Args:
         logits, positive: (N,) each.
-        temperature, bias: as they are to stay; None where they are to be found.
-        spreads: deviations of the normal priors of log temperature and bias.
-        share: of the images that would be positive if they were drawn at random; images count accordingly. None: as they come.
+        temperature, bias: fixed values; None: to be fitted.
+        spreads: standard deviations of the normal priors of log temperature and bias.
+        share: share of positive images in the population, to which images are weighted; None: all weigh the same.
     """
     signs, weights = np.where(positive, -1.0, 1.0), _weights(positive, share)
 
@@ -135,7 +135,7 @@ def calibration(
 
 
 def _weights(positive: npt.NDArray[np.bool_], share: float | None) -> Real:
-    """What each image counts, 1 on average, for positive ones to be ``share`` of the whole; all 1 where a class is missing."""
+    """Weights of the images, 1 on average, for which positive ones are ``share`` of the whole; all 1 where a class is missing."""
     own = float(positive.mean()) if len(positive) else 0.0
     if share is None or own in (0.0, 1.0):
         return np.ones(len(positive))
@@ -143,9 +143,9 @@ def _weights(positive: npt.NDArray[np.bool_], share: float | None) -> Real:
 
 
 def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.bool_], keep: float) -> float:
-    """From which probability on at least a share ``keep`` of the positive images are kept, and no more than need be.
+    """The highest threshold with a recall of at least ``keep``; 0.5 where no image is positive.
 
-    Halfway to the next image below, so that the last digit of a probability decides nothing; 0.5 where nothing is positive.
+    It lies halfway to the next image below, so that rounding of probabilities does not matter.
     """
     if not positive.any():
         return 0.5
@@ -155,21 +155,22 @@ def threshold(probability: npt.NDArray[np.float64], positive: npt.NDArray[np.boo
 
 
 def logit(probability: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """log(p / (1 - p)), with probabilities kept ``SMALLEST_PROBABILITY`` away from 0 and 1."""
+    """log(p / (1 - p)), with probabilities clipped to ``SMALLEST_PROBABILITY`` from 0 and 1."""
     bounded = np.clip(np.asarray(probability, dtype=np.float64), SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     return np.asarray(np.log(bounded / (1 - bounded)))
 
 
 def recalibrated(columns: Columns, threshold: float, share: float | None = None, seed: int = 0) -> dict[str, Real]:
-    """The same answers, recalibrated on ``FEW`` labelled images of the same acquisition, as many of each class.
+    """The answers recalibrated on ``RECALIBRATION_IMAGES`` labelled images of the same acquisition, equally many of each class.
 
-    Cross-fitted: each of ``FOLDS`` parts is recalibrated on images drawn from the others, so no image is judged by itself, and
-    all are judged. The threshold, a probability, stays: with so few images a new one would be chance.
+    Cross-fitting: each of ``FOLDS`` parts is recalibrated on images drawn from the others, so that no image is scored with
+    parameters fitted to it. The threshold of the probability does not change: so few images cannot determine a new one.
 
     Args:
-        columns: those of :func:`statistics`.
-        threshold: of the probability.
-        share: of positive images, as :func:`calibration` takes it.
+        columns: the columns of :func:`statistics`.
+        threshold: threshold of the probability.
+        share: share of positive images in the population, see :func:`calibration`.
+        seed: seed of the folds and of the draws.
     """
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     logits, rng = logit(probability), np.random.default_rng(seed)
@@ -178,15 +179,16 @@ def recalibrated(columns: Columns, threshold: float, share: float | None = None,
     for fold in range(FOLDS):
         others, judged = np.flatnonzero(part != fold), part == fold
         of_classes = [others[positive[others] == value] for value in (False, True)]
-        few = np.concatenate([rng.choice(each, min(FEW // 2, len(each)), replace=False) for each in of_classes])
-        temperature, bias = calibration(logits[few], positive[few], spreads=NARROW, share=share)
+        drawn = [rng.choice(each, min(RECALIBRATION_IMAGES // 2, len(each)), replace=False) for each in of_classes]
+        few = np.concatenate(drawn)
+        temperature, bias = calibration(logits[few], positive[few], spreads=NARROW_PRIOR, share=share)
         new[judged] = expit(logits[judged] / temperature + bias)
     return {"probability": new, "answered": (new >= threshold).astype(float), "truth": positive.astype(float)}
 
 
 def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
-    """The answers that no model can better on average: the probability from which each label was drawn, ``CHANCE``."""
-    probability = column(columns, CHANCE)
+    """The best possible answers on average: the probability from which each label was drawn, ``TRUE_PROBABILITY``."""
+    probability = column(columns, TRUE_PROBABILITY)
     return {
         "probability": probability,
         "answered": (probability >= 0.5).astype(float),
@@ -195,25 +197,25 @@ def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _ranked(size: Real, gained: Real) -> dict[str, float]:
-    """The metrics that depend on the order of the probabilities only, from what :func:`_ties` gives."""
+    """The metrics that depend only on the order of the probabilities, from the output of :func:`_ties`."""
     positives, negatives = gained.sum(), (size - gained).sum()
     if not positives:
         return dict.fromkeys(RANKED, float("nan"))
-    # at each distinct probability, from the highest down: how many images are kept, and how many of them are positive
-    kept, true_kept = np.cumsum(size), np.cumsum(gained)
-    false_kept = kept - true_kept
-    # each newly taken positive beats every negative not yet taken, and half of those that come in its own tie
-    beaten = gained * (negatives - false_kept + 0.5 * (size - gained))
-    enough = int(np.argmax(true_kept >= math.ceil(KEPT_SHARE * positives - 1e-9)))
+    # with each distinct probability as the threshold: the number of images at or above it, and of true positives among them
+    selected, true_positives = np.cumsum(size), np.cumsum(gained)
+    false_positives = selected - true_positives
+    # each positive ranks above all negatives with a lower probability, and above half of those with the same
+    outranked = gained * (negatives - false_positives + 0.5 * (size - gained))
+    enough = int(np.argmax(true_positives >= math.ceil(TARGET_RECALL * positives - 1e-9)))
     return {
-        "auc": ratio(float(beaten.sum()), float(positives * negatives)),
-        "average_precision": float((gained * true_kept / kept).sum() / positives),
-        "precision_at_recall_95": float(true_kept[enough] / kept[enough]),
+        "auc": ratio(float(outranked.sum()), float(positives * negatives)),
+        "average_precision": float((gained * true_positives / selected).sum() / positives),
+        "precision_at_recall_95": float(true_positives[enough] / selected[enough]),
     }
 
 
 def correct(columns: Columns) -> npt.NDArray[np.float64]:
-    """1 for each image whose answer is the truth, 0 for the others."""
+    """1 for each image that is answered correctly, 0 for the others."""
     answered, positive = (column(columns, name) > 0.5 for name in ("answered", "truth"))
     return np.where(answered == positive, 1.0, 0.0)
 

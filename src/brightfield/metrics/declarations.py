@@ -1,10 +1,10 @@
-"""What each metric is called, its unit, and which way is better: the one place that says so.
+"""Label, unit and direction of every metric, in one place.
 
-Stages, tuner, registry and dashboard ask here. A metric that a task's scores hold and that is not declared fails a test.
+Stages, tuner, registry and dashboard use this table. A test fails for a metric that a task computes and that is not declared.
 
 A name may be built from a declared one: ``test_auc``, ``focus_auc`` and ``validation_auc`` are ``auc`` on a part of the data,
-``best_auc`` is the best of a tuning study, ``test_auc_low`` a bound of its interval, ``auc_of_image`` that of one image alone, and
-``iou_<class>`` belongs to the family ``iou_``. :func:`declared` reads all of these.
+``best_auc`` is the best value of a tuning study, ``test_auc_low`` a bound of its interval, ``auc_of_image`` the value of one image,
+and ``iou_<class>`` belongs to the family ``iou_``. :func:`declared` understands all of these.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ class Metric:
     """One metric.
 
     Attributes:
-        label: in words, without the unit.
-        direction: which values are better; None for what is neither good nor bad.
-        unit: its symbol; empty for shares and ratios.
-        decimals: of its values in a table.
+        label: name in words, without the unit.
+        direction: which values are better; None where neither is.
+        unit: symbol of the unit; empty for shares and ratios.
+        decimals: number of decimals in a table.
     """
 
     label: str
@@ -42,7 +42,7 @@ def _share(label: str, direction: Direction | None = "maximize") -> Metric:
 
 
 def _percent(label: str) -> Metric:
-    """Per cent of what went wrong."""
+    """A percentage of errors."""
     return Metric(label, "minimize", "%", 2)
 
 
@@ -80,7 +80,7 @@ METRICS: Mapping[str, Metric] = {
     "species_accuracy": _share("species accuracy"),
     "species_mean_accuracy": _share("species mean accuracy"),
     "species_mean_iou": _share("species mean IoU"),
-    # a clean image; affine: after the gain and offset that bring the answer nearest to the truth
+    # restored images; affine: after the gain and offset that bring the answer nearest to the truth
     "psnr_db": Metric("PSNR", "maximize", "dB", 3),
     "ssim": _share("SSIM"),
     "nrmse": _share("NRMSE", "minimize"),
@@ -95,23 +95,23 @@ METRICS: Mapping[str, Metric] = {
     "within_2_deviations": _share("within 2 deviations", None),  # 0.954 is right
     "squared_z": _share("squared z", None),  # 1 is right
     "interval_error": _share("interval error", "minimize"),
-    # by epoch
+    # values of an epoch
     "train_loss": _share("train loss", "minimize"),
     "learning_rate": _share("learning rate", None),
-    # what images are like: metrics are shown against it
+    # properties of images, against which metrics are plotted
     "cover": _share("cover", None),
     "focus_um": Metric("focus", None, "\N{MICRO SIGN}m"),
 }
-FAMILIES: Mapping[str, Metric] = {"iou_": _share("IoU")}  # by what their names begin with; a class follows
+FAMILIES: Mapping[str, Metric] = {"iou_": _share("IoU")}  # by the prefix of the name; the name of a class follows
 
-OF_IMAGE = "_of_image"  # ends the name of a metric of one image alone
-BOUNDS = {"_low": "lower bound", "_high": "upper bound"}  # end the names of the bounds of an interval
+OF_IMAGE = "_of_image"  # suffix of a metric of a single image
+BOUNDS = {"_low": "lower bound", "_high": "upper bound"}  # suffixes of the bounds of an interval
 
 
 def declared(name: str) -> Metric:
-    """The metric of this name, its label complete: ``validation_psnr_db`` is "validation PSNR (dB)".
+    """The metric of a name, with its full label: ``validation_psnr_db`` is "validation PSNR (dB)".
 
-    What is not declared is called by the words of its name, without a unit and without a direction.
+    The label of an undeclared metric is the words of its name, without unit and direction.
     """
     known = _exactly(name)
     if known is not None:
@@ -122,7 +122,7 @@ def declared(name: str) -> Metric:
         if name.endswith(end):
             return _longer(declared(name.removesuffix(end)), after=f", {words}")
     words_of_name = name.split("_")
-    for first in range(1, len(words_of_name)):  # the longest metric first: test_mean_iou is no "test mean" of an iou
+    for first in range(1, len(words_of_name)):  # the longest metric first: test_mean_iou is not "test mean" of iou
         known = _exactly("_".join(words_of_name[first:]))
         if known is not None:
             return _longer(known, before=f"{' '.join(words_of_name[:first])} ")
@@ -144,10 +144,10 @@ def _longer(metric: Metric, before: str = "", after: str = "") -> Metric:
 
 @dataclass(frozen=True)
 class Objective:
-    """The one metric that chooses checkpoints, trials, ensemble members and champions; its direction is the declared one.
+    """The metric by which checkpoints, trials, ensemble members and champions are chosen, with its declared direction.
 
     Raises:
-        ValueError: the metric is not declared, or neither of its directions is better.
+        ValueError: the metric is not declared, or has no direction.
     """
 
     metric: str
@@ -156,7 +156,7 @@ class Objective:
         if self.metric not in METRICS or METRICS[self.metric].direction is None:
             able = ", ".join(name for name, metric in METRICS.items() if metric.direction)
             raise ValueError(
-                f"an objective is a declared metric with a direction, got {self.metric!r}; there are {able}"
+                f"an objective must be a declared metric with a direction, got {self.metric!r}: expected one of {able}"
             )
 
     @property
@@ -167,7 +167,7 @@ class Objective:
         return found
 
     def rank(self, value: float) -> float:
-        """The value counted so that more is better and nan is worst."""
+        """The value with its sign such that larger is better; nan becomes the worst."""
         if math.isnan(value):
             return -math.inf
         return value if self.direction == "maximize" else -value

@@ -1,13 +1,12 @@
-"""A restored image against the clean one.
+"""Metrics of a restored image against the clean one.
 
-PSNR, SSIM and normalised error need the range of intensities that the image spans. It is taken from the truth, not from the
-answer: the range of the 0.1 to 99.9 percentile of its pixels, so that a few hot pixels do not flatter an answer. ``psnr_db``,
-``ssim`` and ``nrmse`` fit no gain or offset. ``psnr_affine_db``, ``ssim_affine`` and ``nrmse_affine`` are of the answer after the
-gain and offset that bring it nearest to the truth (Weigert et al., Nature Methods 2018, as they compare): what a method shows,
-whatever its intensities.
+PSNR, SSIM and normalised error need the range of intensities of the image. It is the range of the 0.1 to 99.9 percentile of the
+truth, so that a few hot pixels do not flatter an answer. ``psnr_db``, ``ssim`` and ``nrmse`` fit no gain or offset.
+``psnr_affine_db``, ``ssim_affine`` and ``nrmse_affine`` compare after the gain and offset that bring the answer nearest to the
+truth (as Weigert et al., Nature Methods 2018): they do not depend on the scale of intensities.
 
-Structures are what stands out in the truth, and in the answer after that fit, above one and the same level; see :func:`structures`.
-Deviations are held against the errors that were made; see :func:`calibration`.
+Structures are regions above a common level in the truth and in the fitted answer; see :func:`structures`. Predicted deviations are
+compared with the errors; see :func:`calibration`.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ Real = npt.NDArray[np.float64]
 QUALITY = ("psnr_db", "ssim", "nrmse")
 AFFINE = ("psnr_affine_db", "ssim_affine", "nrmse_affine")
 STRUCTURES = ("structures", "lost", "invented", "structures_px", "lost_px", "invented_px")
-PERCENTILES = (0.1, 99.9)
+PERCENTILES = (0.1, 99.9)  # percentiles of the truth that bound its range of intensities
 HIGHEST_PSNR_DB = 100.0  # reported for identical images, where the ratio is infinite and no mean could be taken
 SSIM_SIGMA_PX = 1.5
-_SSIM_WINDOW_PX = 11  # what scikit-image derives from the sigma; a smaller image has no SSIM
-LEAST_STRUCTURE_PX = 10  # about what a point shows under a narrow point-spread function
-MOSTLY = 0.5  # share of a structure's pixels
+_SSIM_WINDOW_PX = 11  # window that scikit-image derives from the sigma; a smaller image has no SSIM
+LEAST_STRUCTURE_PX = 10  # smallest area of a structure: about that of a point under a narrow point-spread function
+MAJORITY = 0.5  # a structure of which a smaller share of pixels is shown in the other image is lost or invented
 INSIDE = tuple(range(10, 100, 10))  # central intervals of a normal distribution, in per cent
 DEVIATIONS = {"within_1_deviation": 1.0, "within_2_deviations": 2.0}
 CALIBRATION = (*(f"inside_{percent}" for percent in INSIDE), *DEVIATIONS, "squared_z")
@@ -45,20 +44,22 @@ def data_range(truth: npt.NDArray[np.float32]) -> float:
 
 
 def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
-    """The indicators of one image.
+    """The contribution of one image.
 
     Returns:
         ``psnr_db``, 10 log10(range^2 / mean squared error), at most ``HIGHEST_PSNR_DB``; ``ssim``, structural
         similarity after Wang et al. (IEEE TIP 2004) with their Gaussian window of sigma 1.5 px, nan when a side is
-        shorter than 11 px; ``nrmse``, root mean square error / range; the same with ``_affine``; what :func:`structures` counts;
-        where the answer has deviations, what :func:`calibration` tells. All nan when the truth is constant, or the answer is not
-        finite.
+        shorter than 11 px; ``nrmse``, root mean square error / range; the same with ``_affine``; the counts of :func:`structures`;
+        where the answer has deviations, the shares of :func:`calibration`. All nan when the truth is constant, or the answer is
+        not finite.
 
     Raises:
         ValueError: the pictures differ in size.
     """
     if predicted.pixels.shape != truth.pixels.shape:
-        raise ValueError(f"prediction and truth share a shape, got {predicted.pixels.shape} and {truth.pixels.shape}")
+        raise ValueError(
+            f"prediction and truth must share a shape, got {predicted.pixels.shape} and {truth.pixels.shape}"
+        )
     span = data_range(truth.pixels)
     answer, clean = predicted.pixels.astype(np.float64), truth.pixels.astype(np.float64)
     has_deviation = predicted.deviation is not None
@@ -75,7 +76,7 @@ def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
 
 
 def affine_fit(answer: Real, clean: Real) -> Real:
-    """``gain * answer + offset``, of all such the one with the least squared error against the clean image (H, W)."""
+    """``gain * answer + offset`` with the least squared error against the clean image (H, W)."""
     centred = answer - answer.mean()
     power = float(np.mean(centred**2))
     gain = float(np.mean(centred * clean)) / power if power > 0 else 0.0
@@ -91,32 +92,32 @@ def _quality(answer: Real, clean: Real, span: float) -> tuple[float, float, floa
 
 
 def structures(answer: Real, clean: Real) -> dict[str, float]:
-    """What the answer shows and the truth does not, and the other way round.
+    """Count the structures that the answer has lost and those that it has invented.
 
     A structure is a connected region of at least ``LEAST_STRUCTURE_PX`` above a level: Otsu's threshold of the truth, for both
-    images. A true one is lost if most of its pixels in the answer lie below a lower level, half-way from the truth's
-    background (its median below the threshold) to the threshold; an answered one is invented if most of its pixels in the truth
-    do. Between the levels is room for a structure that is a little too dim or too bright; pieces and neighbours grown together
-    are neither lost nor invented.
+    images. A true structure is lost if most of its pixels in the answer lie below a lower level, half-way from the truth's
+    background (its median below the threshold) to the threshold; one of the answer is invented if most of its pixels in the truth
+    do. The gap between the levels allows for a structure that is a little too dim or too bright. Split and merged structures are
+    neither lost nor invented.
 
     Args:
         answer: (H, W), in the intensities of the truth: after :func:`affine_fit`.
         clean: (H, W), not constant.
 
     Returns:
-        ``structures``, ``lost`` and ``invented``, how many; ``structures_px``, ``lost_px`` and ``invented_px``, how many pixels
-        they have in the image that shows them.
+        ``structures``, ``lost`` and ``invented``, their numbers; ``structures_px``, ``lost_px`` and ``invented_px``, their areas in
+        the image that shows them.
     """
     from skimage.filters import threshold_otsu
 
     otsu: Callable[[Real], float] = threshold_otsu
     dark = clean <= otsu(clean)
-    # between the means of both classes: where Otsu's threshold lies as well, but where there is a gap it may be anywhere in it
+    # the middle between the means of both classes, as Otsu's threshold; in a gap of the histogram that may lie anywhere
     level = (float(clean[dark].mean()) + float(clean[~dark].mean())) / 2
     lower = (float(np.median(clean[clean <= level])) + level) / 2
     true_sizes, true_shown = _regions(clean > level, answer > lower)
     sizes, shown = _regions(answer > level, clean > lower)
-    lost, invented = true_shown < MOSTLY, shown < MOSTLY
+    lost, invented = true_shown < MAJORITY, shown < MAJORITY
     return {
         "structures": float(len(true_sizes)),
         "lost": float(lost.sum()),
@@ -128,7 +129,7 @@ def structures(answer: Real, clean: Real) -> dict[str, float]:
 
 
 def _regions(bright: npt.NDArray[np.bool_], shown: npt.NDArray[np.bool_]) -> tuple[Real, Real]:
-    """Of each connected region that is large enough: its pixels, and which share of them is shown in the other image."""
+    """The area of each connected region that is large enough, and the share of its pixels that the other image shows."""
     labels, count = ndimage.label(bright)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     also = np.bincount(labels[shown], minlength=count + 1)[1:]
@@ -137,12 +138,12 @@ def _regions(bright: npt.NDArray[np.bool_], shown: npt.NDArray[np.bool_]) -> tup
 
 
 def calibration(predicted: Picture, truth: Picture) -> dict[str, float]:
-    """Deviations against the errors that were made, z = error / deviation.
+    """Compare the predicted deviations with the errors, z = error / deviation.
 
     Returns:
-        ``inside_10`` ... ``inside_90``, the share of the pixels in the central interval that would hold 10 ... 90 per cent of them
-        if z were normal; ``within_1_deviation`` and ``within_2_deviations`` (0.683 and 0.954 if it were); ``squared_z``, the
-        mean of z^2 (1 where deviations are as large as errors).
+        ``inside_10`` ... ``inside_90``, the share of the pixels in the central interval that contains 10 ... 90 per cent of a
+        normal distribution; ``within_1_deviation`` and ``within_2_deviations`` (0.683 and 0.954 for a normal z); ``squared_z``,
+        the mean of z^2 (1 where deviations are as large as errors).
     """
     size = np.abs(_z(predicted, truth))
     limits = {f"inside_{percent}": float(special.ndtri(0.5 + percent / 200)) for percent in INSIDE} | DEVIATIONS
@@ -157,9 +158,9 @@ def _z(predicted: Picture, truth: Picture) -> Real:
 
 
 def deviation_scale(pairs: Iterable[tuple[Picture, Picture]]) -> float:
-    """The factor with which deviations are as large as errors (mean z^2 of 1) over pairs of answer and truth; 1 if undefined.
+    """The factor on the deviations for which the mean z^2 is 1, over pairs of answer and truth; 1 if undefined.
 
-    It is the most likely one for normal errors.
+    It is the maximum-likelihood estimate for normal errors.
     """
     scale = math.sqrt(float(np.mean([np.mean(_z(answer, truth) ** 2) for answer, truth in pairs])))
     return scale if math.isfinite(scale) and scale > 0 else 1.0
@@ -179,13 +180,13 @@ def _ssim(answer: Real, clean: Real, span: float) -> float:
 
 
 def summarise(columns: Columns) -> dict[str, float]:
-    """Means over the images. One that is not defined makes the mean nan: a broken answer must not vanish from it.
+    """Means over the images. One undefined value makes the mean nan, so that a broken answer is not overlooked.
 
     Returns:
         The means of ``QUALITY`` and ``AFFINE``; ``lost_percent`` and ``invented_percent``, structures in per cent of the true ones;
         ``lost_area_percent`` and ``invented_area_percent``, their pixels in per cent of those of the true ones. Where answers have
-        deviations: ``within_1_deviation``, ``within_2_deviations``, ``squared_z``, and ``interval_error``, how far on average
-        the share of pixels inside an interval is from what it would be (Kuleshov, Fenner and Ermon, ICML 2018).
+        deviations: ``within_1_deviation``, ``within_2_deviations``, ``squared_z``, and ``interval_error``, the mean absolute
+        difference between the share of pixels inside an interval and the nominal one (Kuleshov, Fenner and Ermon, ICML 2018).
     """
     found = totals(columns, STRUCTURES)
     summary = {name: mean(column(columns, name)) for name in (*QUALITY, *AFFINE)}

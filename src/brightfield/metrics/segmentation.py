@@ -1,10 +1,10 @@
-"""Class maps and instances: pixels by a confusion matrix, cells by matching.
+"""Metrics of class maps and instances: pixels by a confusion matrix, cells by matching.
 
 Per class c, IoU_c = TP / (TP + FP + FN) of the confusion matrix pooled over all images. For cells, AP_t = TP / (TP +
 FP + FN) with one-to-one matching at IoU >= t (the convention of cell segmentation, not the ranked average precision of
 COCO), and panoptic quality PQ = sum of IoU over the matches / (TP + FP / 2 + FN / 2) at IoU >= 0.5 (Kirillov et al.,
-CVPR 2019). Edges of cells are as in boundary F1 (Csurka et al., BMVC 2013): a pixel of an edge is right if the other map has an
-edge within ``TOLERANCE_PX``.
+CVPR 2019). Edges of cells are scored as in boundary F1 (Csurka et al., BMVC 2013): a pixel of an edge is correct if the other map
+has an edge within ``TOLERANCE_PX``.
 """
 
 from __future__ import annotations
@@ -21,31 +21,33 @@ from brightfield.results import ClassMap
 
 # below 0.5 a cell could match two others, and the matching here would be wrong
 THRESHOLDS = {f"{percent}": percent / 100 for percent in range(50, 100, 5)}
-MOSTLY = 0.5  # more than this share of a cell's pixels
-TOLERANCE_PX = 2
+MAJORITY = 0.5  # a cell lies in another if more than this share of its pixels does
+TOLERANCE_PX = 2  # largest distance of corresponding edges
 MATCHES = tuple(f"tp_{name}" for name in THRESHOLDS)
 CELLS = ("cells", "found", *MATCHES, "iou_sum_50", "merges", "splits")
-# confusion matrices: of three classes, of a scheme's own, of cells
+# prefixes of confusion matrices: of the three classes, of the classes of a labelling scheme, of the species of cells
 PIXELS, OWN, SPECIES = "confusion", "own", "species"
 EDGES = ("edge_px", "edge_hit_px", "found_edge_px", "found_edge_hit_px")
 
 
 def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int, n_species: int = 0) -> dict[str, float]:
-    """What one image contributes.
+    """The contribution of one image.
 
     Returns:
-        ``confusion_{t}_{p}``, pixels of true class t answered as class p; where the answer tells one of ``n_species`` species,
+        ``confusion_{t}_{p}``, pixels of true class t answered as class p; where the answer has one of ``n_species`` species,
         ``species_{t}_{p}``, the matched cells (IoU 0.5) of true species t + 1 answered as species p + 1; ``cells`` and ``found``,
-        how many there are and how many were answered; ``tp_50``, ``tp_55`` ... ``tp_95``, cells matched; ``iou_sum_50``, the sum
-        of IoU over the matches at 0.5; ``merges``, answered cells that hold most of several true ones; ``splits``, true cells
-        that hold most of several answered ones; ``edge_px`` and ``found_edge_px``, pixels of the edges of cells, and with
-        ``_hit`` those that the other map has, too. Instances of 0 or less are background.
+        the numbers of true and of answered cells; ``tp_50``, ``tp_55`` ... ``tp_95``, cells matched; ``iou_sum_50``, the sum
+        of IoU over the matches at 0.5; ``merges``, answered cells that contain most of several true ones; ``splits``, true cells
+        that contain most of several answered ones; ``edge_px`` and ``found_edge_px``, pixels of the edges of cells, and with
+        ``_hit`` those that the other map has as well. Instances of 0 or less are background.
 
     Raises:
-        ValueError: the maps differ in size, or hold a class that is not in ``range(n_classes)``.
+        ValueError: the maps differ in size, or contain a class that is not in ``range(n_classes)``.
     """
     if predicted.classes.shape != truth.classes.shape:
-        raise ValueError(f"prediction and truth share a shape, got {predicted.classes.shape} and {truth.classes.shape}")
+        raise ValueError(
+            f"prediction and truth must share a shape, got {predicted.classes.shape} and {truth.classes.shape}"
+        )
     return {
         **pixels(predicted.classes, truth.classes, n_classes),
         **_cells(predicted, truth, n_species),
@@ -63,7 +65,7 @@ def pixels(
     """
     if max(predicted.max(initial=0), truth.max(initial=0)) >= n:
         raise ValueError(
-            f"classes lie in 0...{n - 1}, got {predicted.max()} in the prediction, {truth.max()} in the truth"
+            f"classes must lie in 0...{n - 1}, got {predicted.max()} in the prediction, {truth.max()} in the truth"
         )
     pairs = truth.astype(np.intp).ravel() * n + predicted.ravel()
     counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
@@ -87,18 +89,18 @@ def _cells(predicted: ClassMap, truth: ClassMap, n_species: int) -> dict[str, fl
         if name == "50":
             result["iou_sum_50"] = float(iou[hits].sum())
             if predicted.species is not None and n_species:
-                told = np.zeros((2, 0), np.uint8)
+                pairs = np.zeros((2, 0), np.uint8)
                 if truth.species is not None:
                     of_found, of_true = found_ids[cols[hits] - 1], true_ids[rows[hits] - 1]
-                    told = np.stack([predicted.species[of_found], truth.species[of_true]]) - np.uint8(1)
-                result |= pixels(told[0], told[1], n_species, SPECIES)
-    result["merges"] = _holders(cols[shared > MOSTLY * size])
-    result["splits"] = _holders(rows[shared > MOSTLY * found_size])
+                    pairs = np.stack([predicted.species[of_found], truth.species[of_true]]) - np.uint8(1)
+                result |= pixels(pairs[0], pairs[1], n_species, SPECIES)
+    result["merges"] = _repeated(cols[shared > MAJORITY * size])
+    result["splits"] = _repeated(rows[shared > MAJORITY * found_size])
     return result
 
 
-def _holders(cells: npt.NDArray[np.intp]) -> float:
-    """How many cells are named more than once."""
+def _repeated(cells: npt.NDArray[np.intp]) -> float:
+    """The number of cells that occur more than once."""
     return float((np.bincount(cells, minlength=1) > 1).sum())
 
 
@@ -114,7 +116,7 @@ def _edges(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> di
 
 
 def _edge(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """The outermost pixels of cells: beside one of another cell or of the background. The image's border is no edge."""
+    """The outermost pixels of cells, beside another cell or background. The border of the image is not an edge."""
     edge = np.zeros(instances.shape, bool)
     down, right = instances[1:] != instances[:-1], instances[:, 1:] != instances[:, :-1]
     edge[1:] |= down
@@ -128,7 +130,7 @@ def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], n
     """Flat instance numbers 1...n without gaps (0 is background), and the n ids that they had."""
     flat = np.maximum(instances.ravel(), 0)
     known = None
-    if flat.max(initial=0) > flat.size:  # wild ids: sorting is dear, but a table of all ids would not fit
+    if flat.max(initial=0) > flat.size:  # ids are huge: sorting is slow, but a table of all ids would not fit in memory
         known, flat = np.unique(flat, return_inverse=True)
     present = np.bincount(flat, minlength=1) > 0
     ids = np.flatnonzero(present) if known is None else known
@@ -139,7 +141,7 @@ def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], n
 def _shared(
     true: npt.NDArray[np.intp], found: npt.NDArray[np.intp], n_true: int, n_found: int
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.int64]]:
-    """Pairs of a true and a found cell that share pixels, and how many."""
+    """Pairs of a true and a found cell that share pixels, and the number of these pixels."""
     both = (true > 0) & (found > 0)
     ones = np.ones(int(both.sum()), dtype=np.int64)
     shared = sparse.coo_array((ones, (true[both], found[both])), shape=(n_true + 1, n_found + 1)).tocsr().tocoo()
@@ -147,7 +149,7 @@ def _shared(
 
 
 def _confusions(columns: Columns, n: int, prefix: str = PIXELS) -> npt.NDArray[np.float64]:
-    """(n, n, images), axes truth, answer and image."""
+    """Confusion matrices of all images, (n, n, images), axes truth, answer and image."""
     return np.stack([column(columns, f"{prefix}_{t}_{p}") for t in range(n) for p in range(n)]).reshape(n, n, -1)
 
 
@@ -165,7 +167,7 @@ def _iou(confusions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _mean_defined(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The mean over the first axis of what is not nan."""
+    """The mean over the first axis, without nan."""
     defined = ~np.isnan(values)
     return _divide(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))
 
@@ -174,7 +176,7 @@ def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] =
     """The pooled metrics of a table with the columns of :func:`statistics`.
 
     Args:
-        columns: the statistics, a row an image.
+        columns: the statistics, one row per image.
         classes: the names of the classes, in the order of their index.
         species: the names of the species, in the order of their numbers.
 
@@ -182,8 +184,8 @@ def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] =
         ``mean_iou`` (over the classes that occur), ``iou_<class>``, ``mean_accuracy`` (mean recall of the classes that
         are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``ap50``, ``ap75``, ``ap50_95``
         (the mean over the thresholds 0.5, 0.55 ... 0.95), ``cell_precision`` and ``cell_recall`` at IoU 0.5, ``pq``,
-        ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``. Where the answers tell species,
-        ``species_accuracy`` (of the cells that were matched), ``species_mean_accuracy`` (mean recall of the species) and
+        ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``. Where answers have species,
+        ``species_accuracy`` (of the cells that were found), ``species_mean_accuracy`` (mean recall of the species) and
         ``species_mean_iou`` (over background, and body and contour of each species).
     """
     per_image = _confusions(columns, len(classes))
@@ -212,18 +214,18 @@ def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] =
 
 
 def _species(columns: Columns, n: int) -> dict[str, float]:
-    told: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     if n and f"{SPECIES}_0_0" in columns:
         cells = _confusions(columns, n, SPECIES).sum(axis=2)
-        told["species_accuracy"] = ratio(float(np.trace(cells)), float(cells.sum()))
-        told["species_mean_accuracy"] = float(_mean_defined(_divide(np.diagonal(cells), cells.sum(axis=1))))
+        metrics["species_accuracy"] = ratio(float(np.trace(cells)), float(cells.sum()))
+        metrics["species_mean_accuracy"] = float(_mean_defined(_divide(np.diagonal(cells), cells.sum(axis=1))))
     if n and f"{OWN}_{2 * n}_{2 * n}" in columns:
-        told["species_mean_iou"] = float(_mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN).sum(axis=2))))
-    return told
+        metrics["species_mean_iou"] = float(_mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN).sum(axis=2))))
+    return metrics
 
 
 def _boundary_f1(edges: Mapping[str, float]) -> float:
-    """The harmonic mean of the shares of answered and of true edge pixels that are right; nan where there are no edges at all."""
+    """The harmonic mean of precision and recall of edge pixels; nan where there are no edges at all."""
     answered, true = edges["found_edge_px"], edges["edge_px"]
     if not answered and not true:
         return float("nan")

@@ -1,7 +1,7 @@
-"""Positions in one frame: how many beads are found, and how far off.
+"""Metrics of positions: how many beads are found, and how accurately.
 
-Each true position is paired with at most one found position. A pair counts as *matched* when it is not further apart
-than the tolerance; a bead that is missing or further off is a failure. All distances in pixels.
+Each true position is paired with at most one found position. A pair counts as *matched* when its distance is at most the
+tolerance; a bead that is missing or further off is a failure. All distances are in pixels.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from brightfield.metrics import Columns, ratio, totals
 from brightfield.results import Points
 
 STATISTICS = ("n_true", "n_found", "matched", "sum_squared_error_px2", "sum_capped_error_px")
-# tolerances: a stray position this near to a missed bead is that bead, badly located; further off, invented
+# largest distance in tolerances at which an unmatched position counts as a missed bead, badly located; beyond, as invented
 ATTRIBUTION = 3.0
 
 Pairs = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]
@@ -29,24 +29,23 @@ def match(found: npt.NDArray[np.float64], true: npt.NDArray[np.float64], gate_px
     Args:
         found: (N, 2), columns x and y.
         true: (M, 2), columns x and y.
-        gate_px: the longest distance of a pair, inclusive.
+        gate_px: largest distance of a pair, inclusive.
 
     Returns:
         Row numbers in ``found``, row numbers in ``true`` and the distance of each pair.
     """
     distance = cdist(found, true)
-    reward = gate_px * (min(distance.shape) + 1)  # so large that one more pair always pays
+    reward = gate_px * (min(distance.shape) + 1)  # exceeds any sum of distances, so that one more pair always pays
     rows, cols = linear_sum_assignment(np.where(distance <= gate_px, distance - reward, 0.0))
     paired = distance[rows, cols] <= gate_px
     return rows[paired], cols[paired], distance[rows[paired], cols[paired]]
 
 
 def statistics(predicted: Points, truth: Points, tolerance_px: float) -> dict[str, float]:
-    """What one frame contributes.
+    """The contribution of one frame.
 
-    Positions are matched within ``tolerance_px`` first. What is left over is paired within three tolerances: such a
-    bead has been seen but badly located, and costs one tolerance; it never takes a good match away, and does not count
-    as matched.
+    Positions are matched within ``tolerance_px`` first. The rest is paired within three tolerances: such a bead has been
+    seen but badly located, and costs one tolerance; it never replaces a good match, and does not count as matched.
 
     Returns:
         ``n_true``, ``n_found``, ``matched``; ``sum_squared_error_px2``, of x and y together, over the matched; and
@@ -71,9 +70,8 @@ def summarise(columns: Columns) -> dict[str, float]:
 
     Returns:
         ``recall``, ``precision`` and ``f1`` of matched beads; ``rmse_px``, the root mean square error of one
-        coordinate over the matched; ``capped_error_px``, the capped error for each true bead (lower is better; finding
-        nothing costs one tolerance); and ``failure_percent``, the share of true beads that are missing or further off
-        than the tolerance.
+        coordinate over the matched; ``capped_error_px``, the capped error per true bead (lower is better; one tolerance if
+        nothing is found); and ``failure_percent``, the share of true beads that are missing or further off than the tolerance.
     """
     total = totals(columns, STATISTICS)
     true, found, matched = total["n_true"], total["n_found"], total["matched"]

@@ -1,4 +1,4 @@
-"""``brightfield predict``: images in, files out that the field opens."""
+"""``brightfield predict``: write the answers to images as files for other programs."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from brightfield.system import progress
 
 
 def bundle_folder(task: str, reference: str) -> Path:
-    """The bundle that a reference names: a folder, a model or ensemble trained here, or a version of the registry.
+    """The folder of the bundle to which a reference points.
 
     Args:
-        task: its name in params.yaml.
-        reference: a folder with ``bundle.json``; the name of a local model or ensemble; or what the registry knows: an alias
+        task: the task's name in params.yaml.
+        reference: a folder with ``bundle.json``; the name of a local model or ensemble; or a reference of the registry: an alias
             such as ``champion``, a version number, a model's name.
 
     Raises:
-        BrightfieldError: if nothing goes by that name.
+        BrightfieldError: there is no such bundle.
     """
-    places = (Path(reference), layout.model(task, reference), layout.ensemble(task, reference))
-    for folder in places:
+    candidates = (Path(reference), layout.model(task, reference), layout.ensemble(task, reference))
+    for folder in candidates:
         if (folder / layout.BUNDLE).is_file():
             return folder
     try:
@@ -41,33 +41,35 @@ def bundle_folder(task: str, reference: str) -> Path:
 
 
 def load(task: str, reference: str) -> Predictor:
-    """The predictor that a reference names (see :func:`bundle_folder`), computing as params.yaml says.
+    """Load the predictor of a reference, with the section ``compute`` of params.yaml.
 
     Args:
-        task: its name in params.yaml.
-        reference: what :func:`bundle_folder` takes.
+        task: the task's name in params.yaml.
+        reference: the model, see :func:`bundle_folder`.
 
     Raises:
-        BrightfieldError: for an unknown task or model, or a model of another task.
+        BrightfieldError: an unknown task or model, or a model of another task.
     """
     settings = params.load()
     params.entry(settings.tasks, task, "task")
     predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
     if predictor.task_name != task:
-        raise BrightfieldError(f"{reference!r} answers task {predictor.task_name!r}, not {task!r}.")
+        raise BrightfieldError(
+            f"{reference!r} is a model of task {predictor.task_name!r}: expected one of {task!r}. Name another model or task."
+        )
     return predictor
 
 
 def load_recalibrated(task: str, reference: str, recalibrate: Path | None) -> tuple[Predictor, str | None]:
-    """The same predictor, recalibrated on labelled images if there are any, and a line that says how far probabilities moved.
+    """Load a predictor and recalibrate it if labelled images are given; also return a line about the change, or None.
 
     Args:
-        task: its name in params.yaml.
-        reference: what :func:`bundle_folder` takes.
-        recalibrate: labelled images of the acquisition that it is to answer (see :mod:`brightfield.prediction.recalibration`).
+        task: the task's name in params.yaml.
+        reference: the model, see :func:`bundle_folder`.
+        recalibrate: labelled images of the acquisition to be predicted (see :mod:`brightfield.prediction.recalibration`).
 
     Raises:
-        BrightfieldError: as :func:`load`, and for labelled images that do not serve.
+        BrightfieldError: as :func:`load`, and for missing or too few labelled images.
     """
     predictor = load(task, reference)
     if recalibrate is None:
@@ -77,13 +79,13 @@ def load_recalibrated(task: str, reference: str, recalibrate: Path | None) -> tu
 
 @dataclass(frozen=True)
 class PredictionSummary:
-    """What came of several images.
+    """The result of predicting several images.
 
     Attributes:
-        files: all that were written.
-        compared: columns image, outside (0 or 1), distance and farthest, a row an image (see
-            :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle does not say what it was trained on.
-        recalibrated: a line that says how far probabilities moved, if the model was recalibrated.
+        files: all files that were written.
+        compared: columns image, outside (0 or 1), distance and farthest, one row per image (see
+            :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle has no coverage.
+        recalibrated: a line about the change of the calibration, if the model was recalibrated.
     """
 
     files: list[Path]
@@ -92,23 +94,23 @@ class PredictionSummary:
 
     @property
     def warning(self) -> str | None:
-        """One line about images that lie outside what the model was trained on, if there are any."""
+        """One line about images outside the coverage of the training data, if there are any."""
         return warning(self.compared)
 
 
 class FolderPrediction:
-    """Answers image after image into a folder, as :mod:`brightfield.results.writing` says; no image is kept in memory.
+    """Predicts image after image and writes the answers into a folder; no image stays in memory.
 
     Args:
-        predictor: who answers.
-        out: the folder.
-        pixel_size_um: side of a pixel; none: that of the task.
-        magnify: how many times larger the model is to see the images; answers are brought back to the images' own pixels. None:
-            where the task is ``magnifiable``, what makes a pixel as large as those that the model learnt from; else 1.
-        overwrite: replace answers that are there.
+        predictor: the model.
+        out: output folder (see :mod:`brightfield.results.writing`).
+        pixel_size_um: side of a pixel in micrometres; None: that of the task.
+        magnify: magnification of the images before prediction; answers are scaled back to the images' own pixels. None: where the
+            task is ``magnifiable``, the magnification to the pixel size of the training; else 1.
+        overwrite: replace existing answers.
 
     Raises:
-        BrightfieldError: the task cannot be asked about magnified images.
+        BrightfieldError: the task does not support magnification.
     """
 
     def __init__(
@@ -121,33 +123,32 @@ class FolderPrediction:
         overwrite: bool = False,
     ) -> None:
         self.predictor = predictor
-        task, learnt = predictor.task, predictor.task.settings.pixel_size_um
+        task, trained = predictor.task, predictor.task.settings.pixel_size_um
         if magnify not in (None, 1) and not task.answering.magnifiable:
             able = tasks.kinds_that(lambda kind: kind.answering_class.magnifiable)
             raise BrightfieldError(
-                f"Task {predictor.task_name!r} cannot be asked about magnified images: tasks of kind {able} can. "
-                "Leave out --magnify."
+                f"Task {predictor.task_name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
             )
-        self.magnify = magnify or ((pixel_size_um or learnt) / learnt if task.answering.magnifiable else 1.0)
-        metadata = replace(task.metadata, pixel_size_um=pixel_size_um or learnt)
+        self.magnify = magnify or ((pixel_size_um or trained) / trained if task.answering.magnifiable else 1.0)
+        metadata = replace(task.metadata, pixel_size_um=pixel_size_um or trained)
         self._writer = writing.Writer(out, metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 
     def __len__(self) -> int:
-        """How many images were answered."""
+        """Number of images that were predicted."""
         return len(self._rows)
 
     def add(self, name: str, image: images.Image, fluorescence: images.Image | None = None) -> None:
-        """Answer one image, (H, W) or (H, W, 3), and write its files.
+        """Predict one image and write its files.
 
         Args:
-            name: of the image.
-            image: in transmitted light, or whatever the task is about.
-            fluorescence: (H, W) of the same place: seen by a model that takes it, and measured in each cell.
+            name: name of the image.
+            image: (H, W) or (H, W, 3).
+            fluorescence: (H, W) of the same field: an input of models that take it, and measured in each cell.
 
         Raises:
-            BrightfieldError: the task cannot take the image, or its answer cannot be written.
+            BrightfieldError: the task does not accept the image, or its answer cannot be written.
         """
         if fluorescence is not None and fluorescence.shape != image.shape[:2]:
             raise BrightfieldError(
@@ -160,7 +161,7 @@ class FolderPrediction:
             self._compared.append(compared.assign(image=name))
 
     def _answer(self, name: str, image: images.Image, fluorescence: images.Image | None) -> tuple[Result, images.Image]:
-        """The answer to an image, and the image as the model saw it."""
+        """The answer to an image, and the image as the model saw it, magnified."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
         if self.magnify != 1:
             channels = {channel: images.magnified(pixels, self.magnify) for channel, pixels in channels.items()}
@@ -170,7 +171,7 @@ class FolderPrediction:
         return (result if self.magnify == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
 
     def finish(self) -> PredictionSummary:
-        """Write the tables; their columns ``outside`` and ``distance`` say which images are unlike the training."""
+        """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data."""
         table = self.predictor.task.combine(self._rows)
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
@@ -190,49 +191,51 @@ def predict(
     recalibrate: Path | None = None,
     fluorescence: Path | None = None,
 ) -> PredictionSummary:
-    """Answer every image below the paths and write the answers into ``out``.
+    """Predict all images of the paths and write the answers into ``out``.
 
     Args:
-        task: its name in params.yaml.
+        task: the task's name in params.yaml.
         paths: images, stacks, or folders of them.
-        out: the folder.
+        out: output folder.
         reference: the model (see :func:`bundle_folder`).
-        overwrite: replace answers that are there.
-        pixel_size_um: side of a pixel; none: that of the task.
-        magnify: how many times larger the model is to see the images (see :class:`FolderPrediction`).
+        overwrite: replace existing answers.
+        pixel_size_um: side of a pixel in micrometres; None: that of the task.
+        magnify: magnification of the images before prediction (see :class:`FolderPrediction`).
         recalibrate: labelled images of the same acquisition.
-        fluorescence: a folder (or one file) with an image of the same name for each.
+        fluorescence: a folder (or one file) with a fluorescence image of the same name for each image.
 
     Raises:
-        BrightfieldError: for an unknown task or model, an image that cannot be read, or answers that are there already.
+        BrightfieldError: an unknown task or model, an image that cannot be read, or existing answers.
     """
     predictor, recalibrated = load_recalibrated(task, reference, recalibrate)
     answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
-    glowing = None if fluorescence is None else images.frames([fluorescence])
+    fluorescent = None if fluorescence is None else images.frames([fluorescence])
     for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
-        answering.add(name, image, None if glowing is None else _same_name(name, glowing))
+        answering.add(name, image, None if fluorescent is None else _same_name(name, fluorescent))
     if not len(answering):
-        raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}.")
+        raise BrightfieldError(
+            f"There is no image in {', '.join(map(str, paths))}: expected images, stacks or folders."
+        )
     return replace(answering.finish(), recalibrated=recalibrated)
 
 
-def _same_name(name: str, glowing: Iterator[tuple[str, images.Image]]) -> images.Image:
+def _same_name(name: str, fluorescent: Iterator[tuple[str, images.Image]]) -> images.Image:
     """The next fluorescence image, in one channel.
 
     Raises:
-        BrightfieldError: it has another name, or there is none.
+        BrightfieldError: the next image has another name, or there is none.
     """
-    other, light = next(glowing, ("", None))
-    if other != name or light is None:
+    other, image = next(fluorescent, ("", None))
+    if other != name or image is None:
         raise BrightfieldError(
-            f"--fluorescence has {other or 'no image'} where {name} is expected: it takes an image of the same name for each "
-            "image, and no others."
+            f"--fluorescence has {other or 'no image'} where {name} is expected. Give one fluorescence image of the same name for "
+            "each image, and no others."
         )
-    return images.to_grey(light)
+    return images.to_grey(image)
 
 
 def warning(compared: pd.DataFrame) -> str | None:
-    """One line about the images that lie outside, None if none does.
+    """One line about the images outside the coverage of the training data; None if there are none.
 
     Args:
         compared: columns image, outside, distance, farthest.
@@ -243,7 +246,7 @@ def warning(compared: pd.DataFrame) -> str | None:
     worst = outside.iloc[int(outside["distance"].argmax())]
     most = outside["farthest"].mode()[0]
     return (
-        f"{len(outside)} of {len(compared)} images lie outside what the model was trained on, most of them in {most}; the "
+        f"{len(outside)} of {len(compared)} images lie outside the range of the training data, most of them in {most}. The "
         f"farthest is {worst['image']} ({worst['farthest']}, {worst['distance']:.1f} times the limit). "
-        "Check their answers, or train on images like them."
+        "Check their answers, or train on similar images."
     )

@@ -15,17 +15,18 @@ from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Result
 
-MOST_CHANNELS = 4  # an array (H, W, C) of at most so many is one image, any other of three axes a stack (N, H, W)
+# an array (H, W, C) with at most so many channels is one image, any other with three axes a stack (N, H, W)
+MOST_CHANNELS = 4
 
 
 def load(task_or_folder: str | Path, version: str | int = "champion") -> Model:
-    """A model to ask about images.
+    """Load a trained model.
 
     Args:
         task_or_folder: the name of a task in params.yaml of the current folder, or a folder with a bundle (one of ``models/``,
             ``ensembles/``, or a copy), which needs no project around it.
-        version: of a task: ``champion``, ``previous`` or a version number of the registry, or the name of a model or an ensemble
-            that was trained here. A folder is a version itself.
+        version: version of the task's model: ``champion``, ``previous`` or a version number of the registry, or the name of a
+            model or an ensemble that was trained here. Not used for a folder.
 
     Raises:
         BrightfieldError: no such task, model or folder, or a damaged bundle.
@@ -37,12 +38,12 @@ def load(task_or_folder: str | Path, version: str | int = "champion") -> Model:
 
 
 class Model:
-    """A model or an ensemble, as :func:`load` gives it.
+    """A model or an ensemble, returned by :func:`load`.
 
     Attributes:
         task: name of its task in params.yaml.
-        classes: names of the classes by their index; none where the task has no classes.
-        pixel_size_um: side of a pixel, in micrometres, of the images that it was trained on.
+        classes: names of the classes by their index; empty where the task has no classes.
+        pixel_size_um: side of a pixel of the training images in micrometres.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -55,7 +56,7 @@ class Model:
         members = " and ".join(member.bundle.name for member in self._predictor.members)
         return f"<brightfield.Model {members} of task {self.task!r}>"
 
-    # A type cannot tell an image from a stack, so the answer to a bare array is Any; a list is typed
+    # types do not distinguish an image from a stack, so the result for an array is Any; that for a list is typed
     @overload
     def predict(
         self,
@@ -81,20 +82,20 @@ class Model:
         pixel_size_um: float | None = None,
         names: Sequence[str] | None = None,
     ) -> Any:
-        """Answer one image, or several.
+        """Predict one image, or several.
 
         Args:
             images: one image, (H, W) or (H, W, 3), of any size and numeric type; (H, W, 2) with fluorescence for a model that takes
                 it. A stack (N, H, W) or (N, H, W, C), or a list of images, which may differ in size.
-            pixel_size_um: side of a pixel; none: that of the training. Images of bacteria are magnified to that of the training for
-                the model, and answered in their own pixels.
-            names: of the images, in tables; none: their numbers from 0.
+            pixel_size_um: side of a pixel in micrometres; None: that of the training. Images of bacteria are magnified to the pixel
+                size of the training for prediction; answers are in the pixels of the images.
+            names: names of the images in tables; None: their numbers from 0.
 
         Returns:
-            One result (see :mod:`brightfield.results`) for one image, a list of them for a stack or a list.
+            One result (see :mod:`brightfield.results`) for one image, a list of results for a stack or a list.
 
         Raises:
-            BrightfieldError: an array that is no image, an image that the task does not take, or not a name for each.
+            BrightfieldError: an array that is not an image, an image that the task does not accept, or a wrong number of names.
         """
         alone, given = _as_list(images)
         titles = [str(i) for i in range(len(given))] if names is None else list(names)
@@ -117,7 +118,7 @@ class Model:
 
 
 def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool, list[npt.NDArray[Any]]]:
-    """Whether it is one image, and the images, each checked to be one."""
+    """Whether one image was given, and the list of images; raises BrightfieldError for an array that is not an image."""
     several = _is_stack(given) if isinstance(given, np.ndarray) else isinstance(given, list | tuple)
     found = [np.asarray(each) for each in (given if several else [given])]
     for image in found:

@@ -1,9 +1,9 @@
-"""``brightfield predict TASK FOLDER... --sort OUT``: copies of images in a folder for each class, doubtful ones in ``unsure``.
+"""``brightfield predict TASK FOLDER... --sort OUT``: copy images into a folder for each class, uncertain ones into ``unsure``.
 
-An image is unsure if the calibrated chance that its answer is right is too small. That is not the distance to the threshold: a
-threshold that is to keep 95% of the good lies where most of what it keeps may be bad, so an answer just above it is worse than one
-just below. On real crops the answers that remained were right more often by this rule than by the distance, at the same share of
-unsure ones. The chance is calibrated for images like those of the validation split, so that those outside are unsure, too.
+An image is unsure if the calibrated probability that its answer is correct is too small. That differs from the distance to the
+threshold: with a recall of 95% most images just above the threshold may be negative, so an answer just above it is worse than one
+just below. On real crops, at the same share of unsure images, the remaining answers were more often correct by this rule than by
+the distance. The calibration holds for images like those of the validation split, so images outside its range are unsure, too.
 """
 
 from __future__ import annotations
@@ -26,28 +26,29 @@ from brightfield.results.canvas import Canvas
 from brightfield.system import progress
 from brightfield.system.files import atomic_folder
 
-SURE = 0.9
-SHOWN = 50  # images on the contact sheet
-BATCH_VALUES = 1_000_000  # one at a time takes five times as long; large images go alone
-BROWSERS = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # files that looking at a folder leaves in it
+SURE = 0.9  # default of the least probability that a sorted answer is correct
+SHOWN = 50  # number of images on the contact sheet
+# largest number of values in a batch of several images, which is five times faster than single ones
+BATCH_VALUES = 1_000_000
+BROWSERS = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # files that file managers create in a folder
 COLUMNS = ("image", "source", "probability", "answer", "certainty", "sorted_into", "outside", "distance")
 
 
 @dataclass(frozen=True)
 class Sorted:
-    """What was sorted.
+    """The result of sorting images.
 
     Attributes:
-        table: a row an image, the unsure first and the least certain of them first; columns ``COLUMNS`` (without the last two
-            if the model's bundle does not say what it was trained on). ``image`` is the name of the copy, ``source`` the path
-            of the original, ``probability`` that of the second class, ``certainty`` the chance that the answer is right,
+        table: one row per image, the unsure first and the least certain of them first; columns ``COLUMNS`` (without the last two
+            if the model's bundle has no coverage). ``image`` is the name of the copy, ``source`` the path of the original,
+            ``probability`` the probability of the second class, ``certainty`` the probability that the answer is correct,
             ``sorted_into`` the folder.
-        folder: with ``sorted.csv``, ``least-certain.png``, a folder for each class and ``unsure``.
-        task: its name in params.yaml.
-        folders: the classes, and unsure.
-        sure: the chance of being right that an answer had to have.
-        warning: about images that lie outside what the model was trained on, if there are any.
-        recalibrated: a line that says how far probabilities moved, if the model was recalibrated.
+        folder: the output folder with ``sorted.csv``, ``least-certain.png``, a folder for each class and ``unsure``.
+        task: the task's name in params.yaml.
+        folders: names of the folders: the classes, and unsure.
+        sure: least probability that a sorted answer is correct.
+        warning: a line about images outside the range of the training data, if there are any.
+        recalibrated: a line about the change of the calibration, if the model was recalibrated.
     """
 
     table: pd.DataFrame
@@ -68,18 +69,19 @@ class Sorted:
         renamed = sum(Path(source).name != image for source, image in pairs)
         if renamed:
             lines.append(
-                f"{renamed} copies have a number behind their name, because images of several folders share it; the column "
-                f"source of {SORTED} tells them apart."
+                f"{renamed} copies have a number after their name, because images of several folders share it. The column "
+                f"source of {SORTED} lists the originals."
             )
         back = f"`brightfield import {self.task} {self.folder} --name NAME`"
         if UNSURE in counts:
             classes = " or ".join(f"{self.folder / name}" for name in self.folders if name != UNSURE)
             lines.append(
-                f"Unsure is an answer that is right with a chance of less than {self.sure:g} (--sure), or outside."
+                f"An answer is unsure if it is correct with a probability below {self.sure:g} (--sure), or if its image lies "
+                "outside the range of the training data."
             )
             lines.append(f"Next: move the images of {self.folder / UNSURE} into {classes}, then {back}.")
         else:
-            lines.append(f"Next: look whether they lie where they belong, then {back}.")
+            lines.append(f"Next: check that all are in the right folder, then {back}.")
         return "\n".join(lines)
 
 
@@ -93,33 +95,32 @@ def sort(
     overwrite: bool = False,
     recalibrate: Path | None = None,
 ) -> Sorted:
-    """Answer images and copy each, byte for byte and with its times, to where its answer belongs.
+    """Predict images and copy each, byte for byte and with its times, into the folder of its answer.
 
-    The folder appears when it is whole. Copies keep the names of their originals, from which an import finds groups.
+    The output folder appears when it is complete. Copies have the names of their originals, from which an import finds groups.
 
     Args:
-        task: its name in params.yaml; it ``classifies_images``.
-        paths: images, and folders whose own images are meant.
+        task: the name in params.yaml of a task that ``classifies_images``.
+        paths: images, and folders of images (without their subfolders).
         out: a new or empty folder.
         reference: the model (see :func:`brightfield.prediction.bundle_folder`).
-        sure: an answer whose chance of being right is less is unsure, and so is one to an image outside what the model was
-            trained on; 0: no answer is unsure.
-        overwrite: replace a folder that was sorted before; nothing is replaced that is not a copy.
+        sure: an answer is unsure if the probability that it is correct is smaller, or if its image lies outside the range of the
+            training data; 0: no answer is unsure.
+        overwrite: replace a folder that was sorted before; files other than its copies are never replaced.
         recalibrate: labelled images of the same acquisition, in a folder for each class.
 
     Raises:
-        BrightfieldError: a task that does not classify images, an unknown model, an image that cannot be read or answered, or
-            a folder that holds something. Nothing is written then.
+        BrightfieldError: a task that does not classify images, an unknown model, an image that cannot be read or predicted, or
+            a folder that is not empty. Nothing is written then.
     """
     kind = params.entry(params.load().tasks, task, "task").kind
     if not tasks.KINDS[kind].classifies_images:
         able = tasks.kinds_that(lambda each: each.classifies_images)
         raise BrightfieldError(
-            f"Task {task!r} is of kind {kind}, and only images of kind {able} can be sorted: leave --sort out, --out takes the "
-            "answers."
+            f"Task {task!r} is of kind {kind}: expected {able}, whose images can be sorted. Give --out in place of --sort."
         )
     if not 0 <= sure <= 1:
-        raise BrightfieldError(f"--sure is a chance from 0 to 1, got {sure:g}.")
+        raise BrightfieldError(f"--sure is {sure:g}: expected a probability from 0 to 1.")
     named = copy_names(images.files(paths))
     folder = out.resolve()
     _check_place(folder, named, overwrite)
@@ -141,29 +142,27 @@ def sort(
 
 
 def certainty(answer: Label) -> float:
-    """The chance that the answer is right, as far as the probability is calibrated."""
+    """The probability that the answer is correct, if probabilities are calibrated."""
     return answer.probability if answer.positive else 1 - answer.probability
 
 
 def copy_names(files: Iterable[Path]) -> dict[Path, str]:
-    """For each file, by its absolute path, the name of its copy; a file that is given twice is there once.
+    """The name of the copy of each file, by its absolute path; a file that is given twice is listed once.
 
-    A name that several files share stays with the first, the others have a number at the end of its stem: what a group is found
-    by stands at the beginning. All copies have names of their own, whatever class they are in and however letters are
-    written, because people will move them about on computers that take ``A.png`` for ``a.png``.
+    Of files with the same name the first keeps it, the others get a number at the end of the stem, as groups are found by the
+    beginning. The names are unique across all classes and without regard to case, because the copies will be moved between folders,
+    also on systems that do not distinguish ``A.png`` from ``a.png``.
 
     Raises:
-        BrightfieldError: a name that could not stand in a table, or that an import would pass over.
+        BrightfieldError: a name that cannot be written into a table, or that an import would skip.
     """
     sources = list(dict.fromkeys(file.parent.resolve() / file.name for file in files))  # a link keeps its own name
     originals = {source.name.casefold() for source in sources}
     for source in sources:
         if images.is_junk(source):
-            raise BrightfieldError(
-                f"{source} is hidden by its name, and so would be its copy: rename it, or leave it out."
-            )
-        if any("\ud800" <= letter <= "\udfff" for letter in str(source)):  # bytes that are no UTF-8
-            raise BrightfieldError(f"{str(source)!r} is not valid Unicode, which tables are written in: rename it.")
+            raise BrightfieldError(f"{source} is a hidden file, and so would be its copy. Rename it, or leave it out.")
+        if any("\ud800" <= letter <= "\udfff" for letter in str(source)):  # bytes that are not UTF-8
+            raise BrightfieldError(f"{str(source)!r} is not valid Unicode, as tables need it. Rename it.")
     named: dict[Path, str] = {}
     given: set[str] = set()
     for source in sources:
@@ -177,32 +176,32 @@ def copy_names(files: Iterable[Path]) -> dict[Path, str]:
 
 
 def _folders(classes: Sequence[str]) -> tuple[str, ...]:
-    """The classes and ``unsure``; raises BrightfieldError if these cannot be names of folders side by side."""
+    """The names of the folders, the classes and ``unsure``; raises BrightfieldError if they are not valid or not unique."""
     for name in classes:
         if not name.strip() or name.startswith(".") or set(name) & set('/\\:*?"<>|') or not name.isprintable():
-            raise BrightfieldError(f"The class {name!r} cannot be the name of a folder: rename it in params.yaml.")
+            raise BrightfieldError(f"The class {name!r} is not a valid name of a folder. Rename it in params.yaml.")
     if len({name.casefold() for name in (*classes, UNSURE)}) <= len(classes):
         raise BrightfieldError(
-            f"The classes {', '.join(classes)} cannot be folders beside {UNSURE}/: rename them in params.yaml."
+            f"The classes {', '.join(classes)} cannot be folders beside {UNSURE}/. Rename them in params.yaml."
         )
     return (*classes, UNSURE)
 
 
 def _check_place(folder: Path, sources: Iterable[Path], overwrite: bool) -> None:
-    """Raise BrightfieldError if the folder holds what must not be replaced: then it would be gone for good."""
+    """Raise BrightfieldError if the folder contains files other than copies of existing originals: they would be lost."""
     if folder.exists() and not folder.is_dir():
-        raise BrightfieldError(f"{folder} is a file, expected a new folder for the sorted images.")
+        raise BrightfieldError(f"{folder} is a file: expected a new folder for the sorted images.")
     found = next(folder.iterdir(), None) if folder.exists() else None
     if found is None:
         return
     if not overwrite:
         raise BrightfieldError(
-            f"There is something in {folder} already, such as {found.name}. Choose another folder, or, if it was sorted "
-            "before, ask for it to be overwritten."
+            f"{folder} contains files, such as {found.name}: expected a new or empty folder. Choose another folder, or, if it was "
+            "sorted before, give --overwrite."
         )
     if not (folder / SORTED).is_file():
         raise BrightfieldError(
-            f"{folder} is not overwritten: without {SORTED} it was not sorted. Choose another folder."
+            f"{folder} is not overwritten: it has no {SORTED}, so it was not sorted before. Choose another folder."
         )
     inside = [source for source in sources if source.resolve().is_relative_to(folder)]
     if inside:
@@ -212,19 +211,19 @@ def _check_place(folder: Path, sources: Iterable[Path], overwrite: bool) -> None
     foreign = [path for path in files if path not in own and path.name not in copies]
     if foreign:
         raise BrightfieldError(
-            f"{folder} is not overwritten: {len(foreign)} files in it, such as {foreign[0].relative_to(folder)}, are no "
-            f"copies of images that are still where {SORTED} says. Choose another folder, or move them away first."
+            f"{folder} is not overwritten: {len(foreign)} files in it, such as {foreign[0].relative_to(folder)}, are not "
+            f"copies of existing images that {SORTED} lists. Choose another folder, or move them away first."
         )
 
 
 def _copies(folder: Path) -> set[str]:
-    """The names of the copies that were sorted into a folder before and whose originals are still there."""
+    """The names of the copies in a sorted folder whose originals still exist."""
     table = read_csv(folder / SORTED, ("image", "source"), text=("image", "source"))
     return {image for image, source in zip(table["image"], table["source"], strict=True) if Path(source).is_file()}
 
 
 def _answers(predictor: Predictor, sources: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """For each image the row of the table, in order: probability, answer, certainty, and how far outside it lies."""
+    """The row of the table of each image, in order: probability, answer, certainty, and its distance from the training data."""
     batch: list[Path] = []
     read: list[images.Image] = []
     for source in sources:
@@ -253,25 +252,25 @@ def _answered(predictor: Predictor, sources: Sequence[Path], read: Sequence[imag
 
 
 def _place(answer: Mapping[str, Any], sure: float) -> str:
-    """The folder that an image belongs to."""
+    """The folder into which an image is sorted."""
     unsure = answer["certainty"] < sure or (sure > 0 and answer.get("outside") == 1)
     return UNSURE if unsure else str(answer["answer"])
 
 
 def _least_certain_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows in the order in which they are worth a look: what is unsure comes first, whyever it is so."""
+    """The rows in the order in which to check them: all unsure images first, each part by increasing certainty."""
     order = table.assign(sure=table["sorted_into"] != UNSURE).sort_values(["sure", "certainty"], kind="stable").index
     return table.loc[order].reset_index(drop=True)
 
 
 def _sheet(folder: Path, rows: pd.DataFrame, positive: str) -> Canvas:
-    """The contact sheet of rows of the table: below each image its name, probability and folder, and how far outside it lies."""
-    told = rows.to_dict("records")
+    """The contact sheet of rows of the table, with name, probability, folder and distance from the training data of each image."""
+    answers = rows.to_dict("records")
     captions = []
-    for row in told:
+    for row in answers:
         captions.append([row["image"], f"{positive}: {row['probability']:.3f}, in {row['sorted_into']}"])
         if row.get("outside") == 1:
             captions[-1].append(f"outside: {row['farthest']} {row['distance']:.1f}")
-    title = f"The {len(told)} least certain answers. Below each: its name, the probability that it is {positive}, its folder."
-    read = (images.read(folder / row["sorted_into"] / row["image"]) for row in told)
+    title = f"The {len(answers)} least certain answers, each with its name, the probability that it is {positive}, and its folder."
+    read = (images.read(folder / row["sorted_into"] / row["image"]) for row in answers)
     return contact_sheets.contact_sheet(read, captions, [title])

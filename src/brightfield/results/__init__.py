@@ -1,8 +1,8 @@
-"""What a model answers, and what the truth looks like: validated numpy, no torch. ``FORMS`` has all that depends on the type.
+"""Types of answers and of truth: validated numpy, no torch. ``FORMS`` contains everything that depends on the type.
 
 Coordinates: (0, 0) is the centre of the first pixel, x is the column, y the row; units are pixels unless a name says otherwise.
 
-A further type is a file beside these (a subclass of :class:`BaseResult`, and its :class:`Form`) and its line in ``FORMS``.
+A further type needs a file beside these (a subclass of :class:`BaseResult`, and its :class:`Form`) and a line in ``FORMS``.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ def form_of(kind: type) -> Form[Any]:
     """
     if kind not in FORMS:
         known = ", ".join(each.__name__ for each in FORMS)
-        raise ValueError(f"an answer is one of {known}, got {kind.__name__}: a new type has its line in results.FORMS")
+        raise ValueError(f"an answer must be one of {known}, got {kind.__name__}: add a new type to results.FORMS")
     return FORMS[kind]
 
 
 def to_dataframe(answers: Iterable[Result]) -> pd.DataFrame:
-    """One table of several answers: what ``answer.to_dataframe()`` gives of each, one below the other.
+    """The tables of several answers, as ``answer.to_dataframe()`` returns them, in one table.
 
     Frames of a movie are numbered in the order of the answers.
 
     Raises:
-        ValueError: no answer, answers of several types, or two of images of one name.
+        ValueError: no answer, answers of several types, or two images with the same name.
         BrightfieldError: an answer without metadata.
     """
     given = list(answers)
     kinds = {type(each) for each in given}
     if len(kinds) != 1:
         came = ", ".join(sorted(kind.__name__ for kind in kinds)) or "none"
-        raise ValueError(f"a table is made of one or more answers of one type, got {came}")
+        raise ValueError(f"expected one or more answers of one type, got {came}")
     named = {each.image_name: each for each in given}
     if len(named) < len(given):
-        raise ValueError(f"{len(given)} answers to {len(named)} names of images: each image has a name of its own")
+        raise ValueError(f"got {len(given)} answers with {len(named)} different names: expected one name per image")
     return form_of(kinds.pop()).table_of(named)

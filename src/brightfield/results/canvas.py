@@ -1,4 +1,4 @@
-"""What drawings of every type share: grey values, enlargement, colours.
+"""Grey values, enlargement and colours of the drawings of every type.
 
 Grey values are stretched between the 0.5 and 99.5 percentile. Small images are enlarged by whole pixels, and marks are drawn at the
 enlarged scale: position (x, y) lies at ((x + 0.5) factor - 0.5, (y + 0.5) factor - 0.5) there.
@@ -19,7 +19,7 @@ Colour = tuple[int, int, int]
 PERCENTILES = (0.5, 99.5)
 GOOD: Colour = (0, 170, 60)
 BAD: Colour = (220, 30, 30)
-FOUND: Colour = (255, 80, 0)  # orange against blue can be told apart by everyone
+FOUND: Colour = (255, 80, 0)  # orange and blue are distinguishable with any colour vision
 TRUE: Colour = (0, 200, 255)
 
 
@@ -29,8 +29,8 @@ class PixelWindow:
 
     Attributes:
         top, left: row and column of its first pixel.
-        side: in pixels of the image.
-        factor: a pixel of the image has so many on the tile, in both directions.
+        side: side in pixels of the image.
+        factor: pixels of the tile per pixel of the image, in both directions.
     """
 
     top: int
@@ -44,10 +44,10 @@ class PixelWindow:
 
 
 def stretch(image: npt.NDArray[Any], limits: Limits | None = None) -> Canvas:
-    """(H, W, 3) uint8 with the limits at 0 and 255; all channels together, so that colours keep their balance.
+    """Stretch an image to (H, W, 3) uint8 with the limits at 0 and 255, all channels alike, which preserves the colour balance.
 
     Args:
-        image: (H, W) or (H, W, C); one channel becomes grey, a fourth is left out. What is not finite becomes black.
+        image: (H, W) or (H, W, C); one channel becomes grey, a fourth is left out. Pixels that are not finite become black.
         limits: intensities for 0 and 255; the 0.5 and 99.5 percentile of the image when left out.
     """
     channels = np.atleast_3d(image)[..., :3].astype(np.float32)
@@ -65,7 +65,7 @@ def limits_of(image: npt.NDArray[Any]) -> Limits:
 
 
 def enlarge(array: npt.NDArray[Any], factor: int) -> npt.NDArray[Any]:
-    """Every pixel of (H, W) or (H, W, C) as ``factor`` by ``factor`` pixels; the array itself for 1."""
+    """Repeat every pixel of (H, W) or (H, W, C) ``factor`` times along both axes; the array itself for 1."""
     return array if factor == 1 else array.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
@@ -73,4 +73,4 @@ def check_size(image: npt.NDArray[Any], *arrays: npt.NDArray[Any]) -> None:
     """Raise ValueError if an array is not as high and wide as the image."""
     for array in arrays:
         if array.shape != image.shape[:2]:
-            raise ValueError(f"an answer is as large as its image, {image.shape[:2]}, got {array.shape}")
+            raise ValueError(f"an answer must be as large as its image, {image.shape[:2]}, got {array.shape}")

@@ -1,4 +1,4 @@
-"""Segmented cells: ``<image>_labels.tif`` (instances) and ``<image>_classes.tif``, a row a cell in ``regions.csv``."""
+"""Segmented cells: ``<image>_labels.tif`` (instances), ``<image>_classes.tif``, and one row per cell in ``regions.csv``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 CLASS_COLOURS: tuple[Colour, ...] = ((90, 160, 255), (255, 210, 60), (120, 220, 120), (240, 120, 220), (90, 230, 230))
 TINT = 0.25  # opacity of the class colour
-DASH_PX = 3
+DASH_PX = 3  # length of the dashes of true outlines
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class ClassMap(BaseResult):
 
     Attributes:
         classes: (H, W) uint8, index into the task's class names; 0 is background.
-        instances: (H, W) int32, 0 is background, 1... number the cells.
-        species: (N + 1,) uint8, the species of each instance from 1, by its number; entry 0 is unused. None where it is not asked
-            for, or not known.
-        certainty: (N + 1,) float32, how probable that species is; None for truth.
+        instances: (H, W) int32, 0 is background, cells are numbered from 1.
+        species: (N + 1,) uint8, the species of each instance from 1, by its number; entry 0 is unused. None where species are not
+            part of the task, or not known.
+        certainty: (N + 1,) float32, the probability of that species; None for truth.
     """
 
     classes: npt.NDArray[np.uint8]
@@ -37,18 +37,20 @@ class ClassMap(BaseResult):
     certainty: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        expect(self.classes.ndim == 2, "a class map is (H, W)", self.classes.shape)
-        expect(self.classes.shape == self.instances.shape, "classes and instances share a shape", self.instances.shape)
-        expect(self.classes.dtype == np.uint8, "classes are uint8", self.classes.dtype)
-        expect(self.instances.dtype == np.int32, "instances are int32", self.instances.dtype)
+        expect(self.classes.ndim == 2, "a class map must be (H, W)", self.classes.shape)
+        expect(
+            self.classes.shape == self.instances.shape, "classes and instances must share a shape", self.instances.shape
+        )
+        expect(self.classes.dtype == np.uint8, "classes must be uint8", self.classes.dtype)
+        expect(self.instances.dtype == np.int32, "instances must be int32", self.instances.dtype)
         for name, values in (("species", self.species), ("certainty", self.certainty)):
             if values is not None:
                 enough = values.ndim == 1 and len(values) > self.instances.max(initial=0)
-                expect(enough, f"{name} has an entry for 0 and for each instance", values.shape)
+                expect(enough, f"{name} must have an entry for 0 and for each instance", values.shape)
 
 
 def _rows(answer: ClassMap, metadata: Metadata) -> pd.DataFrame:
-    """One row: cells, of each species if that was asked, and the share of the image that they cover."""
+    """One row: the number of cells, also of each species if there are species, and the share of the image that cells cover."""
     import pandas as pd
 
     inside = answer.instances > 0
@@ -61,14 +63,14 @@ def _rows(answer: ClassMap, metadata: Metadata) -> pd.DataFrame:
 
 
 def _regions(answer: ClassMap, metadata: Metadata, fluorescence: Array | None) -> pd.DataFrame:
-    """A row a cell."""
+    """One row per cell."""
     from brightfield.results.regions import regions
 
     return regions(answer, metadata.classes, metadata.pixel_size_um, metadata.species, fluorescence)
 
 
 def _labels(answer: ClassMap) -> Array:
-    """Instances as uint16, which every program reads, unless there are too many."""
+    """The instances as uint16, which every program reads, unless there are too many."""
     fits = answer.instances.max(initial=0) <= np.iinfo(np.uint16).max and answer.instances.min(initial=0) >= 0
     return answer.instances.astype(np.uint16) if fits else answer.instances
 
@@ -85,7 +87,7 @@ def _plain(answer: ClassMap) -> dict[str, Any]:
 
 
 def _draw(image: npt.NDArray[Any], result: ClassMap, truth: ClassMap | None, factor: int) -> Canvas:
-    """Classes as a tint, instances with an outline each; true ones dashed black and white."""
+    """Tint the classes and outline each instance; outlines of true instances are dashed in black and white."""
     check_size(image, *(each.classes for each in (result, truth) if each is not None))
     canvas = enlarge(_tinted(stretch(image), result.classes), factor)
     ids = enlarge(result.instances, factor)
@@ -93,9 +95,9 @@ def _draw(image: npt.NDArray[Any], result: ClassMap, truth: ClassMap | None, fac
     canvas[edge] = _distinct(ids[edge])
     if truth is not None:
         y, x = np.nonzero(_outline(enlarge(truth.instances, factor), factor))
-        dash = (x + y) // DASH_PX % 4  # white, black, and twice nothing, where an answer underneath shows
-        for turn, grey in enumerate((255, 0)):
-            canvas[y[dash == turn], x[dash == turn]] = grey
+        dash = (x + y) // DASH_PX % 4  # white, black, and two gaps through which the outline of the answer shows
+        for phase, grey in enumerate((255, 0)):
+            canvas[y[dash == phase], x[dash == phase]] = grey
     return canvas
 
 
@@ -108,7 +110,7 @@ def _tinted(canvas: Canvas, classes: npt.NDArray[np.uint8]) -> Canvas:
 
 
 def _outline(ids: npt.NDArray[np.int32], factor: int) -> npt.NDArray[np.bool_]:
-    """The outermost pixels of each instance: one deep, or two in an enlarged image."""
+    """The outline of each instance inside it, 1 px wide, or 2 px in an enlarged image."""
     edge = _outermost(ids)
     return edge if factor == 1 else edge | _outermost(np.where(edge, np.int32(0), ids))
 
@@ -125,7 +127,7 @@ def _outermost(ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def _distinct(ids: npt.NDArray[np.int32]) -> Canvas:
-    """(N, 3): a bright colour for each id; steps of the golden ratio around the circle of hues keep near ids apart."""
+    """Bright colours of ids, (N, 3): steps of the golden ratio around the circle of hues give near ids different hues."""
     hue = (ids * 0.6180339887) % 1.0
     phase = np.abs((hue[:, None] * 6.0 + np.array([0.0, 4.0, 2.0])) % 6.0 - 3.0) - 1.0  # hexagonal colour model
     colours: Canvas = (55 + 200 * np.clip(phase, 0, 1)).astype(np.uint8)
@@ -133,7 +135,7 @@ def _distinct(ids: npt.NDArray[np.int32]) -> Canvas:
 
 
 def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
-    """An outline around each cell."""
+    """Outline each cell."""
     if "labels" not in truth.fields:
         return tile
     from skimage.segmentation import find_boundaries

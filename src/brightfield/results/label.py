@@ -1,4 +1,4 @@
-"""One class for one image: a row of ``labels.csv``, and no file but the overlay."""
+"""The class of an image: one row of ``labels.csv``, and no file other than the overlay."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from brightfield.results.canvas import BAD, GOOD, Canvas, Colour, PixelWindow, e
 if TYPE_CHECKING:
     import pandas as pd
 
-FRAME_PX = 4
+FRAME_PX = 4  # width of the frame in the colour of the true class, on a tile
 
 
 @dataclass(frozen=True)
 class Label(BaseResult):
-    """One image, one class.
+    """The class of one image.
 
     Attributes:
-        probability: of the positive class, in [0, 1]; exactly 0 or 1 for truth.
-        threshold: from this probability on the answer is the positive class.
+        probability: probability of the positive class, in [0, 1]; exactly 0 or 1 for truth.
+        threshold: smallest probability with which the answer is the positive class.
     """
 
     probability: float
     threshold: float = 0.5
 
     def __post_init__(self) -> None:
-        expect(0.0 <= self.probability <= 1.0, "a probability lies in [0, 1]", self.probability)
+        expect(0.0 <= self.probability <= 1.0, "a probability must lie in [0, 1]", self.probability)
 
     @property
     def positive(self) -> bool:
-        """The answer."""
+        """Whether the answer is the positive class."""
         return self.probability >= self.threshold
 
 
 def _rows(answer: Label, metadata: Metadata) -> pd.DataFrame:
-    """One row: probability (of the second class) and answer (a class name)."""
+    """One row: probability (of the second class) and answer (the name of a class)."""
     import pandas as pd
 
     named = metadata.classes[int(answer.positive)]
@@ -51,7 +51,7 @@ def _plain(answer: Label) -> dict[str, Any]:
 
 
 def _draw(image: npt.NDArray[Any], result: Label, truth: Label | None, factor: int) -> Canvas:
-    """A green (positive) or red frame and the probability; the true class as a dashed frame inside it."""
+    """Draw a green (positive) or red frame and the probability, and the true class as a dashed frame inside it."""
     crop = enlarge(stretch(image), factor)
     height, width = crop.shape[:2]
     border, strip = max(3, width // 60), max(14, width // 12)
@@ -77,7 +77,7 @@ def _dashed_frame(canvas: Canvas, colour: Colour, thickness: int) -> None:
 
 
 def _written(canvas: Canvas, text: str, corner: tuple[int, int], size: int) -> Canvas:
-    """White text, its upper left corner at (x, y)."""
+    """Write white text with its upper left corner at (x, y)."""
     from PIL import Image, ImageDraw, ImageFont
 
     picture = Image.fromarray(canvas)
@@ -86,7 +86,7 @@ def _written(canvas: Canvas, text: str, corner: tuple[int, int], size: int) -> C
 
 
 def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
-    """A frame in the colour of the class."""
+    """Draw a frame in the colour of the class."""
     from PIL import Image, ImageDraw
 
     del window

@@ -1,4 +1,4 @@
-"""An image as an answer: ``<image>_denoised.tif``, ``<image>_deviation.tif`` if the model states how far off pixels may be."""
+"""An image as an answer: ``<image>_denoised.tif``, and ``<image>_deviation.tif`` if the model predicts standard deviations."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ class Picture(BaseResult):
 
     Attributes:
         pixels: (H, W) float32 in the intensity units of the input.
-        deviation: (H, W) float32, how far off each pixel may be: the standard deviation of its error, in the same units; None
-            where the model does not say, and for truth.
+        deviation: (H, W) float32, the standard deviation of the error of each pixel, in the same units; None where the model does
+            not predict it, and for truth.
     """
 
     pixels: npt.NDArray[np.float32]
     deviation: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
-        expect(self.pixels.ndim == 2, "a picture is (H, W)", self.pixels.shape)
-        expect(self.pixels.dtype == np.float32, "a picture is float32", self.pixels.dtype)
+        expect(self.pixels.ndim == 2, "a picture must be (H, W)", self.pixels.shape)
+        expect(self.pixels.dtype == np.float32, "a picture must be float32", self.pixels.dtype)
         if self.deviation is not None:
-            expect(self.deviation.shape == self.pixels.shape, "one deviation a pixel", self.deviation.shape)
-            expect(self.deviation.dtype == np.float32, "deviations are float32", self.deviation.dtype)
-            expect(not (self.deviation < 0).any(), "deviations are not negative", self.deviation.min(initial=0))
+            expect(self.deviation.shape == self.pixels.shape, "expected one deviation per pixel", self.deviation.shape)
+            expect(self.deviation.dtype == np.float32, "deviations must be float32", self.deviation.dtype)
+            expect(not (self.deviation < 0).any(), "deviations must not be negative", self.deviation.min(initial=0))
 
 
 def _rows(answer: Picture, metadata: Metadata) -> pd.DataFrame:
@@ -64,12 +64,13 @@ def _plain(answer: Picture) -> dict[str, Any]:
 
 
 def _draw(image: npt.NDArray[Any], result: Picture, truth: Picture | None, factor: int) -> Canvas:
-    """The image and the answer side by side, then the truth when it is known, then the deviation (bright is unsure) when there is
-    one, on a scale of its own from 0.
+    """Draw the image, the answer, the truth if known, and the deviation if predicted, side by side.
+
+    The deviation has a grey scale of its own that begins at 0; bright pixels are uncertain.
     """
     pictures = [each.pixels for each in (result, truth) if each is not None]
     check_size(image, *pictures)
-    # answer and truth share their limits, so that equal intensities look equal; noise has wider ones of its own
+    # answer and truth share a grey scale, so that equal intensities look equal; the noisy image has its own
     limits = limits_of(pictures[-1])
     panels = [stretch(image), *(stretch(each, limits) for each in pictures)]
     if result.deviation is not None:
@@ -80,7 +81,7 @@ def _draw(image: npt.NDArray[Any], result: Picture, truth: Picture | None, facto
 
 
 def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
-    """The tile as it is: the truth is an image, see :func:`_true_image`."""
+    """The unchanged tile: the truth is an image, see :func:`_true_image`."""
     del truth, window
     return tile
 

@@ -1,4 +1,4 @@
-"""Positions in one frame: rows of ``positions.csv``, as trackpy reads them, and no file but the overlay."""
+"""Positions in one frame: rows of ``positions.csv``, which trackpy reads, and no file other than the overlay."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Points(BaseResult):
     Attributes:
         positions: (N, 2) float64, columns x and y in pixels.
         quality: (N,) float64 in [0, 1], 1 for truth.
-        errors: (N, 2) float64, standard errors of x and y in pixels, nan for a bead of which they are not known; None where the
-            model does not say, and for truth.
+        errors: (N, 2) float64, standard errors of x and y in pixels, nan for a bead whose errors are unknown; None where the model
+            does not estimate them, and for truth.
     """
 
     positions: npt.NDArray[np.float64]
@@ -36,22 +36,23 @@ class Points(BaseResult):
     errors: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        expect(self.positions.ndim == 2 and self.positions.shape[1] == 2, "positions are (N, 2)", self.positions.shape)
-        expect(self.quality.shape == (len(self.positions),), "one quality a position", self.quality.shape)
-        expect(bool(np.isfinite(self.positions).all()), "positions are finite", self.positions)
+        two_columns = self.positions.ndim == 2 and self.positions.shape[1] == 2
+        expect(two_columns, "positions must be (N, 2)", self.positions.shape)
+        expect(self.quality.shape == (len(self.positions),), "expected one quality per position", self.quality.shape)
+        expect(bool(np.isfinite(self.positions).all()), "positions must be finite", self.positions)
         if self.errors is not None:
-            expect(self.errors.shape == self.positions.shape, "two errors a position", self.errors.shape)
-            expect(not (self.errors < 0).any(), "errors are not negative", self.errors)
+            expect(self.errors.shape == self.positions.shape, "expected two errors per position", self.errors.shape)
+            expect(not (self.errors < 0).any(), "errors must not be negative", self.errors)
 
     @classmethod
     def exact(cls, positions: npt.ArrayLike) -> Points:
-        """Truth: (N, 2) positions of quality 1."""
+        """True positions, (N, 2), with quality 1."""
         array = np.asarray(positions, dtype=np.float64).reshape(-1, 2)
         return cls(array, np.ones(len(array)))
 
 
 def position_rows(answer: Points) -> pd.DataFrame:
-    """Columns x, y (px) and quality, a row a bead; x_error and y_error (px) where the answer has them."""
+    """Columns x, y (px) and quality, one row per bead; x_error and y_error (px) where the answer has them."""
     import pandas as pd
 
     x, y = answer.positions.T
@@ -62,7 +63,7 @@ def position_rows(answer: Points) -> pd.DataFrame:
 
 
 def position_table(rows: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One table of several frames in order: frame (its number), what :func:`position_rows` gives, and image (its name)."""
+    """One table of several frames in order: frame (its number), the columns of :func:`position_rows`, and image (its name)."""
     import pandas as pd
 
     tables = [table.assign(frame=i, image=name) for i, (name, table) in enumerate(rows.items())]
@@ -80,7 +81,7 @@ def _plain(answer: Points) -> dict[str, Any]:
 
 
 def _draw(image: npt.NDArray[Any], result: Points, truth: Points | None, factor: int) -> Canvas:
-    """A cross at each position, to a fraction of a pixel; true positions as circles."""
+    """Draw a cross at each position, to a fraction of a pixel, and a circle at each true position."""
     canvas = enlarge(stretch(image), factor)
     arm = max(12.0, max(canvas.shape[:2]) / 80)
     if truth is not None:
@@ -93,13 +94,13 @@ Distance = npt.NDArray[np.float64]
 
 
 def _ring(dx: Distance, dy: Distance, radius: float) -> Distance:
-    """Distance from the circle."""
+    """Distance from a circle."""
     distance: Distance = np.abs(np.hypot(dx, dy) - radius)
     return distance
 
 
 def _cross(dx: Distance, dy: Distance, arm: float) -> Distance:
-    """Distance from a cross whose middle is left open, so that the bead can be seen."""
+    """Distance from a cross with an open middle, which shows the bead."""
     x, y = np.abs(dx), np.abs(dy)
     along, aside = np.maximum(x, y), np.minimum(x, y)
     distance: Distance = np.hypot(aside, along - np.clip(along, 0.25 * arm, arm))
@@ -114,7 +115,7 @@ def _mark(
     reach: float,
     shape: Callable[[Distance, Distance], Distance],
 ) -> None:
-    """Blend a smooth mark 2 px wide around each position; what lies outside the canvas is cut off."""
+    """Blend a smooth mark 2 px wide around each position; marks are cut off at the edge of the canvas."""
     margin = math.ceil(reach) + 2
     height, width = canvas.shape[:2]
     for x, y in (positions + 0.5) * factor - 0.5:
@@ -129,7 +130,7 @@ def _mark(
 
 
 def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
-    """A ring around each bead."""
+    """Draw a ring around each bead."""
     from PIL import Image, ImageDraw
 
     if "positions" not in truth.fields:

@@ -13,23 +13,23 @@ Array = npt.NDArray[Any]
 
 
 class Segmented(Protocol):
-    """What is measured: the arrays of a :class:`brightfield.results.ClassMap`."""
+    """The arrays of a :class:`brightfield.results.ClassMap` that are measured."""
 
     @property
     def classes(self) -> npt.NDArray[np.uint8]:
-        """(H, W), the class of each pixel."""
+        """The class of each pixel, (H, W)."""
 
     @property
     def instances(self) -> npt.NDArray[np.int32]:
-        """(H, W), the instance of each pixel."""
+        """The instance of each pixel, (H, W)."""
 
     @property
     def species(self) -> npt.NDArray[np.uint8] | None:
-        """(N + 1,), by number of instance."""
+        """The species of each instance by its number, (N + 1,)."""
 
     @property
     def certainty(self) -> npt.NDArray[np.float32] | None:
-        """(N + 1,), by number of instance."""
+        """The probability of that species, (N + 1,)."""
 
 
 def regions(
@@ -42,52 +42,54 @@ def regions(
     """Measure each instance.
 
     Length and width are those of the *capsule* (a rectangle with a half disc at either end) that has the instance's
-    area and its variance along the long axis. For a straight rod they are exact, a disc gives its diameter twice, and
-    a bent rod comes out a little short. The axes of the ellipse with the same moments, which many programs report, are
-    15 % too wide for a long rod.
+    area and its variance along the long axis. They are exact for a straight rod, equal to the diameter for a disc, and a
+    little too short for a bent rod. The axes of the ellipse with the same moments, which many programs report, are 15 % too
+    wide for a long rod.
 
     Args:
         result: the segmented image.
         classes: names of the classes by their index.
-        pixel_size_um: side of a pixel.
+        pixel_size_um: side of a pixel in micrometres.
         species: names of the species by their number, from 1.
-        fluorescence: (H, W), an image of the same place in other light.
+        fluorescence: (H, W), a fluorescence image of the same field.
 
     Returns:
-        A row an instance: ``label``; ``x`` and ``y``, the centroid in px, ``x_um`` and ``y_um``; ``area_px``, ``area_um2``,
-        ``length_um``, ``width_um``; ``orientation_deg``, of the long axis against the x axis, in (-90, 90],
+        One row per instance: ``label``; ``x`` and ``y``, the centroid in px, ``x_um`` and ``y_um``; ``area_px``, ``area_um2``,
+        ``length_um``, ``width_um``; ``orientation_deg``, the angle of the long axis to the x axis, in (-90, 90],
         counter-clockwise as seen; ``at_border``, whether it touches the edge of the image and may be cut; ``class``, the most
-        frequent one that is not background; and ``<class>_px``, the pixels of each class but the background. Where the answer
-        tells species, ``species`` and ``species_probability``; with a fluorescence image, ``fluorescence_mean`` over the
-        instance in its units.
+        frequent class other than background; and ``<class>_px``, the number of pixels of each class other than background. Where
+        the answer has species, ``species`` and ``species_probability``; with a fluorescence image, ``fluorescence_mean``, its mean
+        over the instance in its units.
 
     Raises:
-        ValueError: the map holds a class without a name, or the fluorescence is not as large as the map.
+        ValueError: the map contains a class without a name, or the fluorescence differs from the map in size.
     """
     if fluorescence is not None and fluorescence.shape != result.instances.shape:
-        raise ValueError(f"fluorescence is as large as its image, {result.instances.shape}, got {fluorescence.shape}")
+        raise ValueError(
+            f"fluorescence must be as large as its image, {result.instances.shape}, got {fluorescence.shape}"
+        )
     if result.classes.max(initial=0) >= len(classes):
-        raise ValueError(f"{len(classes)} classes have names, got class {result.classes.max()}")
+        raise ValueError(f"expected classes below {len(classes)}, which have names, got class {result.classes.max()}")
     rows, cols = np.nonzero(result.instances > 0)
     labels, number = np.unique(result.instances[rows, cols], return_inverse=True)
     n, height, width = len(labels), *result.instances.shape
     border = (rows == 0) | (cols == 0) | (rows == height - 1) | (cols == width - 1)
     codes = number * len(classes) + result.classes[rows, cols]
     counts = np.bincount(codes, minlength=n * len(classes)).reshape(n, len(classes))
-    told: dict[str, Any] = {}
+    optional: dict[str, Any] = {}
     if result.species is not None:
-        told["species"] = np.array(["", *species], dtype=object)[result.species[labels]]
+        optional["species"] = np.array(["", *species], dtype=object)[result.species[labels]]
         if result.certainty is not None:
-            told["species_probability"] = result.certainty[labels].astype(np.float64)
+            optional["species_probability"] = result.certainty[labels].astype(np.float64)
     if fluorescence is not None:
         light = np.bincount(number, weights=fluorescence[rows, cols], minlength=n)
-        told["fluorescence_mean"] = light / np.bincount(number, minlength=n)
+        optional["fluorescence_mean"] = light / np.bincount(number, minlength=n)
     return pd.DataFrame(
         {
             "label": labels,
             **_geometry(rows, cols, number, n, pixel_size_um),
             "at_border": np.bincount(number[border], minlength=n) > 0,
-            **told,
+            **optional,
             "class": np.array(classes)[1 + counts[:, 1:].argmax(axis=1)],
             **{f"{name}_px": counts[:, i] for i, name in enumerate(classes) if i > 0},
         }
@@ -121,7 +123,7 @@ def _geometry(rows: Array, cols: Array, number: Array, n: int, pixel_size_um: fl
 
 
 def _capsule(area: Array, variance: Array) -> tuple[Array, Array]:
-    """Length and width of capsules with an area and a variance along the axis.
+    """Length and width of capsules with the given area and variance along the axis.
 
     With radius r and s r between the centres of the ends, the area is r^2 (2 s + pi), and the second moment along the
     axis is r^4 (s^3 / 6 + pi s^2 / 4 + 4 s / 3 + pi / 4): variance / area depends on s alone, and grows with it.

@@ -13,7 +13,7 @@ from brightfield.system.files import atomic_file
 
 
 def write_tiff(path: Path, array: npt.NDArray[Any], pixel_size_um: float) -> None:
-    """(H, W) with its pixel size; the way of ImageJ, which shows micrometres, where it has the type."""
+    """Write an array (H, W) with its pixel size, in ImageJ's format, which shows micrometres, if that has the type."""
     import tifffile
 
     with atomic_file(path) as partial:

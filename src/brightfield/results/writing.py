@@ -1,9 +1,9 @@
-"""Answers as files that the field opens: TIFF for Fiji and napari, CSV with the column names of trackpy.
+"""Write answers as files for other programs: TIFF for Fiji and napari, CSV with the column names of trackpy.
 
-For each image an overlay, ``<name>_overlay.png``, and what the form of its type names (:data:`brightfield.results.FORMS`): TIFF
-files, a table of all images, maybe one of the objects in them. The file of each type says which.
+Each image gets an overlay, ``<name>_overlay.png``, and the TIFF files of its type (:data:`brightfield.results.FORMS`). All images
+share a table, and some types have a second one of objects. The file of each type lists them.
 
-A file gets its name when it is complete, and the tables come last: where there is a table, everything is there.
+A file gets its name when it is complete, and the tables are written last: where there is a table, all files are there.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ OVERLAY = "overlay.png"
 
 
 class Writer:
-    """Writes answers image by image into a folder; between two images it keeps rows of tables, and no pixels.
+    """Writes answers image by image into a folder; only rows of tables stay in memory.
 
     Args:
-        folder: where to; made if need be.
+        folder: output folder, created if missing.
         metadata: names of classes and species, and the size of a pixel.
         overwrite: replace files of the same name.
-        overlays: draw so many images with their answers, and no more; None: all.
+        overlays: largest number of overlays to draw; None: one per image.
     """
 
     def __init__(
@@ -53,24 +53,24 @@ class Writer:
         self._objects: list[pd.DataFrame] = []
 
     def add(self, name: str, image: Array, result: Result, fluorescence: Array | None = None) -> None:
-        """Write the files of one image, (H, W) or (H, W, 3); its name becomes the beginning of theirs.
+        """Write the files of one image, whose names begin with the name of the image.
 
         Args:
-            name: of the image.
-            image: what the answer is drawn into.
+            name: name of the image.
+            image: (H, W) or (H, W, 3), the background of the overlay.
             result: the answer.
             fluorescence: (H, W), measured in every cell.
 
         Raises:
-            BrightfieldError: answers are there already, or the disk is full or not writable.
-            ValueError: an answer of another type than the first, or a name that is no file name.
+            BrightfieldError: there are answers already, or the disk is full or not writable.
+            ValueError: an answer of another type than the first, or a name that is not a valid file name.
         """
         if not name or name.startswith(".") or set(name) & set("/\\:\0"):
-            raise ValueError(f"names become file names, got {name!r}")
+            raise ValueError(f"the name of an image must be a valid file name, got {name!r}")
         if self._kind is None:
             self._begin(type(result))
         elif self._kind is not type(result):
-            raise ValueError(f"answers of one type are written together, got {type(result)} after {self._kind}")
+            raise ValueError(f"expected answers of one type, got {type(result)} after {self._kind}")
         form = form_of(type(result))
         found = {end: of(result) for end, of in form.files.items()}
         arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
@@ -93,10 +93,10 @@ class Writer:
         """Write the tables.
 
         Args:
-            table: what the task's ``combine`` made of the rows of all images.
+            table: the rows of all images, joined by the task's ``combine``.
 
         Returns:
-            All files: those of each image, then the tables.
+            All paths: the files of each image, then the tables.
 
         Raises:
             BrightfieldError: the disk is full or not writable.
@@ -115,7 +115,7 @@ class Writer:
         return [*self._files, *tables]
 
     def _begin(self, kind: type[Result]) -> None:
-        """Make the folder, without tables of older answers: those must not vouch for files that are half replaced."""
+        """Make the folder, and remove the tables of older answers, which must not stand beside half-replaced files."""
         tables = [self.folder / name for name in _tables(form_of(kind))]
         self._refuse_to_replace(tables)
         with _readable_errors(self.folder):
@@ -129,7 +129,7 @@ class Writer:
         if there and not self.overwrite:
             raise BrightfieldError(
                 f"There are answers in {self.folder} already, such as {there[0].name}. "
-                "Choose another folder, or ask for them to be overwritten."
+                "Choose another folder, or allow overwriting."
             )
 
 
@@ -144,5 +144,5 @@ def _readable_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise BrightfieldError(
             f"The answers could not be written to {folder}: {error.strerror or error}. "
-            "Files that are there are complete; make room or choose another folder, and predict again."
+            "Existing files are complete. Free space or choose another folder, and predict again."
         ) from error

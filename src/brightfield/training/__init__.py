@@ -1,4 +1,4 @@
-"""Fit one model."""
+"""Training of one model."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from brightfield.training.checkpointing import BestCheckpoint, OnEpoch
 
 @dataclass(frozen=True)
 class Fitted:
-    """A trained network in evaluation mode, with the weights of its best epoch; of its last where it learned without the truth.
+    """A trained network.
 
     Attributes:
-        network: the module.
-        history: one row an epoch: epoch, train_loss, learning_rate, validation_<metric>...; empty for a baseline.
-        best_epoch: whose weights these are; None for a baseline.
-        settings: those of the task, with what they left open chosen on the validation split.
+        network: the network in evaluation mode, with the weights of ``best_epoch``.
+        history: one row per epoch: epoch, train_loss, learning_rate, validation_<metric>...; empty for a baseline.
+        best_epoch: the best epoch, or the last where a network learns without clean images; None for a baseline.
+        settings: the task's settings, calibrated on the validation split.
     """
 
     network: nn.Module
@@ -48,20 +48,20 @@ def fit(
     description: str = "training",
     initial: Mapping[str, Tensor] | None = None,
 ) -> Fitted:
-    """Fit a model's network on one split, watched on another.
+    """Fit a model's network on one split, and choose its best epoch on another.
 
-    Every epoch ends with the task's own metrics on the whole images of the validation split, and the weights of the epoch with the
-    best objective are the ones returned; those of the last where a network learns without clean images (``blind_spots``).
+    Every epoch ends with the task's metrics on the whole images of the validation split. The weights of the epoch with the best
+    objective are returned, or those of the last epoch where a network learns without clean images (``blind_spots``).
 
     Args:
-        task: what is asked.
-        model: its entry.
+        task: the task.
+        model: the model's entry in params.yaml.
         train: the images to learn from.
-        validation: the images to choose an epoch by, and what the settings leave open.
+        validation: the images on which the epoch is chosen and the settings are calibrated.
         compute: device, threads, precision.
-        on_epoch: told of every epoch.
-        description: of the progress bar.
-        initial: weights of a network of the same architecture to begin with.
+        on_epoch: called after every epoch.
+        description: text of the progress bar.
+        initial: weights of a network of the same architecture to start from.
 
     Raises:
         BrightfieldError: initial weights of another architecture.
@@ -71,7 +71,7 @@ def fit(
     if initial is not None:
         warm_start.begin_with(network, initial)
     device = device.for_network(network)
-    # to choose an epoch by its score would be to learn from clean images after all
+    # choosing an epoch by its score would use the clean images
     blind = model.training is not None and model.training.blind_spots
     checkpoint = BestCheckpoint(task, validation, device, on_epoch, keep_last=blind)
     history, best_epoch = pd.DataFrame({"epoch": []}), None
@@ -96,7 +96,7 @@ def _fit_network(
     device: Device,
     description: str,
 ) -> None:
-    """Train a network in place; the checkpoint has the scores of every epoch."""
+    """Train a network in place, and load the best weights from the checkpoint."""
     training = model.training
     assert training is not None
     images = task.learning.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
@@ -106,7 +106,7 @@ def _fit_network(
     if (frozen := as_frozen(network)) is not None:
         fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, model.seed, description)
         checkpoint.encoded_for_epochs = frozen_features.as_encoded(frozen, checkpoint.encoded, device, description)
-    from brightfield.training import loop  # Lightning takes seconds to import, so only when something is trained
+    from brightfield.training import loop  # importing Lightning takes seconds, so only for a training
 
     loader = sampling.loader(task, samples, training, model.seed)
     loop.run(fitted, loss_function, training, loader, checkpoint, device, description)

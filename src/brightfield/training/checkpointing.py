@@ -1,4 +1,4 @@
-"""What a network is worth after each epoch, and which of its weights are kept."""
+"""The validation score of a network after each epoch, and its best weights."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may 
 
 
 class BestCheckpoint:
-    """Scores the network after each epoch and remembers the best weights, or the last whatever they score."""
+    """Scores the network after each epoch and stores the best weights, or the last ones (``keep_last``)."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class BestCheckpoint:
         self.task, self.device, self.on_epoch = task, device, on_epoch
         records = list(validation)
         self.encoded = [task.learning.encode(task.learning.pixels(record)) for record in records]
-        self.encoded_for_epochs = self.encoded  # others, where only the last layers are trained
+        self.encoded_for_epochs = self.encoded  # features where only the last layers are trained
         self.truth = [task.learning.truth(record) for record in records]
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
@@ -40,7 +40,7 @@ class BestCheckpoint:
         self.best_weights: dict[str, Tensor] = {}
 
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
-        """Score, compare with the best so far, tell whoever listens."""
+        """Score the network, store its weights if they are the best so far, and call ``on_epoch``."""
         activated = activations.activations(self.task, network, self.encoded_for_epochs, self.device)
         answers = [self.task.answering.decode_fast(a, e) for a, e in zip(activated, self.encoded, strict=True)]
         metrics = {f"validation_{name}": value for name, value in self.task.scoring.score(answers, self.truth).items()}
@@ -54,7 +54,7 @@ class BestCheckpoint:
             self.on_epoch(epoch, row)
 
     def calibrated(self, network: nn.Module, views: int) -> params.TaskSettings:
-        """The task's settings, with what they leave open chosen by this network's answers, from as many views as it will answer."""
+        """The task's settings, calibrated with this network's answers and as much test-time augmentation as in prediction."""
         network = network.to(self.device.torch_device)
         activated = activations.activations(self.task, network, self.encoded, self.device, views)
         settings: params.TaskSettings = self.task.answering.calibrate(activated, self.truth, self.encoded)

@@ -1,7 +1,7 @@
-"""Features of a backbone that is not trained: they never change, so they are computed once and kept.
+"""Features of a frozen backbone: they never change, so they are computed once and cached.
 
-A file for each backbone and set of images lies in ``.brightfield/features``, named by a digest of both; the least recently used
-go when there are too many. The folder may be removed at any time.
+The cache ``.brightfield/features`` has one file per backbone and set of images, named by a digest of both. The least recently used
+files are deleted when there are too many. The folder may be removed at any time.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from brightfield.tasks import Encoded, Sample
 from brightfield.tasks.samples import EncodedImages, Samples
 
 FOLDER = Path(".brightfield/features")
-MOST_FILES = 24
-BATCH = 64
-FLIP = "flip"  # the one augmentation whose variants are few enough to be computed beforehand
+MOST_FILES = 24  # largest number of files in the cache
+BATCH = 64  # number of images in a batch
+FLIP = "flip"  # the only augmentation with few enough variants to be computed beforehand
 
 FloatArray = npt.NDArray[np.float32]
 
 
 class FeatureImages(Samples):
-    """Images as the head sees them; each draw is one of the views that were computed."""
+    """Features of images, the input of the head; each access draws one of the computed views."""
 
     def __init__(self, features: FloatArray, targets: list[Tensor], seed: int) -> None:
         self.features, self.targets = features, targets
@@ -54,10 +54,10 @@ class FeatureImages(Samples):
 def features_of(
     network: FeatureNetwork, samples: EncodedImages, device: Device, seed: int, description: str
 ) -> FeatureImages:
-    """The training images as features, under all eight views where the training asks for flips.
+    """The features of the training images, in all eight views if the training augments with flips.
 
     Raises:
-        BrightfieldError: for an augmentation other than flips.
+        BrightfieldError: the training has an augmentation other than flips.
     """
     others = [name for name in samples.augmentations if name != FLIP]
     if others:
@@ -78,7 +78,7 @@ def as_encoded(network: FeatureNetwork, encoded: Sequence[Encoded], device: Devi
 def compute(
     network: FeatureNetwork, encoded: Sequence[Encoded], device: Device, views: int, description: str
 ) -> FloatArray:
-    """(N, views, width) features, from the cache where they are."""
+    """Features, (N, views, width), from the cache if they are there."""
     path = FOLDER / f"{_digest(network, encoded, device, views)}.safetensors"
     if (known := _read(path)) is not None:
         return known
@@ -113,13 +113,13 @@ def _read(path: Path) -> FloatArray | None:
     try:
         features: FloatArray = safetensors.numpy.load_file(path)["features"]
         path.touch()
-    except (OSError, SafetensorError, KeyError):  # not there, or not whole: computed again
+    except (OSError, SafetensorError, KeyError):  # missing or damaged: computed again
         return None
     return features
 
 
 def _write(path: Path, features: FloatArray) -> None:
-    """Keep features for the next time; a full disk costs no more than the time to compute them again."""
+    """Write features into the cache; on a full disk nothing is written, and they are computed again next time."""
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as partial:

@@ -1,4 +1,4 @@
-"""Steps, schedules, weights that move: the only file that knows Lightning."""
+"""The training loop: steps, schedules and moving averages. The only file that imports Lightning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from brightfield.tasks import Sample
 from brightfield.tasks.learning import LossFunction
 from brightfield.training.checkpointing import BestCheckpoint
 
-logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice is for other uses
+logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)  # its advice does not apply here
 warnings.filterwarnings("ignore", module="lightning")
 
 
@@ -36,7 +36,7 @@ def run(
     device: Device,
     description: str,
 ) -> None:
-    """Train a network in place; the checkpoint has the scores of every epoch and the weights to keep."""
+    """Train a network in place; the checkpoint receives the scores of every epoch and the best weights."""
     module = Module(network, loss_function, training, checkpoint, len(loader))
     trainer = lightning.Trainer(
         accelerator="gpu" if device.torch_device.type == "cuda" else device.torch_device.type,
@@ -55,7 +55,7 @@ def run(
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Lightning turns Ctrl+C into an exit and ignores every later one; callers want to know that it was Ctrl+C."""
+    """Raise KeyboardInterrupt for Ctrl+C again: Lightning turns it into SystemExit and ignores every later one."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -86,7 +86,7 @@ class Module(lightning.LightningModule):
         self.mean = None if training.ema is None else moving_average(self.network, training.ema)
 
     def training_step(self, batch: Sample, _: int) -> Tensor:
-        # the schedule moves on before the epoch ends
+        # read here, because the schedule advances before the epoch ends
         self.rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
         image = batch["image"].contiguous(memory_format=torch.channels_last)
         loss = self.loss_function(self.network(image).float(), batch["target"])
@@ -122,7 +122,7 @@ class Module(lightning.LightningModule):
 
 
 def optimizer(network: nn.Module, training: params.Training) -> torch.optim.Optimizer:
-    """The entry's optimizer over what of the network is trained."""
+    """The entry's optimizer over the trainable parameters of the network."""
     groups = _rates(network, training)
     if training.optimizer == "rmsprop":  # alpha and eps as in Keras, where the ConvNet was first trained
         return torch.optim.RMSprop(
@@ -132,7 +132,7 @@ def optimizer(network: nn.Module, training: params.Training) -> torch.optim.Opti
 
 
 def _rates(network: nn.Module, training: params.Training) -> list[dict[str, Any]]:
-    """What is trained, new layers first: they learn at the full rate, a pretrained backbone at a share of it."""
+    """Parameter groups: new layers with the full learning rate, then a pretrained backbone with a share of it."""
     pretrained = pretrained_part(network)
     learned = {p for p in network.parameters() if p.requires_grad}
     of_backbone = {p for p in pretrained.parameters() if p.requires_grad} if pretrained is not None else set()
@@ -144,20 +144,20 @@ def _rates(network: nn.Module, training: params.Training) -> list[dict[str, Any]
 
 
 def moving_average(network: nn.Module, decay: float) -> AveragedModel:
-    """The exponential moving average of weights and of what batch normalisation observed.
+    """The exponential moving average of weights and of the statistics of batch normalisation.
 
-    It forgets faster in the first steps, so that the random start is gone soon.
+    It decays faster in the first steps, so that the random initial weights are forgotten soon.
     """
 
     def step(mean: Tensor, current: Tensor, steps: Tensor | int) -> Tensor:
-        kept = min(decay, (1 + int(steps)) / (10 + int(steps)))
-        return mean + (1 - kept) * (current - mean)
+        retained = min(decay, (1 + int(steps)) / (10 + int(steps)))
+        return mean + (1 - retained) * (current - mean)
 
     return AveragedModel(network, avg_fn=step, use_buffers=True)
 
 
 class Progress(lightning.Callback):
-    """One bar over all steps of all epochs, with the last value of the objective."""
+    """A progress bar over all steps of all epochs, with the last value of the objective."""
 
     def __init__(self, description: str, steps: int, metric: str) -> None:
         self.description, self.steps, self.metric = description, steps, metric

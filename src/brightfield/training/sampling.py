@@ -1,4 +1,4 @@
-"""Which images make a batch."""
+"""The choice of images for each batch."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from brightfield.tasks.samples import Samples
 
 
 class BalancedSampler(Sampler[int]):
-    """Indices for one epoch: all images once, or as many random draws as ``steps`` batches take; a function of the seed.
+    """Draws indices for one epoch: all images once, or ``count`` random ones; a function of the seed.
 
     Args:
-        sampling_classes: the class of each image: they take turns, so that every batch holds as many of each.
+        size: number of images.
+        count: number of draws per epoch; None: all images once.
+        seed: seed of the draws.
+        sampling_classes: class of each image; classes take turns, so that every batch has equally many images of each.
     """
 
     def __init__(self, size: int, count: int | None, seed: int, sampling_classes: Sequence[int] | None = None) -> None:
@@ -41,9 +44,10 @@ class BalancedSampler(Sampler[int]):
 
 
 def loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
+    """The loader of training batches, balanced by class if the training asks for it."""
     count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
     sampling_classes = task.learning.sampling_classes(samples) if training.balance == "batches" else None
-    draws = BalancedSampler(len(samples), count, seed, sampling_classes)
-    # a last batch of one would stop batch normalisation
-    drop = len(draws) % training.batch_size == 1 and len(draws) > 1
-    return DataLoader(samples, training.batch_size, sampler=draws, drop_last=drop)
+    sampler = BalancedSampler(len(samples), count, seed, sampling_classes)
+    # batch normalisation fails on a batch of one
+    drop = len(sampler) % training.batch_size == 1 and len(sampler) > 1
+    return DataLoader(samples, training.batch_size, sampler=sampler, drop_last=drop)

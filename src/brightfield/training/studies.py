@@ -1,4 +1,4 @@
-"""Optuna's studies on disk: one a model, in ``studies/<model>.db``, and what can be asked of it."""
+"""Optuna's studies on disk, one per model in ``studies/<model>.db``, and queries of them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     import optuna
 
 STUDIES = Path("studies")
-HEARTBEAT_S = 30  # a trial whose process was killed is failed and tried again after twice this
-MOST_RETRIES = 2
-FIRST_TRIALS = 4  # never pruned: there is nothing to compare them with yet
-FIRST_EPOCHS = 1
+HEARTBEAT_S = 30  # a trial without a heartbeat for twice this time counts as failed and is repeated
+MOST_RETRIES = 2  # largest number of repetitions of a killed trial
+FIRST_TRIALS = 4  # number of first trials that are never pruned, as there are too few to compare with
+FIRST_EPOCHS = 1  # number of first epochs in which a trial is never pruned
 
 
 def studies() -> list[str]:
-    """Names of the models that have a study."""
+    """Names of the models with a study."""
     return sorted(path.stem for path in STUDIES.glob("*.db"))
 
 
 def trials(name: str) -> pd.DataFrame:
-    """A row a trial: number, state (complete, pruned, running, failed, waiting), value, epochs, duration_s, then parameters."""
+    """One row per trial: number, state (complete, pruned, running, failed, waiting), value, epochs, duration_s, parameters."""
     rows = [
         {
             "number": trial.number,
@@ -45,7 +45,7 @@ def trials(name: str) -> pd.DataFrame:
 
 
 def importances(name: str) -> dict[str, float]:
-    """The share of each parameter in what the objective varies (PED-ANOVA); empty before there are enough trials."""
+    """The share of each parameter in the variation of the objective (PED-ANOVA); empty before there are enough trials."""
     import optuna
 
     study = existing(name)
@@ -53,7 +53,7 @@ def importances(name: str) -> dict[str, float]:
         return {}
     try:
         return {key: float(value) for key, value in optuna.importance.get_param_importances(study).items()}
-    except (RuntimeError, ValueError):  # all trials alike
+    except (RuntimeError, ValueError):  # all trials are equal
         return {}
 
 
@@ -68,7 +68,7 @@ def best(name: str) -> dict[str, Any]:
 
 
 def finished(study: optuna.Study) -> int:
-    """How many trials came to an end of their own."""
+    """Number of trials that are complete or pruned."""
     import optuna
 
     ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
@@ -88,7 +88,7 @@ def _storage(name: str) -> Any:
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the heartbeat is experimental, and the only way to notice a killed trial
+        warnings.simplefilter("ignore")  # the heartbeat is experimental, but nothing else detects a killed trial
         retry = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=MOST_RETRIES)
         return optuna.storages.RDBStorage(
             f"sqlite:///{STUDIES / f'{name}.db'}", heartbeat_interval=HEARTBEAT_S, heartbeat_stale_trial_callback=retry
@@ -96,6 +96,11 @@ def _storage(name: str) -> Any:
 
 
 def start(name: str, identity: Mapping[str, Any], direction: Direction) -> optuna.Study:
+    """Create the study of a model, or continue it.
+
+    Raises:
+        BrightfieldError: the study has another identity, so that its trials cannot be compared with new ones.
+    """
     import optuna
 
     STUDIES.mkdir(exist_ok=True)
@@ -107,7 +112,7 @@ def start(name: str, identity: Mapping[str, Any], direction: Direction) -> optun
         study_name=name,
         direction=direction,
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=done),  # a study that goes on must not draw its first trials again
+        sampler=optuna.samplers.TPESampler(seed=done),  # a continued study must not repeat its first draws
         pruner=optuna.pruners.MedianPruner(n_startup_trials=FIRST_TRIALS, n_warmup_steps=FIRST_EPOCHS),
     )
     plain = json.loads(json.dumps(identity))
@@ -116,13 +121,14 @@ def start(name: str, identity: Mapping[str, Any], direction: Direction) -> optun
         changed = ", ".join(key for key in plain if plain[key] != before.get(key))
         raise BrightfieldError(
             f"The study of {name!r} in {STUDIES / f'{name}.db'} was made with another {changed}, "
-            "and its trials cannot be compared with new ones. Move or delete that file to begin anew."
+            "so its trials cannot be compared with new ones. Move or delete that file to start a new study."
         )
     study.set_user_attr("identity", plain)
     return study
 
 
 def existing(name: str) -> optuna.Study:
+    """The study of a model; raises BrightfieldError if there is none."""
     import optuna
 
     if name not in studies():

@@ -1,6 +1,6 @@
-"""Tune a model's numbers with Optuna: one trial after another, each a training.
+"""Hyperparameter tuning of a model with Optuna, one training per trial.
 
-The same command goes on where the last one stopped. In MLflow a study is one parent run with one child run a trial.
+Repeating the command continues the study. In MLflow a study is a parent run with one child run per trial.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def tune(name: str, trials: int) -> None:
-    """Run the study of a model until it has this many finished trials (complete or pruned)."""
+    """Run the study of a model until it has ``trials`` finished trials (complete or pruned)."""
     settings = params.load()
     model = params.entry(settings.models, name, "model")
     if model.training is None:
@@ -45,7 +45,7 @@ def tune(name: str, trials: int) -> None:
 
 
 class _Trials:
-    """One trial after another: draws an entry, fits it, reports every epoch to Optuna and MLflow."""
+    """The objective of a study: draws an entry, fits it, and reports every epoch to Optuna and MLflow."""
 
     def __init__(self, settings: params.Params, name: str) -> None:
         self.settings, self.name = settings, name
@@ -60,13 +60,13 @@ class _Trials:
         self.parent_id: str | None = None
 
     def identity(self) -> dict[str, Any]:
-        """What a study is about: trials of anything else cannot be compared with it."""
+        """The fixed part of a study (model, space, task, data): only trials with the same are comparable."""
         space = {path: search.model_dump(mode="json") for path, search in self.space.items()}
         task = self.task.settings.model_dump(mode="json")
         return {"model": self.model.model_dump(mode="json"), "space": space, "task": task, "data": self.dataset.hash}
 
     def parent(self, study: optuna.Study) -> runs.Run:
-        """The MLflow run of the study: the one it had, or a new one."""
+        """The MLflow run of the study: the existing one, or a new one."""
         known = study.user_attrs.get("run_id")
         found = runs.resume(known) if known else None
         if found is None:
@@ -75,7 +75,7 @@ class _Trials:
         return found
 
     def __call__(self, trial: optuna.Trial) -> float:
-        """Fit one drawn entry; its best validation objective."""
+        """Fit one drawn entry, and return its best validation objective."""
         import optuna
 
         drawn = draw(trial, self.model, self.space)
@@ -127,7 +127,7 @@ class _Trials:
 
 
 def draw(trial: optuna.Trial, model: params.Model, space: params.Space) -> params.Model:
-    """The model's entry with a value drawn for every dotted path of the space."""
+    """Draw a value for every dotted path of the space, and return the model's entry with them."""
     values = {path: _suggest(trial, path, search) for path, search in space.items()}
     return params.with_values(model, values, f"spaces, trial {trial.number}")
 

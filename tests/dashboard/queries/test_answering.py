@@ -92,7 +92,7 @@ def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pyte
     assert usual == ""
     assert re.fullmatch(r"\w+, [\d.]+ times the limit", dark)
     assert "1 of 2 images lie outside" in str(answers.warning)
-    assert "the farthest is dark" in str(answers.warning)
+    assert "The farthest is dark" in str(answers.warning)
     assert answers.tables["images.csv"]["outside"].tolist() == [0, 1]
 
 
@@ -134,15 +134,15 @@ def test_too_many_frames_and_too_many_pixels(model: Predictor, monkeypatch: pyte
     stack = Upload("long.tif", tiff(np.zeros((answering.MOST_FRAMES + 1, 4, 4), np.uint8)))
     answers = answering.answer(model, [stack])
     assert answers.files == {}
-    assert "long.tif holds 25 frames, and this page takes 24 in all" in answers.problems[0]
+    assert "long.tif holds 25 frames: expected at most 24 in all" in answers.problems[0]
     monkeypatch.setattr(answering, "MOST_PIXELS", 7999)
     assert "80 x 100 pixels" in answering.answer(model, [Upload("large.tif", tiff(cells()))]).problems[0]
 
 
 def test_what_the_task_refuses_is_a_problem_with_the_name(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(images: object) -> None:
-        raise BrightfieldError("This task takes RGB crops.")
+        raise BrightfieldError("This task needs RGB crops.")
 
     monkeypatch.setattr(model, "predict", refuse)
     answers = answering.answer(model, [Upload("grey.tif", tiff(cells()))])
-    assert answers.problems == ["grey.tif: This task takes RGB crops."]
+    assert answers.problems == ["grey.tif: This task needs RGB crops."]

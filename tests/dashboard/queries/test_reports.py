@@ -113,7 +113,7 @@ def test_a_damaged_report_is_named(empty: Path) -> None:
     with pytest.raises(BrightfieldError, match=r"reports/rbc-convnet/metrics.json cannot be read.*dvc repro"):
         queries.scores()
     (empty / "reports" / "rbc-convnet" / "metrics.json").write_text("[1]")
-    with pytest.raises(BrightfieldError, match="holds no JSON object"):
+    with pytest.raises(BrightfieldError, match="is not a JSON object"):
         queries.scores()
 
 

@@ -35,7 +35,7 @@ def test_predict(tmp_path: Path) -> None:
     assert labels == [
         "regions.csv",
         "images.csv",
-        "Everything (zip)",
+        "All files (zip)",
         "labels (TIFF)",
         "classes (TIFF)",
         "overlay (PNG)",

@@ -72,4 +72,4 @@ def test_a_run_without_epochs_has_no_curves() -> None:
     app = open_page("runs")
     app.text_input(key="runs-text").set_value("correlation").run()
     tick(app, 0)
-    assert "None of these runs logged anything by epoch." in text(app)
+    assert "None of these runs has metrics by epoch." in text(app)

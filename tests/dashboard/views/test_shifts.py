@@ -32,14 +32,14 @@ def test_shifts_show_the_objective_by_kind_where_one_is_told() -> None:
 @pytest.mark.usefixtures("project", "no_studies")
 def test_shifts_show_images_against_what_they_are_like() -> None:
     app = open_page("shifts")
-    assert "Against what an image is like" not in [heading.value for heading in app.subheader]
+    assert "Single images by condition" not in [heading.value for heading in app.subheader]
     app.segmented_control(key="shifts-task").set_value("bacteria").run()
-    assert "Against what an image is like" in [heading.value for heading in app.subheader]
+    assert "Single images by condition" in [heading.value for heading in app.subheader]
     assert app.selectbox(key="shifts-condition-bacteria").value == "cover"
     app.selectbox(key="shifts-condition-bacteria").set_value("focus_um").run()
     app.selectbox(key="shifts-image-metric-bacteria").set_value("ap50").run()
     assert not app.exception
-    assert any("how far off the plane" in caption.value for caption in app.caption)
+    assert any("distance of the focal plane" in caption.value for caption in app.caption)
 
 
 @pytest.mark.usefixtures("project", "no_studies")

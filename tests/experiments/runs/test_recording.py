@@ -153,7 +153,7 @@ def test_files_folders_and_tables(store: Path, tmp_path: Path) -> None:
     assert names == {"lineage.json", "roc.png", "shown", "tables"}
     read = pd.read_csv(store / "mlartifacts/files" / run.id / "artifacts/tables/images.csv")
     assert read.to_dict("list") == {"id": ["a"], "probability": [1 / 3]}
-    with pytest.raises(FileNotFoundError, match="nothing to log at .*missing"):
+    with pytest.raises(FileNotFoundError, match="no file or folder .*missing to log"):
         run.log_artifacts(tmp_path / "missing")
 
 

@@ -102,7 +102,9 @@ def test_a_report_logged_twice_counts_once_and_a_changed_one_replaces_it(
     assert client.get_run(run.id).info.end_time == ended
 
 
-@pytest.mark.parametrize(("content", "said"), [(None, "There is no"), ("{", "not readable"), ("[]", "got list")])
+@pytest.mark.parametrize(
+    ("content", "said"), [(None, "does not exist"), ("{", "not readable"), ("[]", "is a JSON list")]
+)
 def test_a_report_without_metrics_is_named(
     store: Path, model: Path, tmp_path: Path, content: str | None, said: str
 ) -> None:
@@ -187,7 +189,7 @@ def test_a_run_that_cannot_be_logged_whole_ends_as_failed(store: Path, model: Pa
 
 
 def test_without_a_bundle(store: Path, tmp_path: Path) -> None:
-    with pytest.raises(BrightfieldError, match="There is no .*bundle.json. Run `dvc repro`"):
+    with pytest.raises(BrightfieldError, match="bundle.json does not exist. Run `dvc repro`"):
         runs.reconcile(tmp_path, "nothing", "convnet", role="member")
 
 

@@ -54,7 +54,7 @@ def test_hidden_parameters_are_recovered(project: Path, tmp_path: Path) -> None:
     written = params.load()
     assert written.simulations["lab"].model_dump(mode="json", exclude_unset=True) == found.content
     assert written.datasets["lab"] == written.datasets["denoise"]
-    assert "electrons a count" in str(found)
+    assert "electrons per count" in str(found)
 
 
 def test_stained_crops_give_light_stain_and_no_contour(project: Path, tmp_path: Path) -> None:

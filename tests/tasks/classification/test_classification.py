@@ -77,7 +77,7 @@ def test_resizing_does_not_let_fine_texture_through() -> None:
 
 
 def test_a_grey_crop_is_refused_where_colour_is_needed() -> None:
-    with pytest.raises(BrightfieldError, match="takes RGB crops, got a grey image of 30x20 px"):
+    with pytest.raises(BrightfieldError, match="needs RGB crops, got a grey image of 30x20 px"):
         task().learning.encode(np.zeros((20, 30), np.uint8))
 
 

@@ -1,4 +1,4 @@
-"""Restoration: deviations and what several networks make of them, blind spots, what is told of levels of light."""
+"""Restoration: deviations and what several networks make of them, blind spots, scores by level of light."""
 
 from __future__ import annotations
 

@@ -125,10 +125,10 @@ def test_borders_by_hand() -> None:
 
 def test_what_is_known_of_a_border_by_hand() -> None:
     """Squares of 2 px: length and width 2; two of them side by side are 4 px long and 2 px wide, and fill that."""
-    _, _, told = merging.features(by_hand())
+    _, _, found = merging.features(by_hand())
     one = [1.0, 1.5, 2 - 1.5, 2.0, np.log(2), 2 / 2, np.log(4), np.log(4), 2.0, 1.0, 8 / (4 * 2)]
-    np.testing.assert_allclose(told[0], one, atol=1e-12)
-    np.testing.assert_allclose(told[1, :4], [-2.0, -1.0, 3.0, 2.0])
+    np.testing.assert_allclose(found[0], one, atol=1e-12)
+    np.testing.assert_allclose(found[1, :4], [-2.0, -1.0, 3.0, 2.0])
 
 
 def test_sums_of_fragments_add_up() -> None:

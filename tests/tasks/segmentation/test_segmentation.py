@@ -100,13 +100,13 @@ def test_a_perfect_answer_scores_perfectly_as_three_classes(scheme: str) -> None
     task = task_with(scheme)
     truth = task.learning.truth(record())
     answer = task.answering.decode(certain(truth, len(task.class_names)), task.learning.encode(record().image))
-    told = task.scoring.score([answer], [truth])
-    assert told["mean_iou"] == 1
-    assert told["ap50"] == 1
-    assert ("species_accuracy" in told) == (scheme == "species")
+    metrics = task.scoring.score([answer], [truth])
+    assert metrics["mean_iou"] == 1
+    assert metrics["ap50"] == 1
+    assert ("species_accuracy" in metrics) == (scheme == "species")
     if scheme == "species":
         assert answer.species is not None
-        assert told["species_accuracy"] == told["species_mean_iou"] == 1
+        assert metrics["species_accuracy"] == metrics["species_mean_iou"] == 1
         assert task.rows(answer)[NAMES].to_numpy().tolist() == [[2, 2]]
 
 
@@ -116,10 +116,10 @@ def test_two_classes_join_cells_that_touch_and_pay_for_it() -> None:
     truth = task.learning.truth(record())
     answer = task.answering.decode(certain(truth, 2), task.learning.encode(record().image))
     assert answer.instances.max() == 2
-    told = task.scoring.score([answer], [truth])
-    assert told["iou_background"] == 1
-    assert told["iou_contour"] < 0.8
-    assert told["merges_percent"] == 25
+    metrics = task.scoring.score([answer], [truth])
+    assert metrics["iou_background"] == 1
+    assert metrics["iou_contour"] < 0.8
+    assert metrics["merges_percent"] == 25
     assert not task.answering.needs_calibration
 
 
@@ -134,13 +134,13 @@ def test_rows_of_all_schemes_have_the_columns_that_compare_them() -> None:
     summaries = [
         task_with("contours").scoring.summarise({k: np.array([v]) for k, v in row.items()}) for row in rows.values()
     ]
-    assert all(told["mean_iou"] == 1 for told in summaries)
+    assert all(metrics["mean_iou"] == 1 for metrics in summaries)
 
 
 def test_a_cell_without_species_is_refused_where_species_are_learnt() -> None:
     bare = Record("a", "a", record().image, {"labels": rods()})
     with pytest.raises(
-        BrightfieldError, match=r"Image a: there is a species for each of 4 instances, got 0.*species.csv"
+        BrightfieldError, match=r"Image a: expected a species for each of 4 instances, got 0.*species.csv"
     ):
         task_with("species").learning.truth(bare)
     assert task_with("contours").learning.truth(bare).species is None

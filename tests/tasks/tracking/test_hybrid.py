@@ -19,11 +19,11 @@ LOSS = TASK.learning.loss_function(TASK.learning.dataset([]), params.Training(ep
 TRUE = (27.3, 23.8)
 
 
-def frame(told: tuple[float, float] = TRUE, seed: int = 0) -> Record:
+def frame(position: tuple[float, float] = TRUE, seed: int = 0) -> Record:
     """One bead in noise, and where it is said to be."""
     alone = rings.light(*TRUE)
     image = rings.exposed(alone, np.random.default_rng(seed))
-    fields = {"positions": np.array([told]), "transmission": (alone / rings.ELECTRONS).astype(np.float16)}
+    fields = {"positions": np.array([position]), "transmission": (alone / rings.ELECTRONS).astype(np.float16)}
     return Record("frame", "movie", image, fields)
 
 
@@ -67,7 +67,7 @@ def test_a_network_begins_by_seeing_no_beads() -> None:
 
 
 def test_symmetry_of_the_beads_alone_mends_a_heat_map_that_is_off() -> None:
-    record = frame(told=(28.2, 23.0))
+    record = frame(position=(28.2, 23.0))
     found = TASK.answering.decode(
         TASK.answering.activate(perfect(record))[0].numpy(), TASK.learning.encode(record.image)
     )
@@ -89,7 +89,7 @@ def test_each_of_two_beads_has_its_own_centre_and_none_is_no_bead() -> None:
 
 def test_refined_it_is_as_good_as_the_image_allows() -> None:
     task = Tracking(params.TrackingSettings(hybrid=True, refine=True))
-    record = frame(told=(28.0, 23.1))
+    record = frame(position=(28.0, 23.1))
     encoded, activated = task.learning.encode(record.image), task.answering.activate(perfect(record))[0].numpy()
     found = task.answering.decode(activated, encoded)
     assert np.hypot(*(found.positions[0] - TRUE)) < 0.05

@@ -1,4 +1,4 @@
-"""Which version is in use: the aliases ``champion`` and ``previous``."""
+"""The aliases ``champion`` (the version in use) and ``previous``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def champion(task: str) -> Version | None:
-    """The version in use, None while there is none.
+    """The version in use; None before the first promotion.
 
     Raises:
         BrightfieldError: no MLflow server or database.
@@ -25,12 +25,13 @@ def champion(task: str) -> Version | None:
 
 
 def promote(task: str, version: Version | int, reason: Mapping[str, Any]) -> Version:
-    """Make a version the champion; the champion until now becomes ``previous``. A champion stays what it is.
+    """Make a version the champion, and the current champion ``previous``. Promoting the champion changes nothing.
 
     Args:
-        version: what was published.
-        reason: plain values that say why (the metric, the difference and its interval, ...); kept as the tag
-            ``promotion``, with the time and the version it replaces.
+        task: name of the registered model.
+        version: a published version.
+        reason: plain values that give the reason (the metric, the difference and its interval, ...); stored as the tag
+            ``promotion``, with the time and the version that is replaced.
 
     Raises:
         BrightfieldError: there is no such version, or no MLflow server or database.
@@ -44,17 +45,18 @@ def promote(task: str, version: Version | int, reason: Mapping[str, Any]) -> Ver
     if now is not None and now.number == number:
         return chosen
     _tag(client, chosen, "promotion", {**reason, "at": _time(), "instead_of": now.number if now else None})
-    if now is not None:  # first, so that there is a champion whatever happens in between
+    if now is not None:  # first, so that there is a champion even after an interruption
         client.set_registered_model_alias(task, PREVIOUS, str(now.number))
     client.set_registered_model_alias(task, CHAMPION, str(number))
     return Version.read(client.get_model_version(task, str(number)))
 
 
 def roll_back(task: str, reason: Mapping[str, Any] | None = None) -> Version:
-    """Make the previous champion the champion again; a second time undoes it.
+    """Make the previous champion the champion again; a second call reverts the first.
 
     Args:
-        reason: plain values that say why; kept as the tag ``rolled_back`` of the version that is given up.
+        task: name of the registered model.
+        reason: plain values that give the reason; stored as the tag ``rolled_back`` of the version that is replaced.
 
     Raises:
         BrightfieldError: there is no previous champion, or no MLflow server or database.

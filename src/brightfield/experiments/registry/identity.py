@@ -1,4 +1,4 @@
-"""What makes two bundles the same: what they answer, not where or when they were made."""
+"""The identity of a bundle: a hash of all that determines its answers, without the place and time of its training."""
 
 from __future__ import annotations
 
@@ -10,19 +10,21 @@ from pathlib import Path
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 
-NOT_COMPARED = ("provenance", "sha256")  # of bundle.json; the files behind the checksums are hashed themselves
+NOT_COMPARED = ("provenance", "sha256")  # keys of bundle.json; the files of the checksums are hashed themselves
 SUFFIXES = (".json", ".safetensors")
-LEFT_OUT = (layout.RUN,)  # names a run of the server at hand
+LEFT_OUT = (layout.RUN,)  # depends on the MLflow server
 
 
 def files(folder: Path) -> Iterator[Path]:
-    """What answers need, by name: no pickle, no history, nothing that someone put beside it.
+    """The files that inference needs, in the order of their names: no history, and no foreign files.
 
     Raises:
-        BrightfieldError: the folder holds no bundle.
+        BrightfieldError: the folder contains no bundle.
     """
     if not (folder / layout.BUNDLE).is_file():
-        raise BrightfieldError(f"There is no bundle in {folder}: {layout.BUNDLE} is missing. Make it with `dvc repro`.")
+        raise BrightfieldError(
+            f"There is no bundle in {folder}: {layout.BUNDLE} is missing. Make the bundle with `dvc repro`."
+        )
     for file in sorted(folder.rglob("*")):
         if file.is_file() and file.suffix in SUFFIXES and file.name not in LEFT_OUT:
             yield file
@@ -32,7 +34,7 @@ def bundle_hash(folder: Path) -> str:
     """SHA-256 of a bundle's description and weights, without its provenance.
 
     Raises:
-        BrightfieldError: the folder holds no bundle, or a damaged one.
+        BrightfieldError: the folder contains no bundle, or a damaged one.
     """
     digest = hashlib.sha256()
     for file in files(folder):
@@ -44,10 +46,10 @@ def bundle_hash(folder: Path) -> str:
 def _description(file: Path) -> str:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-        kept = {key: value for key, value in content.items() if key not in NOT_COMPARED}
+        compared = {key: value for key, value in content.items() if key not in NOT_COMPARED}
     except (ValueError, AttributeError) as error:
         raise BrightfieldError(f"{file} is damaged ({error}). Make it again with `dvc repro`.") from error
-    return json.dumps(kept, sort_keys=True)
+    return json.dumps(compared, sort_keys=True)
 
 
 def _bytes(file: Path) -> str:

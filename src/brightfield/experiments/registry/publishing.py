@@ -1,4 +1,4 @@
-"""A bundle becomes a version of its task's registered model: code and data files, never a pickle."""
+"""Publish a bundle as a version of its task's registered model: code and data files, never a pickle."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SERVING = Path(__file__).with_name("serving.py")
-ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # want a signature, and a pip, which uv does without
+ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # loggers that warn of a missing signature and a missing pip
 REQUIREMENTS = (
     "brightfield",
     "mlflow",
@@ -44,15 +44,17 @@ REQUIREMENTS = (
 
 
 def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_hash: str | None = None) -> Version:
-    """Register a bundle as a new version of the task's model, unless the same bundle is one already: then that one.
+    """Register a bundle as a new version of the task's model, or return the version of the same bundle if there is one.
 
-    A bundle whose version is served by other code than today's is registered once more, because that code may import what has
-    moved. The new version takes over the aliases, and why it was promoted.
+    A bundle whose version has other serving code than the current one is registered again, because old code may import modules that
+    have moved. The new version takes over the aliases and the reason of the promotion.
 
     Args:
-        name: of the model or ensemble.
+        task: name of the registered model.
+        name: name of the model or ensemble.
         folder: ``models/<task>/<model>`` or ``ensembles/<task>/<ensemble>``.
         run: the run that the version points to.
+        role: ``member``, ``baseline`` or ``ensemble``.
         data_hash: DVC hash of its training data.
 
     Raises:
@@ -76,7 +78,7 @@ def _serving_hash() -> str:
 
 
 def _in_place_of(client: MlflowClient, outdated: Sequence[Version], new: Version) -> Version:
-    """Give the new version the aliases of outdated ones of the same bundle, and the reason of their last promotion."""
+    """Move the aliases of outdated versions of the same bundle, and the reason of their last promotion, to the new one."""
     promotion = next((version.promotion for version in outdated if version.promotion is not None), None)
     if promotion is not None:
         client.set_model_version_tag(new.task, str(new.number), "promotion", json.dumps(promotion))
@@ -90,8 +92,8 @@ def _in_place_of(client: MlflowClient, outdated: Sequence[Version], new: Version
 def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str]) -> str:
     """Log a bundle as an MLflow model of the run, and return its id.
 
-    The steps of MLflow's ``log_model``, without its global state. No signature: the size, channels and type of images
-    differ from call to call, and a signature would refuse all but one of each.
+    The steps of MLflow's ``log_model``, without its global state. There is no signature, because it would fix the size, channels
+    and type of images.
     """
     from mlflow import pyfunc
     from mlflow.entities import LoggedModelOutput
@@ -112,7 +114,7 @@ def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: di
                     path=str(model),
                     python_model=str(SERVING),
                     artifacts={"bundle": str(served)},
-                    pip_requirements=_requirements(),  # given, because MLflow would load the model to find them out
+                    pip_requirements=_requirements(),  # otherwise MLflow would load the model to find them
                     mlflow_model=description,
                 )
             client.log_model_artifacts(logged.model_id, str(model))
@@ -137,7 +139,7 @@ def _errors_only(*loggers: str) -> Iterator[None]:
 
 
 def _requirements() -> list[str]:
-    """What the served model needs, at the versions in use, without local parts such as ``+cpu``, which no index has."""
+    """The packages that serving needs, with their current versions, without local parts such as ``+cpu``, which no index has."""
     return [f"{package}=={metadata.version(package).partition('+')[0]}" for package in REQUIREMENTS]
 
 

@@ -1,7 +1,7 @@
-"""What MLflow runs to serve a registered bundle: copied as code beside the bundle, so that nothing is ever unpickled.
+"""The code with which MLflow serves a registered bundle, copied beside the bundle, so that nothing is ever unpickled.
 
-Not to be imported by the rest of the platform: MLflow executes this file and takes the object given to ``set_model``. Of
-Brightfield it imports the public face alone, so that a registered version goes on answering when modules move.
+The rest of the platform must not import this file: MLflow executes it and uses the object given to ``set_model``. It imports only
+the public interface of Brightfield, so that registered versions still work when modules move.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ class Served(PythonModel):
         """Load the bundle that was registered."""
         self._model = brightfield.load(Path(context.artifacts["bundle"]))
 
-    def predict(  # lists of images are taken as well, but MLflow would enforce any hint but this one
+    def predict(  # lists of images are accepted, too, but MLflow would enforce any other type hint
         self, context: Any, model_input: np.ndarray, params: dict[str, Any] | None = None
     ) -> list[dict[str, Any]]:
-        """Answer images.
+        """Predict images.
 
         Args:
-            context: not needed.
+            context: unused.
             model_input: (N, H, W) or (N, H, W, C), or a list of (H, W) and (H, W, C) arrays, which may differ in size; C is 2
-                for a model that takes fluorescence; uint8, uint16 or float32. Numbers that came as JSON are taken as uint16 if
-                they fit, else as float32.
-            params: not needed.
+                for a model that takes fluorescence; uint8, uint16 or float32. Numbers from JSON are converted to uint16 if they
+                fit, else to float32.
+            params: unused.
 
         Returns:
-            One dict an image. ``kind`` is ``classification`` (with ``probability``), ``tracking`` (``positions``
+            One dict per image. ``kind`` is ``classification`` (with ``probability``), ``tracking`` (``positions``
             (N, 2) x and y in px, ``quality`` (N,)), ``segmentation`` (``classes`` (H, W) uint8, ``instances`` (H, W)
-            int32; of a model that tells species also ``species`` and ``species_probability`` by number of instance, entry
-            0 unused) or ``restoration`` (``pixels`` (H, W) float32).
+            int32; of a model with species also ``species`` and ``species_probability`` by number of instance, entry 0
+            unused) or ``restoration`` (``pixels`` (H, W) float32; ``deviation`` (H, W) of a probabilistic model).
         """
         return [answer.to_dict() for answer in self._model.predict(_images(model_input))]
 
@@ -49,7 +49,7 @@ def _images(model_input: Iterable[Any]) -> list[np.ndarray]:
     images = [_as_image(np.asarray(image)) for image in model_input]
     for image in images:
         if image.ndim not in (2, 3):
-            raise ValueError(f"expected images (H, W) or (H, W, C) in a row, got one of shape {image.shape}")
+            raise ValueError(f"expected images (H, W) or (H, W, C), got one of shape {image.shape}")
     return images
 
 

@@ -1,4 +1,4 @@
-"""What the registry holds: published versions, their tags and aliases."""
+"""Published versions in the registry, with their tags and aliases."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Version:
         number: MLflow's number of the version, from 1.
         model: name of the model or ensemble.
         role: ``member``, ``baseline`` or ``ensemble``.
-        run_id: the run it comes from.
+        run_id: id of the MLflow run that trained it.
         bundle_hash: :func:`brightfield.experiments.registry.identity.bundle_hash` of its folder.
-        data_hash: DVC hash of the data it was trained on, None if unknown.
-        promotion: why it became champion, None if it never did.
-        serving_hash: of the code that serves it, empty for a version of before that was noted.
+        data_hash: DVC hash of the training data, None if unknown.
+        promotion: reason of its promotion to champion, None if it never was one.
+        serving_hash: hash of the code that serves it, empty for versions from before it was stored.
     """
 
     task: str
@@ -48,12 +48,12 @@ class Version:
 
     @property
     def uri(self) -> str:
-        """What ``mlflow.pyfunc.load_model`` takes."""
+        """The URI for ``mlflow.pyfunc.load_model``."""
         return f"models:/{self.task}/{self.number}"
 
     @classmethod
     def read(cls, found: ModelVersion) -> Version:
-        """From what MLflow gives."""
+        """Read a version from MLflow's entity."""
         tags = found.tags
         return cls(
             task=found.name,
@@ -101,10 +101,10 @@ def versions(task: str) -> pd.DataFrame:
 
 
 def find(task: str, reference: str = CHAMPION) -> Version:
-    """The version that an alias, a version's number or a model's name stands for; of a model, its newest version.
+    """The version of an alias, a version number or a model's name (its newest version).
 
     Raises:
-        BrightfieldError: there is none (it lists what there is), or no MLflow server or database.
+        BrightfieldError: there is no such version (the message lists those that exist), or no MLflow server or database.
     """
     client = connect()
     found = by_alias(client, task, reference)
@@ -125,13 +125,13 @@ def all_versions(client: MlflowClient, task: str) -> list[Version]:
 
 
 def by_alias(client: MlflowClient, task: str, alias: str) -> Version | None:
-    """The version of that alias, None if there is none."""
+    """The version of an alias, None if there is none."""
     number = aliases(client, task).get(alias)
     return None if number is None else Version.read(client.get_model_version(task, str(number)))
 
 
 def aliases(client: MlflowClient, task: str) -> dict[str, int]:
-    """The number of the version behind each alias; empty for a task nothing was published for."""
+    """The version number of each alias; empty for a task without published versions."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -143,10 +143,10 @@ def aliases(client: MlflowClient, task: str) -> dict[str, int]:
 
 
 def what_there_is(client: MlflowClient, task: str) -> str:
-    """The end of an error: which references would have been understood."""
+    """The end of an error message: the references that exist."""
     models = sorted({known.model for known in all_versions(client, task)})
     if not models:
-        return f"Nothing is published for it at {shown(tracking_uri())}; run `dvc repro` first."
+        return f"No version is published at {shown(tracking_uri())}. Run `dvc repro` first."
     return f"Known models: {', '.join(models)}; aliases: {', '.join(sorted(aliases(client, task))) or 'none'}."
 
 

@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities import Run as MlflowRun
 
-PAGE = 1000  # runs a request
+PAGE = 1000  # largest number of runs per request
 FIRST_COLUMNS = ("run_id", "task", "name", "role", "status", "start_time", "duration_s")
 
 
 def search(task: str | None = None, role: Role | None = None, limit: int = 1000) -> pd.DataFrame:
-    """The newest runs of this platform, one a row, newest first.
+    """The newest runs of this platform, one per row, newest first.
 
     Args:
-        task: only this experiment.
+        task: only runs of this experiment.
         role: only runs of this role (``member``, ``baseline``, ``ensemble``, ``study``, ``trial``).
-        limit: at most this many.
+        limit: largest number of runs.
 
     Returns:
         Columns run_id, task, name, role, status, start_time (UTC), duration_s (nan while it runs), then
         ``metrics.<name>`` (float), ``params.<name>`` and ``tags.<name>`` (text; of MLflow's own tags only
-        ``mlflow.parentRunId`` and ``mlflow.source.git.commit``). The first seven are there even if no run is.
+        ``mlflow.parentRunId`` and ``mlflow.source.git.commit``). The first seven columns exist even without any run.
 
     Raises:
         BrightfieldError: no MLflow server or database.
@@ -63,7 +63,7 @@ def search(task: str | None = None, role: Role | None = None, limit: int = 1000)
 
 
 def history(run_id: str, metric: str) -> pd.DataFrame:
-    """Every logged value of one metric: columns step and value, by step; of a step logged twice, the last.
+    """All logged values of a metric: columns step and value, in order of the step; the last value of a step logged twice.
 
     Raises:
         BrightfieldError: no MLflow server or database.

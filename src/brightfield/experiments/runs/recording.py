@@ -1,4 +1,4 @@
-"""What is written to an MLflow run, through a client of its own: MLflow's global state is never touched."""
+"""Logging to an MLflow run through a client of its own, without MLflow's global state."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ Entry = TypeVar("Entry")
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 PARAMS_FOLDER = "params"
-VALUE_LIMIT = 6000  # characters of a parameter's value that MLflow keeps; it cuts the rest without a word
-TAG_LIMIT = 8000
-KEY_LIMIT = 250
-DIGEST_LIMIT = 36  # an md5 with ".dir" behind it just fits
-METRICS_A_CALL = 1000  # MLflow's own limits for one request
-ENTRIES_A_CALL = 100
+VALUE_LIMIT = 6000  # characters of a parameter's value that MLflow stores; it cuts the rest silently
+TAG_LIMIT = 8000  # characters of a tag's value
+KEY_LIMIT = 250  # characters of a parameter's name
+DIGEST_LIMIT = 36  # characters of a dataset's digest: an md5 with ".dir" just fits
+METRICS_A_CALL = 1000  # MLflow's limit of metrics per request
+ENTRIES_A_CALL = 100  # MLflow's limit of parameters or tags per request
 UNTRACKED = "untracked"
-_FORBIDDEN = re.compile(r"[^\w.\- ]")  # in names of metrics and parameters, on one system or another
+# characters that names of metrics and parameters must not contain on some systems
+_FORBIDDEN = re.compile(r"[^\w.\- ]")
 
 _log = logging.getLogger(__name__)
 
 
 class Run:
-    """A run on the MLflow server. As a context manager it ends as FINISHED, FAILED (an error) or KILLED (Ctrl+C).
+    """A run on the MLflow server; the end of a ``with`` block sets it to FINISHED, FAILED (an error) or KILLED (Ctrl+C).
 
     Attributes:
         id: MLflow's id of the run.
@@ -64,26 +65,26 @@ class Run:
             self.end_after(kind)
 
     def end(self, status: Status = "FINISHED") -> None:
-        """Set the status and the end time. Leaving the ``with`` block later keeps them: a pruned trial stays KILLED."""
+        """Set the status and the end time. A later end of the ``with`` block does not change them: a pruned trial stays KILLED."""
         self._client.set_terminated(self.id, status)
         self._ended = True
 
     def end_after(self, error: type[BaseException]) -> None:
-        """End as KILLED (Ctrl+C) or FAILED; if MLflow cannot be told, that is logged and does not hide the error."""
+        """End as KILLED (Ctrl+C) or FAILED; if MLflow cannot be reached, a warning is logged and the error stays visible."""
         try:
             self.end("KILLED" if issubclass(error, KeyboardInterrupt) else "FAILED")
         except Exception:
-            _log.warning("MLflow could not be told that run %s has failed", self.id, exc_info=True)
+            _log.warning("The failure of run %s could not be logged to MLflow", self.id, exc_info=True)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
-        """Log figures of one step (an epoch). What is nan or infinite is left out: not every MLflow store can hold it.
+        """Log the metrics of one step (an epoch), without nan and infinite values, which not every MLflow store accepts.
 
         Characters that MLflow refuses in a name become ``_``.
         """
         self.log_history([(step, metrics)])
 
     def log_history(self, rows: Iterable[tuple[int, Mapping[str, float]]]) -> None:
-        """Log figures of many steps with as few calls as possible: (step, {metric: value}) a row."""
+        """Log the metrics of many steps with as few calls as possible; each row is (step, {metric: value})."""
         from mlflow.entities import Metric
 
         now = time.time_ns() // 1_000_000
@@ -99,7 +100,7 @@ class Run:
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Log nested parameters under dotted names, values as text.
 
-        What is longer than MLflow takes is logged whole as a file under ``params/``, and a warning says so.
+        A parameter that is too long for MLflow is logged as a file under ``params/``, with a warning.
         """
         from mlflow.entities import Param
 
@@ -108,7 +109,9 @@ class Run:
             key = metric_key(name)
             if len(key) > KEY_LIMIT or len(value) > VALUE_LIMIT:
                 file = f"{PARAMS_FOLDER}/{key[:80]}.txt"
-                _log.warning("parameter %s... is too long for MLflow; the whole is the run's file %s", name[:80], file)
+                _log.warning(
+                    "Parameter %s... is too long for MLflow; it is logged as the run's file %s", name[:80], file
+                )
                 self._client.log_text(self.id, f"{name}\n{value}\n", file)
                 value = f"[{len(value)} characters: see {file}]"
             entries.append(Param(key[:KEY_LIMIT], value))
@@ -116,7 +119,7 @@ class Run:
             self._client.log_batch(self.id, params=some)
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Set tags. A value longer than MLflow's limit is refused, not cut."""
+        """Set tags. Raises ValueError for a value longer than MLflow's limit."""
         from mlflow.entities import RunTag
 
         for key, value in tags.items():
@@ -126,7 +129,7 @@ class Run:
             self._client.log_batch(self.id, tags=some)
 
     def log_dataset(self, dataset: DatasetRef, context: str = "training") -> None:
-        """Log data as an MLflow dataset input; its digest is the DVC hash, ``untracked`` when there is none."""
+        """Log data as an MLflow dataset input; the digest is the DVC hash, or ``untracked`` without one."""
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         entity = Dataset(
@@ -140,13 +143,13 @@ class Run:
         self._client.log_inputs(self.id, datasets=[DatasetInput(entity, tags)])
 
     def log_artifacts(self, path: Path, artifact_path: str | None = None) -> None:
-        """Upload a file, or what is in a folder, to the run's folder ``artifact_path``."""
+        """Upload a file, or the contents of a folder, to the run's folder ``artifact_path``."""
         if path.is_dir():
             self._client.log_artifacts(self.id, str(path), artifact_path)
         elif path.is_file():
             self._client.log_artifact(self.id, str(path), artifact_path)
         else:
-            raise FileNotFoundError(f"there is nothing to log at {path}")
+            raise FileNotFoundError(f"there is no file or folder {path} to log")
 
     def log_table(self, table: pd.DataFrame, artifact_file: str) -> None:
         """Upload a table as CSV, which MLflow shows as a table; ``artifact_file`` is e.g. ``tables/images.csv``."""
@@ -161,12 +164,12 @@ class Run:
         return dict(self._client.get_run(self.id).data.metrics)
 
     def reference(self) -> dict[str, str]:
-        """What ``run.json`` holds: ``run_id`` and ``experiment``."""
+        """The content of ``run.json``: ``run_id`` and ``experiment``."""
         return {"run_id": self.id, "experiment": self.experiment}
 
 
 def flatten(params: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """``{"a": {"b": 1}}`` -> ``{"a.b": "1"}``; lists and empty mappings as JSON, other values as ``str`` gives them."""
+    """Flatten ``{"a": {"b": 1}}`` to ``{"a.b": "1"}``; lists and empty mappings become JSON, other values their ``str``."""
     flat: dict[str, str] = {}
     for key, value in params.items():
         if isinstance(value, Mapping) and value:

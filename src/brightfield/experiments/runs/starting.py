@@ -1,4 +1,4 @@
-"""Start an MLflow run, or take up one again."""
+"""Start or resume an MLflow run."""
 
 from __future__ import annotations
 
@@ -34,11 +34,15 @@ def start(
     """Start a run named ``name`` in the experiment named after the task.
 
     Args:
+        task: the task, which is the name of the experiment.
+        name: name of the run.
         kind: the task's kind, e.g. ``segmentation``.
+        role: role of the run.
         params: nested parameters; logged under dotted names.
-        dataset: what it is trained on.
+        lineage: code and environment of the run.
+        dataset: the training data.
         tags: further tags.
-        parent_run_id: the run this one stands under (a trial under its study).
+        parent_run_id: id of the parent run (the study of a trial).
 
     Raises:
         BrightfieldError: no MLflow server or database, see :func:`brightfield.experiments.runs.connection.connect`.
@@ -66,7 +70,7 @@ def start(
 
 
 def resume(run_id: str) -> Run | None:
-    """The run of that id, its status untouched until it is entered; None when the server has none, or a deleted one.
+    """The run with an id, whose status changes only in a ``with`` block; None if it does not exist or was deleted.
 
     Raises:
         BrightfieldError: no MLflow server or database.
@@ -80,14 +84,14 @@ def resume(run_id: str) -> Run | None:
             return None
         experiment = client.get_experiment(found.info.experiment_id)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # the latter: not an id at all
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):  # the latter: not a valid id
             return None
         raise
     return None if experiment.lifecycle_stage == "deleted" else Run(client, run_id, experiment.name)
 
 
 def experiment_id(client: MlflowClient, task: str) -> str:
-    """The id of the task's experiment, which is created when it is missing and restored when it was deleted."""
+    """The id of the task's experiment; a missing experiment is created, a deleted one restored."""
     from mlflow.exceptions import MlflowException
 
     found = client.get_experiment_by_name(task)
@@ -97,16 +101,16 @@ def experiment_id(client: MlflowClient, task: str) -> str:
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-            found = client.get_experiment_by_name(task)  # another process was quicker
+            found = client.get_experiment_by_name(task)  # another process was faster
     if found is None:
-        raise BrightfieldError(f"MLflow neither has nor makes an experiment {task!r} at {shown(tracking_uri())}.")
+        raise BrightfieldError(f"MLflow at {shown(tracking_uri())} could not create the experiment {task!r}.")
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
     return str(found.experiment_id)
 
 
 def _artifact_location(task: str) -> str | None:
-    """For a sqlite file: beside it, whatever the current folder. A server knows where it keeps artifacts."""
+    """The folder of artifacts beside a sqlite file, whatever the current folder; None for a server, which has its own."""
     database = sqlite_path(tracking_uri())
     return None if database is None else (database.parent / "mlartifacts" / task).as_uri()
 

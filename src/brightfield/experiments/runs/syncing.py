@@ -1,4 +1,4 @@
-"""What the pipeline left in folders, brought to MLflow: an evaluation's report, and a run that the server has lost."""
+"""Log outputs of the pipeline to MLflow: the report of an evaluation, and runs that the server has lost."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from brightfield.system.files import write_json
 from brightfield.system.lineage import DatasetRef, Lineage
 
 REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
-EVALUATION = "evaluation"  # the run's folder that an evaluation fills
-_PARAMS = ("model", "settings", "members")  # what of bundle.json decides the result
+EVALUATION = "evaluation"  # the run's folder for the report of an evaluation
+_PARAMS = ("model", "settings", "members")  # keys of bundle.json that determine the result
 
 
 def log_evaluation(run: Run, report: Path) -> None:
-    """Log what ``reports/<model>`` holds to a run; doing it again changes nothing.
+    """Log a report, ``reports/<model>``, to a run; repeating it changes nothing.
 
     Test metrics become ``test_<metric>`` with ``test_<metric>_low`` and ``_high``, those of a suite
     ``<suite>_<metric>``; the tables (images.csv: the answer to every image), confusion.json and the figures become
     artifacts under ``evaluation``.
 
     Args:
-        run: its status stays as it is.
+        run: the run, whose status does not change.
         report: a folder with ``metrics.json``:
             ``{"test": {metric: {"value", "low", "high"}}, "suites": {suite: {...}}}``.
 
@@ -60,21 +60,24 @@ def _figures(content: Mapping[str, Any]) -> dict[str, float]:
 
 def _with_interval(name: str, entry: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for key, suffix in (("value", ""), ("low", "_low"), ("high", "_high")):
-        if entry.get(key) is not None:  # null stands for what is not defined, as nan does
+        if entry.get(key) is not None:  # null means undefined, like nan
             yield f"{name}{suffix}", float(entry[key])
 
 
 def reconcile(folder: Path, task: str, name: str, *, role: Role) -> Run:
-    """The run of a model's or an ensemble's folder, logged anew if the server does not have it.
+    """The run of a model's or an ensemble's folder, logged again if the server does not have it.
 
-    The server lacks it when the database was deleted, when DVC restored an older output, or when it is another server.
-    The new run gets the parameters and the lineage that ``bundle.json`` remembers and every epoch of ``history.csv``; a
-    tag names the lost run, by which it is found the next time. ``run.json`` stays what it was: it is part of an output
-    of DVC, which would take a new one for a change. The evaluation is not logged: see :func:`log_evaluation`.
+    The run is missing if the database was deleted, if DVC restored an older output, or on another server. The new run gets
+    the parameters and the lineage of ``bundle.json`` and every epoch of ``history.csv``; a tag has the id of the lost run, by
+    which the new one is found next time. ``run.json`` is not changed, because it is part of an output of DVC. The evaluation
+    is not logged: see :func:`log_evaluation`.
 
     Args:
-        folder: with ``bundle.json`` (its ``provenance`` holds ``lineage`` and ``dataset``), ``history.csv`` and
+        folder: a folder with ``bundle.json`` (with ``lineage`` and ``dataset`` in its ``provenance``), ``history.csv`` and
             ``run.json``, which is written if it is missing or damaged.
+        task: the task, which is the name of the experiment.
+        name: name of the model or ensemble.
+        role: role of the run.
 
     Raises:
         BrightfieldError: no MLflow server or database, or no readable ``bundle.json``.
@@ -88,7 +91,7 @@ def reconcile(folder: Path, task: str, name: str, *, role: Role) -> Run:
 
 
 def _replacement(task: str, lost: str) -> Run | None:
-    """The newest run that was logged in place of a lost one."""
+    """The newest run that was logged to replace a lost one."""
     client = connect()
     experiment = client.get_experiment_by_name(task)
     if experiment is None or experiment.lifecycle_stage == "deleted":
@@ -121,12 +124,12 @@ def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str,
 
 
 def write_reference(run: Run, folder: Path) -> None:
-    """Write ``run.json`` into a folder, as one replacement of the file."""
+    """Write ``run.json`` into a folder atomically."""
     write_json(folder / layout.RUN, run.reference())
 
 
 def read_history(path: Path) -> list[tuple[int, dict[str, float]]]:
-    """The rows of ``history.csv``: (epoch, {metric: value}); none for a missing or empty file, as of a baseline."""
+    """The rows of ``history.csv``: (epoch, {metric: value}); empty for a missing or empty file, as of a baseline."""
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as file:
@@ -140,17 +143,17 @@ def _known_id(path: Path) -> str | None:
     try:
         known = str(json.loads(path.read_text(encoding="utf-8"))["run_id"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # lost or damaged: the run is logged anew
-    return known if known.isalnum() else None  # it stands in a query
+        return None  # lost or damaged: the run is logged again
+    return known if known.isalnum() else None  # only letters and digits, as it becomes part of a query
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     if not path.is_file():
-        raise BrightfieldError(f"There is no {path}. {advice}")
+        raise BrightfieldError(f"{path} does not exist. {advice}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise BrightfieldError(f"{path} is not readable as JSON: {error}. {advice}") from error
     if not isinstance(content, dict):
-        raise BrightfieldError(f"{path} must hold a JSON object, got {type(content).__name__}. {advice}")
+        raise BrightfieldError(f"{path} is a JSON {type(content).__name__}: expected an object. {advice}")
     return content

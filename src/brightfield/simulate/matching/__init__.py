@@ -1,4 +1,4 @@
-"""``brightfield match``: a simulation whose images look like a few frames of the lab's own."""
+"""``brightfield match``: fit a simulation to the appearance of a few recorded frames."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from brightfield.simulate.matching.smears import RbcMatcher
 from brightfield.simulate.matching.statistics import Distance
 from brightfield.simulate.matching.transmitted import BacteriaMatcher, BeadsMatcher
 
-MATCHERS: dict[str, type[Any]] = {  # each is a Matcher, made of a simulation's section and a Reference
+MATCHERS: dict[str, type[Any]] = {  # classes of Matchers, built from a simulation's section and a Reference
     "rbc": RbcMatcher,
     "beads": BeadsMatcher,
     "bacteria": BacteriaMatcher,
     "denoise": DenoiseMatcher,
 }
-MOST_FRAMES = 48  # more would tell hardly more
-MOST_TILES = 64
-CHECK_SEED = 1  # further than the search's: what is reported is on images that the search has not seen
+MOST_FRAMES = 48  # largest number of frames: more hardly improve the match
+MOST_TILES = 64  # largest number of tiles of these frames
+CHECK_SEED = 1  # added to the seed of the search: distances are reported on images that the search has not seen
 
 
 @dataclass(frozen=True)
 class Match:
-    """What was found.
+    """The result of a match.
 
     Attributes:
-        name: the new entry of ``simulations`` and ``datasets``.
-        frames: how many frames were matched.
-        measured: what they told directly, in words.
-        values: what was searched for.
-        before: how far the simulation was from the frames, on images that the search has not seen.
-        after: how far the new one is.
+        name: name of the new entry of ``simulations`` and ``datasets``.
+        frames: number of frames that were matched.
+        measured: quantities measured on the frames, in words.
+        values: quantities found by the search.
+        before: distance of the original simulation from the frames, on images that the search has not seen.
+        after: distance of the new simulation.
         content: the new entry.
     """
 
@@ -60,7 +60,7 @@ class Match:
         return "\n".join(
             [
                 f"Measured on {self.frames} frames: {self.measured}.",
-                f"Searched for: {found}.",
+                f"Fitted: {found}.",
                 f"Distance of the grey levels {self.before.histogram:.3f} -> {self.after.histogram:.3f} (of the range from "
                 f"dark to bright), of the power spectrum {self.before.spectrum:.3f} -> {self.after.spectrum:.3f} (decades).",
             ]
@@ -79,21 +79,22 @@ def match(
     """Fit the appearance of a simulation to frames and enter it in ``params.yaml`` as ``simulations.NAME`` and ``datasets.NAME``.
 
     Args:
-        simulation: an entry of ``simulations``: what lies in its images, how many, and where the search begins.
+        simulation: an entry of ``simulations``, which determines the objects, their number, and the start of the search.
         paths: images, stacks or folders of them, all of one camera at one gain.
-        name: of the new entries.
-        pixel_size_um: of the frames; read from a TIFF file, or else searched for where the simulation depends on it.
-        trials: simulations that are tried.
-        seed: of the search.
+        name: name of the new entries.
+        pixel_size_um: side of a pixel of the frames in micrometres; None: read from a TIFF file, or else fitted where the
+            simulation depends on it.
+        trials: number of simulations to try.
+        seed: seed of the search.
 
     Raises:
-        BrightfieldError: a name that is taken, frames that cannot be read or tell nothing, or a simulation that was not brought
-            nearer to them; nothing is written then.
+        BrightfieldError: a name that is taken, frames that cannot be read or measured, or no simulation that is nearer to the
+            frames; nothing is written then.
     """
     settings = params.load()
     base = params.entry(settings.simulations, simulation, "simulation")
     if name in settings.datasets:
-        raise BrightfieldError(f"There is a dataset {name!r} already; choose another --name.")
+        raise BrightfieldError(f"There is a dataset {name!r} already. Choose another --name.")
     reference = _reference(base, paths, pixel_size_um)
     matcher: Matcher = MATCHERS[base.simulator](base, reference)
     size = base.size_px
@@ -113,8 +114,8 @@ def match(
     before, after = distance({}, seed + CHECK_SEED), distance(section, seed + CHECK_SEED)
     if after.total >= before.total:
         raise BrightfieldError(
-            f"No simulation is nearer to these frames than {simulation!r} as it is (distance {before.total:.3f}, the best "
-            f"found {after.total:.3f}); nothing was written. Try more --trials, or frames of one camera and one gain."
+            f"No simulation is nearer to these frames than {simulation!r} itself (distance {before.total:.3f}, of the best "
+            f"found {after.total:.3f}), so nothing was written. Try more --trials, or frames of one camera and one gain."
         )
     content = {"simulator": base.simulator} | base.model_dump(mode="json", exclude_unset=True) | section
     dataset = settings.datasets[simulation]
@@ -130,19 +131,21 @@ def match(
 def _reference(base: params.Simulation, paths: Sequence[Path], pixel_size_um: float | None) -> Reference:
     if not paths:
         raise BrightfieldError(
-            "There are no images to match: name a frame of your own, a stack or a folder with --like."
+            "There are no images to match: expected a frame, a stack or a folder. Give them with --like."
         )
     files = images.evenly_spaced(images.files(paths), MOST_FRAMES)
     frames = [frame if MATCHERS[base.simulator].colour else images.to_grey(frame) for frame in _frames(files)]
     kinds = sorted({str(frame.dtype) for frame in frames})
     if len(kinds) > 1:
-        raise BrightfieldError(f"The frames are of types {', '.join(kinds)}; give those of one camera at one setting.")
-    told = next((found for file in files if (found := pixel_size_of(file)) is not None), None)
-    return Reference(frames, pixel_size_um or told)
+        raise BrightfieldError(
+            f"The frames have the types {', '.join(kinds)}: expected one. Give frames of one camera at one setting."
+        )
+    from_file = next((found for file in files if (found := pixel_size_of(file)) is not None), None)
+    return Reference(frames, pixel_size_um or from_file)
 
 
 def _frames(files: Sequence[Path]) -> Iterator[npt.NDArray[Any]]:
-    """Up to ``MOST_FRAMES``, as many of each file."""
+    """Up to ``MOST_FRAMES`` frames, equally many of each file."""
     each = max(1, MOST_FRAMES // len(files))
     for file in files:
         yield from (image for _, image in islice(images.frames([file]), each))

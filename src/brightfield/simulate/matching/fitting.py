@@ -1,4 +1,4 @@
-"""A search for the numbers of a simulation that no frame tells directly: those whose images look most like the frames."""
+"""Search for the parameters of a simulation that cannot be measured on frames, by the similarity of the images."""
 
 from __future__ import annotations
 
@@ -10,21 +10,19 @@ from brightfield.system import progress
 
 Values = Mapping[str, float]
 
-EXPLORED = (
-    10  # values that are drawn anywhere, before a model of the objective chooses the next; at most half of the trials
-)
+EXPLORED = 10  # number of first trials drawn at random before the Gaussian process chooses; at most half of all
 
 
 @dataclass(frozen=True)
 class SearchDimension:
-    """A number to be found between two ends; ``log``: in the logarithm."""
+    """The range of a parameter, on a logarithmic scale if ``log``."""
 
     low: float
     high: float
     log: bool = True
 
     def at(self, share: float) -> float:
-        """The value at a share of the range, 0 to 1."""
+        """The value at a fraction of the range, 0 to 1."""
         if self.log:
             return float(self.low * (self.high / self.low) ** share)
         return float(self.low + (self.high - self.low) * share)
@@ -37,14 +35,14 @@ def search(
     seed: int,
     description: str,
 ) -> tuple[dict[str, float], float]:
-    """The values found and what they reach, by Bayesian optimisation with a Gaussian process (Optuna's ``GPSampler``).
+    """The best values and their objective, by Bayesian optimisation with a Gaussian process (Optuna's ``GPSampler``).
 
     Args:
-        dimensions: what to turn; the middle of every range is tried first.
-        objective: what to make small; the same values give the same number.
-        trials: how many values are tried.
-        seed: of the search.
-        description: of the progress bar.
+        dimensions: the ranges of the parameters; the middle of every range is tried first.
+        objective: the function to minimise, without noise.
+        trials: number of trials.
+        seed: seed of the search.
+        description: text of the progress bar.
     """
     import optuna
 
@@ -55,7 +53,7 @@ def search(
     }
     explored = max(1, min(EXPLORED, trials // 2))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # that the objective has no noise
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # of GPSampler's options
         sampler = optuna.samplers.GPSampler(seed=seed, n_startup_trials=explored, deterministic_objective=True)
     study = optuna.create_study(sampler=sampler)
     study.enqueue_trial({name: dimension.at(0.5) for name, dimension in dimensions.items()})

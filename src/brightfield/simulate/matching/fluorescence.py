@@ -12,8 +12,8 @@ from brightfield.params import DenoiseSimulation
 from brightfield.simulate.matching import camera
 from brightfield.simulate.matching.fitting import SearchDimension, Values
 from brightfield.simulate.matching.reference import (
+    MEASURED,
     SMOOTHING_PX,
-    SURE,
     Reference,
     Section,
     around,
@@ -22,11 +22,11 @@ from brightfield.simulate.matching.reference import (
     in_words,
 )
 
-DARKEST = 2  # percentile that is a frame's dark
+DARKEST = 2  # percentile of a frame that counts as its background
 
 
 class DenoiseMatcher:
-    """Fluorescence: the camera and the light are measured; blur, size of the cells, cover and haze are searched for."""
+    """Fluorescence: camera and light are measured; blur, cell size, cover, haze and background are fitted."""
 
     few: ClassVar[Section] = {"images": 8}
     colour: ClassVar[bool] = False
@@ -41,7 +41,7 @@ class DenoiseMatcher:
         self.dark_share = float(np.clip(np.median(darks / self.peaks), 1e-3, 0.9))
 
     def dimensions(self) -> Mapping[str, SearchDimension]:
-        """Lengths in px, the others relative."""
+        """The ranges of the fit: lengths in px, the others relative."""
         return {
             "blur_px": SearchDimension(0.6, 4.0),
             "radius_px": SearchDimension(5.0, 40.0),
@@ -51,14 +51,14 @@ class DenoiseMatcher:
         }
 
     def section(self, values: Values) -> Section:
-        """The camera's keys, the light's and those that were searched for."""
+        """The keys of the camera and the light, and those that were fitted."""
         searched = {name: around(value) for name, value in values.items()}
         return {
-            "peak_electrons": between(self.peaks, SURE),
+            "peak_electrons": between(self.peaks, MEASURED),
             "appearance": {**camera_section(self.camera), **searched},
         }
 
     def measured(self) -> str:
-        """Camera and light."""
+        """Camera and light, in words."""
         low, high = between(self.peaks)
         return f"{in_words(self.camera)}; peaks of {low:g} to {high:g} electrons"

@@ -1,4 +1,4 @@
-"""The size of a pixel as a TIFF file tells it."""
+"""The pixel size in the metadata of a TIFF file."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import re
 from pathlib import Path
 from typing import Any
 
-CENTIMETRE = 3  # TIFF's ResolutionUnit; inches are left out: they tell of a printer
+CENTIMETRE = 3  # TIFF's ResolutionUnit; inches are ignored, as they are a setting for printers
 MICRONS = {"micron", "um", "µm", "μm", "\\u00B5m"}
-PLAUSIBLE_UM = (0.005, 20.0)
+PLAUSIBLE_UM = (0.005, 20.0)  # smallest and largest accepted pixel size
 OME_SIZE = re.compile(r'PhysicalSizeX="([0-9.eE+-]+)"')
 OME_UNIT = re.compile(r'PhysicalSizeXUnit="([^"]+)"')
 
 
 def pixel_size_um(path: Path) -> float | None:
-    """What OME-XML, ImageJ or the resolution of a TIFF says; None for other files, and where nothing plausible is said."""
+    """The pixel size from OME-XML, ImageJ or the resolution of a TIFF; None for other files, and without a plausible value."""
     if path.suffix.lower() not in (".tif", ".tiff"):
         return None
     import tifffile
@@ -22,7 +22,7 @@ def pixel_size_um(path: Path) -> float | None:
     try:
         with tifffile.TiffFile(path, _multifile=False) as tiff:
             found = _ome(tiff.ome_metadata) if tiff.ome_metadata else _resolution(tiff)
-    except Exception:  # whatever is wrong with the file is told where its pixels are read
+    except Exception:  # errors of the file are reported where its pixels are read
         return None
     return found if found is not None and PLAUSIBLE_UM[0] <= found <= PLAUSIBLE_UM[1] else None
 

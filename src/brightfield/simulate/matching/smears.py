@@ -15,8 +15,8 @@ from brightfield.params import RbcSimulation
 from brightfield.simulate.matching import camera, statistics
 from brightfield.simulate.matching.fitting import SearchDimension, Values
 from brightfield.simulate.matching.reference import (
+    MEASURED,
     SMOOTHING_PX,
-    SURE,
     Frame,
     Reference,
     Section,
@@ -26,14 +26,14 @@ from brightfield.simulate.matching.reference import (
     short,
 )
 
-PROBE_STAIN = 0.1  # absorption per um of the cells that tell how much stain makes how much colour
-CELL = 0.3  # pixels that absorb at least this much of the most are cell
-FEWEST_RED = 1e-3  # share of pure red pixels in crops with a contour
-WHOLE_COUNTS_8 = 255
+PROBE_STAIN = 0.1  # absorption per um of the simulated cells that calibrate stain against colour
+CELL = 0.3  # smallest absorption of a pixel of a cell, as a share of the largest
+FEWEST_RED = 1e-3  # smallest share of pure red pixels in crops with a drawn contour
+WHOLE_COUNTS_8 = 255  # largest value of an 8-bit camera
 
 
 class RbcMatcher:
-    """Stained smears: light, stain and noise are measured; focus, texture, neighbours and the pixel's size are searched for."""
+    """Stained smears: light, stain and noise are measured; focus, texture, neighbours and pixel size are fitted."""
 
     few: ClassVar[Section] = {"smears": 10, "crops_per_smear": 3}
     colour: ClassVar[bool] = True
@@ -48,7 +48,7 @@ class RbcMatcher:
 
     @cached_property
     def stain_of_absorbed(self) -> float:
-        """Stain that makes a median absorption of 1: from cells simulated with a known stain."""
+        """The stain with a median absorption of 1, from cells simulated with a known stain."""
         appearance = {
             "stain": [[PROBE_STAIN] * 2] * 3,
             "white": [[0.8, 0.8]] * 3,
@@ -60,7 +60,7 @@ class RbcMatcher:
         return PROBE_STAIN / float(np.median([_white_and_absorbed(cell)[1].mean() for cell in cells]))
 
     def dimensions(self) -> Mapping[str, SearchDimension]:
-        """Focus in um, texture relative, neighbours a probability; the pixel's size in um where nobody gave it."""
+        """The ranges of the fit: focus in um, relative texture, probability of neighbours; pixel size in um if it is unknown."""
         found = {
             "focus_um": SearchDimension(0.05, 2.0),
             "texture": SearchDimension(1e-3, 0.1),
@@ -71,7 +71,7 @@ class RbcMatcher:
         return found
 
     def section(self, values: Values) -> Section:
-        """The pixel's size, light, stain and camera, and what was searched for."""
+        """Pixel size, light, stain and camera, and the fitted keys."""
         pixel = self.reference.pixel_size_um or values["pixel_size_um"]
         stain = self.absorbed * self.stain_of_absorbed
         share = values["neighbours"]
@@ -81,8 +81,8 @@ class RbcMatcher:
                 "white": [between(self.whites[:, c] / WHOLE_COUNTS_8) for c in range(3)],
                 "stain": [[short(v) for v in np.percentile(stain[:, c], (25, 75))] for c in range(3)],
                 "texture": around(values["texture"]),
-                "electrons": around(WHOLE_COUNTS_8 * self.camera.electrons_per_count, SURE),
-                "read_noise": around(self.camera.read_noise, SURE),
+                "electrons": around(WHOLE_COUNTS_8 * self.camera.electrons_per_count, MEASURED),
+                "read_noise": around(self.camera.read_noise, MEASURED),
                 "focus_um": around(values["focus_um"]),
                 "neighbours": [short(max(share - 0.1, 0)), short(min(share + 0.1, 1))],
                 "contour": self.contour,
@@ -90,14 +90,14 @@ class RbcMatcher:
         }
 
     def measured(self) -> str:
-        """Camera, white and stain."""
+        """Camera, white and stain, in words."""
         white = ", ".join(f"{v:.3g}" for v in np.median(self.whites, axis=0) / WHOLE_COUNTS_8)
         stain = ", ".join(f"{v:.3g}" for v in np.median(self.absorbed, axis=0) * self.stain_of_absorbed)
         return f"{in_words(self.camera)}; white {white}; stain {stain} per um"
 
 
 def _eight_bits(frame: Frame) -> npt.NDArray[np.uint8]:
-    """What the simulator's own camera would have stored; grey becomes three equal colours."""
+    """Convert a frame to 8-bit RGB like the simulator's; grey becomes three equal channels."""
     colour = frame if frame.ndim == 3 else np.repeat(frame[..., None], 3, axis=2)
     if colour.dtype == np.uint8:
         return colour
@@ -105,12 +105,12 @@ def _eight_bits(frame: Frame) -> npt.NDArray[np.uint8]:
 
 
 def _white_and_absorbed(crop: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Counts of the empty background, (3,), and the median absorption of what is cell, (3,)."""
+    """Counts of the empty background, (3,), and the median absorption of the pixels of cells, (3,)."""
     smooth = gaussian_filter(crop, (SMOOTHING_PX, SMOOTHING_PX, 0))
     bright = np.maximum(np.percentile(smooth, 90, axis=(0, 1)), 1)
     darkness = -np.log(np.clip(smooth / bright, 1e-3, None)).sum(axis=2)
     cell = darkness > CELL * np.percentile(darkness, 99)
-    # what surrounds a cell out of focus is brighter than the background, so the median and not the brightest
+    # the halo of a defocused cell is brighter than the background, so the median and not the maximum
     white = np.maximum(np.median(smooth[~cell], axis=0), 1)
     absorbed = -np.log(np.clip(smooth[cell] / white, 1e-3, None))
     return white, np.maximum(np.median(absorbed, axis=0), 0)

@@ -1,4 +1,4 @@
-"""What images look like as a whole, in few numbers, and how far two sets of images are apart in them."""
+"""Statistics of the appearance of images, and the distance of two sets of images in them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from scipy.ndimage import median_filter
 
 Real = npt.NDArray[np.float64]
 
-LEVELS = np.linspace(0.005, 0.995, 100)  # quantiles that stand for a histogram
-SPECTRUM_BINS = 24  # rings of the power spectrum, evenly apart in the logarithm of the frequency
-LOWEST = 1 / 64  # cycles a pixel: slower changes are the lamp's
-HIGHEST = 0.5
-CONTOUR = (200, 60, 60)  # more red than this and less of green and blue: a line that a program drew
+LEVELS = np.linspace(0.005, 0.995, 100)  # quantiles that represent the histogram
+SPECTRUM_BINS = 24  # number of rings of the power spectrum, evenly spaced in the logarithm of the frequency
+LOWEST = 1 / 64  # lowest frequency in cycles per pixel: lower ones are due to the illumination
+HIGHEST = 0.5  # highest frequency in cycles per pixel
+CONTOUR = (200, 60, 60)  # a pixel with more red, and less green and blue, belongs to a line that a program drew
 
 
 @dataclass(frozen=True)
 class ImageStatistics:
-    """The looks of a set of images, in counts.
+    """The appearance of a set of images, in counts.
 
     Attributes:
-        levels: (C, 100) grey levels at evenly spaced quantiles, for each colour.
+        levels: (C, 100) grey levels at evenly spaced quantiles, for each channel.
         spectrum: (24,) mean over images of log10 of the power at each spatial frequency, low to high.
     """
 
@@ -35,11 +35,11 @@ class ImageStatistics:
 
 @dataclass(frozen=True)
 class Distance:
-    """How far two looks are apart.
+    """The distance of two sets of images in their statistics.
 
     Attributes:
-        histogram: mean difference of grey levels (Wasserstein's first), relative to the reference's range from dark to bright.
-        spectrum: root mean square difference of the power's decimal logarithm.
+        histogram: mean difference of grey levels (first Wasserstein distance), relative to the reference's range of grey levels.
+        spectrum: root mean square difference of the decimal logarithm of the power.
     """
 
     histogram: float
@@ -47,12 +47,12 @@ class Distance:
 
     @property
     def total(self) -> float:
-        """What the fit makes small: a tenth of the range weighs as much as a factor of two in power."""
+        """The objective of the fit: a tenth of the range weighs as much as a factor of two in power."""
         return 3 * self.histogram + self.spectrum
 
 
 def image_statistics(images: Sequence[npt.NDArray[Any]]) -> ImageStatistics:
-    """The looks of images of one type, (H, W) or (H, W, C); a red contour in colour images is painted over first."""
+    """The statistics of images of one type, (H, W) or (H, W, C); a red contour in colour images is removed first."""
     clean = [without_contour(image) for image in images]
     channels = [np.atleast_3d(image) for image in clean]
     levels = [
@@ -64,14 +64,14 @@ def image_statistics(images: Sequence[npt.NDArray[Any]]) -> ImageStatistics:
 
 
 def distance(image_statistics: ImageStatistics, reference: ImageStatistics) -> Distance:
-    """How far a look is from the one to be matched."""
+    """The distance of statistics from those of the reference."""
     extent = np.maximum(reference.levels[:, -1] - reference.levels[:, 0], 1e-9)
     histogram = float((np.abs(image_statistics.levels - reference.levels).mean(axis=1) / extent).mean())
     return Distance(histogram, float(np.sqrt(np.mean((image_statistics.spectrum - reference.spectrum) ** 2))))
 
 
 def tiles(frame: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
-    """Squares of a frame side by side, as many as fit; the frame's middle if it is smaller than one."""
+    """Adjacent square tiles of a frame, as many as fit, cropped to a frame that is smaller."""
     height, width = frame.shape[:2]
     down, right = min(size, height), min(size, width)
     for i in range(max(1, height // size)):
@@ -80,12 +80,12 @@ def tiles(frame: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
 
 
 def contour_share(image: npt.NDArray[Any]) -> float:
-    """Share of the pixels that are a drawn red line."""
+    """Share of the pixels that belong to a drawn red line."""
     return float(_contour(image).mean()) if image.ndim == 3 else 0.0
 
 
 def without_contour(image: npt.NDArray[Any]) -> Real:
-    """float64, a drawn red line painted over with what is around it."""
+    """The image as float64, with a drawn red line replaced by the median of its surroundings."""
     values = image.astype(np.float64)
     if image.ndim == 3 and (line := _contour(image)).any():
         around = np.where(line[..., None], np.nan, values)
@@ -113,7 +113,7 @@ def _radial_spectrum(grey: Real) -> Real:
     inside = (ring >= 0) & (ring < SPECTRUM_BINS)
     counts = np.bincount(ring[inside], minlength=SPECTRUM_BINS)
     sums = np.bincount(ring[inside], weights=power[inside], minlength=SPECTRUM_BINS)
-    known = counts > 0  # the lowest rings hold no frequency of a small image
+    known = counts > 0  # the lowest rings contain no frequency of a small image
     rings = np.arange(SPECTRUM_BINS)
     logarithm = np.log10(sums[known] / counts[known] + 1e-12)
     spectrum: Real = np.interp(rings, rings[known], logarithm)

@@ -1,4 +1,4 @@
-"""Frames of what lies in transmitted light, grey on a bright ground: simulators ``beads`` and ``bacteria``."""
+"""Frames in transmitted light, for the simulators ``beads`` and ``bacteria``."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ import numpy as np
 from brightfield.params import BacteriaSimulation, BeadsSimulation
 from brightfield.simulate.matching import camera
 from brightfield.simulate.matching.fitting import SearchDimension, Values
-from brightfield.simulate.matching.reference import SURE, Reference, Section, around, between, camera_section, in_words
+from brightfield.simulate.matching.reference import (
+    MEASURED,
+    Reference,
+    Section,
+    around,
+    between,
+    camera_section,
+    in_words,
+)
 
-PIXEL_FACTOR = 4.0  # how far from the simulation's own a pixel's size is searched for, either way
+PIXEL_FACTOR = 4.0  # the pixel size is fitted from the simulation's own divided by this factor to it times this factor
 
 
 class _Transmitted:
-    """The camera and the light of the ground are measured, and the pixel's size is searched for where nobody gave it."""
+    """Transmitted light: the camera and the light of the background are measured; the pixel size is fitted if it is unknown."""
 
     colour: ClassVar[bool] = False
 
     def __init__(self, base: BeadsSimulation | BacteriaSimulation, reference: Reference) -> None:
         self.base, self.reference = base, reference
         self.camera = camera.estimate(reference.frames)
-        ground = np.array([np.median(frame) for frame in reference.frames])  # most of a frame is empty
-        self.electrons = np.maximum((ground - self.camera.offset) * self.camera.electrons_per_count, 1.0)
+        background = np.array([np.median(frame) for frame in reference.frames])  # most of a frame is empty
+        self.electrons = np.maximum((background - self.camera.offset) * self.camera.electrons_per_count, 1.0)
 
     def measured(self) -> str:
-        """Camera and light."""
+        """Camera and light, in words."""
         low, high = between(self.electrons)
-        return f"{in_words(self.camera)}; {low:g} to {high:g} electrons in a pixel of the ground"
+        return f"{in_words(self.camera)}; {low:g} to {high:g} electrons in a pixel of the background"
 
-    def _pixel_knob(self) -> dict[str, SearchDimension]:
+    def _pixel_dimension(self) -> dict[str, SearchDimension]:
         own = self.base.pixel_size_um
         return (
             {}
@@ -43,26 +51,26 @@ class _Transmitted:
         return round(self.reference.pixel_size_um or values["pixel_size_um"], 4)
 
     def _light(self) -> Section:
-        return {**camera_section(self.camera), "electrons": between(self.electrons, SURE)}
+        return {**camera_section(self.camera), "electrons": between(self.electrons, MEASURED)}
 
 
 class BeadsMatcher(_Transmitted):
-    """Beads: size, contrast, defocus and how many there are, are searched for."""
+    """Beads: size, contrast, defocus and number are fitted."""
 
     few: ClassVar[Section] = {"movies": 8, "frames_per_movie": 1}
 
     def dimensions(self) -> Mapping[str, SearchDimension]:
-        """Lengths in um."""
+        """The ranges of the fit: lengths in um."""
         return {
             "radius_um": SearchDimension(0.3, 1.4),
             "contrast": SearchDimension(0.15, 1.0),
             "defocus_um": SearchDimension(0.3, 8.0),
             "max_beads": SearchDimension(1.0, 12.0),
-            **self._pixel_knob(),
+            **self._pixel_dimension(),
         }
 
     def section(self, values: Values) -> Section:
-        """The pixel's size, how many beads, and what the frames look like."""
+        """Pixel size, number of beads, and appearance."""
         searched = {name: around(values[name]) for name in ("radius_um", "contrast", "defocus_um")}
         return {
             "pixel_size_um": self._pixel(values),
@@ -72,22 +80,22 @@ class BeadsMatcher(_Transmitted):
 
 
 class BacteriaMatcher(_Transmitted):
-    """Bacteria: how densely each species lies, the focus, and whether it is phase contrast, are searched for."""
+    """Bacteria: the cover of each species, the focus, and whether it is phase contrast, are fitted."""
 
     few: ClassVar[Section] = {"images": 4, "size_px": 96, "fluorescence": False}
 
     def dimensions(self) -> Mapping[str, SearchDimension]:
-        """Covers as a share of the area, focus in um; phase contrast above one half."""
+        """The ranges of the fit: cover as a share of the area, focus in um; phase contrast above one half."""
         return {
             "myxococcus": SearchDimension(0.01, 0.5),
             "e_coli": SearchDimension(0.01, 0.4),
             "focus_um": SearchDimension(0.02, 1.5),
             "phase": SearchDimension(0.0, 1.0, log=False),
-            **self._pixel_knob(),
+            **self._pixel_dimension(),
         }
 
     def section(self, values: Values) -> Section:
-        """The pixel's size, the kind of light, and what the frames look like."""
+        """Pixel size, phase contrast or not, and appearance."""
         searched = {name: around(values[name]) for name in ("myxococcus", "e_coli", "focus_um")}
         return {
             "pixel_size_um": self._pixel(values),

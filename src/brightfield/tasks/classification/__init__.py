@@ -1,4 +1,4 @@
-"""Is this crop the positive class?"""
+"""Classification: the probability that a crop belongs to the positive class."""
 
 from __future__ import annotations
 

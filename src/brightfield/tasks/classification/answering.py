@@ -1,4 +1,4 @@
-"""Logits to calibrated probabilities, and to labels by the model's threshold."""
+"""From logits to calibrated probabilities, and to labels by the model's threshold."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from brightfield.tasks.samples import Encoded
 
 
 class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
-    """One probability, that of the second class, and the class on its side of the threshold."""
+    """Decodes the probability of the second class, and the class by the threshold."""
 
     tileable = False
     recalibratable = True
 
     def activate(self, output: Tensor) -> Tensor:
-        """Logit to probability."""
+        """Convert the logit to a probability."""
         return torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
-        """The probability, of shape (1,), as a label: calibrated, and answered by the model's threshold."""
+        """The label from the probability, of shape (1,), after calibration and by the model's threshold."""
         del encoded
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
         probability = expit(classification.logit(activated[0]) / temperature + bias)
@@ -36,13 +36,13 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
 
     @property
     def needs_calibration(self) -> bool:
-        """Temperature, bias and threshold may be left open."""
+        """Whether the settings leave temperature, bias or threshold open."""
         return None in (self.settings.temperature, self.settings.bias, self.settings.threshold)
 
     def calibrate(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label], encoded: Sequence[Encoded] = ()
     ) -> params.ClassificationSettings:
-        """What the settings leave open: temperature and bias of the least log loss, then the threshold by the share to keep."""
+        """Fit what the settings leave open: temperature and bias by the log loss, then the threshold by the recall ``keep``."""
         del encoded
         found, positive = self.settings, np.array([label.positive for label in truth])
         logits = classification.logit([a[0] for a in activated])
@@ -58,20 +58,20 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     def adapted(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Label]
     ) -> params.ClassificationSettings:
-        """The settings for an acquisition of which these are a few images: probabilities move, their threshold stays.
+        """The settings recalibrated on a few images of another acquisition: temperature and bias change, the threshold does not.
 
-        How many of each class there are among the few says nothing: people collect as many of each.
+        The share of positive images among the few is not used, because they are usually collected by class.
         """
         positive = np.array([label.positive for label in truth])
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
         logits = classification.logit([a[0] for a in activated]) / temperature + bias
         more, shift = classification.calibration(
-            logits, positive, spreads=classification.NARROW, share=self.settings.share
+            logits, positive, spreads=classification.NARROW_PRIOR, share=self.settings.share
         )
         chosen = {"temperature": temperature * more, "bias": bias / more + shift, "threshold": threshold(self.settings)}
         return self.settings.model_copy(update=chosen)
 
 
 def threshold(settings: params.ClassificationSettings) -> float:
-    """The probability from which an image is positive; a half until one is chosen."""
+    """The smallest probability of a positive answer; 0.5 before the calibration."""
     return 0.5 if settings.threshold is None else settings.threshold

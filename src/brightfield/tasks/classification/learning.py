@@ -1,4 +1,4 @@
-"""Crops and their labels, as a network learns them."""
+"""Inputs, targets and loss of classification."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from brightfield.tasks.samples import Encoded, Samples
 
 
 class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
-    """Crops of one size; one logit, that of the second class."""
+    """Crops of one size and their labels; the network has one logit, that of the second class."""
 
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "colour", "noise", "blur", "stain", "light", "focus"}
@@ -27,17 +27,17 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
     def truth(self, record: Record) -> Label:
         """The label of the crop."""
         if "label" not in record.row:
-            raise BrightfieldError(f"Image {record.id} has no label (column 'label', 0 or 1).")
+            raise BrightfieldError(f"Image {record.id} has no label: expected 0 or 1 in column 'label'.")
         return Label(float(record.row["label"]))  # type: ignore[arg-type]
 
     def prepare(self, image: np.ndarray) -> np.ndarray:
-        """Grey or RGB as the task says, resized to the task's size (anti-aliased) if it has another."""
+        """Convert to grey or RGB by the settings, and resize to the task's size (with anti-aliasing) if it differs."""
         size, channels = self.settings.size_px, self.settings.channels
         if channels == 1:
             image = images.to_grey(image)
         elif image.ndim == 2:
             raise BrightfieldError(
-                f"This task takes RGB crops, got a grey image of {image.shape[1]}x{image.shape[0]} px."
+                f"This task needs RGB crops, got a grey image of {image.shape[1]}x{image.shape[0]} px."
             )
         if image.shape[:2] == (size, size):
             return image
@@ -46,16 +46,16 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
         return np.asarray(resize(image.astype(np.float32), (size, size), order=1, anti_aliasing=True))
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
-        """0 or 1, shape (1,)."""
+        """The label, 0 or 1, shape (1,)."""
         del encoded
         return torch.tensor([self.truth(record).probability])
 
     def shape(self) -> architectures.Shape:
-        """One logit."""
+        """Crops in, one logit out."""
         return architectures.Shape(self.settings.channels, 1, self.settings.size_px)
 
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
-        """Binary cross-entropy; with ``balance: loss`` the positive class is weighted so that both count the same."""
+        """Binary cross-entropy; with ``balance: loss`` the positive class is weighted so that both classes weigh the same."""
         positive_weight = torch.tensor(1.0)
         positive = float(torch.stack(samples.targets).mean())
         if training.balance == "loss" and 0 < positive < 1:
@@ -68,5 +68,5 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
         return loss
 
     def sampling_classes(self, samples: Samples) -> list[int]:
-        """Labels."""
+        """The labels."""
         return [int(target.item()) for target in samples.targets]

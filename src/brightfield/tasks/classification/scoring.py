@@ -1,4 +1,4 @@
-"""Probabilities compared with labels."""
+"""Scores of probabilities."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from brightfield.tasks.scoring import Scoring
 class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
     """AUC and the rest of :mod:`brightfield.metrics.classification`."""
 
-    index_columns: ClassVar[tuple[str, ...]] = (classification.CHANCE,)
+    index_columns: ClassVar[tuple[str, ...]] = (classification.TRUE_PROBABILITY,)
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
         """Probability and truth."""
@@ -32,13 +32,13 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         return classification.correct(columns)
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Images by class, as they were answered."""
+        """Images by true and answered class."""
         return self.settings.classes, classification.confusion(columns)
 
     def recalibrated(self, columns: Columns) -> Columns:
-        """As after recalibration on a few labelled images of the same acquisition."""
+        """The answers after recalibration on a few labelled images of the same acquisition."""
         return classification.recalibrated(columns, threshold(self.settings), self.settings.share)
 
     def ceiling(self, columns: Columns) -> Columns | None:
-        """The exact probabilities, where a simulator wrote them."""
-        return classification.ceiling(columns) if classification.CHANCE in columns else None
+        """The answers by the true probabilities, where a simulator wrote them; no model can be better on average."""
+        return classification.ceiling(columns) if classification.TRUE_PROBABILITY in columns else None

@@ -1,4 +1,4 @@
-"""What would this image look like with more light?"""
+"""Restoration: the image without noise, as with more light."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brightfield.tasks.restoration.scoring import RestorationScoring
 
 
 class Restoration(Task[params.RestorationSettings, Picture]):
-    """The network works in the normalised units of the noisy image; answers come back in its own units."""
+    """The network works on normalised images; answers have the units of the noisy image."""
 
     objective = Objective("psnr_db")
     answer_type = Picture

@@ -1,4 +1,4 @@
-"""Restored images in their own units, and how far off each pixel may be."""
+"""Restored images in the units of the input, and the standard deviation of each pixel's error."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from brightfield.tasks.samples import Encoded
 
 
 class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
-    """A network has one output, the restored image, or two where it is probabilistic.
+    """Decodes restored images: a network has one output, the restored image, or two if it is probabilistic.
 
-    The second one becomes the standard deviation of the first one's error. Activated, these are the image and its second moment
-    (the mean of the square): the means of both over several networks are the moments of the mixture of what they answer
+    The second becomes the standard deviation of the first one's error. The activated outputs are the image and its second moment
+    (the mean of the square): averaged over several networks, these are the moments of the mixture of their predictions
     (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017).
     """
 
     def activate(self, output: Tensor) -> Tensor:
-        """Intensities are answers as they are; after them the second moment, where the network is probabilistic."""
+        """The intensities as they are, and for a probabilistic network the second moment."""
         if output.shape[1] == 1:
             return output
         mean, deviation = moments.mean_and_deviation(output)
         return torch.cat([mean, mean.square() + deviation.square()], dim=1)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Picture:
-        """Back to the units of the image."""
+        """Convert back to the units of the image."""
         pixels = (activated[0] * encoded.std + encoded.mean).astype(np.float32)
         if len(activated) == 1:
             return Picture(pixels)
@@ -42,13 +42,13 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
 
     @property
     def needs_calibration(self) -> bool:
-        """The scale of the deviations may be left open."""
+        """Whether the settings leave the scale of the deviations open."""
         return self.settings.deviation_scale is None
 
     def calibrate(
         self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Picture], encoded: Sequence[Encoded]
     ) -> params.RestorationSettings:
-        """The scale of the deviations with which they are as large as the errors; stays open where no deviation is answered."""
+        """Scale the deviations to the size of the errors; the scale stays open if no deviations are predicted."""
         if self.settings.deviation_scale is not None or not activated or len(activated[0]) == 1:
             return self.settings
         pairs = list(zip([self.decode(a, e) for a, e in zip(activated, encoded, strict=True)], truth, strict=True))

@@ -1,7 +1,7 @@
-"""Pixels hidden from a network that learns to foretell them from those around: a blind spot (Krull, Buchholz and Jug, CVPR 2019).
+"""Blind spots: pixels hidden from a network that learns to predict them from their neighbours (Krull, Buchholz and Jug, CVPR 2019).
 
-Where the noise of a pixel tells nothing of its neighbours' noise, the best guess of a hidden noisy pixel is its clean value. So a
-network that is asked for hidden pixels learns to denoise from noisy images alone.
+If the noise of neighbouring pixels is independent, the best prediction of a hidden noisy pixel is its clean value. So a network
+that predicts hidden pixels learns to denoise from noisy images alone.
 """
 
 from __future__ import annotations
@@ -11,29 +11,29 @@ import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 
-# One pixel in so many along each axis is hidden, on a grid whose place is drawn anew (Batson and Royer, ICML 2019): hidden pixels
-# are no neighbours, and a short training gets more to learn from each image than with the 0.2% of the first paper.
+# Spacing of the grid of hidden pixels, whose offset is drawn for each sample (Batson and Royer, ICML 2019): hidden pixels are not
+# neighbours, and a short training learns more from each image than with the 0.2% of hidden pixels of the first paper.
 SPACING_PX = 3
-AROUND_PX = 2  # a hidden pixel shows the median of those at most so far from it
+AROUND_PX = 2  # half-width of the neighbourhood whose median replaces a hidden pixel
 
 
 def hide(image: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
     """Hide a grid of pixels.
 
-    A hidden pixel shows the median of the 5x5 around without the pixel itself, which leaves less of a checkerboard in the answers
-    than the value of a neighbour does (N2V2: Hoeck, Buchholz, Brachmann, Jug and Freytag, ECCV workshops 2022).
+    A hidden pixel is replaced by the median of its 5x5 neighbourhood without itself, which leaves less of a checkerboard in the
+    answers than the value of a neighbour (N2V2: Hoeck, Buchholz, Brachmann, Jug and Freytag, ECCV workshops 2022).
 
     Args:
         image: (H, W).
-        rng: where the grid lies.
+        rng: random generator for the offset of the grid.
 
     Returns:
-        The image with pixels hidden, and (H, W) with 1 where they are and 0 elsewhere.
+        The image with hidden pixels, and their mask, (H, W) with 1 where a pixel is hidden and 0 elsewhere.
     """
     side = 2 * AROUND_PX + 1
     top, left = rng.integers(SPACING_PX, size=2)
     grid = np.s_[min(top, image.shape[0] - 1) :: SPACING_PX, min(left, image.shape[1] - 1) :: SPACING_PX]
-    # nothing is mirrored at the border: a pixel near it would come back as its own neighbour
+    # no mirroring at the border: a pixel near it would become its own neighbour
     padded = np.pad(image, AROUND_PX, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))[grid]
     around = np.delete(windows.reshape(*windows.shape[:2], side**2), side**2 // 2, axis=2)
@@ -44,7 +44,7 @@ def hide(image: FloatArray, rng: np.random.Generator) -> tuple[FloatArray, Float
 
 
 def _median(values: FloatArray) -> FloatArray:
-    """Over the last axis, of what is not nan; 0 of nothing. numpy's own is many times slower on short axes."""
+    """The median over the last axis without nan; 0 if all are nan. numpy.nanmedian is many times slower on short axes."""
     ordered = np.sort(values, axis=-1)  # nan comes last
     count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
     low, high = (np.take_along_axis(ordered, np.maximum(place, 0), axis=-1) for place in ((count - 1) // 2, count // 2))

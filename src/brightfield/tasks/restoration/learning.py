@@ -1,4 +1,4 @@
-"""Noisy images and their clean counterparts, as a network learns them; or noisy images alone."""
+"""Targets and loss of restoration, from pairs of noisy and clean images or from noisy images alone."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from brightfield.tasks.restoration import blind_spots
 from brightfield.tasks.restoration.moments import SMALLEST_DEVIATION, mean_and_deviation
 from brightfield.tasks.samples import Encoded, EncodedImages, Example, Sample, Samples
 
-BETA = 0.5  # 0: the plain likelihood; 1: the image learns as from the squared error
+BETA = 0.5  # exponent of the weights of beta-NLL. 0: the plain likelihood; 1: gradients of the image as with the squared error
 
 
 class BlindImages(EncodedImages):
-    """Noisy images that are their own targets: some pixels are hidden, and asked for. No clean image is ever read.
+    """Noisy images as their own targets: hidden pixels are to be predicted. Clean images are never read.
 
-    ``image`` is (1, H, W) with pixels hidden, ``target`` is (2, H, W): the noisy image, and 1 where it was hidden.
+    ``image`` is (1, H, W) with hidden pixels, ``target`` is (2, H, W): the noisy image, and 1 where it is hidden.
     """
 
     def __getitem__(self, i: int) -> Sample:
@@ -35,18 +35,20 @@ class BlindImages(EncodedImages):
 
 
 class RestorationLearning(Learning[params.RestorationSettings, Picture]):
-    """The network works in the normalised units of the noisy image."""
+    """Pairs of noisy and clean images, normalised by the noisy one."""
 
-    augmentations: ClassVar[frozenset[str]] = frozenset({"flip"})  # any other would change the noise the network learns
+    augmentations: ClassVar[frozenset[str]] = frozenset({"flip"})  # others would change the noise
 
     def truth(self, record: Record) -> Picture:
         """The clean image, in the units of the noisy one."""
         if "clean" not in record.fields:
-            raise BrightfieldError(f"Image {record.id} has no clean counterpart to learn from or compare with.")
+            raise BrightfieldError(
+                f"Image {record.id} has no clean counterpart, so it cannot be used for training or testing. Import it with one."
+            )
         return Picture(np.asarray(record.fields["clean"], dtype=np.float32))
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
-        """The clean image, (1, H, W), normalised as the noisy one was."""
+        """The clean image, (1, H, W), normalised like the noisy one."""
         return torch.from_numpy((self.truth(record).pixels - encoded.mean) / encoded.std)[None].float()
 
     def shape(self) -> architectures.Shape:
@@ -56,7 +58,7 @@ class RestorationLearning(Learning[params.RestorationSettings, Picture]):
     def dataset(
         self, records: Iterable[Record], training: params.Training | None = None, seed: int = 0
     ) -> EncodedImages:
-        """Pairs of noisy and clean patches; of noisy ones alone where the training asks for blind spots."""
+        """Pairs of noisy and clean patches, or noisy patches alone for a training with blind spots."""
         if training is None or not training.blind_spots:
             return super().dataset(records, training, seed)
         encoded = (self.encode(self.pixels(record)) for record in records)
@@ -64,18 +66,18 @@ class RestorationLearning(Learning[params.RestorationSettings, Picture]):
         return BlindImages(examples, self.augmentations, training, seed)
 
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
-        """:func:`error`, whatever the samples are."""
+        """The loss function :func:`error`, for all samples."""
         del samples, training
         return error
 
 
 def error(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error: its minimum is the mean, whether the target is clean or noisy (of the noise, only the mean is zero).
+    """The mean squared error, whose minimum is the mean also for noisy targets, if the noise has mean zero.
 
-    Of hidden pixels alone, where the target says which they are. For a probabilistic network the negative log likelihood of a
-    normal distribution, each pixel weighted by its deviation (beta-NLL: Seitzer et al., ICLR 2022), without which pixels that
-    are hard to foretell are hardly learnt. In PSNR it is then as good as the squared error; a Laplace distribution and the
-    plain likelihood both lose more than 1 dB in a short training.
+    With a mask in the target, only hidden pixels count. For a probabilistic network, the negative log likelihood of a normal
+    distribution, each pixel weighted by its deviation (beta-NLL: Seitzer et al., ICLR 2022), without which pixels that are hard to
+    predict are hardly learnt. Its PSNR is then as good as that of the squared error; a Laplace distribution and the plain
+    likelihood both lose more than 1 dB in a short training.
 
     Args:
         output: (N, 1, H, W), or (N, 2, H, W) of a probabilistic network.

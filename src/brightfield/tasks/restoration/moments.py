@@ -1,4 +1,4 @@
-"""What a probabilistic network answers: of each pixel the mean, and the standard deviation of its error."""
+"""The outputs of a probabilistic network: the mean of each pixel, and the standard deviation of its error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional as F
 
-# in units of the noisy image's standard deviation: the likelihood would else grow without end
+# smallest deviation, in units of the noisy image's standard deviation: otherwise the likelihood would be unbounded
 SMALLEST_DEVIATION = 1e-3
 
 
@@ -19,6 +19,6 @@ def mean_and_deviation(output: Tensor) -> tuple[Tensor, Tensor]:
 def deviation(activated: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The standard deviation, (H, W), from the mean and the second moment, (2, H, W)."""
     mean, second = activated[0].astype(np.float64), activated[1].astype(np.float64)
-    # the difference of two rounded squares may be a little less than nothing
+    # the difference of two rounded squares may be slightly negative
     found: npt.NDArray[np.float64] = np.sqrt(np.maximum(second - mean**2, 0.0))
     return found

@@ -1,4 +1,4 @@
-"""Restored images compared with clean ones."""
+"""Scores of restored images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
         return restoration.statistics(predicted, truth)
 
     def summarise(self, columns: Columns) -> dict[str, float]:
-        """Means over images; of structures and calibration the pooled shares."""
+        """Means over images; pooled shares of structures and calibration."""
         return restoration.summarise(columns)
 
     def summarise_subset(self, columns: Columns) -> dict[str, float]:
-        """All metrics, of the images with as much light."""
+        """All metrics, of the images of one kind (a level of light)."""
         return restoration.summarise(columns)

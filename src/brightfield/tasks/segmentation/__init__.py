@@ -1,4 +1,4 @@
-"""Which pixel is background, cell body, cell contour, and which cell, of which species, is it?"""
+"""Segmentation: the class of each pixel (background, body or contour), the cells, and their species."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from brightfield.tasks.segmentation.scoring import SegmentationScoring
 
 
 class Segmentation(Task[params.SegmentationSettings, ClassMap]):
-    """The contour class keeps touching cells apart, and a watershed gives it back to the cells."""
+    """Cells by classes of pixels: the contour class separates touching cells, and a watershed adds it to the cells again."""
 
     objective = Objective("mean_iou")
     answer_type = ClassMap
@@ -23,5 +23,5 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
 
     @property
     def metadata(self) -> Metadata:
-        """With the names of the species."""
+        """The metadata with the names of the species."""
         return replace(super().metadata, species=tuple(self.settings.species))

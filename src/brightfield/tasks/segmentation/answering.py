@@ -1,4 +1,4 @@
-"""Probabilities of classes to cells that touch and yet are apart."""
+"""From probabilities of classes to separate cells, also where they touch."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
-    """The contour class keeps touching cells apart, and a watershed gives it back to the cells."""
+    """Decodes cells: the contour class separates touching cells, and a watershed adds it to the cells again."""
 
     magnifiable: ClassVar[bool] = True
 
     def activate(self, output: Tensor) -> Tensor:
-        """Logits to probabilities of the classes."""
+        """Convert logits to probabilities of the classes."""
         return torch.softmax(output, dim=-3)
 
     def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
-        """The likeliest class of each pixel, and the cells: bodies grown over their contours by a watershed."""
+        """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed."""
         del encoded
         return self._decoded(activated, self.settings)
 
@@ -45,15 +45,15 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
 
     @property
     def needs_calibration(self) -> bool:
-        """Whether it is to be chosen how cells that touch come apart."""
+        """Whether the settings leave open how touching cells are separated."""
         return separating.needs_calibration(self.settings)
 
     def calibrate(
         self, activated: Sequence[FloatArray], truth: Sequence[ClassMap], encoded: Sequence[Encoded]
     ) -> params.SegmentationSettings:
-        """What makes the best AP at IoU 0.5: a seed probability, or pieces merged by what they have in common.
+        """Choose the separation with the best AP at IoU 0.5: a seed probability, or merging of fragments.
 
-        How sure a network is depends on how long it was trained, so no number suits all.
+        The confidence of a network depends on the length of its training, so no fixed value suits all networks.
         """
         del encoded
         if not self.needs_calibration:
@@ -65,13 +65,13 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
             value = scoring.score([self._decoded(each, settings) for each in activated], truth)["ap50"]
             return -1.0 if np.isnan(value) else value
 
-        return max(separating.ways(self.settings, three, cells), key=ap50)
+        return max(separating.candidates(self.settings, three, cells), key=ap50)
 
     def _three(self, activated: FloatArray) -> FloatArray:
         """Probabilities of background, body and contour from those of the scheme's classes."""
         return parts_probability(activated) if self.settings.scheme == "species" else activated
 
     def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
-        """Each pixel takes the class and the cell of the nearest; cells stay apart, and keep their numbers."""
+        """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
         return ClassMap(classes, cells, answer.species, answer.certainty)

@@ -1,7 +1,7 @@
-"""A height map cut at its valleys: every pixel belongs to the peak that the steepest way up from it leads to.
+"""Basins of a height map: every pixel belongs to the peak at the end of its path of steepest ascent.
 
-Rain that falls on the map turned upside down runs into these basins. Each pixel knows its highest neighbour, and to follow all ways
-at once takes a few array operations: a fifth of the time of a watershed that floods pixel by pixel.
+They are the catchment basins of the inverted map. All paths are followed at once with a few array operations, in a fifth of the
+time of a watershed that floods pixel by pixel.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ def basins(
     """Basins of the peaks of a map.
 
     Args:
-        height: (H, W).
-        inside: (H, W), outside of which there is nothing.
+        height: (H, W), the map.
+        inside: (H, W), mask of the pixels that belong to basins.
 
     Returns:
-        Which basin each pixel belongs to, (H, W) from 1 to n and 0 outside, and the heights of their peaks, (n,). Pixels have eight
-        neighbours; of several as high, the last in reading order counts as the highest, so that a way never goes in circles.
+        The basin of each pixel, (H, W) from 1 to n and 0 outside, and the heights of their peaks, (n,). Pixels have eight
+        neighbours; of several equally high ones, the last in reading order counts as the highest, so that paths have no cycles.
     """
     padded = np.full((height.shape[0] + 2, height.shape[1] + 2), -np.inf, dtype=np.float32)
     padded[1:-1, 1:-1][inside] = height[inside]
@@ -35,11 +35,11 @@ def basins(
         np.copyto(above, pixels + offset, where=higher)
     number = np.zeros(flat.shape, dtype=np.int32)
     number[pixels] = np.arange(len(pixels), dtype=np.int32)
-    way = number[above]
-    while not np.array_equal(farther := way[way], way):  # twice as far along the way each time
-        way = farther
-    peaks = np.flatnonzero(way == np.arange(len(way)))
-    rank = np.zeros(len(way), dtype=np.int32)
+    end = number[above]
+    while not np.array_equal(farther := end[end], end):  # each round doubles the steps along the paths
+        end = farther
+    peaks = np.flatnonzero(end == np.arange(len(end)))
+    rank = np.zeros(len(end), dtype=np.int32)
     rank[peaks] = np.arange(1, len(peaks) + 1)
-    number[pixels] = rank[way]
+    number[pixels] = rank[end]
     return number.reshape(padded.shape)[1:-1, 1:-1], flat[pixels[peaks]]

@@ -1,4 +1,4 @@
-"""Cells from the probabilities of classes: a watershed that respects contours, and which species each cell is of."""
+"""Cells from the probabilities of classes, by a watershed that respects contours, and the species of each cell."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from scipy import ndimage
 
 from brightfield.tasks.segmentation.masks import BODY, PARTS
 
-FOREGROUND = 0.5  # probability of not being background
-MIN_SEED_PX = 8  # smaller specks of certainty are noise
+FOREGROUND = 0.5  # probability of not being background above which a pixel belongs to cells
+MIN_SEED_PX = 8  # smallest area of a seed: smaller ones are noise
 
 Probabilities = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -20,8 +20,8 @@ def instances_of(
 ) -> Labels:
     """Cells (H, W) int32 from the probabilities (3, H, W) of background, body and contour: seeds grown over their contours.
 
-    Seeds are connected bodies, but only where the network is sure (``seed_probability``): two cells whose bodies touch through a
-    few doubtful pixels come apart there. A body that is nowhere sure is a seed as a whole.
+    Seeds are connected regions of bodies where the probability exceeds ``seed_probability``, so that two cells whose bodies touch
+    in a few uncertain pixels are separated there. A body without such a region is a seed as a whole.
     """
     from skimage.segmentation import watershed
 
@@ -34,20 +34,20 @@ def instances_of(
 
 
 def connected(inside: npt.NDArray[np.bool_], min_area_px: int) -> Labels:
-    """Connected regions as cells, where no contour keeps those apart that touch."""
+    """Connected regions as cells; without a contour class, touching cells are not separated."""
     return large(ndimage.label(inside)[0], min_area_px)
 
 
 def large(cells: npt.NDArray[np.int32], min_area_px: int) -> Labels:
-    """Numbered from 1 without gaps, those that are too small left out."""
-    kept = np.bincount(cells.ravel(), minlength=1) >= min_area_px
-    kept[0] = False
-    numbers = np.where(kept, np.cumsum(kept), 0).astype(np.int32)
+    """The cells of at least ``min_area_px``, numbered from 1 without gaps."""
+    enough = np.bincount(cells.ravel(), minlength=1) >= min_area_px
+    enough[0] = False
+    numbers = np.where(enough, np.cumsum(enough), 0).astype(np.int32)
     return np.asarray(numbers[cells])
 
 
 def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """The likely parts of bodies, specks left out, and the whole of bodies without such a part."""
+    """The likely regions of bodies that are large enough, and whole bodies where there is no such region."""
     regions, _ = ndimage.label((bodies > 0) & likely)
     size = np.bincount(regions.ravel())
     size[0] = 0
@@ -58,14 +58,13 @@ def _sure(bodies: npt.NDArray[np.int32], count: int, likely: npt.NDArray[np.bool
 
 
 def species_of(probabilities: Probabilities, cells: Labels) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """The species of each cell, and how probable it is.
+    """The species of each cell and its probability.
 
-    A cell is of one species, so its pixels speak together: of the probability that is not background, the share of each species,
-    averaged over the cell.
+    A cell has one species, so pixels are averaged over the cell: the share of each species in the probability of foreground.
 
     Args:
         probabilities: (1 + 2 S, H, W) of background, then body and contour of each species.
-        cells: (H, W) numbered from 1.
+        cells: (H, W), numbered from 1.
 
     Returns:
         Species from 1, (N + 1,) uint8, and probabilities, (N + 1,) float32; entries 0 are 0.

@@ -1,4 +1,4 @@
-"""Images and their cells, as a network learns them: a class for each pixel."""
+"""Inputs, targets and loss of segmentation: a class for each pixel."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from brightfield.tasks.learning import Learning, LossFunction
 from brightfield.tasks.samples import Encoded, Samples
 from brightfield.tasks.segmentation.masks import class_map, edges
 
-QUIET_PX = 8  # as far as a cell's diffraction reaches
-SMOOTH_PX = 1.0  # of the Dice loss: a class that is not there costs nothing
+QUIET_PX = 8  # distance from a cell beyond which pixels are background, without its diffraction pattern
+SMOOTH_PX = 1.0  # smoothing term of the Dice loss: an absent class costs nothing
 
 
 class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
-    """Classes of pixels by the scheme of the settings; the contour class keeps touching cells apart."""
+    """Classes of pixels by the scheme of the settings; the contour class separates touching cells."""
 
     augmentations: ClassVar[frozenset[str]] = frozenset(
         {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
     )
 
     def truth(self, record: Record) -> ClassMap:
-        """Instances and their species, and the classes derived from them."""
+        """The instances and their species, and the classes derived from them."""
         if "labels" not in record.fields:
             raise BrightfieldError(f"Image {record.id} has no labels (an instance map of its size).")
         instances = np.asarray(record.fields["labels"], dtype=np.int32)
@@ -40,8 +40,8 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
             classes = class_map(instances, self.settings.contour_px, species, self.settings.scheme)
         except ValueError as error:
             raise BrightfieldError(
-                f"Image {record.id}: {error}. Scheme 'species' learns from labels with a species for every cell "
-                "(species.csv of an import); use scheme 'contours' without them."
+                f"Image {record.id}: {error}. Scheme 'species' needs labels with a species for every cell "
+                "(species.csv of an import). Use scheme 'contours' without them."
             ) from error
         if classes.max(initial=0) >= len(self.settings.classes):
             raise BrightfieldError(
@@ -50,18 +50,18 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
         return ClassMap(classes, instances, species)
 
     def pixels(self, record: Record) -> np.ndarray:
-        """The image, and its fluorescence as a second channel if that is asked for."""
+        """The image, and its fluorescence as a second channel if the settings ask for it."""
         if not self.settings.fluorescence:
             return record.image
         if "fluorescence" not in record.fields:
             raise BrightfieldError(
-                f"Image {record.id} has no fluorescence, which settings.fluorescence asks for. Import it with one "
-                "(fluorescence.tif), simulate it (fluorescence: true), predict with --fluorescence, or use a model without."
+                f"Image {record.id} has no fluorescence, which settings.fluorescence needs. Import it (fluorescence.tif), "
+                "simulate it (fluorescence: true), predict with --fluorescence, or use a model without fluorescence."
             )
         return np.stack([images.to_grey(record.image), record.fields["fluorescence"]], axis=-1).astype(np.float32)
 
     def encode(self, image: np.ndarray) -> Encoded:
-        """One grey channel; with fluorescence two, each at mean 0 and standard deviation 1: their units have nothing in common."""
+        """One grey channel, or two with fluorescence, each normalised to mean 0 and standard deviation 1."""
         if not self.settings.fluorescence:
             if image.ndim == 3 and image.shape[2] == 2:
                 raise BrightfieldError(
@@ -86,18 +86,19 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
         return architectures.Shape(2 if self.settings.fluorescence else 1, len(self.settings.classes))
 
     def network(self, model: params.Model) -> nn.Module:
-        """The network; one that tells species apart needs a scheme with species."""
+        """The network; raises BrightfieldError for one that classifies species without a scheme with species."""
         if model.network.needs_species and self.settings.scheme != "species":
             raise BrightfieldError(
-                f"architecture {model.network.architecture!r} tells species apart: it needs settings.scheme 'species', "
+                f"architecture {model.network.architecture!r} classifies species: it needs settings.scheme 'species', "
                 f"got {self.settings.scheme!r}."
             )
         return super().network(model)
 
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
-        """Cross-entropy, and if training asks for it the soft Dice loss of every class (Milletari et al., 3DV 2016).
+        """Cross-entropy, with ``training.dice`` also the soft Dice loss of every class (Milletari et al., 3DV 2016).
 
-        With ``balance: loss`` classes are weighted by the inverse square root of their share: contours count more, yet stay thin.
+        With ``balance: loss`` classes are weighted by the inverse square root of their share, which weights contours up without
+        making them thicker.
         """
         balanced = training.balance == "loss"
         weights = class_weights(samples, len(self.settings.classes)) if balanced else None
@@ -109,7 +110,7 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
         return loss
 
     def patch_centres(self, record: Record) -> list[npt.NDArray[np.intp]]:
-        """Pixels of each species, and pixels of crowded places: where cells touch."""
+        """The pixels of each species, and the pixels where cells touch."""
         labels = np.asarray(record.fields["labels"], dtype=np.int32)
         species = record.fields.get("species")
         kinds = [labels > 0] if species is None else [species[labels] == kind for kind in np.unique(species[1:])]
@@ -119,12 +120,12 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
         return [pixels for pixels in found if len(pixels)]
 
     def background_mask(self, record: Record) -> npt.NDArray[np.bool_]:
-        """Where no cell, and no halo of one, is near."""
+        """The pixels outside the cells and their halos."""
         return np.asarray(ndimage.distance_transform_edt(record.fields["labels"] == 0) > QUIET_PX)
 
 
 def class_weights(samples: Samples, classes: int) -> Tensor:
-    """(classes,) float32, with a mean of 1 over the pixels of the samples."""
+    """Weights of the classes, (classes,) float32, with a mean of 1 over the pixels of the samples."""
     counts = sum(torch.bincount(t.ravel(), minlength=classes) for t in samples.targets)
     share = torch.as_tensor(counts).double() / torch.as_tensor(counts).sum()
     weights = share.clamp(min=1e-4) ** -0.5

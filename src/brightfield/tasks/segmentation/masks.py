@@ -1,7 +1,7 @@
-"""Class maps derived from instances and species: the one place that says what a contour is, and how classes are numbered.
+"""Class maps derived from instances and species: the definition of contours, and the numbers of classes.
 
-Whatever the scheme, 0 is background. ``cells``: 1 cell. ``contours``: 1 body, 2 contour. ``species``: 2 s - 1 the body and 2 s the
-contour of species s, so two species make five classes.
+In every scheme 0 is background. ``cells``: 1 cell. ``contours``: 1 body, 2 contour. ``species``: 2 s - 1 the body and 2 s the
+contour of species s, so that two species make five classes.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ def class_map(
 ) -> npt.NDArray[np.uint8]:
     """The class of each pixel of an instance map.
 
-    A cell's pixels within ``contour_px`` of anything else (between pixel centres) are contour: 2 px make it two pixels wide on
-    each side of cells that touch. The border of the image is not an edge of a cell.
+    The pixels of a cell within ``contour_px`` of another cell or the background (between pixel centres) are contour: 2 px make it
+    two pixels wide on each side of touching cells. The border of the image is not an edge of a cell.
 
     Args:
         labels: (H, W) instances, 0 is background.
         contour_px: width of a contour in pixels, inside the cell.
-        species: (labels.max() + 1,) the species of each instance, from 1; entry 0 is unused. Only ``species`` asks for it.
-        scheme: which classes there are.
+        species: (labels.max() + 1,) the species of each instance, from 1; entry 0 is unused. Needed by scheme ``species`` only.
+        scheme: the set of classes.
 
     Returns:
         (H, W) uint8.
 
     Raises:
-        ValueError: an instance has no species, and the scheme asks for it.
+        ValueError: an instance has no species, and the scheme needs it.
     """
     inside = labels > 0
     if scheme == "cells":
@@ -50,7 +50,7 @@ def class_map(
 
 
 def edges(labels: npt.NDArray[np.int32], within_px: float) -> npt.NDArray[np.bool_]:
-    """Pixels that lie within so many pixels of one of another instance, or of the background."""
+    """The pixels within ``within_px`` of a pixel with another label."""
     reach = int(within_px)
     padded = np.pad(labels, reach, mode="edge")
     found = np.zeros(labels.shape, bool)
@@ -62,12 +62,12 @@ def edges(labels: npt.NDArray[np.int32], within_px: float) -> npt.NDArray[np.boo
 
 
 def parts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Background, body and contour from the classes of ``contours`` or ``species``: species are put together."""
+    """Background, body and contour from the classes of ``contours`` or ``species``, without distinction of species."""
     return np.where(classes == BACKGROUND, BACKGROUND, np.where(classes % PARTS == 1, BODY, CONTOUR)).astype(np.uint8)
 
 
 def parts_probability(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """The same of probabilities, (1 + 2 S, H, W) to (3, H, W)."""
+    """Probabilities of background, body and contour, (3, H, W), from those of all classes, (1 + 2 S, H, W)."""
     if len(probabilities) == 1 + PARTS:
         return probabilities
     bodies, contours = probabilities[BODY::PARTS].sum(axis=0), probabilities[CONTOUR::PARTS].sum(axis=0)
@@ -78,8 +78,8 @@ def _species_of(labels: npt.NDArray[np.int32], species: npt.NDArray[np.uint8] | 
     """The species of each pixel, 0 for the background."""
     known = 0 if species is None else len(species) - 1
     if species is None or labels.max(initial=0) > known:
-        raise ValueError(f"there is a species for each of {labels.max()} instances, got {known}")
+        raise ValueError(f"expected a species for each of {labels.max()} instances, got {known}")
     kinds: npt.NDArray[np.uint8] = species[labels]
     if (kinds[labels > 0] == 0).any():
-        raise ValueError("the species of an instance is 1 or more, got 0")
+        raise ValueError("the species of an instance must be at least 1, got 0")
     return kinds

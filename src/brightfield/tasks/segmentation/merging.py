@@ -1,12 +1,11 @@
-"""Cells from fragments: the probability of being body is cut at every valley, and fragments that belong together are merged.
+"""Cells from fragments: the probability of body is cut at every valley, and fragments of the same cell are merged.
 
-One probability at which all seeds are cut cannot suit all cells: where an image is blurred, a valley between two cells is as high
-as the body of a cell elsewhere. So the map is cut into a fragment for each peak, and what two neighbours have in common (how deep
-the valley between them is, how long their border, how well both together look like one rod) tells how probable it is that they are
-one cell. A logistic regression learns that from images whose cells are known. The likeliest neighbours are merged first, and each
-merged cell is judged anew.
+One seed probability cannot suit all cells: where an image is blurred, a valley between two cells is as high as the body of a cell
+elsewhere. So the map is cut into one fragment per peak, and features of two neighbours (depth of the valley between them, length of
+their border, similarity of both together to a rod) determine the probability that they are one cell. A logistic regression learns
+it from images with known cells. The most probable neighbours are merged first, and the features of merged cells are computed again.
 
-Everything after that cut happens on tables of fragments and borders, whose sums add up when fragments merge.
+Everything after the cut works on tables of fragments and borders, whose sums add up when fragments merge.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from scipy import ndimage
 from brightfield.tasks.segmentation.basins import basins
 from brightfield.tasks.segmentation.masks import BODY
 
-FOREGROUND = 0.5  # probability of not being background
-FLOOR = 0.01  # keeps the log odds finite
-SMOOTH_PX = 1.0  # peaks nearer to each other are one
-SHALLOW = 1.0  # valleys of the log odds that are no deeper are noise: their fragments are merged unseen
-MOST_ROUNDS = 50
-FEWEST_BORDERS = 100  # fewer teach nothing
-FEATURES = 11
+FOREGROUND = 0.5  # probability of not being background above which a pixel belongs to cells
+FLOOR = 0.01  # added to probabilities, so that the log odds are finite
+SMOOTH_PX = 1.0  # sigma of the smoothing of the log odds, which joins close peaks
+SHALLOW = 1.0  # depth of a valley in log odds below which it is noise, and its fragments are merged beforehand
+MOST_ROUNDS = 50  # largest number of rounds of merging
+FEWEST_BORDERS = 100  # smallest number of borders for the regression
+FEATURES = 11  # number of features of a border
 
 Labels = npt.NDArray[np.int32]
 Real = npt.NDArray[np.float64]
@@ -37,14 +36,14 @@ Probabilities = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Fragments:
-    """An image in fragments; entry 0 of what is told of each fragment is background.
+    """The fragments of an image; entry 0 of each table of fragments is background.
 
     Attributes:
         labels: (H, W) from 1 to n, 0 is background.
-        peaks: (n + 1,) highest log odds of being body.
+        peaks: (n + 1,) highest log odds of body.
         moments: (n + 1, 6) sums over the pixels: 1, x, y, x^2, y^2, x y.
-        first, second: (P,) the fragments on both sides of a place where two meet, the lower number first.
-        passes: (P,) log odds there: the lower of both sides.
+        first, second: (P,) the fragments of each pair of adjacent pixels on a border, the lower number first.
+        passes: (P,) log odds at that pair: the lower of both pixels.
     """
 
     labels: Labels
@@ -55,7 +54,7 @@ class Fragments:
     passes: Real
 
     def joined(self, groups: Ints) -> Fragments:
-        """The same with fragments put together: ``groups`` (n + 1,) numbers what each becomes, 0 background. Pixels are left."""
+        """Merge fragments: ``groups`` (n + 1,) has the new number of each, 0 for background. ``labels`` do not change."""
         count = int(groups.max(initial=0)) + 1
         peaks = np.full(count, -np.inf)
         np.maximum.at(peaks, groups, self.peaks)
@@ -67,7 +66,7 @@ class Fragments:
         return Fragments(self.labels, peaks, moments, low, high, self.passes[apart])
 
     def borders(self) -> tuple[Ints, Ints, Real, Real, Real]:
-        """First and second fragment of each border, its length in px, and the mean and the highest of its passes."""
+        """First and second fragment of each border, its length in px, and the mean and maximum of its passes."""
         count = len(self.peaks)
         keys, which = np.unique(self.first * count + self.second, return_inverse=True)
         length = np.bincount(which, minlength=len(keys)).astype(np.float64)
@@ -78,7 +77,7 @@ class Fragments:
 
 
 def fragments(probabilities: Probabilities) -> Fragments:
-    """A fragment for each peak of the probability (3, H, W) of background, body and contour; noise merged already."""
+    """One fragment per peak of the body in the probabilities (3, H, W) of background, body and contour, without noise."""
     body = probabilities[BODY]
     odds = np.log((body + np.float32(FLOOR)) / (1 - body + np.float32(FLOOR)))
     height = ndimage.gaussian_filter(odds, SMOOTH_PX)
@@ -111,7 +110,7 @@ def _described(labels: Labels, peaks: npt.NDArray[np.float32], height: npt.NDArr
 
 
 def _without_shallow(whole: Fragments) -> Ints:
-    """Groups of fragments between which no valley is deeper than ``SHALLOW``, the highest passes first."""
+    """Group fragments with valleys shallower than ``SHALLOW`` between them, the highest passes first."""
     first, second, _, _, highest = whole.borders()
     parent = list(range(len(whole.peaks)))
     peaks = whole.peaks.tolist()
@@ -131,13 +130,13 @@ def _without_shallow(whole: Fragments) -> Ints:
 
 
 def features(pieces: Fragments) -> tuple[Ints, Ints, Real]:
-    """First and second fragment of each border, and what is known of it, (borders, FEATURES)."""
+    """First and second fragment of each border, and its features, (borders, FEATURES)."""
     first, second, length, mean, highest = pieces.borders()
     one, other = pieces.moments[first], pieces.moments[second]
     lower = np.minimum(pieces.peaks[first], pieces.peaks[second])
     (_, wide_one), (_, wide_other), (long, wide) = (_axes(m) for m in (one, other, one + other))
     small, large = np.minimum(one[:, 0], other[:, 0]), np.maximum(one[:, 0], other[:, 0])
-    told = [
+    columns = [
         mean,
         highest,
         lower - highest,
@@ -150,14 +149,14 @@ def features(pieces: Fragments) -> tuple[Ints, Ints, Real]:
         wide / np.maximum(wide_one, wide_other),
         (one + other)[:, 0] / (long * wide),
     ]
-    return first, second, np.stack(told, axis=1)
+    return first, second, np.stack(columns, axis=1)
 
 
 def _axes(moments: Real) -> tuple[Real, Real]:
     """Length and width in px of rectangles with these second moments."""
     area = np.maximum(moments[:, 0], 1)
     x, y = moments[:, 1] / area, moments[:, 2] / area
-    # a pixel's own square has a variance of a twelfth
+    # the area of a pixel adds a variance of 1/12
     xx, yy = moments[:, 3] / area - x * x + 1 / 12, moments[:, 4] / area - y * y + 1 / 12
     xy = moments[:, 5] / area - x * y
     middle, half = (xx + yy) / 2, np.hypot((xx - yy) / 2, xy)
@@ -165,19 +164,19 @@ def _axes(moments: Real) -> tuple[Real, Real]:
 
 
 def learn(pieces: Sequence[Fragments], truth: Sequence[Labels]) -> list[float] | None:
-    """The weights of the logistic regression, an intercept first; None where there is too little to learn from.
+    """The weights of the logistic regression, the intercept first; None if there are too few borders, or only of one kind.
 
     Args:
-        pieces: of each image.
-        truth: (H, W) the cells of each image.
+        pieces: fragments of each image.
+        truth: cells of each image, (H, W).
     """
     from sklearn.linear_model import LogisticRegression
 
     rows, same = [], []
     for image, cells in zip(pieces, truth, strict=True):
         owner = _owners(image, cells)
-        first, second, told = features(image)
-        rows.append(told)
+        first, second, found = features(image)
+        rows.append(found)
         same.append((owner[first] == owner[second]) & (owner[first] > 0))
     if sum(map(len, same)) < FEWEST_BORDERS:
         return None
@@ -191,27 +190,27 @@ def learn(pieces: Sequence[Fragments], truth: Sequence[Labels]) -> list[float] |
 
 
 def _owners(image: Fragments, cells: Labels) -> Ints:
-    """The cell that most of each fragment's pixels belong to, 0 for background."""
+    """The cell that contains most pixels of each fragment, 0 for background."""
     count, most = len(image.peaks), int(cells.max(initial=0)) + 1
     keys, pixels = np.unique(image.labels.astype(np.int64) * most + cells, return_counts=True)
-    order = np.argsort(pixels, kind="stable")  # the largest share comes last, and stays
+    order = np.argsort(pixels, kind="stable")  # the largest share is assigned last
     owner = np.zeros(count, np.intp)
     owner[keys[order] // most] = keys[order] % most
     return owner
 
 
 def merged(pieces: Fragments, weights: Sequence[float]) -> Labels:
-    """Cells (H, W), numbered from 1: fragments merged while it is likelier than not that two neighbours are one cell.
+    """Cells (H, W), numbered from 1: neighbours are merged while the probability that they are one cell exceeds one half.
 
     Args:
-        pieces: of the image.
-        weights: an intercept, then a slope for each of ``features`` (see :func:`learn`).
+        pieces: fragments of the image.
+        weights: an intercept, then a slope for each of the ``features`` (see :func:`learn`).
     """
     slopes = np.asarray(weights[1:])
     groups = np.arange(len(pieces.peaks))
     for _ in range(MOST_ROUNDS):
-        first, second, told = features(pieces)
-        odds = weights[0] + told @ slopes
+        first, second, found = features(pieces)
+        odds = weights[0] + found @ slopes
         best = _mutually_best(first, second, odds, len(pieces.peaks))
         if not best.any():
             break
@@ -223,12 +222,12 @@ def merged(pieces: Fragments, weights: Sequence[float]) -> Labels:
 
 
 def _mutually_best(first: Ints, second: Ints, odds: Real, count: int) -> npt.NDArray[np.bool_]:
-    """Borders with odds above even, that are the best of both their sides."""
+    """The borders with odds above even that are the best border of both their fragments."""
     highest = np.full(count, -np.inf)
     np.maximum.at(highest, first, odds)
     np.maximum.at(highest, second, odds)
     best = (odds > 0) & (odds == highest[first]) & (odds == highest[second])
-    taken = np.zeros(count, bool)  # two borders alike to the last digit: the first of them
+    taken = np.zeros(count, bool)  # where two borders of a fragment are equal, the first is taken
     for border in np.flatnonzero(best):
         best[border] = not (taken[first[border]] or taken[second[border]])
         taken[[first[border], second[border]]] = True

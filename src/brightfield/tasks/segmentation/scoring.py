@@ -1,4 +1,4 @@
-"""Cells and classes of pixels compared with the truth."""
+"""Scores of cells and classes of pixels."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from brightfield.results import ClassMap
 from brightfield.tasks.scoring import Scoring
 from brightfield.tasks.segmentation.masks import class_map, parts
 
-THREE = ("background", "body", "contour")  # what answers of every scheme are scored as
+THREE = ("background", "body", "contour")  # classes to which answers of every scheme are converted for scoring
 
 
 class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
-    """Answers of every scheme are scored as background, body and contour, so that all compare."""
+    """Scores answers of every scheme as background, body and contour, so that they are comparable."""
 
     conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
 
     def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
-        """Pixels by class and matched cells, as three classes; with another scheme also pixels by its own classes."""
+        """Pixels of the three classes and matched cells; with another scheme also pixels of its own classes."""
         row = segmentation.statistics(
             self._as_three(predicted), self._as_three(truth), len(THREE), len(self.settings.species)
         )
@@ -32,7 +32,7 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         return {**row, **own}
 
     def _as_three(self, answer: ClassMap) -> ClassMap:
-        if self.settings.scheme == "cells":  # whose contours are those of the regions it found
+        if self.settings.scheme == "cells":  # contours are derived from the regions
             classes = class_map(answer.instances, self.settings.contour_px)
         else:
             classes = parts(answer.classes)
@@ -43,11 +43,11 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         return segmentation.summarise(columns, THREE, self.settings.species)
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Pixels by class of the scheme."""
+        """Pixels by true and answered class of the scheme."""
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
         return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes), prefix)
 
     def summarise_subset(self, columns: Columns) -> dict[str, float]:
-        """Of the images of one kind: the objective, and cells."""
+        """The objective and AP50 of the images of one kind."""
         metrics = self.summarise(columns)
         return {name: metrics[name] for name in ("mean_iou", "ap50")}

@@ -1,4 +1,4 @@
-"""How cells that touch come apart: as settings say, or in all ways that a model may choose from."""
+"""Separation of touching cells, by the settings, and the candidates of a calibration."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from brightfield import params
 from brightfield.tasks.segmentation import merging
 from brightfield.tasks.segmentation.cells import Labels, Probabilities, instances_of, large
 
-SEED_PROBABILITY = 0.5  # until something is chosen on validation
-SEED_PROBABILITIES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # that are tried
-LEANINGS = (
-    0.0,
-    0.5,
-    1.0,
-    1.5,
-    2.0,
-)  # likewise: log odds by which merging is favoured, for a cell in pieces is lost several times
+SEED_PROBABILITY = 0.5  # before the calibration
+SEED_PROBABILITIES = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9)  # candidates of the calibration
+# candidates, too: log odds added in favour of merging, because a cell in pieces counts as several errors
+LEANINGS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 
 def needs_calibration(settings: params.SegmentationSettings) -> bool:
-    """Whether it is left to be chosen."""
+    """Whether the settings leave the separation open."""
     return settings.seed_probability is None and settings.merging is None and settings.scheme != "cells"
 
 
@@ -33,13 +28,13 @@ def separated(three: Probabilities, settings: params.SegmentationSettings) -> La
     return instances_of(three, three.argmax(axis=0).astype("uint8"), settings.min_area_px, seed)
 
 
-def ways(
+def candidates(
     settings: params.SegmentationSettings, parts: Sequence[Probabilities], truth: Sequence[Labels]
 ) -> list[params.SegmentationSettings]:
-    """Settings to choose from: seed probabilities, and pieces merged as these images teach, if they are enough.
+    """Candidates of the calibration: seed probabilities, and merging learnt from these images, if they are enough.
 
     Args:
-        settings: what does not change.
+        settings: the settings to which a separation is added.
         parts: (3, H, W) probabilities of background, body and contour of each image.
         truth: (H, W) cells of each image.
     """

@@ -1,4 +1,4 @@
-"""Where are the beads in this frame?"""
+"""Tracking: the positions of the beads in a frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from brightfield.tasks.tracking.scoring import TrackingScoring
 
 
 class Tracking(Task[params.TrackingSettings, Points]):
-    """The network draws a Gaussian at every bead; its peaks, fitted to a fraction of a pixel, are the positions."""
+    """Positions by heat maps: the network predicts a Gaussian at every bead, whose peaks are fitted to a fraction of a pixel."""
 
     objective = Objective("capped_error_px")
     answer_type = Points

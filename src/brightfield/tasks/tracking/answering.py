@@ -1,4 +1,4 @@
-"""Heat maps to positions, to a fraction of a pixel."""
+"""From heat maps to positions, to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from brightfield.tasks.samples import Encoded
 from brightfield.tasks.tracking import hybrid
 from brightfield.tasks.tracking.hybrid import ALONE, HEAT
 
-HALF_WINDOW_PX = 3  # around a peak, for the sub-pixel fit
+HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a peak
 
 
 class TrackingAnswering(Answering[params.TrackingSettings, Points]):
-    """The peaks of the heat map, fitted to a fraction of a pixel, are the positions."""
+    """Decodes positions: the peaks of the heat map, fitted to a fraction of a pixel."""
 
     def activate(self, output: Tensor) -> Tensor:
-        """Logits to a heat map in [0, 1], and the transmission of a hybrid network."""
+        """Convert logits to a heat map in [0, 1]; a hybrid network also has the transmission."""
         return hybrid.activate(output) if self.settings.hybrid else torch.sigmoid(output)
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
-        """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, which gives standard errors too."""
+        """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, with standard errors."""
         return self.decode_all([activated], [encoded])[0]
 
     def decode_all(self, activated: Sequence[npt.NDArray[np.float32]], encoded: Sequence[Encoded]) -> list[Points]:
@@ -37,7 +37,7 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         found = [self.decode_fast(a, e) for a, e in zip(activated, encoded, strict=True)]
         if not self.settings.refine:
             return found
-        # as the camera saw it: light multiplies, and the noise grows with it
+        # in the units of the camera, as the fit needs the product of transmissions and the photon noise
         frames = [one.tensor[0].numpy().astype(np.float64) * one.std + one.mean for one in encoded]
         refined = refine_frames(
             frames, [points.positions for points in found], camera_offset=self.settings.camera_offset
@@ -50,7 +50,7 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
     def decode_fast(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """Peaks of the heat map (1, H, W), each fitted in its window; quality is the height of the peak.
 
-        Of a hybrid network's answer (2, H, W), centres of symmetry of the beads alone, near those peaks.
+        For a hybrid network (2, H, W), centres of symmetry in the transmission of the beads, near those peaks.
         """
         del encoded
         heat = activated[HEAT]
@@ -67,8 +67,8 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:
     """The centre (x, y) of a Gaussian through the window around a peak.
 
-    A parabola fitted to the logarithm by least squares, weighted with the squared height because noise in the logarithm grows as
-    1 / height (Guo 2011, IEEE Signal Processing Magazine 28, 134). Where that fails the centroid is the answer.
+    A parabola is fitted to the logarithm by least squares, weighted with the squared height because noise in the logarithm grows as
+    1 / height (Guo 2011, IEEE Signal Processing Magazine 28, 134). Where that fails, the centroid is returned.
     """
     top, left = max(0, y - HALF_WINDOW_PX), max(0, x - HALF_WINDOW_PX)
     window = heat[top : y + HALF_WINDOW_PX + 1, left : x + HALF_WINDOW_PX + 1].astype(np.float64)
@@ -78,16 +78,16 @@ def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[flo
     _, bx, by, curvature = np.linalg.lstsq(design * weight[:, None], weight * np.log(weight), rcond=None)[0]
     if curvature < 0:
         ox, oy = -bx / (2 * curvature), -by / (2 * curvature)
-        if max(abs(ox), abs(oy)) <= 1.0:  # the peak is the highest pixel: its centre is near
+        if max(abs(ox), abs(oy)) <= 1.0:  # the centre must be near the highest pixel
             return x + ox, y + oy
     return x + float(np.average(dx, weights=weight)), y + float(np.average(dy, weights=weight))
 
 
 def _apart(positions: npt.NDArray[np.float64], quality: npt.NDArray[np.float64], separation: float) -> Points:
-    """Keep the best of any that are closer than ``separation``."""
-    kept: list[int] = []
+    """Remove positions closer than ``separation`` to one of higher quality."""
+    chosen: list[int] = []
     for i in np.argsort(-quality, kind="stable"):
-        if all(np.hypot(*(positions[i] - positions[j])) >= separation for j in kept):
-            kept.append(int(i))
-    kept.sort()
-    return Points(positions[kept], quality[kept])
+        if all(np.hypot(*(positions[i] - positions[j])) >= separation for j in chosen):
+            chosen.append(int(i))
+    chosen.sort()
+    return Points(positions[chosen], quality[chosen])

@@ -1,9 +1,9 @@
-"""What a hybrid network answers beside the heat map: the image of the beads alone.
+"""The second output of a hybrid network: the image of the beads alone.
 
-Channel ``ALONE`` is the transmission of the beads without noise, debris and uneven light, 1 where there is none. Symmetry finds
-centres in it that noise would hide, and nearer to the beads than the peaks of a heat map: refinement begins there, and where an
-image cannot be refined they stay the answer. Which pixels are to count in the refinement no network needs to say: what a fit
-leaves shows debris as well as its truth would (:mod:`brightfield.beads.localisation.debris`).
+Channel ``ALONE`` is the transmission of the beads without noise, debris and uneven light, 1 where there is no bead. Centres of
+symmetry in it are less affected by noise, and nearer to the beads than the peaks of a heat map. They are the starts of the
+refinement, and the answer where an image cannot be refined. The network need not detect debris for the refinement: the residual
+of the fit shows it as well as its true mask does (:mod:`brightfield.beads.localisation.debris`).
 """
 
 from __future__ import annotations
@@ -21,22 +21,25 @@ from brightfield.errors import BrightfieldError
 
 HEAT, ALONE = 0, 1  # channels
 CHANNELS = 2
-NOTHING = -4.0  # log odds of a heat of 0.02: beads fill few pixels
-HALF_PX = 12  # of the window in which a centre of symmetry is looked for: wider ones cut the rings of large beads at one side,
-WITHIN_PX = 2  # and how far along each axis from the peak of the heat
-WEIGHT = 0.5  # of the transmission's loss beside that of the heat map: more costs beads in a short training
+NOTHING = -4.0  # initial bias of the last layer: log odds of a heat of 0.02, as beads fill few pixels
+# half-width of the window of a centre of symmetry: wider ones cut off the rings of large beads at one side
+HALF_PX = 12
+WITHIN_PX = 2  # largest distance of the centre from the peak of the heat, along each axis
+# weight of the loss of the transmission relative to that of the heat map: more costs beads in a short training
+WEIGHT = 0.5
 
 
 def target(record: Record, shape: tuple[int, int]) -> Tensor:
     """The transmission of the beads alone, (1, H, W).
 
     Raises:
-        BrightfieldError: for a record that does not tell it.
+        BrightfieldError: the record has no transmission, or one of another size.
     """
     if "transmission" not in record.fields:
         raise BrightfieldError(
-            f"Frame {record.id} does not tell what its beads alone let through, which a hybrid network learns from. Simulated "
-            "frames do: train on a dataset of section `simulations` (made anew if it is an old one), or leave out settings.hybrid."
+            f"Frame {record.id} has no image of its beads alone (transmission), from which a hybrid network learns: expected a "
+            "simulated frame. Train on a dataset of section `simulations` (simulate an old one again), or leave out "
+            "settings.hybrid."
         )
     alone = np.asarray(record.fields["transmission"], dtype=np.float32)
     if alone.shape != shape:
@@ -45,17 +48,17 @@ def target(record: Record, shape: tuple[int, int]) -> Tensor:
 
 
 def loss(output: Tensor, target: Tensor) -> Tensor:
-    """The mean squared error of the transmission, (N, 2, H, W) each, as it counts beside the loss of the heat map."""
+    """The mean squared error of the transmission, weighted relative to the loss of the heat map; (N, 2, H, W) each."""
     return WEIGHT * F.mse_loss(_transmission(output), target[:, ALONE])
 
 
 def activate(output: Tensor) -> Tensor:
-    """(N, 2, H, W): logits to heat, and the transmission."""
+    """Convert logits to heat, and return it with the transmission, (N, 2, H, W)."""
     return torch.stack([torch.sigmoid(output[:, HEAT]), _transmission(output)], dim=1)
 
 
 def centres(alone: npt.NDArray[np.float32], positions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Where each bead is most like its own mirror image in the transmission (H, W), near its position; (N, 2) x and y in px."""
+    """The centre of symmetry of each bead in the transmission (H, W), near its position; (N, 2) x and y in px."""
     if not len(positions):
         return positions
     side = 2 * HALF_PX + 1
@@ -67,5 +70,5 @@ def centres(alone: npt.NDArray[np.float32], positions: npt.NDArray[np.float64]) 
 
 
 def _transmission(output: Tensor) -> Tensor:
-    """Begins at 1, where there is no bead, although the last layer begins at ``NOTHING``."""
+    """The transmission, shifted so that it begins at 1 (no bead) although the bias of the last layer is ``NOTHING``."""
     return output[:, ALONE] + (1 - NOTHING)

@@ -1,4 +1,4 @@
-"""Frames and the positions of their beads, as a network learns them."""
+"""Targets and loss of tracking: heat maps of the positions of beads."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from brightfield.tasks.tracking.hybrid import CHANNELS, HEAT, NOTHING
 
 
 class TrackingLearning(Learning[params.TrackingSettings, Points]):
-    """The network draws a Gaussian at every bead; a hybrid one also what :mod:`brightfield.tasks.tracking.hybrid` says."""
+    """Heat maps with a Gaussian at every bead, and for a hybrid network the transmission of the beads."""
 
-    # whole-pixel flips only: anything that resamples would move the bead against its heat map
+    # flips only: resampling would move the beads relative to their heat map
     augmentations: ClassVar[frozenset[str]] = frozenset({"flip", "brightness", "noise", "blur"})
 
     def truth(self, record: Record) -> Points:
         """The positions of the frame."""
         if "positions" not in record.fields:
             raise BrightfieldError(
-                f"Frame {record.id} has no positions, so it can be predicted on but not trained or tested on. "
+                f"Frame {record.id} has no positions, so it cannot be used for training or testing. "
                 "Import it again with --positions."
             )
         return Points.exact(record.fields["positions"])
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
-        """The heat map, (1, H, W): 1 at a bead, falling off as a Gaussian; the larger counts where two meet.
+        """The heat map, (1, H, W): a Gaussian with peak 1 at every bead; the larger value counts where two overlap.
 
-        Of a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
+        For a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
         """
         height, width = encoded.shape
         y, x = np.ogrid[:height, :width]
@@ -49,14 +49,14 @@ class TrackingLearning(Learning[params.TrackingSettings, Points]):
         return torch.cat([drawn, hybrid.target(record, (height, width))]) if self.settings.hybrid else drawn
 
     def shape(self) -> architectures.Shape:
-        """One grey channel in; one heat map out, or what a hybrid network answers."""
+        """One grey channel in; one heat map out, for a hybrid network also the transmission."""
         return architectures.Shape(1, CHANNELS if self.settings.hybrid else 1, bias=NOTHING)
 
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
-        """Cross-entropy against the heat map; its minimum is the heat map itself.
+        """Cross-entropy against the heat map, whose minimum is the heat map itself.
 
-        Pixels of beads are not weighted up: that finds few more beads and invents many, and a network that starts from
-        ``NOTHING`` learns them without.
+        Pixels of beads are not weighted up: that finds few more beads but many false ones, and the initial bias ``NOTHING`` makes
+        it unnecessary.
         """
         del samples, training
         return self._loss

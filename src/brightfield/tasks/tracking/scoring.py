@@ -1,4 +1,4 @@
-"""Positions compared with those of the beads."""
+"""Scores of positions."""
 
 from __future__ import annotations
 
