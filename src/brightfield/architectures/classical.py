@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,9 +30,14 @@ class Classical(nn.Module):
     def answer(self, image: FloatArray) -> FloatArray:
         """The output for one encoded image (C, H, W)."""
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Keep the buffers on the processor, where numpy reads them, whatever device networks are moved to."""
+        del fn, recurse
+        return self
+
     @torch.no_grad()
     def forward(self, batch: Tensor) -> Tensor:
-        """Outputs for a batch (N, C, H, W)."""
+        """Outputs for a batch (N, C, H, W), on the device of the batch."""
         answers = [self.answer(image) for image in batch.float().cpu().numpy()]
         return torch.from_numpy(np.stack(answers)).to(batch.device)
 
