@@ -88,7 +88,7 @@ def test_without_a_task_that_there_is_only_the_task_is_complained_of(task: Any) 
     [
         ({"contour": 1}, "models.bacteria-unet.settings.contour: unknown key. Did you mean 'contour_um'?"),
         ({"contour_um": -1}, "models.bacteria-unet.settings.contour_um: input should be greater than 0, got -1"),
-        ({"scheme": "species", "species": []}, "models.bacteria-unet.settings.scheme 'species' tells species apart"),
+        ({"scheme": "species", "species": []}, "models.bacteria-unet.settings.scheme 'species' distinguishes species"),
         ({"species": ["a", "a"]}, "each has a name of its own, got a, a"),
     ],
 )

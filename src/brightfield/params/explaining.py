@@ -83,7 +83,7 @@ def _inside(annotation: Any, key: int | str, content: Any) -> Any:
         found = annotation.annotation_of(str(key), content)
     elif get_origin(annotation) is dict:
         found = get_args(annotation)[1]
-    else:  # a union of sections, told apart by a literal
+    else:  # a union of sections, distinguished by a literal
         found = next(section for section in get_args(annotation) if key in _tags(section))
     if get_origin(found) is Annotated:
         found = get_args(found)[0]

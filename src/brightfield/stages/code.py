@@ -36,7 +36,7 @@ IGNORED: dict[str, str] = {
     "brightfield.system.closure": "what makes these lists",
     "brightfield.system.lineage": "says where an output comes from, not what it is",
     "brightfield.system.progress": "shown and gone",
-    "brightfield.experiments.runs.": "what MLflow is told of an output",
+    "brightfield.experiments.runs.": "what is logged to MLflow about an output",
 }
 REGISTRY: dict[str, str] = {  # of all stages but `register`, whose work it is
     "brightfield.experiments.": "models that are registered are read as they were written, with checksums",

@@ -21,7 +21,7 @@ BATCH = 32  # images between two steps of the progress bar
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``.
 
-    Nothing is told to MLflow here: ``register`` brings it the scores of all models of a task in one process.
+    Nothing is logged to MLflow here: ``register`` logs the scores of all models of a task in one process.
     """
     settings = params.with_overrides(params.load(), "evaluation", chosen)
     model = params.entry(settings.models, name, "model")

@@ -15,7 +15,7 @@ from brightfield.system.files import write_json
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
-    """Publish the candidates of one task and settle who is champion; ``chosen`` replaces values of ``evaluation``."""
+    """Publish the candidates of one task and decide which is champion; ``chosen`` replaces values of ``evaluation``."""
     settings = params.with_overrides(params.load(), "evaluation", chosen)
     params.entry(settings.tasks, name, "task")
     found = promotion.candidates(settings, name)
@@ -24,7 +24,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     published = {candidate.name: publish(name, candidate) for candidate in found}
     best, challenger = found[0], published[found[0].name]
     champion = registry.champion(name)
-    moved, reason = settle(settings, name, best, challenger, champion)
+    moved, reason = decide_champion(settings, name, best, challenger, champion)
     if moved:
         champion = registry.promote(name, challenger, reason)
     assert champion is not None
@@ -58,10 +58,10 @@ def publish(task_name: str, candidate: Candidate) -> Version:
     )
 
 
-def settle(
+def decide_champion(
     settings: params.Params, task_name: str, best: Candidate, challenger: Version, champion: Version | None
 ) -> tuple[bool, dict[str, Any]]:
-    """Whether the best candidate becomes champion, and the reason as the registry keeps it."""
+    """Whether the best candidate becomes champion, and the reason, which the registry stores."""
     reason: dict[str, Any] = {"candidate": best.name, "validation": best.validation, "version": challenger.number}
     if champion is None:
         return True, {**reason, "why": "there was no champion"}

@@ -21,7 +21,7 @@ Answer = TypeVar("Answer", bound=Result)
 class Task(Generic[Settings, Answer]):
     """A question about images, in three parts: how it is learnt, how it is answered, and how good an answer is.
 
-    The way of an image: ``learning.encode`` -> network -> ``answering.activate`` (what ensembles average) ->
+    An image passes through ``learning.encode`` -> network -> ``answering.activate`` (what ensembles average) ->
     ``answering.decode`` -> a result, which ``scoring.statistics`` compares with ``learning.truth``.
 
     A kind of task is a subclass that names its objective and the classes of its three parts, and declares what else it can do.
