@@ -51,6 +51,21 @@ def test_in_a_temporary_copy_of_dvc_it_is_that_of_the_project(
     assert connection.sqlite_path(runs.tracking_uri()) == other / name
 
 
+def test_in_a_temporary_copy_mlflow_itself_finds_the_projects_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    (tmp_path / ".dvc/tmp/exps/tmp1/.dvc").mkdir(parents=True)
+    monkeypatch.setenv(connection.VARIABLE, "sqlite:///mlflow.db")
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path / ".dvc/tmp/exps/tmp1")
+    runs.connect()
+    assert mlflow.get_tracking_uri() == mlflow.get_registry_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+    assert (tmp_path / "mlflow.db").is_file()
+    assert not Path("mlflow.db").exists()
+
+
 @pytest.mark.parametrize("uri", ["http://example.org:5000", "postgresql://u:p@host/mlflow", "https://x.org/path"])
 def test_the_variable_is_respected(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(connection.VARIABLE, uri)

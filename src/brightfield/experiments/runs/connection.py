@@ -84,6 +84,8 @@ def connect() -> MlflowClient:
     uri = tracking_uri()
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    if project_folder() != Path.cwd():
+        os.environ[VARIABLE] = uri  # what MLflow opens by itself would otherwise be a database in the current folder
     from mlflow import MlflowClient
 
     database = sqlite_path(uri)
