@@ -41,7 +41,7 @@ def commit(folder: Path) -> None:
     """Commit everything, as DVC's experiments ask."""
     run(folder, "git", "add", "--all")
     author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    run(folder, "git", *author, "commit", "--quiet", "--message", "state")
+    run(folder, "git", *author, "commit", "--quiet", "--allow-empty", "--message", "state")
 
 
 def copy_of_the_project(folder: Path) -> Path:
