@@ -158,11 +158,13 @@ def changed_stages(folder: Path) -> set[str]:
 def test_a_change_of_code_reruns_what_runs_it(file: str, entries: set[str], examples: set[str], project: Path) -> None:
     with (project / "src/brightfield" / file).open("a", encoding="utf-8") as text:
         text.write("# changed\n")
-    assert changed_stages(project) == {"code"}
-    run(project, "dvc", "repro", "code")
-    changed = changed_stages(project)
-    run(project, "git", "checkout", "--quiet", "src")
-    run(project, "dvc", "repro", "code")
+    try:
+        assert changed_stages(project) == {"code"}
+        run(project, "dvc", "repro", "code")
+        changed = changed_stages(project)
+    finally:
+        run(project, "git", "checkout", "--quiet", "src")
+        run(project, "dvc", "repro", "code")
     assert changed >= examples
     assert {stage.partition("@")[2].partition("-")[0] for stage in changed} == entries
     assert not changed_stages(project)  # all is as it was
