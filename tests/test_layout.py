@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import tiny
 from brightfield import layout, params
+from brightfield.stages import code
 
 PIPELINE = params.read_yaml(tiny.REPOSITORY / "dvc.yaml")["stages"]
+STAGES = {name: stage.get("do", stage) for name, stage in PIPELINE.items()}
 OUTPUTS: dict[str, set[Path]] = {
+    "code": {layout.CODE},
     "simulate": {layout.raw("KEY")},
     "prepare": {layout.prepared("KEY")},
-    "train": {layout.model("TASK", "KEY")},
-    "evaluate": {layout.predictions("TASK", "KEY"), layout.report("KEY")},
-    "ensemble": {layout.ensemble("TASK", "KEY"), layout.report("KEY")},
+    "train": {layout.model("TASK", "KEY"), layout.curve("KEY")},
+    "evaluate": {
+        layout.predictions("TASK", "KEY"),
+        layout.report("KEY"),
+        layout.scores("KEY"),
+        layout.confusion("KEY"),
+    },
+    "ensemble": {layout.ensemble("TASK", "KEY"), layout.report("KEY"), layout.scores("KEY"), layout.confusion("KEY")},
     "register": {layout.registration("KEY")},
+}
+SECTIONS = {
+    "simulate": "simulations",
+    "prepare": "datasets",
+    "train": "models",
+    "evaluate": "models",
+    "ensemble": "ensembles",
+    "register": "tasks",
 }
 
 
 def filled(text: str) -> Path:
     return Path(text.replace("${key}", "KEY").replace("${item.task}", "TASK"))
+
+
+def written(stage: Mapping[str, Any]) -> list[str]:
+    """All that DVC keeps of a stage: its outs, metrics and plots."""
+    outs = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, [])]
+    return [out if isinstance(out, str) else next(iter(out)) for out in outs]
 
 
 def test_the_pipeline_has_these_stages_and_no_other() -> None:
@@ -31,31 +55,39 @@ def test_the_pipeline_has_these_stages_and_no_other() -> None:
 
 @pytest.mark.parametrize("stage", OUTPUTS)
 def test_a_stage_writes_where_dvc_looks(stage: str) -> None:
-    outs = [out if isinstance(out, str) else next(iter(out)) for out in PIPELINE[stage]["do"]["outs"]]
-    assert {filled(out) for out in outs} == OUTPUTS[stage]
+    assert {filled(out) for out in written(STAGES[stage])} == OUTPUTS[stage]
+
+
+def test_git_leaves_to_dvc_what_stages_write() -> None:
+    ignored = (tiny.REPOSITORY / ".gitignore").read_text(encoding="utf-8").splitlines()
+    folders = {f"/{Path(out).parts[0]}/" for stage in STAGES.values() for out in written(stage)} - {"/data/"}
+    assert folders <= set(ignored)
 
 
 def test_what_a_stage_depends_on_is_what_another_writes() -> None:
     of_a_name = (layout.raw, layout.prepared)
     of_a_task = (layout.model, layout.predictions, layout.ensemble)
-    written = {place("X") for place in of_a_name} | {place("X", "X") for place in of_a_task}
-    written |= {place("X", "X").parent for place in of_a_task}
-    dependencies = [d for stage in PIPELINE.values() for d in stage["do"]["deps"] if not d.startswith("src/")]
+    made = {place("X") for place in of_a_name} | {place("X", "X") for place in of_a_task}
+    made |= {place("X", "X").parent for place in of_a_task}
+    dependencies = [d for name in SECTIONS for d in STAGES[name]["deps"] if not d.startswith("code/")]
     assert dependencies
     for dependency in dependencies:
-        assert Path(re.sub(r"\$\{[^}]+\}", "X", dependency)) in written, dependency
+        assert Path(re.sub(r"\$\{[^}]+\}", "X", dependency)) in made, dependency
 
 
-def test_the_code_a_stage_depends_on_is_there_for_every_entry() -> None:
+@pytest.mark.parametrize(("stage", "section"), SECTIONS.items())
+def test_a_stage_depends_on_the_list_of_its_code(stage: str, section: str) -> None:
     own = params.load(tiny.REPOSITORY / "params.yaml")
-    values: dict[str, set[str]] = {
-        "item.simulator": {simulation.simulator for simulation in own.simulations.values()},
-        "item.kind": {task.kind for task in own.tasks.values()},
-        "item.network.architecture": {model.network.architecture for model in own.models.values()},
-    }
-    dependencies = [d for stage in PIPELINE.values() for d in stage["do"]["deps"] if d.startswith("src/")]
-    assert dependencies
-    for dependency in dependencies:
-        for name in re.findall(r"\$\{([^}]+)\}", dependency) or [""]:
-            for value in values.get(name, {""}):
-                assert (tiny.REPOSITORY / dependency.replace(f"${{{name}}}", value)).exists(), (dependency, value)
+    lists = {layout.CODE / path for path, _ in code.lists(own)}
+    (dependency,) = (d for d in STAGES[stage]["deps"] if d.startswith("code/"))
+    for name, entry in getattr(own, section).items():
+        found = re.sub(r"\$\{item\.([^}]+)\}", lambda match, entry=entry: dotted(entry, match[1]), dependency)
+        found = found.replace("${key}", name)
+        assert found.startswith(f"code/{stage}/")
+        assert Path(found) in lists
+
+
+def dotted(entry: Any, path: str) -> str:
+    for name in path.split("."):
+        entry = getattr(entry, name)
+    return str(entry)

@@ -8,9 +8,11 @@ import os
 import re
 import resource
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +41,7 @@ def commit(folder: Path) -> None:
     """Commit everything, as DVC's experiments ask."""
     run(folder, "git", "add", "--all")
     author = ("-c", "user.name=test", "-c", "user.email=test@localhost")
-    run(folder, "git", *author, "commit", "--quiet", "--message", "state")
+    run(folder, "git", *author, "commit", "--quiet", "--allow-empty", "--message", "state")
 
 
 def copy_of_the_project(folder: Path) -> Path:
@@ -81,7 +83,8 @@ def sections(folder: Path) -> dict[str, dict[str, dict[str, object]]]:
 def stages(folder: Path) -> int:
     """How many stages dvc.yaml makes of the entries of params.yaml."""
     count = {name: len(entries) for name, entries in sections(folder).items()}
-    return sum(count[name] for name in ("simulations", "datasets", "ensembles", "tasks")) + 2 * count["models"]
+    of_entries = sum(count[name] for name in ("simulations", "datasets", "ensembles", "tasks")) + 2 * count["models"]
+    return 1 + of_entries  # with the lists of code
 
 
 def change(folder: Path, model: str, rate: float) -> None:
@@ -126,9 +129,9 @@ def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp
     pairs = np.array([(seconds(project), seconds(tmp_path)) for _ in range(5)])
     ratio = pairs[:, 0].sum() / pairs[:, 1].sum()
     print(f"up-to-date repro: {ratio:.2f} times that of {len(trivial)} trivial stages ({pairs.round(2).tolist()})")
-    # The aim is 1.5. What is left: a stage here has up to nine dependencies, a trivial one has one; and DVC parses the whole of
-    # params.yaml for every stage with `params:`
-    assert ratio <= 2.0
+    # The aim is 1.5, and 1.44 to 1.54 was measured on a busy machine. What is left: a stage here has two to four outputs and up to
+    # five dependencies, most of them folders; a trivial one has one of each, a file
+    assert ratio <= 1.75
 
 
 def test_another_learning_rate_reruns_that_model_and_what_depends_on_it(project: Path) -> None:
@@ -137,23 +140,45 @@ def test_another_learning_rate_reruns_that_model_and_what_depends_on_it(project:
     assert ran == {"train@rbc-compact", "evaluate@rbc-compact", "ensemble@rbc-ensemble", "register@rbc"}
 
 
-def test_the_code_of_one_task_leaves_the_others_alone(project: Path) -> None:
-    with (project / "src/brightfield/tasks/tracking/__init__.py").open("a", encoding="utf-8") as file:
-        file.write("# changed\n")
-    listed = run(project, "dvc", "status").splitlines()
-    changed = {line.rstrip(":") for line in listed if line and not line.startswith(("\t", " "))}
-    assert changed
-    assert all("beads" in stage for stage in changed), changed
-    run(project, "git", "checkout", "--quiet", "src")
+def changed_stages(folder: Path) -> set[str]:
+    """The stages that are out of date by their own dependencies."""
+    listed = run(folder, "dvc", "status").splitlines()
+    return {line.rstrip(":") for line in listed if line.endswith(":") and not line.startswith(("\t", " "))}
+
+
+@pytest.mark.parametrize(
+    ("file", "entries", "examples"),
+    [
+        ("tasks/tracking/__init__.py", {"beads"}, {"train@beads-unet", "evaluate@beads-unet", "register@beads"}),
+        ("beads/localisation/refining.py", {"beads"}, {"train@beads-correlation", "ensemble@beads-ensemble"}),
+        ("architectures/unet.py", {"beads", "bacteria", "denoise"}, {"train@bacteria-pair", "evaluate@bacteria-pair"}),
+        ("architectures/denoiser.py", {"denoise"}, {"train@denoise-nlm", "train@denoise-tv", "train@denoise-wavelet"}),
+    ],
+)
+def test_a_change_of_code_reruns_what_runs_it(file: str, entries: set[str], examples: set[str], project: Path) -> None:
+    with (project / "src/brightfield" / file).open("a", encoding="utf-8") as text:
+        text.write("# changed\n")
+    try:
+        assert changed_stages(project) == {"code"}
+        run(project, "dvc", "repro", "code")
+        changed = changed_stages(project)
+    finally:
+        run(project, "git", "checkout", "--quiet", "src")
+        run(project, "dvc", "repro", "code")
+    assert changed >= examples
+    assert {stage.partition("@")[2].partition("-")[0] for stage in changed} == entries
+    assert not changed_stages(project)  # all is as it was
 
 
 def test_what_is_asked_of_images_is_kept_with_them(project: Path) -> None:
     path = project / "params.yaml"
     before = path.read_text(encoding="utf-8")
     path.write_text(before.replace("keep: 0.95", "keep: 0.9"), encoding="utf-8")
-    changed = [line for line in run(project, "dvc", "status").splitlines() if line and not line.startswith(("\t", " "))]
+    run(project, "dvc", "repro", "code")
+    changed = changed_stages(project)
     path.write_text(before, encoding="utf-8")
-    assert changed == ["prepare@rbc:"]
+    run(project, "dvc", "repro", "code")
+    assert changed == {"prepare@rbc"}
     kept = json.loads((project / "data/prepared/rbc/settings.json").read_text())
     assert kept["keep"] == 0.95  # so other settings make other data, and all that was made from it is made again
 
@@ -164,6 +189,52 @@ def test_an_experiment_on_a_parameter_runs_in_place(project: Path) -> None:
     assert set(RUNNING.findall(out)) >= {"train@denoise-unet", "evaluate@denoise-unet"}
     assert not any("bacteria" in stage for stage in RUNNING.findall(out))
     assert "train@denoise-unet" in run(project, "dvc", "dag")
+
+
+def test_dvc_compares_scores_curves_and_confusion_matrices(project: Path) -> None:
+    """Of the experiment before this, which is in place, with what was committed before it."""
+    diff = json.loads(run(project, "dvc", "metrics", "diff", "--json"))
+    assert diff["scores/denoise-unet.json"].keys() <= {"psnr_db", "psnr_db_low", "psnr_db_high"}
+    assert diff["scores/denoise-unet.json"]["psnr_db"]["diff"] != 0
+    assert not any("bacteria" in path for path in diff)
+    shown = next(iter(json.loads(run(project, "dvc", "metrics", "show", "--json")).values()))["data"]
+    content = sections(project)
+    assert {Path(path).stem for path in shown} == {*content["models"], *content["ensembles"]}
+    plots = json.loads(run(project, "dvc", "plots", "diff", "HEAD", "--json"))["data"]
+    for path in ("curves/denoise-unet.csv", "confusions/rbc-compact.csv", "confusions/bacteria-pair.csv"):
+        (plot,) = plots[path]
+        assert set(plot["revisions"]) == {"HEAD", "workspace"}
+    assert plots["curves/rbc-features.csv"] == []  # a baseline has no epochs
+
+
+def test_an_experiment_in_a_temporary_folder_is_in_the_projects_own_database(project: Path) -> None:
+    commit(project)
+    out = run(
+        project, "dvc", "exp", "run", "--temp", "-n", "faster", "-S", "models.rbc-compact.training.learning_rate=0.0042"
+    )
+    assert set(RUNNING.findall(out)) == {
+        "train@rbc-compact",
+        "evaluate@rbc-compact",
+        "ensemble@rbc-ensemble",
+        "register@rbc",
+    }
+    assert not list((project / ".dvc/tmp").rglob("mlflow.db*"))
+    with closing(sqlite3.connect(project / "mlflow.db")) as database:
+        query = (
+            "select runs.run_uuid, status, artifact_uri from runs join params on params.run_uuid = runs.run_uuid "
+            "where key = 'model.training.learning_rate' and value = '0.0042'"
+        )
+        ((run_id, status, artifacts),) = database.execute(query).fetchall()
+        scored = database.execute(
+            "select count(*) from latest_metrics where run_uuid = ? and key = 'test_auc'", [run_id]
+        )
+        assert scored.fetchone() == (1,)
+    assert status == "FINISHED"
+    assert Path(artifacts.removeprefix("file://")) == project / "mlartifacts/rbc" / run_id / "artifacts"
+    assert (project / "mlartifacts/rbc" / run_id / "artifacts/evaluation/metrics.json").is_file()
+    run(project, "dvc", "exp", "apply", "faster")
+    assert not RUNNING.findall(run(project, "dvc", "repro"))  # up to date, and MLflow knows it
+    assert json.loads((project / "models/rbc/rbc-compact/run.json").read_text())["run_id"] == run_id
 
 
 def test_training_again_gives_the_same_metrics_to_the_last_digit(project: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
+CODE = Path("code")  # which code each stage runs: code/<stage>/...json
 
 
 def raw(dataset: str) -> Path:
@@ -40,3 +41,18 @@ def report(name: str) -> Path:
 def registration(task: str) -> Path:
     """What became champion, and why."""
     return Path("registry") / f"{task}.json"
+
+
+def scores(name: str) -> Path:
+    """What DVC compares of a model's or an ensemble's scores."""
+    return Path("scores") / f"{name}.json"
+
+
+def confusion(name: str) -> Path:
+    """Its confusion matrix, as DVC draws it."""
+    return Path("confusions") / f"{name}.csv"
+
+
+def curve(name: str) -> Path:
+    """A training as DVC draws it: a row an epoch."""
+    return Path("curves") / f"{name}.csv"

@@ -12,6 +12,24 @@ NAME = Annotated[str, typer.Argument(metavar="NAME", help="An entry of params.ya
 BOOTSTRAP = Annotated[int | None, typer.Option(help="Instead of evaluation.bootstrap.")]
 CONFIDENCE = Annotated[float | None, typer.Option(help="Instead of evaluation.confidence.")]
 SEED = Annotated[int | None, typer.Option(help="Instead of evaluation.seed.")]
+OF_THE_ENTRY = {"allow_extra_args": True, "ignore_unknown_options": True}  # options named after keys of the entry
+
+
+def entry_options(context: typer.Context) -> list[str]:
+    """The options that are values of the entry."""
+    if context.args and not context.args[0].startswith("--"):
+        raise typer.BadParameter(
+            f"Got an unexpected argument ({context.args[0]}); values are given as --training.epochs 4."
+        )
+    return context.args
+
+
+@app.command(rich_help_panel=STAGES)
+def code() -> None:
+    """List the code that every stage runs into code/, by which `dvc repro` knows which stages a change of code reruns."""
+    from brightfield.stages import code as stage
+
+    stage.run()
 
 
 @app.command(rich_help_panel=STAGES)
@@ -22,15 +40,18 @@ def simulate(name: NAME) -> None:
     stage.run(name)
 
 
-@app.command(rich_help_panel=STAGES)
-def prepare(name: NAME) -> None:
-    """Audit and split an entry of `datasets` into data/prepared/NAME."""
+@app.command(rich_help_panel=STAGES, context_settings=OF_THE_ENTRY)
+def prepare(context: typer.Context, name: NAME) -> None:
+    """Audit and split an entry of `datasets` into data/prepared/NAME.
+
+    Any value of the entry may be given as well, and stands over params.yaml: --seed 3 --validation 0.1.
+    """
     from brightfield.stages import prepare as stage
 
-    stage.run(name)
+    stage.run(name, entry_options(context))
 
 
-@app.command(rich_help_panel=STAGES, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(rich_help_panel=STAGES, context_settings=OF_THE_ENTRY)
 def train(
     context: typer.Context,
     name: NAME,
@@ -43,13 +64,9 @@ def train(
     Any value of the entry may be given as well, and stands over params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml
     gives all of them, so DVC sees what changed.
     """
-    if context.args and not context.args[0].startswith("--"):
-        raise typer.BadParameter(
-            f"Got an unexpected argument ({context.args[0]}); values are given as --training.epochs 4."
-        )
     from brightfield.stages import train as stage
 
-    stage.run(name, given(device=device, threads=threads, precision=precision), context.args)
+    stage.run(name, given(device=device, threads=threads, precision=precision), entry_options(context))
 
 
 @app.command(rich_help_panel=STAGES)
@@ -60,12 +77,21 @@ def evaluate(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = N
     stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))
 
 
-@app.command(rich_help_panel=STAGES)
-def ensemble(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = None, seed: SEED = None) -> None:
-    """Build an entry of `ensembles` into ensembles/TASK/NAME and reports/NAME."""
+@app.command(rich_help_panel=STAGES, context_settings=OF_THE_ENTRY)
+def ensemble(
+    context: typer.Context,
+    name: NAME,
+    bootstrap: BOOTSTRAP = None,
+    confidence: CONFIDENCE = None,
+    seed: SEED = None,
+) -> None:
+    """Build an entry of `ensembles` into ensembles/TASK/NAME and reports/NAME.
+
+    Any value of the entry may be given as well, and stands over params.yaml: --method greedy --max_members 4.
+    """
     from brightfield.stages import ensemble as stage
 
-    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))
+    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed), entry_options(context))
 
 
 @app.command(rich_help_panel=STAGES)

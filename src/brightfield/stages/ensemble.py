@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import ensembles, scoring
+from brightfield.evaluation import comparable, ensembles, scoring
 from brightfield.evaluation.ensembles import Outputs
 from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
 from brightfield.experiments import runs
@@ -17,9 +17,9 @@ from brightfield.system import lineage
 from brightfield.system.files import atomic_folder, write_json
 
 
-def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
-    """Build one entry of ``ensembles``; ``chosen`` replaces values of the section ``evaluation``."""
-    settings = params.with_overrides(params.load(), "evaluation", chosen)
+def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
+    """Build one entry of ``ensembles``; ``chosen`` replaces values of section ``evaluation``, ``options`` those of the entry."""
+    settings = params.with_overrides(params.load_with("ensembles", name, options), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
     data = layout.prepared(entry.dataset)
@@ -55,6 +55,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         scoring.write_report(report, task, test, scores, metrics)
+        comparable.write_report(name, task.objective.metric, metrics, report)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / "ensemble.json", described)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]

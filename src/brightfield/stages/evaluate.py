@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import layout, params
-from brightfield.evaluation import scoring
+from brightfield.evaluation import comparable, scoring
 from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
@@ -40,6 +40,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)
+        comparable.write_report(name, task.objective.metric, metrics, report)
 
 
 def _answers(predictor: Predictor, split: Split, description: str) -> list[npt.NDArray[np.float32]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from brightfield import layout, params
@@ -12,9 +14,9 @@ from brightfield.system import progress
 from brightfield.system.files import atomic_folder, write_json
 
 
-def run(name: str) -> None:
-    """Prepare one entry of ``datasets``; stops where the audit finds what must be mended."""
-    known = params.load()
+def run(name: str, options: Sequence[str] = ()) -> None:
+    """Prepare one entry of ``datasets``, ``options`` replacing its values; stops where the audit finds what must be mended."""
+    known = params.load_with("datasets", name, options)
     settings = params.entry(known.datasets, name, "dataset")
     raw = ImageSet.raw(layout.raw(name))
     index = split(labelled(raw.index, name), settings)

@@ -8,6 +8,7 @@ from typing import Any
 from brightfield import layout, params, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
+from brightfield.evaluation import comparable
 from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
@@ -53,3 +54,4 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
         write_reference(started, folder)
+        comparable.write_curve(name, task.objective.metric, fitted.history)
