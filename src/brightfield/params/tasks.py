@@ -113,7 +113,9 @@ class SegmentationSettings(TaskSettings):
         if len(set(self.species)) < len(self.species):
             raise ValueError(f"species: each has a name of its own, got {', '.join(self.species)}")
         if self.scheme == "species" and len(self.species) < 2:
-            raise ValueError(f"scheme 'species' distinguishes species: name at least two in species, got {self.species}")
+            raise ValueError(
+                f"scheme 'species' distinguishes species: name at least two in species, got {self.species}"
+            )
         return self
 
 
