@@ -37,3 +37,11 @@ def write_bundle(kind: str, name: str = "mine", covered: Coverage | None = None)
     network = tasks.build(kind, settings).learning.network(model)
     with atomic_folder(layout.model(TASKS[kind], name)) as folder:
         bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)
+
+
+def write_watershed_bundle() -> None:
+    """The bacteria baseline of the default project, untrained, as the model ``mine``: it finds cells without having learnt."""
+    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
+    network = tasks.build("segmentation", settings).learning.network(model)
+    with atomic_folder(layout.model("bacteria", "mine")) as folder:
+        bundle.write(folder, "mine", "bacteria", settings, model, network, {})

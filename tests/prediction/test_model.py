@@ -13,22 +13,12 @@ import tifffile
 
 import brightfield
 import tiny
-from brightfield import images, layout, params, prediction, tasks
+from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
-from brightfield.inference import bundle
 from brightfield.results import ClassMap, Label, Picture, Points, to_dataframe
-from brightfield.system.files import atomic_folder
-from trained import TASKS, write_bundle
+from trained import TASKS, write_bundle, write_watershed_bundle
 
 ANSWERS = {"classification": Label, "tracking": Points, "segmentation": ClassMap, "restoration": Picture}
-
-
-def thresholding() -> None:
-    """The baseline of the default project, which finds cells without having learnt."""
-    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
-    network = tasks.build("segmentation", settings).learning.network(model)
-    with atomic_folder(layout.model("bacteria", "mine")) as folder:
-        bundle.write(folder, "mine", "bacteria", settings, model, network, {})
 
 
 def field() -> np.ndarray:
@@ -72,7 +62,7 @@ def test_a_dataframe_has_what_the_command_writes(project: Path, kind: str) -> No
 
 
 def test_lengths_follow_the_pixels_of_the_image(project: Path) -> None:
-    thresholding()
+    write_watershed_bundle()
     model = brightfield.load("bacteria", "mine")
     assert model.pixel_size_um == 0.065
     image = field()

@@ -17,7 +17,7 @@ from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.system.files import atomic_folder
-from trained import TASKS, write_bundle
+from trained import TASKS, write_bundle, write_watershed_bundle
 
 TABLES = {
     "classification": "labels.csv",
@@ -215,14 +215,6 @@ def test_fluorescence_that_is_not_of_the_same_images_is_refused(project: Path, p
         prediction.predict("bacteria", [pictures], Path("out3"), reference="glow", fluorescence=glowing)
 
 
-def thresholding() -> None:
-    """The baseline of the default project, which finds cells without having learnt."""
-    model, settings = params.load().models["bacteria-watershed"], params.load().tasks["bacteria"].settings
-    network = tasks.build("segmentation", settings).learning.network(model)
-    with atomic_folder(layout.model("bacteria", "mine")) as folder:
-        bundle.write(folder, "mine", "bacteria", settings, model, network, {})
-
-
 def field() -> np.ndarray:
     image: np.ndarray = tiny.records("segmentation", 1)[0].image
     return image
@@ -234,7 +226,7 @@ def test_a_magnified_image_is_answered_in_its_own_pixels(
 ) -> None:
     image = field()
     np.save(tmp_path / "field.npy", image)
-    thresholding()
+    write_watershed_bundle()
     prediction.predict("bacteria", [tmp_path / "field.npy"], Path("out"), reference="mine", **asked)
     classes = tifffile.imread("out/field_classes.tif")
     (seen,) = prediction.load("bacteria", "mine").predict([images.magnified(image, 1.6)])
@@ -245,7 +237,7 @@ def test_a_magnified_image_is_answered_in_its_own_pixels(
 
 def test_lengths_follow_the_pixels_of_the_image_whatever_the_magnification(project: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "field.npy", field())
-    thresholding()
+    write_watershed_bundle()
     for out, pixel in (("usual", 0.065), ("twice", 0.13)):
         prediction.predict(
             "bacteria", [tmp_path / "field.npy"], Path(out), reference="mine", pixel_size_um=pixel, magnify=1.5
@@ -259,7 +251,7 @@ def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(pro
     np.save(tmp_path / "field.npy", field())
     (tmp_path / "light").mkdir()
     np.save(tmp_path / "light/field.npy", np.full(field().shape, 321, np.uint16))
-    thresholding()
+    write_watershed_bundle()
     prediction.predict(
         "bacteria",
         [tmp_path / "field.npy"],
