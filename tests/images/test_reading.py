@@ -12,7 +12,7 @@ import tifffile
 
 from brightfield import images
 from brightfield.errors import BrightfieldError
-from brightfield.images import opening
+from brightfield.images.formats import tiff
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
@@ -41,21 +41,6 @@ def test_png_in_colour_with_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 65536, (20, 30, 3), dtype=np.uint16)
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(image))
     np.testing.assert_array_equal(images.read(tmp_path / "a.png"), image)
-
-
-@pytest.mark.parametrize(("mode", "shape"), [("RGB", (20, 30, 3)), ("RGBA", (20, 30, 3)), ("LA", (20, 30))])
-def test_alpha_is_dropped(tmp_path: Path, mode: str, shape: tuple[int, ...]) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, len(mode)), dtype=np.uint8)
-    PIL.Image.fromarray(pixels, mode=mode).save(tmp_path / "a.png")
-    read = images.read(tmp_path / "a.png")
-    assert read.shape == shape
-    np.testing.assert_array_equal(read, pixels[..., 0] if len(shape) == 2 else pixels[..., :3])
-
-
-def test_alpha_of_a_tiff_is_dropped(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
-    np.testing.assert_array_equal(images.read(tmp_path / "a.tif"), pixels[..., :3])
 
 
 def test_colour_planes_become_the_last_axis(tmp_path: Path) -> None:
@@ -123,8 +108,8 @@ def test_stacks_are_read_frame_by_frame(tmp_path: Path, stack: np.ndarray, optio
 def test_frames_of_a_stack_are_read_lazily(tmp_path: Path, stack: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile.imwrite(tmp_path / "movie.tif", stack, photometric="minisblack", compression="zlib")
     read: list[object] = []
-    once = opening._page
-    monkeypatch.setattr(opening, "_page", lambda page: (read.append(page), once(page))[1])
+    once = tiff._page
+    monkeypatch.setattr(tiff, "_page", lambda page: (read.append(page), once(page))[1])
     frames = images.frames([tmp_path / "movie.tif"])
     next(frames)
     next(frames)

@@ -5,8 +5,9 @@ column, y the row.
 """
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
+from brightfield.images.formats.source import MAX_PIXELS, Header
 from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
-from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
+from brightfield.images.opening import MAX_STACK_PIXELS, header
 from brightfield.images.reading import (
     evenly_spaced,
     files,
@@ -24,12 +25,14 @@ from brightfield.images.writing import write_png, write_tiff
 __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
+    "Header",
     "Image",
     "Stitcher",
     "evenly_spaced",
     "files",
     "frame_count",
     "frames",
+    "header",
     "is_image",
     "is_junk",
     "magnified",

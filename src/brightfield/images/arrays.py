@@ -27,6 +27,13 @@ def to_grey(image: Image) -> Image:
     return (np.rint(luma) if image.dtype.kind in "ui" else luma).astype(image.dtype)
 
 
+def squeeze(array: Image) -> Image:
+    """Remove axes of length 1, but keep at least two axes."""
+    while array.ndim > 2 and 1 in array.shape:
+        array = np.squeeze(array, axis=array.shape.index(1))
+    return array
+
+
 def normalise(image: Image) -> tuple[npt.NDArray[np.float32], float, float]:
     """Normalise an image to mean 0 and standard deviation 1; also returns the mean and the standard deviation it had.
 

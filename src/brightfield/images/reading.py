@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
-from brightfield.images.arrays import Image
+from brightfield.images.arrays import Image, squeeze
 from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
-from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, squeeze, standardise
+from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, standardise
 
 Item = TypeVar("Item")
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
-from brightfield.images.opening import MAX_PIXELS
+from brightfield.images.formats.source import MAX_PIXELS
 
 SMALLEST, LARGEST = 0.1, 10.0  # range of factors; others are probably a mistaken unit
 
