@@ -23,7 +23,7 @@ _REFUSED = {  # mode of Pillow -> what it is
     "CMYK": "CMYK (inks of a printer)",
     "LAB": "CIELAB",
 }
-_GREY, _ALPHA = 0, 4  # bits of PNG's colour type: none, and with an alpha channel
+_GREY = 0  # PNG's colour type of grey without alpha
 
 
 @contextmanager
@@ -82,7 +82,7 @@ def _pixels(path: Path, picture: Any, indices: bool) -> Image:
         import imagecodecs
 
         array = np.asarray(imagecodecs.png_decode(path.read_bytes()))
-        return without_alpha(path, array, 1) if colour & _ALPHA else array
+        return without_alpha(path, array, 1) if array.shape[-1] in (2, 4) else array
     if "transparency" in picture.info and not indices:
         return _opaque(path, picture)
     if picture.mode == "P":

@@ -16,7 +16,6 @@ from brightfield.params import editing
 from brightfield.simulate.matching import fitting, statistics
 from brightfield.simulate.matching.fitting import Values
 from brightfield.simulate.matching.fluorescence import DenoiseMatcher
-from brightfield.simulate.matching.pixels import pixel_size_um as pixel_size_of
 from brightfield.simulate.matching.reference import Matcher, Reference
 from brightfield.simulate.matching.smears import RbcMatcher
 from brightfield.simulate.matching.statistics import Distance
@@ -140,7 +139,7 @@ def _reference(base: params.Simulation, paths: Sequence[Path], pixel_size_um: fl
         raise BrightfieldError(
             f"The frames have the types {', '.join(kinds)}: expected one. Give frames of one camera at one setting."
         )
-    from_file = next((found for file in files if (found := pixel_size_of(file)) is not None), None)
+    from_file = next((found for file in files if (found := images.header(file).pixel_size_um) is not None), None)
     return Reference(frames, pixel_size_um or from_file)
 
 
