@@ -10,7 +10,7 @@ import numpy as np
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image, squeeze
-from brightfield.images.formats import npy, png_jpeg, tiff
+from brightfield.images.formats import npy, png_jpeg, tiff, video
 from brightfield.images.formats.source import MAX_PIXELS, Header, Source
 from brightfield.images.transparency import has_fourth_channel, opaque_fourth
 
@@ -21,6 +21,7 @@ OPENERS: dict[str, Opener] = {
     **dict.fromkeys(png_jpeg.SUFFIXES, png_jpeg.open_picture),
     **dict.fromkeys(tiff.SUFFIXES, tiff.open_tiff),
     **dict.fromkeys(npy.SUFFIXES, npy.open_npy),
+    **dict.fromkeys(video.SUFFIXES, video.open_video),
 }
 SUFFIXES = ", ".join(OPENERS)
 

@@ -73,15 +73,16 @@ def _check_chain(path: Path, tiff: Any) -> None:
 def _only_series(path: Path, tiff: Any) -> tuple[Any, tuple[str, ...]]:
     """The image or sequence of a file, and notes on thumbnails, pyramid levels and masks beside it."""
     whole = [s for s in tiff.series if not (s.keyframe.is_reduced or s.keyframe.is_mask)]
-    beside = [s for s in tiff.series if s.keyframe.is_reduced or s.keyframe.is_mask]
     if len(whole) != 1:
         sizes = ", ".join(" x ".join(map(str, s.shape)) for s in whole[:5])
         raise BrightfieldError(f"{path} holds {len(whole)} images ({sizes}), expected one. Save each as a file.")
+    series = whole[0]
+    beside = [*series.levels[1:], *(s for s in tiff.series if s is not series)]
     if not beside:
-        return whole[0], ()
-    size = f"{whole[0].keyframe.imagelength} x {whole[0].keyframe.imagewidth}"
+        return series, ()
     smaller = ", ".join(f"{s.keyframe.imagelength} x {s.keyframe.imagewidth}" for s in beside[:5])
-    return whole[0], (f"the image of {size} px was read, not its thumbnails, pyramid levels or masks ({smaller} px)",)
+    size = f"{series.keyframe.imagelength} x {series.keyframe.imagewidth}"
+    return series, (f"the image of {size} px was read, not its thumbnails, pyramid levels or masks ({smaller} px)",)
 
 
 def _check_pixels(path: Path, page: Any) -> None:
