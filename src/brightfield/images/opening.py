@@ -10,7 +10,7 @@ import numpy as np
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image, squeeze
-from brightfield.images.formats import npy, png_jpeg, tiff, video
+from brightfield.images.formats import microscopes, npy, ome_zarr, png_jpeg, tiff, video
 from brightfield.images.formats.source import MAX_PIXELS, Header, Source
 from brightfield.images.transparency import has_fourth_channel, opaque_fourth
 
@@ -22,6 +22,8 @@ OPENERS: dict[str, Opener] = {
     **dict.fromkeys(tiff.SUFFIXES, tiff.open_tiff),
     **dict.fromkeys(npy.SUFFIXES, npy.open_npy),
     **dict.fromkeys(video.SUFFIXES, video.open_video),
+    **dict.fromkeys(microscopes.SUFFIXES, microscopes.open_microscope),
+    **dict.fromkeys(ome_zarr.SUFFIXES, ome_zarr.open_ome_zarr),
 }
 SUFFIXES = ", ".join(OPENERS)
 
@@ -54,12 +56,17 @@ def header(path: Path) -> Header:
         return source.header()
 
 
+def is_file(path: Path) -> bool:
+    """Whether a path is a file, or a folder that counts as one because it holds an image in chunks."""
+    return path.is_file() or (path.suffix.lower() in ome_zarr.SUFFIXES and path.is_dir())
+
+
 def _check_file(path: Path) -> None:
-    if not path.is_file():
+    if not is_file(path):
         raise BrightfieldError(f"There is no file {path}.")
     if path.suffix.lower() not in OPENERS:
         raise BrightfieldError(f"{path} is not an image by its name, expected one that ends in {SUFFIXES}.")
-    if path.stat().st_size == 0:
+    if path.is_file() and path.stat().st_size == 0:
         raise BrightfieldError(f"{path} is empty (0 bytes), expected an image. Copy it again from its source.")
 
 
