@@ -5,14 +5,13 @@ column, y the row.
 """
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
-from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
+from brightfield.images.listing import Listing, files, in_order, is_image, leftovers, list_images
+from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
 from brightfield.images.reading import (
     evenly_spaced,
-    files,
     frame_count,
     frames,
-    is_image,
     read,
     read_labels,
     read_stack,
@@ -25,14 +24,19 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
     "Image",
+    "Listing",
     "Stitcher",
     "evenly_spaced",
     "files",
     "frame_count",
     "frames",
+    "in_order",
     "is_image",
     "is_junk",
+    "leftovers",
+    "list_images",
     "magnified",
+    "name_key",
     "natural_sort_key",
     "nearest",
     "normalise",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -17,7 +17,7 @@ from brightfield.params import ClassificationSettings
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
-UNSURE, SORTED, SHEET = "unsure", "sorted.csv", "least-certain.png"  # what a sorted folder holds beside its classes
+UNSURE, SORTED, SHEET = "unsure", "sorted.csv", layout.SORTED_SHEET  # what a sorted folder holds beside its classes
 
 
 def parts(request: Request) -> list[Part]:
