@@ -78,7 +78,7 @@ def test_the_count_names_what_was_left_out_and_why(tmp_path: Path) -> None:
     assert [path.name for path in listing.taken] == ["f9.png", "f10.png"]
     assert listing.lines()[0] == "Found: 13, taken: 2, left out: 11."
     assert set(listing.lines()[1:]) == {
-        "Left out: ._f9.png, .DS_Store, .ipynb_checkpoints and 3 more: hidden, or left by a file browser.",
+        "Left out: ._f9.png, .DS_Store, .ipynb_checkpoints and 3 more: hidden, or of a file browser.",
         "Left out: circle.png, gone.png: a link to nothing.",
         "Left out: f9_overlay.png: written by Brightfield.",
         "Left out: monday: a folder, not looked into.",

@@ -5,7 +5,8 @@ column, y the row.
 """
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
-from brightfield.images.listing import Listing, files, in_order, is_image, leftovers, list_images
+from brightfield.images.links import pointer
+from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images
 from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, unique_name
 from brightfield.images.opening import MAX_PIXELS, MAX_STACK_PIXELS
 from brightfield.images.reading import (
@@ -23,6 +24,7 @@ from brightfield.images.writing import write_png, write_tiff
 __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
+    "NOT_AN_IMAGE",
     "Image",
     "Listing",
     "Stitcher",
@@ -41,6 +43,7 @@ __all__ = [
     "nearest",
     "normalise",
     "pad_to_multiple",
+    "pointer",
     "read",
     "read_labels",
     "read_stack",

@@ -13,7 +13,7 @@ from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, 
 from brightfield.images.opening import OPENERS, SUFFIXES
 
 SHOWN = 3  # names in one line
-HIDDEN = "hidden, or left by a file browser"
+HIDDEN = "hidden, or of a file browser"
 NOT_AN_IMAGE = "not an image"
 FOLDER = "a folder, not looked into"
 BROKEN_LINK = "a link to nothing"
