@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 import parts
+from brightfield import layout
 from queries import answering, project, tracking
 from queries.answering import CHAMPION, Answers, Upload
 
@@ -86,7 +87,7 @@ def picture(answers: Answers, name: str) -> None:
     """Show one overlay with properties of its image, and its files."""
     files = answers.of(name)
     about = answers.about.set_index("image").loc[name]
-    st.image(project.shrink(files["overlay.png"], SHOWN_PX), width="stretch")
+    st.image(project.shrink(files[layout.OVERLAY], SHOWN_PX), width="stretch")
     st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
     if about["outside"]:
         st.caption(f":orange[:material/visibility: outside the training data: {parts.plain(about['outside'])}]")

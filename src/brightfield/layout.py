@@ -32,6 +32,10 @@ FIGURES = "figures"  # folder
 
 # In a folder that a command writes
 GROUPS = "groups.csv"  # of exported images, beside ``ABOUT``
+OVERLAY = "overlay.png"  # ends of the names of answers: <image>_overlay.png
+INSTANCES, CLASS_MAP, DENOISED, DEVIATION = "labels.tif", "classes.tif", "denoised.tif", "deviation.tif"
+ANSWERS = (OVERLAY, INSTANCES, CLASS_MAP, DENOISED, DEVIATION)
+PROFILE, PHYSICS_PICTURE, SORTED_SHEET = "profile.png", "physics.png", "least-certain.png"  # beside tables
 LABEL_ERRORS, LABEL_ERRORS_SHEET = "label_errors.csv", "label_errors.png"  # images whose label is probably wrong
 
 

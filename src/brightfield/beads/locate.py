@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.beads.localisation.calibrating import calibrate
 from brightfield.beads.localisation.frames import FAINTEST, Located, Locator
 from brightfield.beads.localisation.kinds import MOST_KINDS, split_kinds
@@ -21,7 +21,6 @@ from brightfield.results import Metadata, Points, writing
 from brightfield.results.points import position_rows, position_table
 from brightfield.system import progress
 
-PROFILE = "profile.png"
 CALIBRATION_FRAMES = 5  # first frames, to which the profile is fitted
 OVERLAYS = 10  # frames drawn with their positions
 POOR_MISFIT = 1.5  # residual of a profile over the noise of a pixel: the user is warned of a larger one
@@ -57,7 +56,7 @@ class LocateSummary:
         if misfit > POOR_MISFIT:
             number += (
                 f"\nThe residual of the profile is {misfit:.1f} times the noise of a pixel, expected about 1: beads differ from "
-                f"each other, are not round, or overlap. The standard errors cover pixel noise only. Check {PROFILE}."
+                f"each other, are not round, or overlap. The standard errors cover pixel noise only. Check {layout.PROFILE}."
             )
         return number
 
@@ -98,7 +97,7 @@ def locate(
     if not begin:
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
     writer = writing.Writer(out, Metadata(), overwrite=overwrite, overlays=overlays)
-    _refuse_existing(out / PROFILE, overwrite)
+    _refuse_existing(out / layout.PROFILE, overwrite)
     profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
@@ -128,8 +127,8 @@ def _write_profile_figure(locator: Locator, frames: Sequence[images.Image], out:
             cleared = locator.clear(np.asarray(frame), found.beads)
             places = found.positions - cleared.first
             figure = profile_figure(locator.profiles, cleared.windows, places, found.kinds)
-            write_profile(out / PROFILE, figure)
-            return [out / PROFILE]
+            write_profile(out / layout.PROFILE, figure)
+            return [out / layout.PROFILE]
     return []
 
 

@@ -6,14 +6,14 @@ column, y the row.
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.formats.source import MAX_PIXELS, Header
-from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
-from brightfield.images.opening import MAX_STACK_PIXELS, header
+from brightfield.images.links import pointer
+from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images
+from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, unique_name
+from brightfield.images.opening import MAX_STACK_PIXELS, header, is_file
 from brightfield.images.reading import (
     evenly_spaced,
-    files,
     frame_count,
     frames,
-    is_image,
     read,
     read_labels,
     read_stack,
@@ -25,21 +25,29 @@ from brightfield.images.writing import write_png, write_tiff
 __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
+    "NOT_AN_IMAGE",
     "Header",
     "Image",
+    "Listing",
     "Stitcher",
     "evenly_spaced",
     "files",
     "frame_count",
     "frames",
     "header",
+    "in_order",
+    "is_file",
     "is_image",
     "is_junk",
+    "leftovers",
+    "list_images",
     "magnified",
+    "name_key",
     "natural_sort_key",
     "nearest",
     "normalise",
     "pad_to_multiple",
+    "pointer",
     "read",
     "read_labels",
     "read_stack",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
-JUNK = frozenset({"thumbs.db", "desktop.ini"})  # files of file browsers
+# files and folders of file browsers, storage devices and archives; those that begin with a dot are hidden in any case
+JUNK = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "#recycle", "$recycle.bin"}
+    | {"system volume information", "lost+found"}
+)
 
 
 def stem(path: Path) -> str:
@@ -29,6 +34,11 @@ def natural_sort_key(text: str) -> list[Any]:
     return [int(part) if i % 2 else part.lower() for i, part in enumerate(re.split(r"([0-9]+)", text))]
 
 
+def name_key(text: str) -> str:
+    """A name without regard to case and Unicode form: names with one key are one name, and one file on many systems."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 def is_junk(path: Path) -> bool:
-    """Whether a file is hidden or was left behind by a file browser, by its name."""
+    """Whether a file or folder is hidden or was left behind by a file browser, a storage device or an archive, by its name."""
     return path.name.startswith(".") or path.name.lower() in JUNK

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image, squeeze
-from brightfield.images.names import is_junk, natural_sort_key, stem, unique_name
-from brightfield.images.opening import MAX_STACK_PIXELS, OPENERS, SUFFIXES, open_frames, size_of, standardise
+from brightfield.images.listing import files
+from brightfield.images.names import stem, unique_name
+from brightfield.images.opening import MAX_STACK_PIXELS, open_frames, size_of, standardise
 
 Item = TypeVar("Item")
 
@@ -83,15 +84,6 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
                 yield unique_name(name, taken), standardise(path, source.get(i))
 
 
-def files(paths: Iterable[Path]) -> list[Path]:
-    """List the files, with a folder replaced by its own images in natural order.
-
-    Raises:
-        BrightfieldError: a folder without images.
-    """
-    return [file for given in paths for file in _expand(Path(given))]
-
-
 def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
     """Up to ``most`` evenly spaced items of a sequence, because neighbours (frames of a movie, crops of a smear) are alike."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()
@@ -102,21 +94,3 @@ def frame_count(path: Path) -> int:
     """Number of frames of a file, from its header."""
     with open_frames(path) as source:
         return source.count
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file is an image, by its name alone."""
-    return path.suffix.lower() in OPENERS and not is_junk(path)
-
-
-def _expand(path: Path) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    files = sorted(
-        (p for p in path.iterdir() if p.is_file() and is_image(p)), key=lambda p: (natural_sort_key(p.name), p.name)
-    )
-    if not files:
-        folders = sorted(p.name for p in path.iterdir() if p.is_dir() and not is_junk(p))
-        hint = f" It has the folders {', '.join(folders[:5])}: name one of them." if folders else ""
-        raise BrightfieldError(f"There are no images in the folder {path}, expected {SUFFIXES} files.{hint}")
-    return files

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from brightfield import layout
 from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, Objects, expect
 from brightfield.results.canvas import TRUE, Canvas, Colour, PixelWindow, check_size, enlarge, stretch
 
@@ -149,7 +150,7 @@ ClassMap.FORM = Form(
     table="images.csv",
     columns=("image",),
     rows=_rows,
-    files={"labels.tif": _labels, "classes.tif": _classes},
+    files={layout.INSTANCES: _labels, layout.CLASS_MAP: _classes},
     draw=_draw,
     plain=_plain,
     mark_truth=_mark_truth,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from brightfield import layout
 from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import Canvas, PixelWindow, check_size, enlarge, limits_of, stretch
 
@@ -94,7 +95,7 @@ Picture.FORM = Form(
     table="images.csv",
     columns=("image",),
     rows=_rows,
-    files={"denoised.tif": _pixels, "deviation.tif": _deviation},
+    files={layout.DENOISED: _pixels, layout.DEVIATION: _deviation},
     draw=_draw,
     plain=_plain,
     mark_truth=_mark_truth,

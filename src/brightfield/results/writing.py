@@ -16,7 +16,7 @@ from typing import Any
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.errors import BrightfieldError
 from brightfield.results import Form, Metadata, Result, form_of
 from brightfield.results.overlays import overlay
@@ -24,7 +24,6 @@ from brightfield.results.tiff import write_tiff
 from brightfield.system.files import atomic_file
 
 Array = npt.NDArray[Any]
-OVERLAY = "overlay.png"
 
 
 class Writer:
@@ -75,7 +74,7 @@ class Writer:
         found = {end: of(result) for end, of in form.files.items()}
         arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
         drawn = self.overlays is None or self._drawn < self.overlays
-        pictures = [self.folder / f"{name}_{OVERLAY}"] if drawn else []
+        pictures = [self.folder / f"{name}_{layout.OVERLAY}"] if drawn else []
         self._refuse_to_replace([*arrays, *pictures])
         with _readable_errors(self.folder):
             for path, array in arrays.items():

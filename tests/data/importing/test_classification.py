@@ -82,10 +82,13 @@ def sorted_crops(source: Path, put: Put) -> Path:
 def test_what_is_left_unsure_is_left_out_and_counted(sorted_crops: Path, destination: Path) -> None:
     report = import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
     assert report.counts == {"bad": 1, "good": 1}
-    assert len(report.warnings) == 3  # and too few groups
-    assert "a model's predictions (sorted.csv)" in report.warnings[0]
-    assert "3 images in unsure/ have no label yet and were left out" in report.warnings[1]
-    assert "move each into bad/ or good/" in report.warnings[1]
+    assert len(report.warnings) == 4  # and too few groups
+    assert report.warnings[0] == "least-certain.png: written by Brightfield, left out"
+    assert "a model's predictions (sorted.csv)" in report.warnings[1]
+    assert "3 images in unsure/ have no label yet and were left out" in report.warnings[2]
+    assert "move each into bad/ or good/" in report.warnings[2]
+    assert (report.found, report.taken) == (7, 3)
+    assert report.left_out == {"in unsure/": 3, "written by Brightfield": 1}
 
 
 @pytest.mark.parametrize("gone", ["folder", "images"])
@@ -99,8 +102,11 @@ def test_a_sorted_folder_in_which_all_is_decided_is_one_of_crops(
     put("good/003_1.png", 20, COLOUR)
     report = import_dataset("classification", sorted_crops, destination, settings=ClassificationSettings())
     assert report.images == 3
-    assert len(report.warnings) == 1
-    assert "unsure" not in report.warnings[0]
+    first, second, *rest = report.warnings
+    assert first == "least-certain.png: written by Brightfield, left out"
+    assert "unsure" not in second
+    hidden = ["unsure/.DS_Store: hidden, or of a file browser, left out"] if gone == "images" else []
+    assert rest == hidden
 
 
 def test_unsure_beside_the_classes_is_foreign_where_nothing_was_sorted(sorted_crops: Path, destination: Path) -> None:

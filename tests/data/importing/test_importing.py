@@ -172,17 +172,117 @@ def test_what_is_no_image_is_skipped_or_named(crops: Path, destination: Path, tm
     (crops / "good" / "notes.txt").write_text("x")
     for junk in (".DS_Store", "Thumbs.db", "._0_1.png"):
         (crops / "good" / junk).write_bytes(b"x")
-    outside = tmp_path / "outside.png"
-    images.write_png(outside, np.eye(20, dtype=np.uint8))
-    (crops / "good" / "5_5.png").symlink_to(outside)
+    for tool in ("0_1_seg.npy", "0_1_cp_masks.png", "0_1_overlay.png"):
+        (crops / "good" / tool).write_bytes(b"x")
+    (crops / "__MACOSX" / "good").mkdir(parents=True)
+    (crops / "__MACOSX" / "good" / "._0_1.png").write_bytes(b"x")
     (crops / "good" / "circle").symlink_to(crops)
-    (crops / "good" / "self.png").symlink_to(crops / "good" / "self.png")
+    (crops / "good" / "readme").symlink_to(tmp_path / "nowhere")
     report = bring(crops, destination)
     assert report.images == 6
     assert sorted(report.warnings) == [
         "LICENSE and 1 more: not an image, left out",
-        "good/5_5.png and 2 more: a link that leads elsewhere, left out",
+        "folder __MACOSX and 3 more: hidden, or of a file browser, left out",
+        "good/0_1_cp_masks.png and 1 more: written by Cellpose, left out",
+        "good/0_1_overlay.png: written by Brightfield, left out",
+        "good/circle: a link in a circle, left out",
+        "good/readme: a link to nothing, left out",
     ]
+    assert (report.found, report.taken) == (17, 6)
+    assert report.left_out == {
+        "hidden, or of a file browser": 4,
+        "not an image": 2,
+        "written by Cellpose": 2,
+        "written by Brightfield": 1,
+        "a link in a circle": 1,
+        "a link to nothing": 1,
+    }
+    assert "Files found: 17, taken: 6, left out: 11 (" in str(report)
+
+
+def test_links_within_the_source_are_followed(crops: Path, destination: Path, put: Put) -> None:
+    put("good/new.png", 31)
+    (crops / "good" / "new.png").rename(crops / "new.bin")
+    (crops / "good" / "new.png").symlink_to(crops / "new.bin")
+    put("kept/x/7_7.png", 32)
+    (crops / "kept" / "x").rename(crops / "bad" / "true")
+    (crops / "good" / "linked").symlink_to(crops / "bad" / "true")
+    (crops / "kept").rmdir()
+    with pytest.raises(BrightfieldError, match="hold the same pixels"):  # one crop that is good and bad
+        bring(crops, destination)
+    (crops / "good" / "linked").unlink()
+    assert bring(crops, destination).images == 8
+
+
+def test_links_in_a_circle_of_two_end(crops: Path, destination: Path) -> None:
+    (crops / "good" / "a").mkdir()
+    (crops / "good" / "b").mkdir()
+    (crops / "good" / "a" / "to-b").symlink_to(crops / "good" / "b")
+    (crops / "good" / "b" / "to-a").symlink_to(crops / "good" / "a")
+    assert bring(crops, destination).images == 6
+
+
+def _to_an_image(crops: Path, elsewhere: Path) -> None:
+    for name in ("5_5.png", "6_6.png"):
+        images.write_png(elsewhere / name, np.eye(20, dtype=np.uint8))
+        (crops / "good" / name).symlink_to(elsewhere / name)
+
+
+def _to_a_folder(crops: Path, elsewhere: Path) -> None:
+    (crops / "good" / "more").symlink_to(elsewhere)
+
+
+def _to_nothing(crops: Path, elsewhere: Path) -> None:
+    (crops / "good" / "5_5.png").symlink_to(elsewhere / "gone.png")
+
+
+def _to_itself(crops: Path, elsewhere: Path) -> None:
+    (crops / "good" / "5_5.png").symlink_to(crops / "good" / "5_5.png")
+
+
+def _as_text(crops: Path, elsewhere: Path) -> None:
+    (crops / "good" / "5_5.png").write_text("../../annex/5_5.png")
+
+
+def _large_file(crops: Path, elsewhere: Path) -> None:
+    (crops / "good" / "5_5.png").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+
+
+@pytest.mark.parametrize(
+    ("link", "says"),
+    [
+        (_to_an_image, r"good/5_5.png and 1 more: a link that leads out of the folder: copy .*`cp -rL`.*dvc unprotect"),
+        (_to_a_folder, "good/more: a link that leads out of the folder"),
+        (_to_nothing, "good/5_5.png: a link to nothing: fetch .*dvc pull"),
+        (_to_itself, "good/5_5.png: a link to nothing"),
+        (_as_text, "good/5_5.png: the text of a link in place of an image"),
+        (_large_file, "good/5_5.png: the text of a link in place of an image.*git lfs pull"),
+    ],
+)
+def test_images_that_are_links_elsewhere_stop_everything(
+    crops: Path, destination: Path, tmp_path: Path, link: Callable[[Path, Path], None], says: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    link(crops, tmp_path / "elsewhere")
+    with pytest.raises(BrightfieldError, match=says) as caught:
+        bring(crops, destination)
+    assert "1 problem found" in str(caught.value)
+    assert not destination.parent.exists()
+
+
+def test_a_class_that_is_a_link_elsewhere_is_named_with_the_layout(crops: Path, destination: Path) -> None:
+    (crops / "good").rename(crops.parent / "good")
+    (crops / "good").symlink_to(crops.parent / "good")
+    with pytest.raises(BrightfieldError, match="(?s)2 problems.*good: a link that leads out.*has the folders bad"):
+        bring(crops, destination)
+
+
+@pytest.mark.parametrize("other", ["good/0_1.tif", "good/0_1.ome.tif", "good/0_1.PNG"])
+def test_two_files_of_one_name_are_refused(crops: Path, destination: Path, put: Put, other: str) -> None:
+    put("good/x.tif", 40)
+    (crops / "good" / "x.tif").rename(crops / other)
+    with pytest.raises(BrightfieldError, match=r"good has 0_1 twice \(.*0_1.*0_1.*\), expected one of them"):
+        bring(crops, destination)
 
 
 def test_wrong_calls_are_explained(crops: Path, destination: Path, tmp_path: Path) -> None:

@@ -93,6 +93,38 @@ def test_pairs_must_match(source: Path, destination: Path, put: Put) -> None:
     assert not destination.exists()
 
 
+def test_two_files_of_one_name_are_refused(source: Path, destination: Path, put: Put) -> None:
+    for i, name in enumerate(("clean/s0_a.tif", "noisy/s0_a.tif", "noisy/s0_a.png")):
+        put(name, i)
+    with pytest.raises(BrightfieldError, match=r"noisy has s0_a twice \(s0_a.png and s0_a.tif\), expected one of them"):
+        bring(source, destination)
+    (source / "noisy").rename(source / "clean" / "kept")
+    put("clean/s0_A.png", 3)
+    with pytest.raises(BrightfieldError, match=r"clean has s0_A twice \(s0_A.png and s0_a.tif\)"):
+        bring(source, destination)
+
+
+@pytest.mark.parametrize("days", ["clean/monday clean/tuesday", "monday/clean tuesday/clean", "x/monday/clean"])
+def test_pairs_are_found_at_any_depth(source: Path, destination: Path, put: Put, days: str) -> None:
+    for i, folder in enumerate(days.split()):
+        put(f"{folder}/s{i}_1.tif", i)
+        put(f"{folder}/s9_1.tif", 20 + i)
+        put(f"{folder.replace('clean', 'noisy')}/s{i}_1.tif", 40 + i)
+        put(f"{folder.replace('clean', 'noisy')}/s9_1.tif", 60 + i)
+    records = bring(source, destination)
+    assert len(records) == 2 * len(days.split())
+    assert {record.group for record in records.values()} <= {"s0", "s1", "s9"}
+    assert any("monday" in name and name.endswith("s9_1") for name in records)
+
+
+def test_a_folder_beside_clean_images_is_named(source: Path, destination: Path, put: Put) -> None:
+    put("a.tif", 0)
+    put("old/b.tif", 1)
+    report = import_dataset("restoration", source, destination, settings=RestorationSettings())
+    assert "folder old: a folder, not looked into, left out" in report.warnings
+    assert (report.found, report.taken, report.left_out) == (2, 1, {"a folder, not looked into": 1})
+
+
 def test_noise_does_not_hide_copies_and_constants(source: Path, destination: Path, put: Put) -> None:
     put("a.tif", 0)
     put("b.tif", 0)

@@ -192,3 +192,21 @@ def test_selections_that_are_refused(lab: Path, destination: Path, write: Callab
     with pytest.raises(BrightfieldError, match=says):
         bring(lab, destination)
     assert set(lab.parent.iterdir()) == before
+
+
+def test_files_of_a_mac_in_a_zip_are_passed_over(lab: Path, destination: Path) -> None:
+    write_rois(lab / "RoiSet.zip", [box(2, 2, 9, 9), box(12, 12, 18, 18)])
+    with zipfile.ZipFile(lab / "RoiSet.zip", "a") as file:
+        for name in ("__MACOSX/RoiSet/._0000.roi", "RoiSet/.DS_Store", "._0001.roi", "Thumbs.db"):
+            file.writestr(name, b"x")
+    labels, report = bring(lab, destination)
+    assert labels.max() == 2
+    assert any("__MACOSX, .DS_Store" in warning for warning in report.warnings)
+
+
+def test_selections_that_are_links_elsewhere_are_refused(lab: Path, destination: Path, tmp_path: Path) -> None:
+    (lab / "rois").mkdir()
+    (tmp_path / "secret").write_bytes(box(2, 2, 9, 9).tobytes())
+    (lab / "rois" / "1.roi").symlink_to(tmp_path / "secret")
+    with pytest.raises(BrightfieldError, match="rois/1.roi: a link that leads out of the folder"):
+        bring(lab, destination)

@@ -143,6 +143,109 @@ def test_unmatched_names_in_parallel_folders(source: Path, destination: Path, pu
     assert "labels/b.tif has no file of the same name in images" in str(caught.value)
 
 
+def test_fields_are_found_at_any_depth(fields: Path, destination: Path, put: Put) -> None:
+    put("monday/morning/coli_ds2_00001/image.tif", 20, dtype=np.uint16)
+    tifffile.imwrite(fields / "monday/morning/coli_ds2_00001/labels.tif", cells(1))
+    put("monday/parallel/images/subtilis_1.png", 21)
+    (fields / "monday/parallel/labels").mkdir()
+    tifffile.imwrite(fields / "monday/parallel/labels/subtilis_1.tif", cells(1, 2))
+    records = bring(fields, destination)
+    assert set(records) == {"coli_ds1_00001", "coli_ds1_00002", "myxo_a", "coli_ds2_00001", "subtilis_1"}
+    assert records["subtilis_1"].group == "subtilis"
+
+
+def test_fields_of_one_name_are_told_apart_by_their_folder(fields: Path, destination: Path, put: Put) -> None:
+    for i, day in enumerate(("monday", "tuesday")):
+        put(f"{day}/myxo_a/image.tif", 20 + i, dtype=np.uint16)
+        tifffile.imwrite(fields / day / "myxo_a" / "labels.tif", cells(1, 2, 3))
+    (fields / "species.csv").write_text("image,label,species\nmonday/myxo_a,2,2\ncoli_ds1_00001,7,3\n")
+    records = bring(fields, destination)
+    assert {name for name in records if "myxo" in name} == {"myxo_a", "monday_myxo_a", "tuesday_myxo_a"}
+    assert {record.group for name, record in records.items() if "myxo" in name} == {"myxo_a"}
+    assert records["monday_myxo_a"].fields["species"].tolist() == [0, 1, 2, 1]
+    assert records["tuesday_myxo_a"].fields["species"].tolist() == [0, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("labels.png", r"myxo_a has labels twice \(labels.png and labels.tif\), expected one of them"),
+        ("Labels.TIFF", r"myxo_a has labels twice \(labels.tif and Labels.TIFF\)"),
+        ("image.ome.tif", r"myxo_a has image twice \(image.ome.tif and image.tif\)"),
+        ("fluorescence.png", r"myxo_a has fluorescence twice \(fluorescence.png and fluorescence.tif\)"),
+    ],
+)
+def test_two_files_of_one_name_are_refused(fields: Path, destination: Path, put: Put, name: str, says: str) -> None:
+    put("myxo_a/x.png" if name.endswith("png") else "myxo_a/x.tif", 40)
+    next((fields / "myxo_a").glob("x.*")).rename(fields / "myxo_a" / name)
+    with pytest.raises(BrightfieldError, match=says):
+        bring(fields, destination)
+    assert not destination.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [
+        (("images/a.png", "images/a.tif", "labels/a.tif"), r"images has a twice \(a.png and a.tif\)"),
+        (("images/a.png", "labels/a.tif", "labels/a_mask.png"), r"labels has a twice \(a.tif and a_mask.png\)"),
+        (("images/\u00e9.png", "images/e\u0301.tif", "labels/\u00e9.tif"), "images has .* twice"),
+    ],
+)
+def test_two_files_of_one_name_in_parallel_folders_are_refused(
+    source: Path, destination: Path, put: Put, names: tuple[str, ...], says: str
+) -> None:
+    for i, name in enumerate(names):
+        put(name, i)
+    with pytest.raises(BrightfieldError, match=says):
+        bring(source, destination)
+
+
+def test_names_match_across_unicode_forms(source: Path, destination: Path, put: Put) -> None:
+    put("images/\u00e9_1.png", 0)
+    (source / "labels").mkdir()
+    tifffile.imwrite(source / "labels" / "e\u0301_1.tif", cells(1, 2))
+    assert len(bring(source, destination)) == 1
+
+
+def test_masks_of_cellpose_beside_their_images(source: Path, destination: Path, put: Put) -> None:
+    for i, name in enumerate(["a_0", "a_1", "image"]):
+        put(f"{name}.tif", i, dtype=np.uint16)
+        tifffile.imwrite(source / f"{name}_cp_masks.tif", cells(*range(1, 2 + i)))
+        np.save(source / f"{name}_seg.npy", np.array({"masks": 0}, dtype=object))
+    report = import_dataset("segmentation", source, destination, settings=SETTINGS)
+    records = {record.id: record for record in ImageSet.raw(destination)}
+    assert {name: record.row["cells"] for name, record in records.items()} == {"a_0": 1, "a_1": 2, "lab": 3}
+    assert (report.found, report.taken, report.left_out) == (9, 6, {"written by Cellpose": 3})
+
+
+def test_labels_are_taken_in_place_of_the_masks_of_a_tool(fields: Path, destination: Path) -> None:
+    tifffile.imwrite(fields / "myxo_a" / "image_cp_masks.tif", cells(1))
+    report = import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    assert report.counts == {"cells": 9}
+    assert "myxo_a/image_cp_masks.tif: not called image, labels or fluorescence, left out" in report.warnings
+
+
+def test_the_folder_of_a_prediction_can_be_the_labels(source: Path, destination: Path, put: Put) -> None:
+    put("images/a.png", 0)
+    put("labels/a_overlay.png", 1, (40, 48, 3))
+    put("labels/a_classes.tif", 2)
+    tifffile.imwrite(source / "labels" / "a_labels.tif", cells(1, 2))
+    (source / "labels" / "regions.csv").write_text("image,label\n")
+    report = import_dataset("segmentation", source, destination, settings=SETTINGS)
+    assert report.counts == {"cells": 2}
+    assert report.left_out == {"not an image": 1, "written by Brightfield": 2}
+
+
+def test_every_file_is_counted(fields: Path, destination: Path) -> None:
+    (fields / "notes").mkdir()
+    (fields / "notes" / "protocol.txt").write_text("x")
+    (fields / "myxo_a" / "old.tif").write_bytes(b"x")
+    (fields / "species.csv").write_text("image,label,species\nmyxo_a,1,1\n")
+    report = import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    assert (report.found, report.taken) == (10, 8)
+    assert report.left_out == {"not an image": 1, "not called image, labels or fluorescence": 1}
+
+
 @pytest.mark.parametrize("value", [1, 255])
 def test_a_mask_of_one_value_is_split_where_it_is_not_joined(fields: Path, destination: Path, value: int) -> None:
     mask = cells(value, value)

@@ -215,6 +215,85 @@ def test_two_movies_of_one_name_are_refused(source: Path, destination: Path, put
         bring(source, destination)
 
 
+def stacks(source: Path, *names: str, lengths: int = 2) -> list[np.ndarray]:
+    rng, made = np.random.default_rng(3), []
+    for i, name in enumerate(names):
+        made.append(rng.integers(0, 4000, (lengths + i, 20, 24), dtype=np.uint16))
+        tifffile.imwrite(source / name, made[-1], photometric="minisblack", metadata={"axes": "TYX"})
+    return made
+
+
+@pytest.mark.parametrize(
+    ("names", "movie"),
+    [
+        (("a_MMStack_Pos0.ome.tif", "a_MMStack_Pos0_1.ome.tif", "a_MMStack_Pos0_2.ome.tif"), "a_MMStack_Pos0"),
+        (("run.tif", "run@0001.tif", "run@0002.tif"), "run"),
+        (("run_part1.tif", "run_part2.tif", "run_part10.tif"), ""),
+        (("run part 1.tif", "run part 2.tif", "run part 3.tif"), "run"),
+    ],
+)
+def test_pieces_of_a_movie_are_joined(source: Path, destination: Path, names: tuple[str, ...], movie: str) -> None:
+    pieces = stacks(source, *names)
+    if not movie:
+        with pytest.raises(BrightfieldError, match=r"run is a movie in pieces .*, but piece 3 is missing"):
+            bring(source, destination)
+        return
+    report = bring(source, destination)
+    records = list(ImageSet.raw(destination))
+    assert {(record.row["movie"], record.group) for record in records} == {(movie, movie)}
+    assert [record.row["frame"] for record in records] == list(range(9))
+    np.testing.assert_array_equal(np.stack([record.image for record in records]), np.concatenate(pieces))
+    assert f"{movie}: a movie in 3 pieces, joined: frames are numbered on" in report.warnings
+
+
+def test_a_pattern_does_not_cut_a_movie_in_pieces(source: Path, destination: Path) -> None:
+    stacks(source, "run.tif", "run@0001.tif")
+    bring(source, destination, group_pattern="(.+)")
+    assert {record.group for record in ImageSet.raw(destination)} == {"run"}
+
+
+def test_positions_of_a_movie_in_pieces_are_numbered_within_the_movie(source: Path, destination: Path) -> None:
+    stacks(source, "run.tif", "run@0001.tif")
+    (source / "positions.csv").write_text("frame,x,y\n4,7,8\n")
+    bring(source, destination)
+    labelled = {r.row["frame"]: r.fields["positions"].tolist() for r in ImageSet.raw(destination) if r.row["labelled"]}
+    assert labelled == {4: [[7, 8]]}
+    (source / "positions.csv").write_text("file,frame,x,y\nrun@0001.tif,0,7,8\n")
+    with pytest.raises(BrightfieldError, match="names the file 'run@0001.tif'"):
+        bring(source, destination.with_name("b"))
+
+
+def test_positions_of_a_dish_are_movies_of_their_own(source: Path, destination: Path) -> None:
+    stacks(source, "a_MMStack_Pos0.ome.tif", "a_MMStack_Pos1.ome.tif", "a_MMStack_1-Pos_000_001.ome.tif")
+    assert bring(source, destination).groups == 3
+
+
+@pytest.mark.parametrize("names", ["run_1 run_2", "run-0001 run-0002", "run1 run2", "1 2"])
+def test_numbered_stacks_are_one_group_unless_a_pattern_says_otherwise(
+    source: Path, destination: Path, names: str
+) -> None:
+    stacks(source, *(f"{name}.tif" for name in [*names.split(), "other"]))
+    report = bring(source, destination)
+    assert report.groups == 2
+    assert any("may be pieces of one movie: they are one group; where" in warning for warning in report.warnings)
+    movies = {record.row["movie"]: record.row["frame"] for record in ImageSet.raw(destination)}
+    assert movies == {**dict(zip(names.split(), (1, 2), strict=True)), "other": 3}  # the last frame of each
+    assert bring(source, destination.with_name("b"), group_pattern="(.+)").groups == 3
+
+
+def test_one_piece_alone_is_a_movie_and_names_the_others(source: Path, destination: Path) -> None:
+    stacks(source, "run.tif", "run@0001.tif")
+    report = bring(source / "run.tif", destination)
+    assert (report.images, report.found, report.taken) == (2, 1, 1)
+    assert any("run.tif: one of 2 pieces of a movie" in warning for warning in report.warnings)
+
+
+def test_two_frames_of_one_name_are_refused(source: Path, destination: Path, put: Put, movie: list[np.ndarray]) -> None:
+    put("f9.tif", 30)
+    with pytest.raises(BrightfieldError, match=r"lab has f9 twice \(f9.png and f9.tif\)"):
+        bring(source, destination)
+
+
 def test_real_frames(real: Path, destination: Path) -> None:
     beads = real / "beads"
     report = bring(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from brightfield import layout
 from brightfield.beads.physics import plotting, tables
 from brightfield.beads.physics.conditions import Conditions
 from brightfield.beads.physics.reading import ERRORS, read_positions
@@ -22,7 +23,10 @@ from brightfield.system.files import UNWRITABLE, atomic_file
 
 __all__ = ["Analysis", "Conditions", "Sampling", "Settings", "analyse", "tracks"]
 
-PICTURE, LAST = "physics.png", "physics.csv"  # physics.csv is written last: where it exists, all files are complete
+PICTURE, LAST = (
+    layout.PHYSICS_PICTURE,
+    "physics.csv",
+)  # physics.csv is written last: where it exists, all files are complete
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pandas as pd
 import roifile
 from scipy import ndimage
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.data.outlines import trace
 from brightfield.data.store import ImageSet
 from brightfield.params import TaskSettings
@@ -53,7 +53,7 @@ def _write(
 
 def _save_tiff(place: Path, labels: Labels) -> None:
     kind = np.uint16 if labels.max(initial=0) <= _MOST_IN_16_BITS else np.uint32
-    images.write_tiff(place / "labels.tif", labels.astype(kind))
+    images.write_tiff(place / layout.INSTANCES, labels.astype(kind))
 
 
 def _save_ilastik(place: Path, labels: Labels) -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from brightfield import params
 from brightfield.data.importing import classification, restoration, segmentation, tracking
-from brightfield.data.importing.checks import Checker, Findings, Importer, Part, Request
+from brightfield.data.importing.checks import Checker, Importer, Part, Request
+from brightfield.data.importing.findings import Findings
 from brightfield.data.importing.grouping import Grouping
 from brightfield.data.records import Record
 from brightfield.data.store import write_raw
@@ -45,6 +46,9 @@ class ImportReport:
         counts: amount of ground truth: images of each class, cells, or frames with positions.
         licence: licence of the images, as the user gave it.
         warnings: one sentence for each thing the user should know.
+        found: number of files in the source.
+        taken: number of files that were read: images, labels, tables.
+        left_out: number of files that were not read, for each reason; ``found`` is the sum of ``taken`` and these.
     """
 
     kind: str
@@ -56,10 +60,16 @@ class ImportReport:
     counts: dict[str, int]
     licence: str
     warnings: list[str]
+    found: int
+    taken: int
+    left_out: dict[str, int]
 
     def __str__(self) -> str:
         counts = "".join(f", {name}: {number}" for name, number in self.counts.items())
         lines = [f"Imported images: {self.images}, groups: {self.groups} ({self.group_rule}){counts}."]
+        reasons = ", ".join(f"{number} {why}" for why, number in self.left_out.items())
+        rest = f"{sum(self.left_out.values())} ({reasons})" if reasons else "0"
+        lines.append(f"Files found: {self.found}, taken: {self.taken}, left out: {rest}.")
         return "\n".join(lines + [f"Note: {warning}" for warning in self.warnings])
 
 
@@ -109,7 +119,7 @@ def import_dataset(
         connected=tuple(connected),
         pixel_size_um=pixel_size_um,
     )
-    parts = list(importer.parts(request))
+    parts = _parts(importer, request, source)
     checker = Checker(request.findings)
     for part in track(parts, f"check {source.name}", unit="file"):
         checker.check(part)
@@ -119,6 +129,20 @@ def import_dataset(
     with atomic_folder(destination) as folder:
         write_raw(folder, _records(parts, f"write {destination.name}"), {"origin": "imported", **asdict(report)})
     return report
+
+
+def _parts(importer: Importer, request: Request, source: Path) -> list[Part]:
+    """All parts of the source; problems that were found before its layout was refused are listed with it."""
+    try:
+        parts = list(importer.parts(request))
+    except BrightfieldError as error:
+        if not request.findings.problems:
+            raise
+        request.findings.problem(str(error))
+        request.findings.raise_if_any(source)
+        raise
+    request.findings.taken.update(path for part in parts for path in part.files)
+    return parts
 
 
 def _check_arguments(
@@ -177,6 +201,8 @@ def _report(kind: str, request: Request, checker: Checker, licence: str) -> Impo
             f"training needs at least {MIN_GROUPS} groups, found {len(checker.groups)}: use these images for prediction, or "
             "define smaller groups with a pattern or a table"
         )
+    fates = request.findings.fates(request.source)
+    taken = fates.pop(None, 0)
     return ImportReport(
         kind=kind,
         source=request.source.name,
@@ -187,4 +213,7 @@ def _report(kind: str, request: Request, checker: Checker, licence: str) -> Impo
         counts=dict(checker.counts),
         licence=licence,
         warnings=warnings,
+        found=taken + fates.total(),
+        taken=taken,
+        left_out={str(why): number for why, number in fates.items()},
     )

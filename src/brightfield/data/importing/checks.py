@@ -11,64 +11,32 @@ import numpy as np
 
 from brightfield import images, layout
 from brightfield.data.auditing import fingerprint
+from brightfield.data.importing.findings import Findings
 from brightfield.data.importing.grouping import Grouping
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
 
 MIN_SIDE_PX = 16  # shortest side of an image that can be used
-SHOWN = 20  # maximum number of problems in one message
 EXPORTED = frozenset({layout.ABOUT, layout.GROUPS})  # files that an export writes beside the images
+EXPORTED_WHY = "of an export"
+LINK = (
+    "a link that leads out of the folder: copy the folder with what its links mean (`cp -rL`), or put the files in their place "
+    "(`dvc unprotect`, `git annex unlock`)"
+)
+BROKEN_LINK = "a link to nothing: fetch what it means (`dvc pull`, `git annex get`), or copy the folder again"
+POINTER = (
+    "the text of a link in place of an image, as a copy or a checkout without links leaves it: copy the folder with what its links "
+    "mean (`cp -rL`), or fetch the files (`dvc pull`, `git annex get`, `git lfs pull`)"
+)
 UNREAD = {  # suffix of a tool's own file that cannot be imported -> what it is, and what to do
     ".labeling": "Labkit's own file (choose Save Labeling in Labkit and a name that ends in .tif)",
     ".ilp": "a project of ilastik (export the labels from it as HDF5 or TIFF)",
 }
 
 
-@dataclass
-class Findings:
-    """Problems and warnings of an import: problems stop it and are all listed; warnings of the same kind share a line."""
-
-    problems: list[str] = field(default_factory=list)
-    _warnings: dict[str, dict[str, None]] = field(default_factory=dict)  # message -> names of files, in order
-
-    def problem(self, message: str) -> None:
-        """Add a problem, which must be fixed."""
-        if message not in self.problems:
-            self.problems.append(message)
-
-    def warn(self, name: str, what: str) -> None:
-        """Add a warning about a file."""
-        self._warnings.setdefault(what, {})[name] = None  # once, although every file is read twice
-
-    def note(self, message: str) -> None:
-        """Add a warning about the whole import."""
-        self._warnings.setdefault(message, {})
-
-    @property
-    def warnings(self) -> list[str]:
-        """One line for each kind of warning, in the order found."""
-        lines = []
-        for what, names in self._warnings.items():
-            first = next(iter(names), "")
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            lines.append(f"{first}{more}: {what}" if first else what)
-        return lines
-
-    def raise_if_any(self, source: Path) -> None:
-        """Raise BrightfieldError with up to 20 problems and their total."""
-        if not self.problems:
-            return
-        total = len(self.problems)
-        listed = self.problems[:SHOWN] + ([f"... and {total - SHOWN} more"] if total > SHOWN else [])
-        word = "problem" if total == 1 else "problems"
-        raise BrightfieldError(
-            f"Nothing was imported from {source}: {total} {word} found. Fix or remove these files, then try again.\n  "
-            + "\n  ".join(listed)
-        )
-
-
-def _never(path: Path) -> bool:
+def never(path: Path) -> bool:
+    """Accept no file."""
     return False
 
 
@@ -82,6 +50,7 @@ class Part:
 
     Attributes:
         name: its path within the source, for messages.
+        files: the files it is made of, and folders of selections.
         records: reads the part, and raises BrightfieldError if its contents are not as expected. Called twice: to check, to write.
         counts: what each record adds to the counts of the report (``{"good": 1}``).
         series: images of one series may be identical (a camera that did not move): then there is a warning, not a problem.
@@ -89,6 +58,7 @@ class Part:
     """
 
     name: str
+    files: tuple[Path, ...]
     records: Callable[[], Iterator[Record]]
     counts: Callable[[Record], Mapping[str, int]] = _nothing
     series: str | None = None
@@ -137,41 +107,77 @@ class Request:
             self.findings.problem(str(error))
             return name
 
+    def leave_out(self, path: Path, why: str) -> None:
+        """Add a warning that a file, or a folder with all its files, is left out, and why."""
+        folder = path.is_dir() and not path.is_symlink()
+        self.findings.warn(f"folder {self.relative(path)}" if folder else self.relative(path), f"{why}, left out")
+        self.findings.left_out[path] = why
+
     def children(
         self,
         folder: Path,
-        also: Callable[[Path], bool] = _never,
+        also: Callable[[Path], bool] = never,
         accept: Callable[[Path], bool] = images.is_image,
+        wanted: Callable[[Path], bool] = never,
     ) -> tuple[list[Path], list[Path]]:
-        """(folders, images) directly in a folder, in natural order; other files, unless ``also`` accepts them, give a warning.
+        """(folders, images) directly in a folder, in natural order; every other entry is left out with a warning.
 
-        Hidden files and those of file browsers are skipped, and so are links to folders (they may form a circle) and
-        links that lead out of the source.
+        Files that ``also`` accepts (tables) are neither listed nor left out. Files of tools and answers of Brightfield beside their
+        images (see :func:`brightfield.images.leftovers`) are left out unless they are ``wanted``. Links are followed within the
+        source; links to images elsewhere or to nothing are problems.
         """
         folders, files = [], []
-        try:
-            paths = sorted(folder.iterdir(), key=lambda p: (images.natural_sort_key(p.name), p.name))
-        except OSError as error:
-            raise BrightfieldError(f"The folder {folder} cannot be read: {error.strerror}.") from error
-        for path in paths:
-            if images.is_junk(path) or path in self.used:
+        entries = images.in_order(folder)
+        leftovers = images.leftovers(entries)
+        for path in entries:
+            if path in leftovers and not wanted(path):
+                self.leave_out(path, leftovers[path])
+            elif path in self.used:
+                self.findings.taken.add(path)
+            elif path.is_symlink() and not self._is_followed(path, accept(path) or also(path)):
                 continue
-            if path.is_symlink() and self._leads_elsewhere(path):
-                self.findings.warn(self.relative(path), "a link that leads elsewhere, left out")
             elif path.is_dir():
                 folders.append(path)
             elif accept(path):
-                files.append(path)
-            elif path.name not in EXPORTED and not also(path):
-                why = UNREAD.get(path.suffix.lower(), "not an image")
-                self.findings.warn(self.relative(path), f"{why}, left out")
+                if images.pointer(path) is not None:
+                    self.findings.problem_of(self.relative(path), POINTER)
+                else:
+                    files.append(path)
+            elif also(path):
+                self.findings.taken.add(path)
+            elif path.name in EXPORTED:
+                self.findings.left_out[path] = EXPORTED_WHY
+            else:
+                self.leave_out(path, UNREAD.get(path.suffix.lower(), images.NOT_AN_IMAGE))
         return folders, files
 
-    def _leads_elsewhere(self, link: Path) -> bool:
+    def once(self, files: Iterable[Path], name: Callable[[Path], str] = images.stem) -> dict[str, Path]:
+        """The files by their names without suffix, case and Unicode form; two files of one name are a problem."""
+        found: dict[str, Path] = {}
+        for file in files:
+            other = found.setdefault(images.name_key(name(file)), file)
+            if other != file:
+                self.findings.problem(
+                    f"{self.relative(file.parent)} has {name(other)} twice ({other.name} and {file.name}), expected one of them"
+                )
+        return found
+
+    def _is_followed(self, link: Path, needed: bool) -> bool:
+        """Whether a link leads to a place within the source; if not, it is a problem where it is ``needed``, else left out."""
         try:
-            return link.is_dir() or not link.resolve().is_relative_to(self.source)
-        except (OSError, RuntimeError):  # links in a circle
-            return True
+            target = link.resolve(strict=True)
+        except (OSError, RuntimeError):  # a link to nothing, or to itself
+            why = BROKEN_LINK
+        else:
+            circle = any(parent.resolve().is_relative_to(target) for parent in link.parents)
+            if target.is_relative_to(self.source) and not circle:
+                return True
+            needed, why = not circle and (needed or target.is_dir()), "a link in a circle" if circle else LINK
+        if needed:
+            self.findings.problem_of(self.relative(link), why)
+        else:
+            self.leave_out(link, why.partition(":")[0])
+        return False
 
     def grey(self, name: str, image: images.Image) -> images.Image:
         """Convert an image to grey, (H, W); warns if that loses colours."""

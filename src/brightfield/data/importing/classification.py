@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -17,7 +17,7 @@ from brightfield.params import ClassificationSettings
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
-UNSURE, SORTED, SHEET = "unsure", "sorted.csv", "least-certain.png"  # what a sorted folder holds beside its classes
+UNSURE, SORTED, SHEET = "unsure", "sorted.csv", layout.SORTED_SHEET  # what a sorted folder holds beside its classes
 
 
 def parts(request: Request) -> list[Part]:
@@ -25,7 +25,7 @@ def parts(request: Request) -> list[Part]:
     settings = cast(ClassificationSettings, request.settings)
     folders, loose = request.children(request.source, also=lambda path: path.name == SORTED)
     if (request.source / SORTED).is_file():
-        folders, loose = _without_unsure(request, settings, folders), [path for path in loose if path.name != SHEET]
+        folders = _without_unsure(request, settings, folders)
     found = [folder.name for folder in folders]
     if set(found) != set(settings.classes):
         hint = f" and {len(loose)} images beside them" if loose else ""
@@ -34,7 +34,7 @@ def parts(request: Request) -> list[Part]:
             f"{', '.join(settings.classes)}. Rename the folders, or the task's classes in params.yaml."
         )
     for path in loose:
-        request.findings.warn(path.name, "in no class folder, left out")
+        request.leave_out(path, "in no class folder")
     crops = [(folder, path) for folder in folders for path in _below(request, folder)]
     nested = any(path.parent != folder for folder, path in crops)
     made = [_part(request, settings, folder, path, nested) for folder, path in crops]
@@ -49,8 +49,9 @@ def _without_unsure(request: Request, settings: ClassificationSettings, folders:
     request.findings.note(
         f"the labels are a model's predictions ({SORTED}): they are only as good as your check of them"
     )
-    left_out = sum(1 for folder in folders if folder.name == UNSURE for _ in _below(request, folder))
-    if left_out:
+    unsure = [path for folder in folders if folder.name == UNSURE for path in _below(request, folder)]
+    request.findings.left_out.update(dict.fromkeys(unsure, f"in {UNSURE}/"))
+    if left_out := len(unsure):
         request.findings.note(
             f"{left_out} images in {UNSURE}/ have no label yet and were left out: move each into "
             f"{'/ or '.join(settings.classes)}/, delete those without an object, and import again; they are the hardest, and "
@@ -61,6 +62,7 @@ def _without_unsure(request: Request, settings: ClassificationSettings, folders:
 
 def _below(request: Request, folder: Path) -> Iterator[Path]:
     folders, files = request.children(folder)
+    request.once(files)
     yield from files
     for inner in folders:
         yield from _below(request, inner)
@@ -77,7 +79,7 @@ def _part(request: Request, settings: ClassificationSettings, folder: Path, path
     def records() -> Iterator[Record]:
         yield Record(identity, group, _crop(path, relative, settings.channels), {}, row)
 
-    return Part(relative, records, counts=lambda _: {folder.name: 1})
+    return Part(relative, (path,), records, counts=lambda _: {folder.name: 1})
 
 
 def _crop(path: Path, relative: str, channels: int) -> images.Image:

@@ -177,6 +177,8 @@ def _places(
 
 def _file_aliases(movie: _Movie) -> list[tuple[str, _Place]]:
     stack = len(movie.files) < movie.length
+    if stack and len(movie.files) > 1:
+        return []  # pieces of one movie: frames are numbered within the movie, which a table names by its column movie
     return [
         (alias, (movie.name, None if stack else i))
         for i, file in enumerate(movie.files)

@@ -6,7 +6,7 @@ Clean images alone get the noise of a camera, as in the denoise simulation (:fun
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -29,17 +29,20 @@ def parts(request: Request) -> list[Part]:
     """One part for each clean image. Raises BrightfieldError where there are none."""
     folders, files = request.children(request.source)
     by_name = {folder.name: folder for folder in folders}
-    for clean, noisy in _PAIRS:
-        if {clean, noisy} <= by_name.keys():
-            _leave_out(request, folders, files, (clean, noisy))
-            return _paired(request, _stems(request, by_name[clean]), _stems(request, by_name[noisy]))
+    pair = _pair_of(by_name)
+    if pair is not None:
+        _leave_out(request, [*folders, *files], pair, "beside the folders of pairs")
+        return _paired(request, [pair])
+    if not files and "clean" not in by_name and (pairs := _nested_pairs(request, folders)):
+        return _paired(request, pairs)
     alone = by_name.get("clean")
     if alone is not None:
-        _leave_out(request, folders, files, ("clean",))
-        files = list(_stems(request, alone).values())
+        _leave_out(request, [*folders, *files], (alone,), "beside the folder clean")
+        files = list(_images_below(request, alone).values())
     else:
-        _leave_out(request, folders, [], ())
-    if not files:
+        request.once(files)
+        _leave_out(request, folders, (), "a folder, not looked into")
+    if not files and not request.findings.problems:
         raise BrightfieldError(
             f"{request.source} has no images, expected clean images in it, or the folders clean and noisy (or high and "
             f"low) with files of the same names. It has the folders: {', '.join(by_name) or 'none'}."
@@ -51,33 +54,67 @@ def parts(request: Request) -> list[Part]:
     return [_simulated(request, path) for path in files]
 
 
-def _leave_out(request: Request, folders: list[Path], files: list[Path], taken: tuple[str, ...]) -> None:
-    for folder in [folder for folder in folders if folder.name not in taken]:
-        request.findings.warn(f"folder {folder.name}", "left out")
-    for file in files:
-        request.findings.warn(file.name, "lies beside the folders, left out")
+def _pair_of(by_name: Mapping[str, Path]) -> tuple[Path, Path] | None:
+    """The folders of clean and noisy images, of the first pair of names that is there."""
+    return next(((by_name[one], by_name[other]) for one, other in _PAIRS if {one, other} <= by_name.keys()), None)
 
 
-def _stems(request: Request, folder: Path) -> dict[str, Path]:
-    folders, files = request.children(folder)
-    for inner in folders:
-        request.findings.warn(f"folder {request.relative(inner)}", "left out, expected files only")
-    return {images.stem(file): file for file in files}
+def _nested_pairs(request: Request, folders: Iterable[Path]) -> list[tuple[Path, Path]]:
+    """The folders of clean and noisy images inside these folders, at any depth (by day, by specimen); none: nothing is left out."""
+    found: list[tuple[Path, Path]] = []
+    beside: list[Path] = []
+    waiting = list(folders)
+    while waiting:
+        inner, files = request.children(waiting.pop(0))
+        pair = _pair_of({folder.name: folder for folder in inner})
+        found += [pair] if pair else []
+        beside += [*files, *([folder for folder in inner if folder not in pair] if pair else [])]
+        waiting += [] if pair else inner
+    if found:
+        _leave_out(request, beside, (), "beside the folders of pairs")
+    return found
 
 
-def _paired(request: Request, clean: dict[str, Path], noisy: dict[str, Path]) -> list[Part]:
-    for one, other in ((clean, noisy), (noisy, clean)):
-        for name in [name for name in one if name not in other]:
-            request.findings.problem(f"{request.relative(one[name])} has no file of the same name in the other folder")
-    if not clean and not noisy:
+def _leave_out(request: Request, entries: Iterable[Path], taken: tuple[Path, ...], why: str) -> None:
+    for path in entries:
+        if path not in taken:
+            request.leave_out(path, why)
+
+
+def _images_below(request: Request, top: Path) -> dict[str, Path]:
+    """The images of a folder and of all folders in it, by their path within it without suffix, case and Unicode form."""
+    found: dict[str, Path] = {}
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop(0)
+        inner, files = request.children(folder)
+        place = folder.relative_to(top)
+        found |= {images.name_key((place / name).as_posix()): path for name, path in request.once(files).items()}
+        waiting += inner
+    return found
+
+
+def _paired(request: Request, folders: Iterable[tuple[Path, Path]]) -> list[Part]:
+    made: list[Part] = []
+    for clean_folder, noisy_folder in folders:
+        clean, noisy = _images_below(request, clean_folder), _images_below(request, noisy_folder)
+        for one, other in ((clean, noisy), (noisy, clean)):
+            for name in [name for name in one if name not in other]:
+                request.findings.problem(
+                    f"{request.relative(one[name])} has no file of the same name in the other folder"
+                )
+        made += [_pair(request, clean_folder, clean[name], noisy[name]) for name in clean if name in noisy]
+    if not made and not request.findings.problems:
         raise BrightfieldError(f"The folders of {request.source} have no images, expected pairs of the same names.")
-    return [_pair(request, name, clean[name], noisy[name]) for name in clean if name in noisy]
+    return made
 
 
-def _pair(request: Request, name: str, clean_path: Path, noisy_path: Path) -> Part:
+def _pair(request: Request, top: Path, clean_path: Path, noisy_path: Path) -> Part:
     relative = request.relative(clean_path)
-    group = request.group(name, relative, GROUP, GROUP_RULE)
-    identity = request.new_id(name)
+    group = request.group(images.stem(clean_path), relative, GROUP, GROUP_RULE)
+    inside = (top.parent.relative_to(request.source) / clean_path.parent.relative_to(top)).as_posix()
+    name = images.stem(clean_path)
+    identity = request.new_id(name if inside == "." else f"{inside}/{name}")
 
     def records() -> Iterator[Record]:
         clean = request.grey(relative, images.read(clean_path)).astype(np.float32)
@@ -91,7 +128,7 @@ def _pair(request: Request, name: str, clean_path: Path, noisy_path: Path) -> Pa
             raise BrightfieldError(f"{request.relative(noisy_path)} is constant, expected an image with contrast.")
         yield Record(identity, group, noisy, {"clean": clean})
 
-    return Part(relative, records, series=group)
+    return Part(relative, (clean_path, noisy_path), records, series=group)
 
 
 def _simulated(request: Request, path: Path) -> Part:
@@ -105,7 +142,7 @@ def _simulated(request: Request, path: Path) -> Part:
         noisy, peak = with_camera_noise(clean, rng)
         yield Record(identity, group, noisy, {"clean": clean}, {"peak_electrons": peak})
 
-    return Part(relative, records)
+    return Part(relative, (path,), records)
 
 
 def with_camera_noise(

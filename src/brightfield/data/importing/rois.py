@@ -44,7 +44,7 @@ def read_labels(path: Path, shape: tuple[int, int], warn: Callable[[str], None])
     labels = np.zeros(shape, dtype=np.int32)
     frames: set[tuple[int, ...]] = set()
     number = filled = 0
-    for name, content in _contents(path):
+    for name, content in _contents(path, warn):
         outlines, frame = _decoded(path, name, content)
         frames |= {frame} if frame else set()
         if len(frames) > 1:
@@ -77,7 +77,7 @@ def read_labels(path: Path, shape: tuple[int, int], warn: Callable[[str], None])
     return labels
 
 
-def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
+def _contents(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
     """Name and bytes of each selection."""
     if path.is_dir():
         files = [file for file in path.iterdir() if file.suffix.lower() == SUFFIX and not images.is_junk(file)]
@@ -91,13 +91,16 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         _check_claims(path, 1, path.stat().st_size)
         yield path.name, path.read_bytes()
     else:
-        yield from _zipped(path)
+        yield from _zipped(path, warn)
 
 
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
+def _zipped(path: Path, warn: Callable[[str], None]) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(path) as file:
-            entries = [entry for entry in file.infolist() if not entry.is_dir()]
+            whole = [entry for entry in file.infolist() if not entry.is_dir()]
+            entries = [entry for entry in whole if not any(images.is_junk(Path(part)) for part in _places(entry))]
+            if len(entries) < len(whole):
+                warn("has files of a file browser or an archiver (__MACOSX, .DS_Store), passed over")
             wrong = [entry.filename for entry in entries if not _is_safe(entry)]
             if wrong:
                 raise BrightfieldError(
@@ -111,6 +114,11 @@ def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
     except Exception as error:  # zipfile may raise any exception for a damaged file
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise BrightfieldError(f"{path} cannot be read as a zip: {reason}. Save it again in ImageJ.") from error
+
+
+def _places(entry: zipfile.ZipInfo) -> tuple[str, ...]:
+    """The names of the folders of an entry, and its own; a way out of the archive is no hidden file."""
+    return tuple(part for part in Path(entry.filename).parts if part not in ("..", "/"))
 
 
 def _is_safe(entry: zipfile.ZipInfo) -> bool:

@@ -1,14 +1,16 @@
 """Images with the instance labels of their cells.
 
-Two layouts: one folder per image with ``image.tif``, ``labels.tif`` and optionally ``fluorescence.tif``; or the parallel folders
-``images``, ``labels`` and optionally ``fluorescence`` with files of the same names. Labels may also be HDF5 of ilastik
-(``labels.h5``), or selections of ImageJ: ``RoiSet.zip`` or a folder ``rois`` beside the image, or the parallel folder ``rois``.
+Two layouts, at any depth: one folder per image with ``image.tif``, ``labels.tif`` and optionally ``fluorescence.tif``; or the
+parallel folders ``images``, ``labels`` and optionally ``fluorescence`` with files of the same names. Labels may also be HDF5 of
+ilastik (``labels.h5``), selections of ImageJ (``RoiSet.zip`` or a folder ``rois`` beside the image, or the parallel folder
+``rois``), or the masks that Cellpose saves beside an image of any name (``a.tif``, ``a_cp_masks.png``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -16,9 +18,9 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from brightfield import images
+from brightfield import images, layout
 from brightfield.data.importing import labels as label_files
-from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.checks import Importer, Part, Request, never
 from brightfield.data.importing.grouping import read_csv
 from brightfield.data.importing.labels import is_labels, plain_name
 from brightfield.data.records import Record
@@ -28,101 +30,155 @@ GROUP = r"^(?P<group>.+)_[0-9]+$"
 GROUP_RULE = "the name without its number at the end"
 SPECIES_CSV = "species.csv"
 ROIS = "rois"
+MASKS = "_cp_masks"  # end of the name of the masks that Cellpose saves beside an image
 
 Species = dict[str, dict[int, int]]  # image -> label -> species
 
 
 @dataclass(frozen=True)
 class _Pair:
-    """An image with its labels, and their common name."""
+    """An image with its labels.
+
+    Attributes:
+        name: their common name, from which the group is found.
+        place: the name with its folder, unique in the source.
+        key: what the image is called in the dataset and in ``species.csv``: the name, or the place where several share the name.
+    """
 
     name: str
+    place: str
     image: Path
     labels: Path
     fluorescence: Path | None
+    key: str = ""
 
 
 def parts(request: Request) -> list[Part]:
-    """One part for each pair. Raises BrightfieldError if neither layout is found."""
-    folders, _ = request.children(request.source, _is_species, _is_either)
-    by_name = {folder.name: folder for folder in folders}
-    parallel = "images" in by_name and not by_name.keys().isdisjoint({"labels", ROIS})
-    pairs = _parallel(request, by_name) if parallel else _folders(request, [request.source, *folders])
+    """One part for each pair, from folders at any depth. Raises BrightfieldError if neither layout is found."""
+    pairs: list[_Pair] = []
+    waiting = [request.source]
+    while waiting:
+        folder = waiting.pop(0)
+        folders, files = request.children(folder, partial(_is_species, request), _is_either, _is_masks)
+        by_name = {inner.name: inner for inner in folders}
+        if "images" in by_name and not by_name.keys().isdisjoint({"labels", ROIS}):
+            pairs += _parallel(request, folder, by_name)
+            for file in files:
+                request.leave_out(file, "beside the folders images and labels")
+        else:
+            pairs += _folder(request, folder, files, by_name.pop(ROIS, None))
+            waiting = [*by_name.values(), *waiting]
     if not pairs and not request.findings.problems:
         raise BrightfieldError(
             f"{request.source} has no images with labels, expected a folder for each image with image.tif and "
             "labels.tif (or labels.h5, RoiSet.zip, rois; and fluorescence.tif), or the folders images and labels or rois "
             "(and fluorescence) with files of the same names."
         )
-    species = _read_species(request, {pair.name for pair in pairs})
+    names = Counter(images.name_key(pair.name) for pair in pairs)
+    pairs = [replace(pair, key=pair.name if names[images.name_key(pair.name)] == 1 else pair.place) for pair in pairs]
+    species = _read_species(request, {pair.key for pair in pairs})
     return [_part(request, pair, species) for pair in pairs]
 
 
-def _is_species(path: Path) -> bool:
-    return path.name == SPECIES_CSV
+def _is_species(request: Request, path: Path) -> bool:
+    return path == request.source / SPECIES_CSV
 
 
 def _is_either(path: Path) -> bool:
     return images.is_image(path) or is_labels(path)
 
 
-def _folders(request: Request, folders: list[Path]) -> list[_Pair]:
-    pairs = []
-    for folder in [folder for folder in folders if folder.name != ROIS]:
-        inner, files = request.children(folder, _is_species, _is_either)
-        by_stem = {images.stem(file).lower(): file for file in files if images.is_image(file)}
-        picture, fluorescence = by_stem.pop("image", None), by_stem.pop("fluorescence", None)
-        labels = [by_stem.pop("labels")] if "labels" in by_stem else []
-        labels += [file for file in files if is_labels(file)] + [path for path in inner if path.name == ROIS]
-        for extra in by_stem.values():
-            request.findings.warn(request.relative(extra), "not called image, labels or fluorescence, left out")
-        if len(labels) > 1:
-            found = " and ".join(path.name for path in labels[:2])
-            request.findings.problem(f"{request.relative(folder)} has labels twice ({found}), expected them once")
-        elif picture and labels:
-            pairs.append(_Pair(folder.name, picture, labels[0], fluorescence))
-        elif picture or labels:
-            found, lacks = ("image", "labels") if picture else ("labels", "image")
-            request.findings.problem(f"{request.relative(folder)} has {found}, expected {lacks} beside it")
+def _is_masks(path: Path) -> bool:
+    """Whether a file has the labels that Cellpose or ilastik saves beside an image."""
+    return is_labels(path) or (images.is_image(path) and images.stem(path).endswith(MASKS))
+
+
+def _folder(request: Request, folder: Path, files: list[Path], rois: Path | None) -> list[_Pair]:
+    """The pair called image and labels, and images with the masks of Cellpose beside them."""
+    pictures = request.once([file for file in files if images.is_image(file)])
+    labels = [pictures.pop("labels")] if "labels" in pictures else []
+    labels += [file for file in files if is_labels(file)] + ([rois] if rois else [])
+    if rois:
+        _has_selections(request, rois)
+    masks = {name.removesuffix(MASKS): pictures.pop(name) for name in list(pictures) if name.endswith(MASKS)}
+    labels = labels or ([masks.pop("image")] if "image" in masks else [])
+    picture, fluorescence = pictures.pop("image", None), pictures.pop("fluorescence", None)
+    place = request.relative(folder)
+    pairs = [
+        _Pair(images.stem(image), f"{place}/{images.stem(image)}", image, masks.pop(name), None)
+        for name, image in pictures.items()
+        if name in masks
+    ]
+    used = {pair.image for pair in pairs}
+    for extra in [*pictures.values(), *masks.values()]:
+        if extra not in used:
+            request.leave_out(extra, "not called image, labels or fluorescence")
+    if len(labels) > 1:
+        found = " and ".join(path.name for path in labels[:2])
+        request.findings.problem(f"{place} has labels twice ({found}), expected one of them")
+    elif picture and labels:
+        pairs.append(_Pair(folder.name, place, picture, labels[0], fluorescence))
+    elif picture or labels:
+        found, lacks = ("image", "labels") if picture else ("labels", "image")
+        request.findings.problem(f"{place} has {found}, expected {lacks} beside it")
+    elif fluorescence:
+        request.leave_out(fluorescence, "without an image")
     return pairs
 
 
-def _parallel(request: Request, by_name: dict[str, Path]) -> list[_Pair]:
+def _parallel(request: Request, folder: Path, by_name: dict[str, Path]) -> list[_Pair]:
     truth = "labels" if "labels" in by_name else ROIS
     for other in sorted(by_name.keys() - {"images", truth, "fluorescence"}):
-        request.findings.warn(f"folder {other}", "not called images, labels or fluorescence, left out")
+        request.leave_out(by_name[other], "not called images, labels or fluorescence")
     pictures, labels = _stems(request, by_name["images"]), _stems(request, by_name[truth], labels=True)
     fluorescence = _stems(request, by_name["fluorescence"]) if "fluorescence" in by_name else {}
-    for name in pictures.keys() - labels.keys():
-        request.findings.problem(f"{request.relative(pictures[name])} has no file of the same name in {truth}")
-    for name in labels.keys() - pictures.keys():
-        request.findings.problem(f"{request.relative(labels[name])} has no file of the same name in images")
-    for name in fluorescence.keys() - pictures.keys():
-        request.findings.problem(f"{request.relative(fluorescence[name])} has no file of the same name in images")
-    common = [name for name in pictures if name in labels]
-    return [_Pair(name, pictures[name], labels[name], fluorescence.get(name)) for name in common]
+    for found, lacks in ((pictures, labels), (labels, pictures), (fluorescence, pictures)):
+        where = truth if lacks is labels else "images"
+        for name in [name for name in found if name not in lacks]:
+            request.findings.problem(f"{request.relative(found[name])} has no file of the same name in {where}")
+    place = "" if folder == request.source else f"{request.relative(folder)}/"
+    common = [(plain_name(pictures[name]), name) for name in pictures if name in labels]
+    return [
+        _Pair(plain, f"{place}{plain}", pictures[name], labels[name], fluorescence.get(name)) for plain, name in common
+    ]
 
 
 def _stems(request: Request, folder: Path, labels: bool = False) -> dict[str, Path]:
     """Files by name without suffix and without the endings of labelling tools; for labels also folders of selections."""
-    folders, files = request.children(folder, accept=_is_either if labels else images.is_image)
+    accept = _is_either if labels else images.is_image
+    folders, files = request.children(folder, accept=accept, wanted=_is_masks if labels else never)
+    if labels:
+        files = _without_other_answers(request, files)
     for inner in folders:
-        if labels and any(is_labels(path) for path in inner.iterdir()):
+        if labels and _has_selections(request, inner):
             files.append(inner)
         else:
-            request.findings.warn(f"folder {request.relative(inner)}", "left out, expected files only")
-    found: dict[str, Path] = {}
-    for file in files:
-        other = found.setdefault(plain_name(file), file)
-        if other != file:
-            request.findings.problem(f"{request.relative(other)} and {request.relative(file)} have the same name")
-    return found
+            request.leave_out(inner, "expected files only")
+    return request.once(files, plain_name)
+
+
+def _has_selections(request: Request, folder: Path) -> bool:
+    """Whether a folder has selections of ImageJ; everything else in it is left out."""
+    folders, files = request.children(folder, accept=is_labels)
+    for inner in folders:
+        request.leave_out(inner, "expected files only")
+    return bool(files)
+
+
+def _without_other_answers(request: Request, files: list[Path]) -> list[Path]:
+    """The labels of a folder that ``brightfield predict`` wrote, without the overlays and class maps beside them."""
+    ends = {file: end for file in files for end in layout.ANSWERS if file.name.endswith(f"_{end}")}
+    own = {file.name.removesuffix(end) for file, end in ends.items() if end == layout.INSTANCES}
+    others = [file for file, end in ends.items() if end != layout.INSTANCES and file.name.removesuffix(end) in own]
+    for file in others:
+        request.leave_out(file, "written by Brightfield")
+    return [file for file in files if file not in others]
 
 
 def _part(request: Request, pair: _Pair, species: Species) -> Part:
     relative = request.relative(pair.image)
     group = request.group(pair.name, relative, GROUP, GROUP_RULE)
-    identity = request.new_id(pair.name)
+    identity = request.new_id(pair.key)
 
     def records() -> Iterator[Record]:
         image = request.grey(relative, images.read(pair.image))
@@ -137,10 +193,11 @@ def _part(request: Request, pair: _Pair, species: Species) -> Part:
             _check_same_size(request, pair.fluorescence, light, pair.image, image)
             fields["fluorescence"] = light
         if species:
-            fields["species"] = _species(request, pair.name, ids_before, species.get(pair.name, {}))
+            fields["species"] = _species(request, pair.key, ids_before, species.get(pair.key, {}))
         yield Record(identity, group, image, fields, {"cells": len(ids_before)})
 
-    return Part(relative, records, counts=lambda record: {"cells": cast(int, record.row["cells"])})
+    files = (pair.image, pair.labels, *([pair.fluorescence] if pair.fluorescence else []))
+    return Part(relative, files, records, counts=lambda record: {"cells": cast(int, record.row["cells"])})
 
 
 def _check_same_size(request: Request, path: Path, array: np.ndarray, other: Path, image: np.ndarray) -> None:
@@ -198,9 +255,10 @@ def _read_species(request: Request, names: set[str]) -> Species:
         if kind not in "iu" or not table[column].between(1, largest).all():
             raise BrightfieldError(f"{SPECIES_CSV}: column {column} must hold whole numbers from 1 to {largest}.")
     found: Species = {}
+    by_key = {images.name_key(name): name for name in names}
     for image, label, species in zip(table["image"], table["label"], table["species"], strict=True):
-        name = image if image in names else plain_name(Path(image))
-        if name not in names:
+        name = by_key.get(images.name_key(image)) or by_key.get(images.name_key(plain_name(Path(image))))
+        if name is None:
             raise BrightfieldError(f"{SPECIES_CSV} names the image {image!r}, which is not there.")
         if found.setdefault(name, {}).setdefault(int(label), int(species)) != int(species):
             raise BrightfieldError(f"{SPECIES_CSV} gives label {label} of {image} two species, expected one.")

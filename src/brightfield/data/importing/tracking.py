@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.pieces import joined, numbered
 from brightfield.data.importing.positions import Positions, is_positions
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -21,19 +22,28 @@ GROUP_RULE = "the movie"
 
 @dataclass
 class Movie:
-    """Frames in order: those of a stack, or files of one frame each.
+    """Frames in order: those of a stack or of several that are its pieces, or files of one frame each.
 
     Attributes:
         name: path of the stack or folder within the source, without suffix.
-        files: one file per frame, or the stack.
+        files: one file per frame, or the stack, or its pieces.
         length: number of frames.
+        counts: number of frames of each file.
+        group: the group, where it is not the name.
         shape: (H, W) of the first frame read; all frames must have it.
     """
 
     name: str
     files: list[Path]
     length: int
+    counts: list[int]
+    group: str = ""
     shape: tuple[int, ...] = field(default=())
+
+    @property
+    def is_stack(self) -> bool:
+        """Whether a file has several frames."""
+        return len(self.files) < self.length
 
 
 def parts(request: Request) -> list[Part]:
@@ -55,8 +65,18 @@ def _movies(request: Request) -> list[Movie]:
     if request.source.is_file():
         if not images.is_image(request.source):
             raise BrightfieldError(f"{request.source} is not an image stack by its name, expected .tif, .tiff or .npy.")
+        _warn_of_other_pieces(request)
         return _in_files(request, [request.source], images.stem(request.source))
     return _in_folder(request, request.source, request.source.name)
+
+
+def _warn_of_other_pieces(request: Request) -> None:
+    beside = [path for path in images.in_order(request.source.parent) if images.is_image(path) and path.is_file()]
+    for pieces in joined(beside, lambda _: None).values():
+        if request.source in pieces and len(pieces) > 1:
+            request.findings.warn(
+                request.source.name, f"one of {len(pieces)} pieces of a movie: give their folder to import all of them"
+            )
 
 
 def _in_folder(request: Request, folder: Path, name: str) -> list[Movie]:
@@ -68,31 +88,52 @@ def _in_folder(request: Request, folder: Path, name: str) -> list[Movie]:
 
 
 def _in_files(request: Request, files: list[Path], name: str) -> list[Movie]:
-    """Single images are the frames of one movie, each stack is a movie of its own."""
-    singles, stacks = [], []
+    """Single images are the frames of one movie; each stack is a movie of its own, unless it is a piece of one."""
+    request.once(files)
+    counts: dict[Path, int] = {}
     for file in files:
         try:
-            count = images.frame_count(file)
+            counts[file] = images.frame_count(file)
         except BrightfieldError as error:
             request.findings.problem(str(error))
-            continue
-        if count > 1:
-            stacks.append(Movie(request.relative(file).removesuffix(file.suffix).removesuffix(".ome"), [file], count))
+    movies, singles = [], []
+    for base, pieces in joined(counts, request.findings.problem).items():
+        if all(counts[file] == 1 for file in pieces):
+            singles += pieces
         else:
-            singles.append(file)
-    return ([Movie(name, singles, len(singles))] if singles else []) + stacks
+            own = Path(request.relative(pieces[0])).with_name(base).as_posix()
+            movies.append(Movie(own, pieces, sum(counts[file] for file in pieces), [counts[file] for file in pieces]))
+    _group_numbered(request, movies, name)
+    singles = [file for file in counts if file in singles]  # in natural order
+    return ([Movie(name, singles, len(singles), [1] * len(singles))] if singles else []) + movies
+
+
+def _group_numbered(request: Request, movies: list[Movie], folder: str) -> None:
+    """Put stacks of one folder that differ by a number only into one group: they may be pieces of one movie."""
+    common = numbered([movie.name for movie in movies])
+    for movie in movies:
+        if movie.name in common and not request.grouping.is_chosen:
+            movie.group = common[movie.name].rstrip("/") or folder
+            request.findings.warn(
+                request.relative(movie.files[0]),
+                "stacks of one name with numbers may be pieces of one movie: they are one group; where each is a movie of its own, "
+                "give --group-pattern '(.+)'",
+            )
+        elif len(movie.files) > 1:
+            request.findings.warn(movie.name, f"a movie in {len(movie.files)} pieces, joined: frames are numbered on")
 
 
 def _parts(request: Request, movie: Movie, truth: Positions) -> Iterator[Part]:
     ids = [request.new_id(f"{movie.name}_{i:04d}") for i in range(movie.length)]
-    stack = len(movie.files) < movie.length
-    per_file = movie.length if stack else 1
-    for i, file in enumerate(movie.files):
+    first = 0
+    for file, count in zip(movie.files, movie.counts, strict=True):
         relative = request.relative(file)
-        name = images.stem(file) if request.grouping.is_chosen else movie.name
-        group = request.group(name, relative, ANY, GROUP_RULE)
-        reader = _reader(request, movie, file, i, ids[i : i + per_file], group, truth)
-        yield Part(relative, reader, _count, movie.name, stack)
+        named = movie.files[0] if movie.is_stack else file  # pieces of a movie are never in two groups
+        name = images.stem(named) if request.grouping.is_chosen else movie.group or movie.name
+        group = request.group(name, request.relative(named), ANY, GROUP_RULE)
+        reader = _reader(request, movie, file, first, ids[first : first + count], group, truth)
+        yield Part(relative, (file,), reader, _count, movie.name, movie.is_stack)
+        first += count
 
 
 def _reader(
