@@ -12,7 +12,7 @@ TRIALS ?= 20
 MLFLOW_PORT ?= 5000
 DASHBOARD_PORT ?= 8501
 
-.PHONY: help install repro test test-slow test-all bench docs tune dashboard mlflow champions lint format clean-mlflow
+.PHONY: help install formats repro test test-slow test-all bench docs tune dashboard mlflow champions lint format clean-mlflow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ $(INSTALLED): pyproject.toml uv.lock
 	@echo "installing the locked dependencies into .venv (about 7 GB; minutes on a slow line)"
 	@$(BIN)/uv sync --frozen --inexact --compile-bytecode --quiet
 	@touch $@
+
+formats: $(INSTALLED) ## install the readers of microscopes' own files: ND2, CZI (its reader is under GPL-3) and LIF
+	@$(BIN)/uv sync --frozen --inexact --extra formats --quiet
 
 repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combine, register, for all four tasks
 	@test -d .git || git init --quiet

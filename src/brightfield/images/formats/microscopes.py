@@ -55,7 +55,7 @@ def _reader(path: Path) -> Any:
     except ImportError as error:
         raise BrightfieldError(
             f"{path} is a microscope's own file, which needs the reader {name}. Install it with "
-            "`pip install brightfield[formats]`, or save the file as OME-TIFF."
+            "`make formats` (or `pip install brightfield[formats]`), or save the file as OME-TIFF."
         ) from error
 
 
