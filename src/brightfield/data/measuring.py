@@ -52,12 +52,12 @@ def measure(image: Image) -> dict[str, float]:
     """
     light, ratios = _without_colour(image)
     light = _padded(light)
-    smooth = _blurred(light)
+    smooth = smoothed(light)
     dark, level, bright = np.quantile(_sampled(smooth), (DARK, 0.5, BRIGHT))
     whole = image.dtype.kind in "ui"
     spread = max(float(bright - dark), 1e-6 * abs(float(level)), 1e-30)
     above = max(float(level - min(dark, 0)), 1e-3 * spread)  # the values of a float image may begin below 0
-    sigma = max(_noise(light), DIGITISER if whole else 1e-6 * spread)
+    sigma = max(white_noise(light), DIGITISER if whole else 1e-6 * spread)
     focus, density = _structure(light, smooth, sigma)
     return {
         "light": above / np.iinfo(image.dtype).max if whole else float(level - dark) / spread,
@@ -91,8 +91,11 @@ def _padded(light: FloatArray) -> FloatArray:
     return np.pad(light, padding, mode="symmetric") if np.any(padding) else light
 
 
-def _blurred(light: FloatArray) -> FloatArray:
-    """Smooth with the mask (1, 4, 6, 4, 1) / 16 in both directions, edges mirrored; sums of neighbours are faster than a filter."""
+def smoothed(light: FloatArray) -> FloatArray:
+    """Smooth (H, W) with the mask (1, 4, 6, 4, 1) / 16 in both directions, edges mirrored.
+
+    Sums of neighbours are faster than a filter.
+    """
     blurred = np.pad(light, 2, mode="symmetric")
     for _ in range(4):
         blurred = blurred[:-1] + blurred[1:]
@@ -107,7 +110,8 @@ def _sampled(light: FloatArray) -> FloatArray:
     return light[::step_y, ::step_x]
 
 
-def _noise(light: FloatArray) -> float:
+def white_noise(light: FloatArray) -> float:
+    """Standard deviation of the noise of an image (H, W), see :func:`measure`."""
     height, width = (side // 2 * 2 for side in light.shape)
     a, b = light[:height:2, :width:2], light[:height:2, 1:width:2]
     c, d = light[1:height:2, :width:2], light[1:height:2, 1:width:2]
@@ -124,7 +128,7 @@ def _structure(light: FloatArray, smooth: FloatArray, sigma: float) -> tuple[flo
         noise = white * sigma**2
         power = float(np.mean(np.square(light - smooth), dtype=np.float64))
         powers.append(max(power - noise, LEAST_POWER * noise))
-        light, smooth = smooth[::2, ::2], _blurred(smooth[::2, ::2])
+        light, smooth = smooth[::2, ::2], smoothed(smooth[::2, ::2])
         if len(powers) == 1:
             density = _busy_share(smooth - smooth.mean())  # centred on 0, where the variance is most precise
     return powers[1] / (powers[1] + powers[3]), density

@@ -75,7 +75,7 @@ KINDS = np.array([0, 1, 2, 1, 2], np.uint8)
 
 def record(labels: Labels | None = None, **fields: npt.NDArray[np.generic]) -> Record:
     labels = rods() if labels is None else labels
-    image = np.random.default_rng(0).integers(0, 1000, labels.shape).astype(np.uint16)
+    image = (np.random.default_rng(0).normal(1000, 20, labels.shape) - 200 * (labels > 0)).astype(np.uint16)
     return Record("a", "a", image, {"labels": labels, "species": KINDS, **fields})
 
 

@@ -18,6 +18,7 @@ from brightfield.tasks.segmentation import separating
 from brightfield.tasks.segmentation.cells import connected, species_of
 from brightfield.tasks.segmentation.masks import parts_probability
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
+from brightfield.tasks.segmentation.visibility import shows_something
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -32,9 +33,14 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         return torch.softmax(output, dim=-3)
 
     def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
-        """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed."""
-        del encoded
-        return self._decoded(activated, self.settings)
+        """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed.
+
+        A field in which no cell stands out of the noise has none: a network finds cells in noise that is as strong as structure.
+        """
+        answer = self._decoded(activated, self.settings)
+        if shows_something(encoded.tensor.numpy(), answer.instances):
+            return answer
+        return self._decoded(_all_background(activated), self.settings)
 
     def _decoded(self, activated: FloatArray, settings: params.SegmentationSettings) -> ClassMap:
         classes = activated.argmax(axis=0).astype(np.uint8)
@@ -75,3 +81,10 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
         return ClassMap(classes, cells, answer.species, answer.certainty)
+
+
+def _all_background(activated: FloatArray) -> FloatArray:
+    """Probabilities of the classes (C, H, W), with background certain everywhere."""
+    certain = np.zeros_like(activated)
+    certain[0] = 1
+    return certain
