@@ -16,6 +16,7 @@ import numpy as np
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image
+from brightfield.images.links import pointer
 
 MAX_PIXELS = 100_000_000  # maximum for one image: a file of a few kilobytes can claim any size (decompression bomb)
 MAX_STACK_PIXELS = 10 * MAX_PIXELS  # maximum for read_stack, which holds all frames in memory; `frames` does not
@@ -56,6 +57,11 @@ def _check_file(path: Path) -> None:
         raise BrightfieldError(f"{path} is not an image by its name, expected one that ends in {SUFFIXES}.")
     if path.stat().st_size == 0:
         raise BrightfieldError(f"{path} is empty (0 bytes), expected an image. Copy it again from its source.")
+    if (meant := pointer(path)) is not None:
+        raise BrightfieldError(
+            f"{path} is the text of a link ({meant[:80]}), expected an image. Copy the folder with what its links mean (`cp -rL`), "
+            "or fetch the files (`dvc pull`, `git annex get`, `git lfs pull`)."
+        )
 
 
 @contextmanager
