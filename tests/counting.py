@@ -203,7 +203,7 @@ def _parts(request: Request) -> list[Part]:
         def records(record: Record = record) -> Iterator[Record]:
             yield record
 
-        made.append(Part(path.name, records, lambda record: {"dots": int(str(record.row["count"]))}))
+        made.append(Part(path.name, (path,), records, lambda record: {"dots": int(str(record.row["count"]))}))
     return made
 
 

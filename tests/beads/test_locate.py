@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -97,3 +98,31 @@ def test_what_is_no_movie_of_beads_is_refused(movie: tuple[Path, np.ndarray], tm
     with pytest.raises(BrightfieldError, match="40 x 50 px, the first frame 130 x 120"):
         locate.locate([folder], tmp_path / "out")
     assert not (tmp_path / "out" / "positions.csv").exists()
+
+
+def test_frames_of_two_folders_are_told_apart_by_a_column(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    folder, _ = movie
+    for number, part in enumerate(("first", "second")):
+        (tmp_path / part).mkdir()
+        shutil.copy(folder / f"frame{number}.tif", tmp_path / part / "f.tif")
+    (tmp_path / "first" / "notes.txt").write_text("x")
+    summary = locate.locate([tmp_path / "first", tmp_path / "second"], tmp_path / "out", overlays=0)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert set(zip(table["frame"], table["source"], strict=True)) == {(0, "first/f.tif"), (1, "second/f.tif")}
+    assert summary.table["source"].tolist() == table["source"].tolist()
+    assert str(summary).splitlines()[-2:] == ["Found: 3, taken: 2, left out: 1.", "Left out: notes.txt: not an image."]
+
+
+def test_answers_in_the_folder_of_the_frames_are_no_frames(movie: tuple[Path, np.ndarray]) -> None:
+    folder, _ = movie
+    locate.locate([folder], folder, overlays=2)
+    assert (folder / "profile.png").is_file()
+    assert locate.locate([folder], folder, overlays=2, overwrite=True).frames == 6
+
+
+def test_a_frame_that_was_saved_twice_is_refused(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    folder, _ = movie
+    np.save(folder / "frame1.npy", images.read(folder / "frame1.tif"))
+    with pytest.raises(BrightfieldError, match=r"has frame1 twice \(frame1.npy and frame1.tif\), expected each frame"):
+        locate.locate([folder], tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -126,3 +126,21 @@ def test_what_is_not_there_is_told(project: Path, tmp_path: Path) -> None:
     with pytest.raises(BrightfieldError, match="There are no images in"):
         gallery.sheet("rbc", like=[tmp_path / "empty"])
     assert set(params.load().datasets) >= set(KINDS)
+
+
+@pytest.mark.parametrize("command", ["gallery", "match"])
+def test_the_commands_name_what_they_left_out_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    from brightfield.cli import app
+    from brightfield.simulate import matching
+
+    for name in ("f1.png", "f1_overlay.png", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    monkeypatch.setattr(gallery, "sheet", lambda *args, **options: np.zeros((4, 4, 3), np.uint8))
+    monkeypatch.setattr(matching, "match", lambda *args, **options: "matched")
+    given = ["--out", str(tmp_path / "sheet.png")] if command == "gallery" else []
+    app([command, "beads", "--like", str(tmp_path / "f1.png"), "--like", str(tmp_path), *given], standalone_mode=False)
+    shown = capsys.readouterr().out.splitlines()
+    assert "Left out: f1_overlay.png: written by Brightfield." in shown
+    assert "Left out: notes.txt: not an image." in shown

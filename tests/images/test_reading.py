@@ -133,6 +133,24 @@ def test_folders_are_read_in_natural_order_with_unique_names(tmp_path: Path, gre
     np.testing.assert_array_equal(named["f9_2"], grey + np.uint16(2))
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("../../annex/0image.tif", r"is the text of a link \(../../annex/0image.tif\).*cp -rL"),
+        ("/annex/objects/MD5E-s51456--0.tif\n", r"is the text of a link \(/annex/objects/MD5E"),
+        (
+            "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+            r"\(a pointer of Git LFS\).*git lfs pull",
+        ),
+        ("an error page of a browser", "cannot be read as an image"),
+    ],
+)
+def test_the_text_of_a_link_is_named(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "a.tif").write_text(text)
+    with pytest.raises(BrightfieldError, match=says):
+        images.read(tmp_path / "a.tif")
+
+
 def test_a_folder_without_images_says_where_some_may_be(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "notes.txt").write_text("x")

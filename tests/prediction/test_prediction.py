@@ -116,15 +116,17 @@ def test_the_command_shows_warning_and_files(
     from brightfield.cli import app
 
     compared = pd.DataFrame({"image": ["a"], "outside": [1], "distance": [2.0], "farthest": ["focus"]})
+    listing = images.Listing((Path("a.png"),), {Path("a_labels.tif"): "written by Brightfield"})
     summary = prediction.PredictionSummary(
-        [Path("out/a_overlay.png"), Path("out/labels.csv")], compared, "Recalibrated on 9."
+        [Path("out/a_overlay.png"), Path("out/labels.csv")], compared, "Recalibrated on 9.", listing
     )
     monkeypatch.setattr(prediction, "predict", lambda *args, **options: summary)
     app(["predict", "rbc", "a.png", "-o", "out"], standalone_mode=False)
-    first, second, third = capsys.readouterr().out.splitlines()
+    first, second, third, *rest = capsys.readouterr().out.splitlines()
     assert first == "Recalibrated on 9."
     assert second.startswith("warning: 1 of 1 images lie outside")
     assert third == "2 files in out: labels.csv"
+    assert rest == ["Found: 2, taken: 1, left out: 1.", "Left out: a_labels.tif: written by Brightfield."]
 
 
 def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:
@@ -150,6 +152,45 @@ def test_an_unknown_task_or_model_is_said(
     with pytest.raises(BrightfieldError, match=message):
         prediction.predict(task, [pictures], Path("out"), reference=reference)
     assert not Path("out").exists()
+
+
+def test_leftovers_and_own_answers_are_counted_and_not_answered(project: Path, pictures: Path) -> None:
+    write_bundle("segmentation")
+    for name in ("eight.png", "sixteen.tif"):
+        Path(name).write_bytes((pictures / name).read_bytes())
+    np.save("eight_seg.npy", np.array({"masks": 0}, dtype=object))
+    images.write_png(Path("eight_cp_masks.png"), np.zeros((91, 117), np.uint8))
+    first = prediction.predict("bacteria", [Path()], Path(), reference="mine")
+    again = prediction.predict("bacteria", [Path()], Path(), reference="mine", overwrite=True)
+    assert {path.name for path in again.files} == {path.name for path in first.files}
+    assert again.listing is not None
+    assert [path.name for path in again.listing.taken] == ["eight.png", "sixteen.tif"]
+    assert again.listing.left_out["written by Cellpose"] == 2
+    assert again.listing.left_out["written by Brightfield"] == 6
+    assert "Left out: eight_classes.tif, eight_labels.tif, eight_overlay.png and 3 more: written by Brightfield." in (
+        again.listing.lines()
+    )
+
+
+def test_images_of_one_name_are_told_apart_by_a_column(project: Path, pictures: Path) -> None:
+    write_bundle("segmentation")
+    for day in ("monday", "tuesday"):
+        Path("lab", day).mkdir(parents=True)
+        images.write_png(Path("lab", day, "eight.png"), images.read(pictures / "eight.png"))
+    prediction.predict("bacteria", [Path("lab/monday"), Path("lab/tuesday")], Path("out"), reference="mine")
+    table = pd.read_csv("out/images.csv")
+    assert table.columns[-1] == "source"
+    assert dict(zip(table["image"], table["source"], strict=True)) == {
+        "eight": "monday/eight.png",
+        "eight_2": "tuesday/eight.png",
+    }
+    regions = pd.read_csv("out/regions.csv")
+    assert set(regions["source"]) <= {"monday/eight.png", "tuesday/eight.png"}
+    prediction.predict("bacteria", [Path("lab/monday")], Path("alone"), reference="mine")
+    assert "source" not in pd.read_csv("alone/images.csv")  # there the name of an image tells its file
+    images.write_tiff(Path("lab/monday/eight.tif"), images.read(pictures / "eight.png"))
+    prediction.predict("bacteria", [Path("lab/monday")], Path("twice"), reference="mine")
+    assert list(pd.read_csv("twice/images.csv")["source"]) == ["eight.png", "eight.tif"]
 
 
 def test_a_folder_without_images_is_said(project: Path) -> None:

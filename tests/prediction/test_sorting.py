@@ -84,6 +84,7 @@ def test_a_folder_for_each_class_and_one_for_what_is_doubtful(crops: Path) -> No
     }
     assert {path.name for path in OUT.iterdir()} == {"bad", "good", "unsure", "sorted.csv", "least-certain.png"}
     assert "bad: 1, good: 1, unsure: 3 in out" in str(done)
+    assert "Found: 5, taken: 5, left out: 0." in str(done)
     assert "move the images of out/unsure into out/bad or out/good, then `brightfield import rbc out --name" in str(
         done
     )
@@ -210,7 +211,8 @@ def test_after_a_person_moved_the_unsure_the_folder_is_imported_as_it_is(crops: 
     index = ImageSet.raw(tmp_path / "raw").index.set_index("id")
     assert report.counts == {"bad": 2, "good": 4}
     assert report.warnings == [
-        "the labels are a model's predictions (sorted.csv): they are only as good as your check of them"
+        "least-certain.png: written by Brightfield, left out",
+        "the labels are a model's predictions (sorted.csv): they are only as good as your check of them",
     ]
     assert index["group"].to_dict() == {
         "bad_001_7_8": "001",

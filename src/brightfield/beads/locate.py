@@ -35,12 +35,14 @@ class LocateSummary:
         files: all files written.
         frames: number of frames read.
         profiles: one fitted profile per kind of bead.
+        listing: the files that were found, taken and left out.
     """
 
     table: pd.DataFrame
     files: list[Path]
     frames: int
     profiles: tuple[Profile, ...]
+    listing: images.Listing
 
     def __str__(self) -> str:
         number = f"{len(self.table)} positions in {self.frames} frames: {self.files[-1]}"
@@ -58,7 +60,7 @@ class LocateSummary:
                 f"\nThe residual of the profile is {misfit:.1f} times the noise of a pixel, expected about 1: beads differ from "
                 f"each other, are not round, or overlap. The standard errors cover pixel noise only. Check {layout.PROFILE}."
             )
-        return number
+        return "\n".join([number, *self.listing.lines()])
 
 
 def locate(
@@ -76,7 +78,8 @@ def locate(
 ) -> LocateSummary:
     """Find the beads in all frames and write ``positions.csv``, ``profile.png`` and some overlays; frames are read one at a time.
 
-    Where beads differ, the column ``kind`` of ``positions.csv`` holds the number of each bead's profile in ``profile.png``.
+    Where beads differ, the column ``kind`` of ``positions.csv`` holds the number of each bead's profile in ``profile.png``; where
+    frames come from several folders, the column ``source`` names the file of each.
 
     Args:
         paths: images, stacks or folders of them, in the order of the movie.
@@ -93,15 +96,15 @@ def locate(
     Raises:
         BrightfieldError: there is no frame or no bead, frames differ in size, or results exist already.
     """
-    begin = [images.to_grey(image) for _, image in islice(images.frames(paths), first)]
-    if not begin:
-        raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
+    listing, begin = _begin(paths, first)
+    places, sources = listing.sources(), dict[str, str]()
     writer = writing.Writer(out, Metadata(), overwrite=overwrite, overlays=overlays)
     _refuse_existing(out / layout.PROFILE, overwrite)
     profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
-    for name, image in progress.track(images.frames(paths), "locate", _count(paths), unit="frame"):
+    number = sum(images.frame_count(path) for path in listing.taken)
+    for name, image, path in progress.track(images.frames_of(listing.taken), "locate", number, unit="frame"):
         grey = images.to_grey(image)
         if grey.shape != begin[0].shape:
             raise BrightfieldError(
@@ -111,12 +114,24 @@ def locate(
         found = locator.locate(grey)
         points = Points(found.positions, found.quality, found.errors)
         writer.add(name, image, points)
+        if path in places:
+            sources[name] = places[path]
         frame_rows = position_rows(points)
         rows[name] = frame_rows.assign(kind=found.kinds + 1) if len(locator.profiles) > 1 else frame_rows
-    table = position_table(rows)
-    files = writer.finish(table)
+    table = writing.with_sources(position_table(rows), sources)
+    written = writer.finish(table)
     picture = _write_profile_figure(locator, begin, out)
-    return LocateSummary(table, [*files[:-1], *picture, files[-1]], len(rows), locator.profiles)
+    return LocateSummary(table, [*written[:-1], *picture, written[-1]], len(rows), locator.profiles, listing)
+
+
+def _begin(paths: Sequence[Path], first: int) -> tuple[images.Listing, list[images.Image]]:
+    """The files, and the first frames in grey; raises BrightfieldError if there are none, or if one was saved twice."""
+    listing = images.list_images(paths)
+    listing.refuse_names_twice()
+    begin = [images.to_grey(image) for _, image, _ in islice(images.frames_of(listing.taken), first)]
+    if not begin:
+        raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
+    return listing, begin
 
 
 def _write_profile_figure(locator: Locator, frames: Sequence[images.Image], out: Path) -> list[Path]:
@@ -130,10 +145,6 @@ def _write_profile_figure(locator: Locator, frames: Sequence[images.Image], out:
             write_profile(out / layout.PROFILE, figure)
             return [out / layout.PROFILE]
     return []
-
-
-def _count(paths: Sequence[Path]) -> int:
-    return sum(images.frame_count(path) for path in images.files(paths))
 
 
 def _refuse_existing(path: Path, overwrite: bool) -> None:

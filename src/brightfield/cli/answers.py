@@ -53,6 +53,10 @@ def predict(
 ) -> None:
     """Predict images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each.
 
+    A folder stands for its images; files of other tools and earlier answers beside them are left out and counted, a file that is
+    named is always taken. Where images come from several folders, or two have one name, the column source of the tables names the
+    file.
+
     With --sort OUT the images of a classification are copied instead, byte for byte and under their names: into a folder for
     each class (rbc: OUT/good, OUT/bad), or into OUT/unsure if the calibrated probability that the answer is correct is less than
     --sure, or if the image lies outside the range of the training data. A lower --sure leaves fewer images to check and more wrong
@@ -86,6 +90,8 @@ def predict(
             print(f"warning: {summary.warning}")
         tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))
         print(f"{len(summary.files)} files in {out}: {tables}")
+        for line in summary.listing.lines() if summary.listing else ():
+            print(line)
 
 
 def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_out: Mapping[str, object]) -> None:

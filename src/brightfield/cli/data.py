@@ -44,7 +44,8 @@ def import_(
 ) -> None:
     """Import your own images as a dataset.
 
-    Every file is checked first; if one fails, nothing is imported. DVC then tracks the dataset, and params.yaml gets its entry.
+    Every file is checked first; if one fails, nothing is imported. DVC then tracks the dataset, and params.yaml gets its entry. The
+    report counts the files: found, taken, left out and why.
 
     classification: a folder for each class (rbc: good/, bad/; subfolders name the kind of bad) of PNG or TIFF crops, or the
     folder that `predict --sort` wrote: images left in unsure/ are not imported.
@@ -52,7 +53,8 @@ def import_(
     tracking: a folder of frames, a TIFF stack, or a folder of such movies; positions are optional: positions.csv (trackpy),
     or spots.csv, MOVIE_spots.csv, MOVIE.xml (TrackMate) beside them.
 
-    segmentation: folders with image.tif, labels.tif and optionally fluorescence.tif, or parallel folders images/, labels/.
+    segmentation: folders with image.tif, labels.tif and optionally fluorescence.tif, or parallel folders images/, labels/, at any
+    depth; or images of any name with the masks that Cellpose saves beside them (a.tif, a_cp_masks.png).
     Labels: TIFF or PNG (Fiji, Labkit, Cellpose), HDF5 of ilastik (labels.h5), or selections of ImageJ (RoiSet.zip, rois/).
 
     restoration: a folder of clean images (camera noise is added), or parallel folders clean/ and noisy/.
@@ -132,7 +134,7 @@ def gallery(
     from brightfield.data import gallery as sheets
 
     images.write_png(out, sheets.sheet(task, dataset, like=like or (), truth=truth))
-    print(out)
+    print("\n".join([str(out), *images.list_images(like or ()).lines()[1:]]))
 
 
 @app.command(rich_help_panel=DATA)
@@ -148,10 +150,12 @@ def match(
     trials: Annotated[int, typer.Option(min=1, help="Number of simulations to try.")] = 60,
 ) -> None:
     """Fit a simulation to a few frames of your own microscope: noise, light, blur and density."""
+    from brightfield import images
     from brightfield.simulate import matching
 
     new = name or f"{simulation}-matched"
     print(matching.match(simulation, like or (), new, pixel_size_um=pixel_size_um, trials=trials))
+    print("\n".join(images.list_images(like or ()).lines()))
     print(f"Added simulations.{new} and datasets.{new} to params.yaml. `dvc repro prepare@{new}` makes the images.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -50,6 +51,29 @@ class Listing:
         """How many files and folders were passed over for each reason."""
         reasons = list(self.passed_over.values())
         return {why: reasons.count(why) for why in dict.fromkeys(reasons)}
+
+    def sources(self) -> dict[Path, str]:
+        """Where each file lies, relative to the folder that contains all, for a column of tables.
+
+        Empty where names are enough: the files lie in one folder, and no two have the same name without suffix.
+        """
+        stems = {name_key(stem(path)) for path in self.taken}
+        if len(stems) == len(self.taken) and len({path.parent for path in self.taken}) == 1:
+            return {}
+        whole = {path: path.absolute() for path in self.taken}
+        common = os.path.commonpath([path.parent for path in whole.values()])
+        return {path: place.relative_to(common).as_posix() for path, place in whole.items()}
+
+    def refuse_names_twice(self) -> None:
+        """Raise BrightfieldError if two files of a folder have one name: the same frame, saved twice."""
+        found: dict[tuple[Path, str], Path] = {}
+        for path in self.taken:
+            other = found.setdefault((path.parent, name_key(stem(path))), path)
+            if other != path:
+                raise BrightfieldError(
+                    f"{path.parent} has {stem(other)} twice ({other.name} and {path.name}), expected each frame once. Remove one "
+                    "of them, or name the files to read."
+                )
 
     def lines(self) -> list[str]:
         """The count in words: found and taken, then one line for each reason why something was left out."""

@@ -12,6 +12,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image, squeeze
 from brightfield.images.formats import microscopes, npy, ome_zarr, png_jpeg, tiff, video
 from brightfield.images.formats.source import MAX_PIXELS, Header, Source
+from brightfield.images.links import pointer
 from brightfield.images.transparency import has_fourth_channel, opaque_fourth
 
 MAX_STACK_PIXELS = 10 * MAX_PIXELS  # maximum for read_stack, which holds all frames in memory; `frames` does not
@@ -68,6 +69,11 @@ def _check_file(path: Path) -> None:
         raise BrightfieldError(f"{path} is not an image by its name, expected one that ends in {SUFFIXES}.")
     if path.is_file() and path.stat().st_size == 0:
         raise BrightfieldError(f"{path} is empty (0 bytes), expected an image. Copy it again from its source.")
+    if (meant := pointer(path)) is not None:
+        raise BrightfieldError(
+            f"{path} is the text of a link ({meant[:80]}), expected an image. Copy the folder with what its links mean (`cp -rL`), "
+            "or fetch the files (`dvc pull`, `git annex get`, `git lfs pull`)."
+        )
 
 
 def standardise(path: Path, raw: Image) -> Image:

@@ -75,13 +75,19 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
     A folder stands for its own images (not those of subfolders) in natural order, so that frame 10 follows frame 9. Names
     are unique and safe in a file name: the file's stem, followed by the number of the frame for stacks.
     """
+    for name, image, _ in frames_of(files(paths)):
+        yield name, image
+
+
+def frames_of(files: Iterable[Path]) -> Iterator[tuple[str, Image, Path]]:
+    """Like :func:`frames`, for files alone, with the file of each frame."""
     taken: set[str] = set()
-    for path in files(paths):
+    for path in files:
         with open_frames(path) as source:
             digits = max(4, len(str(source.count - 1)))
             for i in range(source.count):
                 name = stem(path) if source.count == 1 else f"{stem(path)}_{i:0{digits}d}"
-                yield unique_name(name, taken), standardise(path, source.get(i))
+                yield unique_name(name, taken), standardise(path, source.get(i)), path
 
 
 def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:

@@ -86,11 +86,13 @@ class PredictionSummary:
         compared: columns image, outside (0 or 1), distance and farthest, one row per image (see
             :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle has no coverage.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
+        listing: the files that were found, taken and left out; None where images did not come from files.
     """
 
     files: list[Path]
     compared: pd.DataFrame
     recalibrated: str | None = None
+    listing: images.Listing | None = None
 
     @property
     def warning(self) -> str | None:
@@ -133,19 +135,23 @@ class FolderPrediction:
         metadata = replace(task.metadata, pixel_size_um=pixel_size_um or trained)
         self._writer = writing.Writer(out, metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
+        self._sources: dict[str, str] = {}
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 
     def __len__(self) -> int:
         """Number of images that were predicted."""
         return len(self._rows)
 
-    def add(self, name: str, image: images.Image, fluorescence: images.Image | None = None) -> None:
+    def add(
+        self, name: str, image: images.Image, fluorescence: images.Image | None = None, source: str | None = None
+    ) -> None:
         """Predict one image and write its files.
 
         Args:
             name: name of the image.
             image: (H, W) or (H, W, 3).
             fluorescence: (H, W) of the same field: an input of models that take it, and measured in each cell.
+            source: the file of the image, for a column ``source`` of the tables, where the name does not tell it.
 
         Raises:
             BrightfieldError: the task does not accept the image, or its answer cannot be written.
@@ -157,6 +163,8 @@ class FolderPrediction:
         result, seen = self._answer(name, image, fluorescence)
         self._writer.add(name, image, result, fluorescence)
         self._rows[name] = self.predictor.task.rows(result)
+        if source is not None:
+            self._sources[name] = source
         if (compared := self.predictor.compare([seen])) is not None:
             self._compared.append(compared.assign(image=name))
 
@@ -176,7 +184,7 @@ class FolderPrediction:
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
-        return PredictionSummary(self._writer.finish(table), compared)
+        return PredictionSummary(self._writer.finish(table, self._sources), compared)
 
 
 def predict(
@@ -192,6 +200,8 @@ def predict(
     fluorescence: Path | None = None,
 ) -> PredictionSummary:
     """Predict all images of the paths and write the answers into ``out``.
+
+    Where images come from several folders, or two have one name, the column ``source`` of the tables names the file of each.
 
     Args:
         task: the task's name in params.yaml.
@@ -210,13 +220,16 @@ def predict(
     predictor, recalibrated = load_recalibrated(task, reference, recalibrate)
     answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
-    for name, image in progress.track(images.frames(paths), f"predict {task}", unit="image"):
-        answering.add(name, image, None if fluorescent is None else _same_name(name, fluorescent))
+    listing = images.list_images(paths)
+    sources = listing.sources()
+    for name, image, path in progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image"):
+        light = None if fluorescent is None else _same_name(name, fluorescent)
+        answering.add(name, image, light, sources.get(path))
     if not len(answering):
         raise BrightfieldError(
             f"There is no image in {', '.join(map(str, paths))}: expected images, stacks or folders."
         )
-    return replace(answering.finish(), recalibrated=recalibrated)
+    return replace(answering.finish(), recalibrated=recalibrated, listing=listing)
 
 
 def _same_name(name: str, fluorescent: Iterator[tuple[str, images.Image]]) -> images.Image:

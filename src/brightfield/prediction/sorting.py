@@ -48,6 +48,7 @@ class Sorted:
         folders: names of the folders: the classes, and unsure.
         sure: least probability that a sorted answer is correct.
         warning: a line about images outside the range of the training data, if there are any.
+        listing: the files that were found, taken and left out.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
     """
 
@@ -57,12 +58,14 @@ class Sorted:
     folders: tuple[str, ...]
     sure: float
     warning: str | None
+    listing: images.Listing
     recalibrated: str | None = None
 
     def __str__(self) -> str:
         counts = self.table["sorted_into"].value_counts()
         lines = [self.recalibrated] if self.recalibrated else []
         lines += [f"warning: {self.warning}"] if self.warning else []
+        lines += self.listing.lines()
         lines.append(", ".join(f"{name}: {counts.get(name, 0)}" for name in self.folders) + f" in {self.folder}")
         lines.append(f"{SORTED} lists them, the least certain first; {SHEET} shows the first {SHOWN}.")
         pairs = zip(self.table["source"], self.table["image"], strict=True)
@@ -121,7 +124,8 @@ def sort(
         )
     if not 0 <= sure <= 1:
         raise BrightfieldError(f"--sure is {sure:g}: expected a probability from 0 to 1.")
-    named = copy_names(images.files(paths))
+    listing = images.list_images(paths)
+    named = copy_names(listing.taken)
     folder = out.resolve()
     _check_place(folder, named, overwrite)
     predictor, recalibrated = prediction.load_recalibrated(task, reference, recalibrate)
@@ -138,7 +142,7 @@ def sort(
         table = everything[[column for column in COLUMNS if column in everything]]
         table.to_csv(partial / SORTED, index=False, float_format="%.6g", lineterminator="\n")
     warning = prediction.warning(everything) if "outside" in everything else None
-    return Sorted(table, out, task, folders, sure, warning, recalibrated)
+    return Sorted(table, out, task, folders, sure, warning, listing, recalibrated)
 
 
 def certainty(answer: Label) -> float:

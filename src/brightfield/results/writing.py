@@ -8,7 +8,7 @@ A file gets its name when it is complete, and the tables are written last: where
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,11 +88,12 @@ class Writer:
             self._objects.append(form.objects.measure(result, self.metadata, fluorescence))
             self._objects[-1].insert(0, "image", name)
 
-    def finish(self, table: pd.DataFrame) -> list[Path]:
+    def finish(self, table: pd.DataFrame, sources: Mapping[str, str] | None = None) -> list[Path]:
         """Write the tables.
 
         Args:
             table: the rows of all images, joined by the task's ``combine``.
+            sources: the file of each image by its name, for a column ``source`` of all tables; None: no such column.
 
         Returns:
             All paths: the files of each image, then the tables.
@@ -107,6 +108,8 @@ class Writer:
         tables = {self.folder / form.table: form.ordered(table)}
         if form.objects is not None:
             tables = {self.folder / form.objects.table: pd.concat(self._objects, ignore_index=True), **tables}
+        if sources:
+            tables = {path: with_sources(rows, sources) for path, rows in tables.items()}
         with _readable_errors(self.folder):
             for path, rows in tables.items():
                 with atomic_file(path) as partial:
@@ -130,6 +133,11 @@ class Writer:
                 f"There are answers in {self.folder} already, such as {there[0].name}. "
                 "Choose another folder, or allow overwriting."
             )
+
+
+def with_sources(table: pd.DataFrame, sources: Mapping[str, str]) -> pd.DataFrame:
+    """The table with the column ``source``, the file of each image by its name; unchanged if there are no sources."""
+    return table.assign(source=table["image"].map(sources)) if sources else table
 
 
 def _tables(form: Form[Any]) -> list[str]:

@@ -41,9 +41,12 @@ def there_and_back(tmp_path: Path, kind: str, to: str, records: list[Record]) ->
 
 
 def random_cells(seed: int, shape: tuple[int, int] = (40, 50)) -> np.ndarray:
-    """Cells of any form: with holes, in parts, touching by corners and sides, at the border."""
+    """Cells of any form: with holes, in parts close together, touching by corners and sides, at the border."""
     rng = np.random.default_rng(seed)
-    labels = np.kron(rng.integers(0, 60, (8, 10)), np.ones((5, 5), int))
+    blocks = rng.permutation(80).reshape(8, 10)
+    joined = rng.random((8, 9)) < 0.3
+    blocks[:, 1:][joined] = blocks[:, :-1][joined]
+    labels = np.kron(blocks, np.ones((5, 5), int))
     labels[rng.random(shape) < 0.1] = 0
     return np.unique(labels, return_inverse=True)[1].reshape(shape).astype(np.int32)
 
@@ -75,7 +78,8 @@ def test_labels_come_back_exactly(tmp_path: Path, to: str, extras: bool) -> None
         assert other.fields.keys() == record.fields.keys()
         for name, array in record.fields.items():
             np.testing.assert_array_equal(other.fields[name], array)
-    assert report.warnings == []
+    in_parts = [warning for warning in report.warnings if "has numbers in several pieces, each taken for" in warning]
+    assert report.warnings == in_parts
 
 
 @given(hnp.arrays(np.int32, st.tuples(st.integers(1, 14), st.integers(1, 14)), elements=st.integers(0, 6)))

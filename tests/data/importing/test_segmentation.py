@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from brightfield.data.importing import import_dataset
-from brightfield.data.importing.checks import Findings
+from brightfield.data.importing.findings import Findings
 from brightfield.data.records import Record
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
-from brightfield.data.importing import guarded, hdf5, rois
+from brightfield.data.importing import guarded, hdf5, plausibility, rois
+from brightfield.data.importing.plausibility import Regions
 from brightfield.errors import BrightfieldError
 
 # endings that labelling tools append to the name of an image (RoiSet: the zip that ImageJ's ROI manager saves)
@@ -50,15 +51,24 @@ def read(path: Path, shape: tuple[int, int], connected: Collection[int], warn: C
         warn: called with each warning.
 
     Raises:
-        BrightfieldError: the file is damaged, or it holds classes of pixels and ``connected`` is empty.
+        BrightfieldError: the file is damaged or a JPEG, or ``connected`` is empty and it holds something else than a
+            number for each cell (see :mod:`brightfield.data.importing.plausibility`).
     """
     if path.is_dir() or path.suffix.lower() in (rois.SUFFIX, rois.ZIP):
         return rois.read_labels(path, shape, warn)
-    ids = guarded.read_labels(path) if path.suffix.lower() in hdf5.SUFFIXES else images.read_labels(path)
+    ids = guarded.read_labels(path) if path.suffix.lower() in hdf5.SUFFIXES else _read_image(path)
     if connected:
         return _regions(path, ids, connected)
-    _check_instances(path, ids)
+    _check_instances(path, ids, warn)
     return ids
+
+
+def _read_image(path: Path) -> Ids:
+    plausibility.check_file(path)
+    try:
+        return images.read_labels(path)
+    except BrightfieldError as error:
+        raise plausibility.explain(path, error) from error
 
 
 def _regions(path: Path, ids: Ids, classes: Collection[int]) -> Ids:
@@ -76,19 +86,26 @@ def _regions(path: Path, ids: Ids, classes: Collection[int]) -> Ids:
     return labels
 
 
-def _check_instances(path: Path, ids: Ids) -> None:
-    """Refuse classes of pixels, recognised by ilastik's name for them, by few numbers with many pieces each, or by a number at
-    every pixel."""
-    from scipy import ndimage
-
-    found = np.unique(ids[ids > 0])
-    pieces = 0
-    if 2 <= len(found) <= _MAX_CLASSES:  # a single number is a mask
-        pieces = sum(int(ndimage.label(ids == number, structure=_CONNECTED)[1]) for number in found)
+def _check_instances(path: Path, ids: Ids, warn: Callable[[str], None]) -> None:
+    """Refuse what are no instances: classes of pixels, soft edges, a background that is not 0, numbers of several cells."""
+    regions = Regions.of(ids)
+    found = np.unique(regions.numbers)
+    few = 2 <= len(found) <= _MAX_CLASSES  # a single number is a mask
+    classes = few and len(regions.numbers) > _PIECES * len(found)
     everywhere = 0 < len(found) <= _MAX_CLASSES and ids.size > 1 and not (ids == 0).any()  # class 1 is the background
-    if _CLASSES.search(images.stem(path)) or everywhere or pieces > _PIECES * len(found):
-        raise BrightfieldError(
-            f"{path} holds classes of pixels ({', '.join(map(str, np.unique(ids)[:10]))}), expected a number for each "
-            "cell. Export 'Object Identities' from ilastik's object classification, or say which class the cells are: "
-            "with --connected 2, each separate region of class 2 becomes a cell."
-        )
+    if _CLASSES.search(images.stem(path)) or everywhere or (classes and found.max() <= _MAX_CLASSES):
+        raise _no_instances(path, ids)
+    plausibility.check_background(path, regions)
+    plausibility.check_rims(path, regions)
+    if classes:
+        raise _no_instances(path, ids)
+    if len(found) > 1 and (warning := plausibility.check_pieces(path, regions)):
+        warn(warning)
+
+
+def _no_instances(path: Path, ids: Ids) -> BrightfieldError:
+    return BrightfieldError(
+        f"{path} holds classes of pixels ({', '.join(map(str, np.unique(ids)[:10]))}), expected a number for each "
+        "cell. Export 'Object Identities' from ilastik's object classification, or say which class the cells are: "
+        "with --connected 2, each separate region of class 2 becomes a cell."
+    )

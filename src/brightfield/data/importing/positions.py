@@ -76,7 +76,7 @@ class Positions:
         if meant:
             self._add(request, path, meant)
         elif request.source.is_dir():
-            request.findings.warn(request.relative(path), "named after no movie beside it, left out")
+            request.leave_out(path, "named after no movie beside it")
 
     def _add(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
         try:
