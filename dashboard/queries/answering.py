@@ -44,6 +44,7 @@ class Answers:
         files: contents of all files (CSV, TIFF and overlay PNG), by file name.
         problems: a message for each file that was left out.
         warning: a line about images outside the range of the training data, if there are any.
+        notes: lines on pixel sizes, and on what of the files was not read.
     """
 
     about: pd.DataFrame
@@ -51,6 +52,7 @@ class Answers:
     files: dict[str, bytes] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     warning: str | None = None
+    notes: list[str] = field(default_factory=list)
 
     def of(self, image: str) -> dict[str, bytes]:
         """The files of one image by the end of their names: ``overlay.png``, ``labels.tif``, ..."""
@@ -104,10 +106,10 @@ def answer(model: Predictor, uploads: Sequence[Upload], on_image: Callable[[str]
         answering = FolderPrediction(model, Path(place))
         for upload in uploads:
             try:
-                for name, image in _frames(upload, taken, MOST_FRAMES - len(about)):
-                    on_image(name)
-                    answering.add(name, image)
-                    about.append(_about(name, image))
+                for frame in _frames(upload, taken, MOST_FRAMES - len(about)):
+                    on_image(frame.name)
+                    answering.add(frame.name, frame.image, header=frame.header, time_s=frame.time_s)
+                    about.append(_about(frame.name, frame.image))
             except BrightfieldError as error:
                 message = str(error)
                 problems.append(message if upload.name in message else f"{upload.name}: {message}")
@@ -120,11 +122,12 @@ def answer(model: Predictor, uploads: Sequence[Upload], on_image: Callable[[str]
             {path.name: path.read_bytes() for path in answered.files},
             problems,
             answered.warning,
+            list(answered.notes),
         )
 
 
-def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Names and images of one file, read from a temporary copy with a safe name."""
+def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[images.Frame]:
+    """The frames of one file, read from a temporary copy with a safe name."""
     given = Path(upload.name)
     suffix = given.suffix.lower()
     stem = images.unique_name(images.stem(given)[:80], taken)
@@ -136,13 +139,14 @@ def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[tuple[str, n
                 raise BrightfieldError(
                     f"{path} holds {count} frames: expected at most {MOST_FRAMES} in all. Use `brightfield predict`."
                 )
-            for name, image in images.frames([path]):
-                if image.shape[0] * image.shape[1] > MOST_PIXELS:
+            for frame in images.frames_of([path]):
+                height, width = frame.image.shape[:2]
+                if height * width > MOST_PIXELS:
                     raise BrightfieldError(
-                        f"{path} has {image.shape[0]} x {image.shape[1]} pixels: expected at most {MOST_PIXELS:,}. "
+                        f"{path} has {height} x {width} pixels: expected at most {MOST_PIXELS:,}. "
                         "Use `brightfield predict`."
                     )
-                yield name, image
+                yield frame
         except BrightfieldError as error:  # users know the name of their file, not the temporary one
             raise BrightfieldError(str(error).replace(str(path), given.name)) from error
 

@@ -68,6 +68,8 @@ def show(answers: Answers) -> None:
         parts.problem(message)
     if not answers.files:
         return
+    for note in answers.notes:
+        st.caption(parts.plain(note))
     if answers.warning:
         st.warning(parts.plain(answers.warning), icon=":material/visibility:")
     takeaway(answers)

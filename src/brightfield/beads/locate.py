@@ -104,7 +104,8 @@ def locate(
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
     number = sum(images.frame_count(path) for path in listing.taken)
-    for name, image, path in progress.track(images.frames_of(listing.taken), "locate", number, unit="frame"):
+    for frame in progress.track(images.frames_of(listing.taken), "locate", number, unit="frame"):
+        name, image, path = frame.name, frame.image, frame.path
         grey = images.to_grey(image)
         if grey.shape != begin[0].shape:
             raise BrightfieldError(
@@ -128,7 +129,7 @@ def _begin(paths: Sequence[Path], first: int) -> tuple[images.Listing, list[imag
     """The files, and the first frames in grey; raises BrightfieldError if there are none, or if one was saved twice."""
     listing = images.list_images(paths)
     listing.refuse_names_twice()
-    begin = [images.to_grey(image) for _, image, _ in islice(images.frames_of(listing.taken), first)]
+    begin = [images.to_grey(image) for _, image in islice(images.frames(listing.taken), first)]
     if not begin:
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
     return listing, begin

@@ -39,7 +39,7 @@ def predict(
     pixel_size_um: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Pixel size, if it is not the task's; images of bacteria are magnified to the task's."
+            min=0, help="Pixel size of the images, over that in their files; bacteria are magnified to the training's."
         ),
     ] = None,
     magnify: Annotated[
@@ -64,9 +64,9 @@ def predict(
     OUT/least-certain.png shows those. Move the images of OUT/unsure into the right folders; then `brightfield import rbc OUT
     --name NAME` imports the folder, without the images that are still in OUT/unsure.
 
-    A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it: give
-    their pixel size (--pixel-size-um), or, for another species with cells half as wide, --magnify 2. Answers have the pixels of the
-    original images.
+    A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it by the
+    pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it. For another species
+    with cells half as wide, give --magnify 2. Answers have the pixels of the original images.
 
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
@@ -86,6 +86,8 @@ def predict(
         summary = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         if summary.recalibrated:
             print(summary.recalibrated)
+        for line in summary.notes:
+            print(line)
         if summary.warning:
             print(f"warning: {summary.warning}")
         tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))

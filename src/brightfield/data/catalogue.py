@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -66,8 +67,12 @@ def export(name: str, out: Path, to: str) -> int:
     """
     settings = params.load()
     entry = params.entry(settings.datasets, name, "dataset")
-    task = settings.tasks[entry.task]
-    return export_dataset(entry.kind, layout.raw(name), out, to, settings=task.settings)
+    about = layout.raw(name) / layout.ABOUT
+    stated = json.loads(about.read_text(encoding="utf-8")).get("pixel_size_um") if about.is_file() else None
+    own = {"pixel_size_um": stated} if stated else {}  # of the images themselves, where it is known
+    return export_dataset(
+        entry.kind, layout.raw(name), out, to, settings=settings.tasks[entry.task].settings.model_copy(update=own)
+    )
 
 
 def use(name: str, models: Sequence[str] = ()) -> list[str]:

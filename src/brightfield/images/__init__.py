@@ -7,10 +7,11 @@ column, y the row.
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.formats.source import MAX_PIXELS, Header
 from brightfield.images.links import pointer
-from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images
+from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images, some_of
 from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, unique_name
 from brightfield.images.opening import MAX_STACK_PIXELS, header, is_file
 from brightfield.images.reading import (
+    Frame,
     evenly_spaced,
     frame_count,
     frames,
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
     "NOT_AN_IMAGE",
+    "Frame",
     "Header",
     "Image",
     "Listing",
@@ -53,6 +55,7 @@ __all__ = [
     "read",
     "read_labels",
     "read_stack",
+    "some_of",
     "stem",
     "tiles",
     "to_float",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from brightfield.errors import BrightfieldError
 from brightfield.images.arrays import Image, squeeze
+from brightfield.images.formats.source import Header
 from brightfield.images.listing import files
 from brightfield.images.names import stem, unique_name
 from brightfield.images.opening import MAX_STACK_PIXELS, open_frames, size_of, standardise
@@ -75,19 +77,44 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
     A folder stands for its own images (not those of subfolders) in natural order, so that frame 10 follows frame 9. Names
     are unique and safe in a file name: the file's stem, followed by the number of the frame for stacks.
     """
-    for name, image, _ in frames_of(files(paths)):
-        yield name, image
+    for frame in _frames(files(paths), with_header=False):
+        yield frame.name, frame.image
 
 
-def frames_of(files: Iterable[Path]) -> Iterator[tuple[str, Image, Path]]:
-    """Like :func:`frames`, for files alone, with the file of each frame."""
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a file.
+
+    Attributes:
+        name: unique among the frames read with it, and safe in a file name.
+        image: (H, W) or (H, W, 3).
+        path: the file.
+        header: what the file says beside its pixels.
+        time_s: seconds from the first frame of the file; None where the file does not say.
+    """
+
+    name: str
+    image: Image
+    path: Path
+    header: Header
+    time_s: float | None = None
+
+
+def frames_of(files: Iterable[Path]) -> Iterator[Frame]:
+    """Like :func:`frames`, for files alone, with the file of each frame and what it says beside its pixels."""
+    return _frames(files, with_header=True)
+
+
+def _frames(files: Iterable[Path], with_header: bool) -> Iterator[Frame]:
     taken: set[str] = set()
     for path in files:
         with open_frames(path) as source:
+            header = source.header() if with_header else Header()
             digits = max(4, len(str(source.count - 1)))
             for i in range(source.count):
                 name = stem(path) if source.count == 1 else f"{stem(path)}_{i:0{digits}d}"
-                yield unique_name(name, taken), standardise(path, source.get(i)), path
+                time_s = header.times_s[i] if i < len(header.times_s) else None
+                yield Frame(unique_name(name, taken), standardise(path, source.get(i)), path, header, time_s)
 
 
 def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:

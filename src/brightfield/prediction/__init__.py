@@ -14,6 +14,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import recalibration
+from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result, writing
 from brightfield.system import progress
 
@@ -87,12 +88,14 @@ class PredictionSummary:
             :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle has no coverage.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
         listing: the files that were found, taken and left out; None where images did not come from files.
+        notes: lines on pixel sizes, and on what of the files was not read.
     """
 
     files: list[Path]
     compared: pd.DataFrame
     recalibrated: str | None = None
     listing: images.Listing | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def warning(self) -> str | None:
@@ -106,7 +109,7 @@ class FolderPrediction:
     Args:
         predictor: the model.
         out: output folder (see :mod:`brightfield.results.writing`).
-        pixel_size_um: side of a pixel in micrometres; None: that of the task.
+        pixel_size_um: side of a pixel of all images in micrometres; None: as the file of each states, else that of the task.
         magnify: magnification of the images before prediction; answers are scaled back to the images' own pixels. None: where the
             task is ``magnifiable``, the magnification to the pixel size of the training; else 1.
         overwrite: replace existing answers.
@@ -131,11 +134,12 @@ class FolderPrediction:
             raise BrightfieldError(
                 f"Task {predictor.task_name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
             )
-        self.magnify = magnify or ((pixel_size_um or trained) / trained if task.answering.magnifiable else 1.0)
-        metadata = replace(task.metadata, pixel_size_um=pixel_size_um or trained)
-        self._writer = writing.Writer(out, metadata, overwrite=overwrite)
+        self.sizes = PixelSizes(trained, pixel_size_um, magnify, task.answering.magnifiable)
+        self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._sources: dict[str, str] = {}
+        self._stated: dict[str, tuple[float | None, float | None]] = {}  # pixel size and time of each image
+        self._notes: dict[str, list[str]] = {}  # note on a file -> names of images
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 
     def __len__(self) -> int:
@@ -143,7 +147,13 @@ class FolderPrediction:
         return len(self._rows)
 
     def add(
-        self, name: str, image: images.Image, fluorescence: images.Image | None = None, source: str | None = None
+        self,
+        name: str,
+        image: images.Image,
+        fluorescence: images.Image | None = None,
+        source: str | None = None,
+        header: images.Header | None = None,
+        time_s: float | None = None,
     ) -> None:
         """Predict one image and write its files.
 
@@ -152,6 +162,8 @@ class FolderPrediction:
             image: (H, W) or (H, W, 3).
             fluorescence: (H, W) of the same field: an input of models that take it, and measured in each cell.
             source: the file of the image, for a column ``source`` of the tables, where the name does not tell it.
+            header: what the file of the image says beside its pixels.
+            time_s: seconds from the first frame of the movie; None: unknown.
 
         Raises:
             BrightfieldError: the task does not accept the image, or its answer cannot be written.
@@ -160,31 +172,45 @@ class FolderPrediction:
             raise BrightfieldError(
                 f"The fluorescence of {name} has shape {fluorescence.shape}, its image {image.shape[:2]}: expected the same."
             )
-        result, seen = self._answer(name, image, fluorescence)
-        self._writer.add(name, image, result, fluorescence)
+        header = header or images.Header()
+        size_um, magnification = self.sizes.of(name, header.pixel_size_um)
+        result, seen = self._answer(name, image, fluorescence, magnification)
+        self._writer.add(name, image, result, fluorescence, pixel_size_um=size_um)
+        self._stated[name] = self.sizes.known(header.pixel_size_um), time_s
+        for note in header.notes:
+            self._notes.setdefault(note, []).append(name)
         self._rows[name] = self.predictor.task.rows(result)
         if source is not None:
             self._sources[name] = source
         if (compared := self.predictor.compare([seen])) is not None:
             self._compared.append(compared.assign(image=name))
 
-    def _answer(self, name: str, image: images.Image, fluorescence: images.Image | None) -> tuple[Result, images.Image]:
+    def _answer(
+        self, name: str, image: images.Image, fluorescence: images.Image | None, magnification: float
+    ) -> tuple[Result, images.Image]:
         """The answer to an image, and the image as the model saw it, magnified."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
-        if self.magnify != 1:
-            channels = {channel: images.magnified(pixels, self.magnify) for channel, pixels in channels.items()}
+        if magnification != 1:
+            channels = {channel: images.magnified(pixels, magnification) for channel, pixels in channels.items()}
         seen = channels.pop("image")
         task = self.predictor.task
         result = self.predictor.predict([task.learning.pixels(Record(name, name, seen, channels))])[0]
-        return (result if self.magnify == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
+        return (result if magnification == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
 
     def finish(self) -> PredictionSummary:
-        """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data."""
+        """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data.
+
+        The columns ``pixel_size_um`` and ``time_s`` are there where files state them.
+        """
         table = self.predictor.task.combine(self._rows)
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
-        return PredictionSummary(self._writer.finish(table, self._sources), compared)
+        for column, place in (("pixel_size_um", 0), ("time_s", 1)):
+            if any(stated[place] is not None for stated in self._stated.values()):
+                table[column] = [self._stated[name][place] for name in table["image"]]
+        notes = (*self.sizes.lines(), *(f"{images.some_of(names)}: {note}." for note, names in self._notes.items()))
+        return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes)
 
 
 def predict(
@@ -209,7 +235,7 @@ def predict(
         out: output folder.
         reference: the model (see :func:`bundle_folder`).
         overwrite: replace existing answers.
-        pixel_size_um: side of a pixel in micrometres; None: that of the task.
+        pixel_size_um: side of a pixel in micrometres; None: as the file of each image states, else that of the task.
         magnify: magnification of the images before prediction (see :class:`FolderPrediction`).
         recalibrate: labelled images of the same acquisition.
         fluorescence: a folder (or one file) with a fluorescence image of the same name for each image.
@@ -222,9 +248,9 @@ def predict(
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
     listing = images.list_images(paths)
     sources = listing.sources()
-    for name, image, path in progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image"):
-        light = None if fluorescent is None else _same_name(name, fluorescent)
-        answering.add(name, image, light, sources.get(path))
+    for frame in progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image"):
+        light = None if fluorescent is None else _same_name(frame.name, fluorescent)
+        answering.add(frame.name, frame.image, light, sources.get(frame.path), frame.header, frame.time_s)
     if not len(answering):
         raise BrightfieldError(
             f"There is no image in {', '.join(map(str, paths))}: expected images, stacks or folders."

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,15 @@ class Writer:
         self._files: list[Path] = []
         self._objects: list[pd.DataFrame] = []
 
-    def add(self, name: str, image: Array, result: Result, fluorescence: Array | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        image: Array,
+        result: Result,
+        fluorescence: Array | None = None,
+        *,
+        pixel_size_um: float | None = None,
+    ) -> None:
         """Write the files of one image, whose names begin with the name of the image.
 
         Args:
@@ -59,6 +68,7 @@ class Writer:
             image: (H, W) or (H, W, 3), the background of the overlay.
             result: the answer.
             fluorescence: (H, W), measured in every cell.
+            pixel_size_um: side of a pixel of this image; None: that of the metadata.
 
         Raises:
             BrightfieldError: there are answers already, or the disk is full or not writable.
@@ -71,6 +81,7 @@ class Writer:
         elif self._kind is not type(result):
             raise ValueError(f"expected answers of one type, got {type(result)} after {self._kind}")
         form = form_of(type(result))
+        metadata = replace(self.metadata, pixel_size_um=pixel_size_um or self.metadata.pixel_size_um)
         found = {end: of(result) for end, of in form.files.items()}
         arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
         drawn = self.overlays is None or self._drawn < self.overlays
@@ -78,14 +89,14 @@ class Writer:
         self._refuse_to_replace([*arrays, *pictures])
         with _readable_errors(self.folder):
             for path, array in arrays.items():
-                write_tiff(path, array, self.metadata.pixel_size_um)
+                write_tiff(path, array, metadata.pixel_size_um)
             for picture in pictures:
                 with atomic_file(picture) as partial:
                     images.write_png(partial, overlay(image, result))
         self._drawn += len(pictures)
         self._files += [*arrays, *pictures]
         if form.objects is not None:
-            self._objects.append(form.objects.measure(result, self.metadata, fluorescence))
+            self._objects.append(form.objects.measure(result, metadata, fluorescence))
             self._objects[-1].insert(0, "image", name)
 
     def finish(self, table: pd.DataFrame, sources: Mapping[str, str] | None = None) -> list[Path]:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from brightfield import params
-from brightfield.data.importing import classification, restoration, segmentation, tracking
+from brightfield import images, params
+from brightfield.data.importing import classification, pixel_sizes, restoration, segmentation, tracking
 from brightfield.data.importing.checks import Checker, Importer, Part, Request
 from brightfield.data.importing.findings import Findings
 from brightfield.data.importing.grouping import Grouping
@@ -49,6 +49,7 @@ class ImportReport:
         found: number of files in the source.
         taken: number of files that were read: images, labels, tables.
         left_out: number of files that were not read, for each reason; ``found`` is the sum of ``taken`` and these.
+        pixel_size_um: pixel size of all images, as given or as their files state; None where it is unknown or differs.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class ImportReport:
     found: int
     taken: int
     left_out: dict[str, int]
+    pixel_size_um: float | None = None
 
     def __str__(self) -> str:
         counts = "".join(f", {name}: {number}" for name, number in self.counts.items())
@@ -99,7 +101,7 @@ def import_dataset(
             ``accepts_positions``.
         connected: numbers of the classes whose separate regions are cells, where labels are classes of pixels and the importer
             ``accepts_connected``.
-        pixel_size_um: pixel size of these images, where positions are in units of length and it differs from the task's.
+        pixel_size_um: pixel size of these images, over what their files state.
         licence: licence of the images, stored with them.
 
     Raises:
@@ -155,7 +157,7 @@ def _check_arguments(
 ) -> None:
     if not source.exists():
         raise BrightfieldError(f"There is no {source}, expected a folder of images.")
-    if not source.is_dir() and not importer.accepts_single_file:
+    if (not source.is_dir() or images.is_file(source)) and not importer.accepts_single_file:
         raise BrightfieldError(f"{source} is a file, expected a folder of images.")
     if os.path.lexists(destination):
         raise BrightfieldError(f"{destination} exists already. Choose another name, or remove it first.")
@@ -195,7 +197,8 @@ def _records(parts: list[Part], description: str) -> Iterator[Record]:
 
 
 def _report(kind: str, request: Request, checker: Checker, licence: str) -> ImportReport:
-    warnings = request.findings.warnings + request.grouping.warnings()
+    sizes, task_um, given_um = checker.pixel_sizes, request.settings.pixel_size_um, request.pixel_size_um
+    warnings = pixel_sizes.lines(sizes, task_um, given_um) + request.findings.warnings + request.grouping.warnings()
     if len(checker.groups) < MIN_GROUPS:
         warnings.append(
             f"training needs at least {MIN_GROUPS} groups, found {len(checker.groups)}: use these images for prediction, or "
@@ -216,4 +219,5 @@ def _report(kind: str, request: Request, checker: Checker, licence: str) -> Impo
         found=taken + fates.total(),
         taken=taken,
         left_out={str(why): number for why, number in fates.items()},
+        pixel_size_um=pixel_sizes.of_dataset(sizes, given_um),
     )

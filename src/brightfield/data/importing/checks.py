@@ -109,7 +109,7 @@ class Request:
 
     def leave_out(self, path: Path, why: str) -> None:
         """Add a warning that a file, or a folder with all its files, is left out, and why."""
-        folder = path.is_dir() and not path.is_symlink()
+        folder = path.is_dir() and not path.is_symlink() and not images.is_file(path)
         self.findings.warn(f"folder {self.relative(path)}" if folder else self.relative(path), f"{why}, left out")
         self.findings.left_out[path] = why
 
@@ -136,7 +136,7 @@ class Request:
                 self.findings.taken.add(path)
             elif path.is_symlink() and not self._is_followed(path, accept(path) or also(path)):
                 continue
-            elif path.is_dir():
+            elif path.is_dir() and not images.is_file(path):
                 folders.append(path)
             elif accept(path):
                 if images.pointer(path) is not None:
@@ -213,11 +213,19 @@ class Checker:
         self.bytes = 0  # size of all arrays, not compressed
         self.groups: set[str] = set()
         self.counts: Counter[str] = Counter()
+        self.pixel_sizes: Counter[float | None] = Counter()  # what the file of each image states, in micrometres
         self._seen: dict[bytes, tuple[str, str | None]] = {}
 
     def check(self, part: Part) -> None:
         """Read a part and add its problems to the findings."""
         try:
+            for file in filter(images.is_image, part.files):
+                header = images.header(file)
+                self.pixel_sizes[header.pixel_size_um] += int(
+                    file == part.files[0]
+                )  # labels are made by other programs
+                for note in header.notes:
+                    self.findings.warn(part.name if file == part.files[0] else file.name, note)
             for number, record in enumerate(part.records()):
                 self.counts.update(part.counts(record))
                 self._check(f"{part.name}, frame {number}" if part.stack else part.name, part.series, record)

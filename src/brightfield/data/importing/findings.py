@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from brightfield import images
 from brightfield.errors import BrightfieldError
 
 SHOWN = 20  # maximum number of problems in one message
@@ -71,7 +72,7 @@ class Findings:
 
     def fates(self, source: Path) -> Counter[str | None]:
         """How many files of the source were taken (None) and left out for each reason; a file that no rule names is counted too."""
-        if source.is_file():
+        if images.is_file(source):
             return Counter([None])
         real = self.taken | {path.resolve() for path in self.taken}
         return Counter(self._fate(path, source, real) for path in _all_files(source, self.left_out))
@@ -97,5 +98,7 @@ def _lines(found: _Lines) -> Iterator[str]:
 def _all_files(source: Path, left_out: dict[Path, str]) -> Iterator[Path]:
     """Every file below a folder, and links to folders that were left out; links to folders are not followed."""
     for root, folders, names in os.walk(source):
-        yield from (Path(root, name) for name in names)
+        chunked = [name for name in folders if images.is_file(Path(root, name))]  # each is one image
+        folders[:] = [name for name in folders if name not in chunked]
+        yield from (Path(root, name) for name in (*names, *chunked))
         yield from (path for name in folders if (path := Path(root, name)).is_symlink() and path in left_out)

@@ -62,16 +62,19 @@ def parts(request: Request) -> list[Part]:
 
 
 def _movies(request: Request) -> list[Movie]:
-    if request.source.is_file():
+    if images.is_file(request.source):
         if not images.is_image(request.source):
-            raise BrightfieldError(f"{request.source} is not an image stack by its name, expected .tif, .tiff or .npy.")
+            raise BrightfieldError(
+                f"{request.source} is not a sequence of frames by its name, expected a TIFF stack, a movie (.avi, .mp4, ...) or "
+                "another file of frames."
+            )
         _warn_of_other_pieces(request)
         return _in_files(request, [request.source], images.stem(request.source))
     return _in_folder(request, request.source, request.source.name)
 
 
 def _warn_of_other_pieces(request: Request) -> None:
-    beside = [path for path in images.in_order(request.source.parent) if images.is_image(path) and path.is_file()]
+    beside = [path for path in images.in_order(request.source.parent) if images.is_image(path) and images.is_file(path)]
     for pieces in joined(beside, lambda _: None).values():
         if request.source in pieces and len(pieces) > 1:
             request.findings.warn(
@@ -140,8 +143,8 @@ def _reader(
     request: Request, movie: Movie, file: Path, first: int, ids: list[str], group: str, truth: Positions
 ) -> Callable[[], Iterator[Record]]:
     def records() -> Iterator[Record]:
-        for offset, (_, image) in enumerate(images.frames([file])):
-            number = first + offset
+        for offset, read in enumerate(images.frames_of([file])):
+            image, number = read.image, first + offset
             name = request.relative(file) if len(ids) == 1 else f"{request.relative(file)}, frame {number}"
             frame = request.grey(name, image)
             movie.shape = movie.shape or frame.shape
@@ -150,7 +153,9 @@ def _reader(
                     f"{name} is {_size(frame.shape)}, expected {_size(movie.shape)} like the other frames."
                 )
             positions = truth.of(movie.name, number)
-            row = {"frame": number, "movie": movie.name, "labelled": int(positions is not None)}
+            row: dict[str, object] = {"frame": number, "movie": movie.name, "labelled": int(positions is not None)}
+            if read.time_s is not None and len(movie.files) == 1:  # each piece of a movie begins at 0
+                row["time_s"] = read.time_s
             fields: dict[str, np.ndarray] = {}
             if positions is not None:
                 _check_inside(name, positions, frame.shape)

@@ -1,0 +1,54 @@
+"""The pixel size that the files of a source state, beside that of the task and that of the user."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+SAME = 0.02  # relative difference up to which two pixel sizes count as equal: files round them
+
+
+def of_dataset(stated: Counter[float | None], given_um: float | None) -> float | None:
+    """The pixel size of all images: as given, else as all files that state one agree; None where it is unknown or mixed."""
+    if given_um is not None:
+        return given_um
+    sizes = sorted(size for size in stated if size is not None)
+    return sizes[0] if sizes and _same(sizes[0], sizes[-1]) else None
+
+
+def lines(stated: Counter[float | None], task_um: float, given_um: float | None) -> list[str]:
+    """What the user should know: the size in use, and what contradicts it.
+
+    Args:
+        stated: how many image files state each pixel size, or none.
+        task_um: pixel size of the task in params.yaml.
+        given_um: pixel size that the user gave.
+    """
+    sizes = sorted(size for size in stated if size is not None)
+    number, total = sum(stated[size] for size in sizes), sum(stated.values())
+    shown = (
+        "" if not sizes else f"{sizes[0]:.4g}" if _same(sizes[0], sizes[-1]) else f"{sizes[0]:.4g} to {sizes[-1]:.4g}"
+    )
+    if given_um is not None:
+        contradicts = [size for size in sizes if not _same(size, given_um)]
+        against = f"; {number} of {total} files state {shown} um, which this overrules" if contradicts else ""
+        found = [f"pixel size {given_um:g} um, as given{against}"]
+    elif not sizes:
+        return []
+    else:
+        found = [f"pixel size {shown} um, as {number} of {total} files state"]
+        if not _same(sizes[0], sizes[-1]):
+            found.append(
+                "the images have several pixel sizes: import those of each by themselves, or scale them to one"
+            )
+    used = of_dataset(stated, given_um)
+    if used is not None and not _same(used, task_um):
+        found.append(
+            f"the task expects {task_um:g} um per pixel, these images have {used:.4g} um: a model that trains on both sees "
+            "objects of two sizes. "
+            f"Scale the images by {used / task_um:.3g}, or change pixel_size_um of the task where all its images have it"
+        )
+    return found
+
+
+def _same(one_um: float, other_um: float) -> bool:
+    return abs(one_um - other_um) <= SAME * max(one_um, other_um)

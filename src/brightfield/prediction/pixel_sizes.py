@@ -1,0 +1,98 @@
+"""The pixel size of each image: as given, else as its file states it, else that of the training; and the magnification to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from brightfield.errors import BrightfieldError
+
+SAME = 0.02  # relative difference up to which two pixel sizes count as equal: files round them
+MOST_MAGNIFICATION = 8.0  # a file that states a size further from that of the training is more likely wrong than right
+
+
+@dataclass
+class PixelSizes:
+    """Decides the pixel size and the magnification of image after image, and remembers them for a summary.
+
+    Attributes:
+        trained_um: pixel size of the training.
+        given_um: pixel size that the user gave for all images; None: that of each file, or else that of the training.
+        magnification: magnification that the user gave; None: from the pixel size, where the task is ``magnifiable``.
+        magnifiable: whether images may be answered at another magnification.
+    """
+
+    trained_um: float
+    given_um: float | None = None
+    magnification: float | None = None
+    magnifiable: bool = False
+    _stated: Counter[float | None] = field(default_factory=Counter)
+    _magnified: Counter[float] = field(default_factory=Counter)
+
+    def known(self, stated_um: float | None) -> float | None:
+        """The pixel size of an image that was given or that its file states; None where it is only assumed."""
+        return self.given_um or stated_um
+
+    def of(self, name: str, stated_um: float | None) -> tuple[float, float]:
+        """The pixel size of an image, and the magnification at which the model sees it.
+
+        Args:
+            name: name of the image, for messages.
+            stated_um: pixel size that its file states; None: it states none.
+
+        Raises:
+            BrightfieldError: the stated size differs so much from that of the training that it is probably wrong.
+        """
+        size_um = self.known(stated_um) or self.trained_um
+        magnification = self.magnification or 1.0
+        if self.magnification is None and self.magnifiable and not _same(size_um, self.trained_um):
+            magnification = size_um / self.trained_um
+            if self.given_um is None and not 1 / MOST_MAGNIFICATION <= magnification <= MOST_MAGNIFICATION:
+                raise BrightfieldError(
+                    f"The file of {name} states a pixel size of {size_um:g} um, the model was trained at {self.trained_um:g} um: "
+                    f"expected a difference of at most {MOST_MAGNIFICATION:g} times. Give the right one with --pixel-size-um."
+                )
+        self._stated[stated_um] += 1
+        self._magnified[magnification] += 1
+        return size_um, magnification
+
+    def lines(self) -> list[str]:
+        """One line on the pixel sizes in use, and one where the user's contradicts that of the files."""
+        total = sum(self._stated.values())
+        stated = {size: number for size, number in self._stated.items() if size is not None}
+        if self.given_um is not None:
+            lines = [f"Pixel size: {self.given_um:g} um, as given{self._seen_at()}."]
+            others = [size for size in stated if not _same(size, self.given_um)]
+            if others:
+                lines.append(
+                    f"warning: the files state {_listed(others)} um; the {self.given_um:g} um given overrule them."
+                )
+            return lines
+        if not stated:
+            return [f"Pixel size: {self.trained_um:g} um, that of the training; the files state none."]
+        number = sum(stated.values())
+        lines = [
+            f"Pixel size: {_listed(list(stated))} um, as the files of {number} of {total} images state{self._seen_at()}."
+        ]
+        if number < total:
+            lines.append(
+                f"warning: {total - number} images have no pixel size in their file and were taken at that of the training, "
+                f"{self.trained_um:g} um. Give --pixel-size-um where that is wrong."
+            )
+        return lines
+
+    def _seen_at(self) -> str:
+        factors = sorted(factor for factor in self._magnified if factor != 1)
+        if not factors:
+            return ""
+        shown = f"{factors[0]:.3g}" if len(factors) == 1 else f"{factors[0]:.3g} to {factors[-1]:.3g}"
+        return f"; the model sees them magnified {shown} times (trained at {self.trained_um:g} um)"
+
+
+def _same(one_um: float, other_um: float) -> bool:
+    return abs(one_um - other_um) <= SAME * max(one_um, other_um)
+
+
+def _listed(sizes: list[float]) -> str:
+    found = sorted(set(sizes))
+    return ", ".join(f"{size:.4g}" for size in found) if len(found) <= 3 else f"{found[0]:.4g} to {found[-1]:.4g}"
