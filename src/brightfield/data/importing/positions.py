@@ -26,6 +26,7 @@ from brightfield.system.csv_files import file_key, shown
 NAME = "positions.csv"
 NAMES = (NAME, "spots.csv")
 _MOVIE_ENDINGS = (".xml", "_spots.csv", "_positions.csv")  # endings of a file named after a movie
+_MANY = 10  # fewer positions in one frame may all be beads that touch
 _Place = tuple[str, int | None]  # movie, and the frame if the name determines it
 
 
@@ -91,7 +92,8 @@ class Positions:
             rows_of: dict[tuple[str, int], list[int]] = defaultdict(list)
             for row, ((name, _), number) in enumerate(zip(places, numbers, strict=True)):
                 rows_of[name, number].append(row)
-            _check_one_frame(request, path, rows_of, xy, movies)
+            numbered = {name: movies[name] for name, own in places if own is None}
+            _check_one_frame(request, path, rows_of, xy, numbered)
         except BrightfieldError as error:
             request.findings.problem(str(error))
             return
@@ -221,16 +223,16 @@ def _check_one_frame(
     xy: npt.NDArray[np.float64],
     movies: Mapping[str, _Movie],
 ) -> None:
-    """Refuse the positions of a whole movie that are all numbered as one frame: most lie nearer to another one than beads do.
-
-    One frame with other positions is noted: a few labelled frames of many are fine.
+    """Refuse the positions of a whole movie that are all numbered as one frame: there are many, and most lie nearer to another one
+    than beads do. Others are noted: one labelled frame of many is fine.
     """
     from scipy.spatial import cKDTree
 
     separation = cast(TrackingSettings, request.settings).separation_px
     frames = defaultdict(list)
     for name, number in rows_of:
-        frames[name].append(number)
+        if name in movies:
+            frames[name].append(number)
     for name, numbers in frames.items():
         inside = xy[rows_of[name, numbers[0]]]
         inside = inside[np.isfinite(inside).all(axis=1)]
@@ -238,7 +240,7 @@ def _check_one_frame(
             continue
         came = f"{path.name}: all {len(inside)} positions are of one frame only, of {movies[name].length} of {name}"
         near = cKDTree(inside).query(inside, k=2)[0][:, 1] < separation
-        if near.mean() > 0.5:
+        if len(inside) >= _MANY and near.mean() > 0.5:
             raise BrightfieldError(
                 f"{came}, and {int(near.sum())} of them have another one within {separation:g} px: these are the same beads in "
                 "several frames. Number the frames from 0 in the column frame."

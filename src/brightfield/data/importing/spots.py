@@ -67,7 +67,7 @@ def read_spots(
     places = {name: place for name in NEEDED if (place := _place(sheet, name)) is not None}
     slices = _named(sheet, (_SLICE,))
     if "frame" not in places and (other := slices or _named(sheet, (_T,))):
-        places["frame"] = other[0]
+        places = {"frame": other[0], **places}
     missing = [name for name in NEEDED if name not in places]
     extra = columns_of(sheet, [*missing, *text, *optional], missing)
     if slices:

@@ -56,13 +56,16 @@ class Sheet:
         Raises:
             BrightfieldError: a row has another number of cells, quotes do not close, or the table is too long.
         """
+        names = len(self.names)
         width = self.width if self.delimiter == "," else 0
         count = 0
-        for line, cells in _records(self.path, self.encoding, self.delimiter, strip):
-            if line <= self.line or not (cells and (cells[0] or "".join(cells).strip())):
+        records = _records(self.path, self.encoding, self.delimiter, strip)
+        next((line for line, _ in records if line == self.line), None)
+        for line, cells in records:
+            if not (cells and (cells[0] or "".join(cells).strip())):
                 continue
             width = width or len(cells)
-            if len(cells) != width or width < len(self.names) or "".join(cells[len(self.names) :]).strip():
+            if len(cells) != width or (width != names and (width < names or "".join(cells[names:]).strip())):
                 raise BrightfieldError(self._ragged(line, cells, width))
             count += 1
             if count > MAX_ROWS:
@@ -164,7 +167,7 @@ class _Lines:
     """The lines of an open file, counted; a row may not be longer than all memory."""
 
     def __init__(self, path: Path, file: TextIO) -> None:
-        self.path, self.file = path, file
+        self.path, self.readline = path, file.readline
         self.number = 0
         self.pending = 0  # characters of the row that is not complete yet
 
@@ -172,7 +175,7 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.file.readline(MAX_ROW_CHARACTERS + 1)
+        line = self.readline(MAX_ROW_CHARACTERS + 1)
         if not line:
             raise StopIteration
         self.number += 1
