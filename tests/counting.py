@@ -24,13 +24,13 @@ import kinds
 from brightfield import architectures, images, params, results, tasks
 from brightfield.data import importing
 from brightfield.data.importing.checks import Importer, Part, Request
-from brightfield.data.importing.grouping import read_csv
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Columns, column, declarations, mean
 from brightfield.metrics.declarations import Metric
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import TRUE, Canvas, PixelWindow, enlarge, stretch
+from brightfield.system.csv_files import read_csv
 from brightfield.tasks import Encoded, Objective, Task
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.learning import Learning, LossFunction

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from brightfield.data import store
@@ -164,6 +165,19 @@ def test_an_id_that_is_no_plain_name_is_a_mistake(identity: str, tmp_path: Path)
 def test_an_id_twice_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="id is unique .* got 'a'"):
         store.write_images(tmp_path / "images.h5", [record("a"), record("a")])
+
+
+def test_an_index_that_another_program_saved_is_the_same_index(tmp_path: Path) -> None:
+    records = [record(f"00{i}", group=f"0{i % 2}", x=i / 4, note='a, "b"' if i else "NA", n=i) for i in range(3)]
+    index = raw(tmp_path, *records).index
+    path = tmp_path / "index.csv"
+    rows = [line.split(";") for line in index.to_csv(sep=";", decimal=",", index=False).splitlines()]
+    path.write_bytes("\r\n".join(";".join([*row, ""]) for row in rows).encode("utf-8-sig"))
+    pd.testing.assert_frame_equal(store.read_index(tmp_path), index)
+    assert [read.id for read in ImageSet.raw(tmp_path)] == ["000", "001", "002"]
+    path.write_text("id,group,x\n000,1,0,5\n")
+    with pytest.raises(BrightfieldError, match="index.csv, line 2: 4 cells, but the header .line 1. has 3"):
+        ImageSet.raw(tmp_path)
 
 
 def test_a_missing_dataset_is_named_with_what_to_do(tmp_path: Path) -> None:

@@ -31,9 +31,15 @@ TABLES = {
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An 8-bit and a 16-bit image, neither square nor a multiple of anything."""
     folder, rng = tmp_path_factory.mktemp("pictures"), np.random.default_rng(0)
-    images.write_png(folder / "eight.png", rng.integers(0, 255, (91, 117), dtype=np.uint8))
-    images.write_tiff(folder / "sixteen.tif", rng.integers(0, 60_000, (150, 77), dtype=np.uint16))
+    images.write_png(folder / "eight.png", blotches(rng, 91, 117, 255).astype(np.uint8))
+    images.write_tiff(folder / "sixteen.tif", blotches(rng, 150, 77, 60_000).astype(np.uint16))
     return folder
+
+
+def blotches(rng: np.random.Generator, height: int, width: int, top: int) -> np.ndarray:
+    """Squares of different light under a little noise: in noise alone no cell would be answered."""
+    coarse = rng.integers(0, 0.9 * top, (height // 7 + 1, width // 7 + 1))
+    return np.kron(coarse, np.ones((7, 7)))[:height, :width] + rng.integers(0, 0.1 * top, (height, width))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in tiny.KINDS if kind != "classification"])

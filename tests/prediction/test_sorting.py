@@ -259,6 +259,14 @@ def test_an_empty_folder_is_taken(crops: Path) -> None:
     assert len(list(OUT.glob("*/*.png"))) == len(PROBABILITIES)
 
 
+def test_a_table_that_excel_saved_still_lists_the_copies(crops: Path) -> None:
+    sort(crops)
+    table = pd.read_csv(OUT / "sorted.csv")
+    table.to_csv(OUT / "sorted.csv", sep=";", decimal=",", index=False, encoding="utf-8-sig", lineterminator="\r\n")
+    sort(crops, overwrite=True)
+    pd.testing.assert_frame_equal(pd.read_csv(OUT / "sorted.csv"), table)
+
+
 @pytest.mark.parametrize("what", ["foreign", "only copy", "no table", "source inside"])
 def test_nothing_is_overwritten_that_is_no_copy(crops: Path, what: str) -> None:
     sources = [crops]

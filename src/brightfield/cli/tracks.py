@@ -54,8 +54,9 @@ def tracks(
 ) -> None:
     """Link positions of beads, subtract drift, and measure diffusion constants and the stiffness of optical traps.
 
-    POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy. A column particle is used as
-    it is, unless --max-step or --memory is given. Without --max-step, the largest step is five standard deviations of the steps
+    POSITIONS.csv is what `brightfield predict beads movie/ -o FOLDER` writes, or a table of trackpy, TrackMate (spots) or ImageJ
+    (results, in pixels). A column particle, or TrackMate's TRACK_ID without branches, is used as it is, unless --max-step or
+    --memory is given. Without --max-step, the largest step is five standard deviations of the steps
     between nearest neighbours in consecutive frames (more over gaps), and never more than the distance between beads.
 
     physics.csv has one row per particle and says what each looks like: free (diffusion constant), trapped (corner frequency and

@@ -19,6 +19,7 @@ import pandas as pd
 from brightfield import layout
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.system.csv_files import canonical
 from brightfield.system.files import write_json
 
 IDS = "_ids"
@@ -99,14 +100,16 @@ def write_prepared(folder: Path, raw: ImageSet, index: pd.DataFrame) -> None:
 
 
 def read_index(folder: Path) -> pd.DataFrame:
-    """Read ``index.csv``; ids and groups are text."""
+    """Read ``index.csv``; ids and groups are text. Raises BrightfieldError if it is missing or no table."""
     path = folder / layout.INDEX
     if not path.is_file():
         raise BrightfieldError(
             f"There is no dataset in {folder}: {layout.INDEX} is missing. "
             "Run `dvc repro` (or `dvc pull`) to make it, or `brightfield import` to bring your own images."
         )
-    return pd.read_csv(path, dtype={"id": str, "group": str, "split": str}, keep_default_na=False, na_values=[""])
+    text = {"id": str, "group": str, "split": str}
+    table = canonical(path, ("id", "group"), text)  # a person may have saved it with another program
+    return pd.read_csv(table, dtype=text, keep_default_na=False, na_values=[""], index_col=False)
 
 
 class ImageSet:

@@ -18,12 +18,12 @@ import pandas as pd
 
 from brightfield import images, params, prediction, tasks
 from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
-from brightfield.data.importing.grouping import read_csv
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label, contact_sheets
 from brightfield.results.canvas import Canvas
 from brightfield.system import progress
+from brightfield.system.csv_files import read_csv
 from brightfield.system.files import atomic_folder
 
 SURE = 0.9  # default of the least probability that a sorted answer is correct

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brightfield.beads.physics.reading import read_positions
+from brightfield.beads.physics.reading import UNTRACKED, read_positions
 from brightfield.errors import BrightfieldError
 
 
@@ -31,6 +31,20 @@ def test_errors_and_particles(tmp_path: Path) -> None:
     assert table.columns.tolist() == ["frame", "x", "y", "x_error", "y_error", "particle"]
     assert table["particle"].tolist() == [4, 4]
     assert table["x_error"].tolist() == [0.1, 0]
+
+
+def test_tracks_of_trackmate_are_particles_unless_they_branch(tmp_path: Path) -> None:
+    head = "TRACK_ID;FRAME;POSITION_X;POSITION_Y\nTrack ID;Frame;X;Y\nTrack ID;Frame;X;Y\n;;(micron);(micron)\n"
+    path = written(tmp_path, head + "0;0;1,5;2\n;0;9;9\n0;1;1,75;2\n")
+    table = read_positions(path, 0.25)
+    assert table["x"].tolist() == [6, 36, 7]
+    assert table["particle"].tolist() == [0, UNTRACKED, 0]
+    path = written(tmp_path, head + "0;0;1,5;2\n0;0;9;9\n0;1;1,75;2\n")
+    assert "particle" not in read_positions(path, 0.25)
+
+
+def test_frames_stay_as_they_are_counted(tmp_path: Path) -> None:
+    assert read_positions(written(tmp_path, " ,X,Y,Slice\n1,1,2,1\n2,1,2,2\n"))["frame"].tolist() == [1, 2]
 
 
 def test_no_positions_are_no_error(tmp_path: Path) -> None:
@@ -59,6 +73,12 @@ def test_no_positions_are_no_error(tmp_path: Path) -> None:
         ("frame,x,y,particle\n0,1,2,1\n0,1,3,1\n", "line 3 .*each particle once in a frame"),
         ("frame,x,y,particle\n0,1,2,7\n9000000,1,3,7\n", "particle 7 is seen in 2 of 9,000,001 frames"),
         ('frame,x,y\n0,"1\n', "cannot be read|not positions"),
+        (
+            "frame,x,y\n" + "0,1,2\n" * 60,
+            "has one frame only: all 60 positions are of frame 0, expected a movie. Number",
+        ),
+        ("movie,frame,x,y\na,0,1,2\nb,1,1,2\n", "has positions of 2 movies .a, b., expected one"),
+        ("frame;x;y\n0;1,5;2\n1;cat;2\n", "the first in line 3 .frame = 1, x = cat, y = 2.: expected finite x"),
     ],
 )
 def test_what_is_no_table_of_positions(tmp_path: Path, text: str, told: str) -> None:

@@ -144,6 +144,7 @@ def test_channels_must_be_those_of_the_task(
 def test_alpha_is_dropped_and_grey_saved_as_colour_is_grey(source: Path, destination: Path, put: Put) -> None:
     rng = np.random.default_rng(0)
     rgba = rng.integers(0, 256, (20, 24, 4), dtype=np.uint8)
+    rgba[..., 3] = 255
     (source / "bad").mkdir()
     PIL.Image.fromarray(rgba, mode="RGBA").save(source / "bad" / "1_1.png")
     put("good/2_1.png", 3, COLOUR)

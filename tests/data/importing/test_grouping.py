@@ -73,7 +73,8 @@ def test_a_table_names_files_by_path_name_or_stem(plates: Path, destination: Pat
         ("file,group\nlone,x\n", "001_a_1.tif has no group: it is not in the column 'file'"),
         ("name,group\nlone,x\n", "has the columns name, group; missing: file"),
         ("file,group\nlone,x\nlone,y\n", "gives 'lone' several groups"),
-        ("file,group\nlone,\n", "has rows without file or group"),
+        ("file,group\nlone,\n", "has rows without file or group, the first in line 2"),
+        ("file,group\nlone.tif,x\nsub\\a,y\nsub/a,z\n", "gives 'sub/a' several groups, 'y' and, in line 4, 'z'"),
         ("", "cannot be read as CSV"),
     ],
 )
@@ -82,6 +83,27 @@ def test_a_table_that_cannot_work(plates: Path, destination: Path, content: str,
     with pytest.raises(BrightfieldError, match=says):
         groups(plates, destination, groups_csv=plates / "groups.csv")
     assert not destination.exists()
+
+
+def test_names_match_across_unicode_forms_and_systems(source: Path, destination: Path, put: Put) -> None:
+    for i, name in enumerate(["e\u0301_1", "ü_1", "c_1"]):  # as a Mac writes the first
+        put(f"{name}.tif", i)
+    table = "file;group;\r\né_1.tif;1;\r\n.\\ü_1.tif ;2;\r\nc_1;3;\r\n"
+    (source / "groups.csv").write_bytes(table.encode("cp1252"))
+    report = import_dataset("restoration", source, destination, settings=SETTINGS, groups_csv=source / "groups.csv")
+    index = read_index(destination)
+    assert index["group"].tolist() == ["3", "1", "2"]
+    assert not any("are not there" in warning for warning in report.warnings)
+
+
+def test_two_files_of_one_name_but_for_its_unicode_form(source: Path, destination: Path, put: Put) -> None:
+    put("é.tif", 0)
+    put("e\u0301.tif", 1)
+    (source / "groups.csv").write_text("file,group\né.tif,1\n", encoding="utf-8")
+    with pytest.raises(
+        BrightfieldError, match=r"'e\\u0301.tif' and '\\xe9.tif' are the same name for a table of groups"
+    ):
+        groups(source, destination, groups_csv=source / "groups.csv")
 
 
 def test_pattern_and_table_exclude_each_other(tmp_path: Path) -> None:

@@ -277,10 +277,20 @@ def test_species_follow_their_labels(fields: Path, destination: Path) -> None:
     assert any("coli_ds1_00002 and 1 more: has cells that species.csv" in w for w in report.warnings)
 
 
+def test_species_as_excel_saves_them(fields: Path, destination: Path) -> None:
+    rows = "myxo_a ;300;2;;\r\nmyxo_a.tif;1,0;3;;\r\ncoli_ds1_00001;1;1;;\r\n"
+    (fields / "species.csv").write_bytes(f"\ufeffImage;Label;Species;;\r\n{rows}".encode())
+    import_dataset("segmentation", fields, destination, settings=SETTINGS)
+    species = {record.id: record.fields["species"].tolist() for record in ImageSet.raw(destination)}
+    assert species["myxo_a"] == [0, 3, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("row", "says"),
     [
         ("nobody,1,1", "names the image 'nobody', which is not there"),
+        ("myxo_a,1,1\nmyxo_a,1.5,1", "column label must hold whole numbers from 1 to 2147483647, line 3 has 1.5"),
+        ("myxo_a,1,1,5", "line 2: 4 cells, but the header .line 1. has 3"),
         ("myxo_a,8,1", "gives a species to label 8 of myxo_a, which has no such label"),
         ("myxo_a,1,0", "column species must hold whole numbers from 1 to 255"),
         ("myxo_a,1,coli", "column species must hold whole numbers"),

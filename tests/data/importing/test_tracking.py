@@ -170,6 +170,90 @@ def test_a_table_must_say_which_movie_it_means(source: Path, destination: Path, 
         bring(source, destination)
 
 
+def notes(report: ImportReport, text: str) -> bool:
+    return any(text in warning for warning in report.warnings)
+
+
+def test_frames_counted_from_1_if_the_last_number_is_that_of_frames(
+    source: Path, destination: Path, stack: np.ndarray
+) -> None:
+    (source / "positions.csv").write_text("frame,x,y\n" + "".join(f"{i},{i},1\n" for i in range(1, 6)))
+    report = bring(source, destination)
+    assert [record.fields["positions"][0, 0] for record in ImageSet.raw(destination)] == [1, 2, 3, 4, 5]
+    assert notes(report, "positions.csv: frames were counted from 1, because they run from 1 to the number of frames")
+    (source / "positions.csv").write_text("frame,x,y\n1,1,1\n2,9,9\n")  # nobody can tell: from 0, as documented
+    report = bring(source, destination.with_name("b"))
+    assert ImageSet.raw(destination.with_name("b"))[1].fields["positions"].tolist() == [[1, 1]]
+    assert notes(report, "the smallest frame is 1, and frames were counted from 0")
+    (source / "positions.csv").write_text("frame,x,y\n0,1,1\n5,9,9\n")
+    with pytest.raises(BrightfieldError, match="frame 5 of run does not exist, expected 0 to 4"):
+        bring(source, destination.with_name("c"))
+
+
+def test_slices_of_imagej_are_frames_from_1(source: Path, destination: Path, stack: np.ndarray) -> None:
+    (source / "Results.csv").write_text(" ,Area,X,Y,Slice\n1,4,1.5,1,1\n2,4,2.5,1,2\n")
+    report = bring(source / "run.tif", destination, positions=source / "Results.csv")
+    found = [record.fields.get("positions") for record in ImageSet.raw(destination)]
+    assert [None if xy is None else xy.tolist() for xy in found] == [[[1.5, 1]], [[2.5, 1]], None, None, None]
+    assert notes(report, "ImageJ counts frames from 1, and 1 was subtracted")
+    (source / "Results.csv").write_text(" ,X,Y,Slice\n1,1,1,6\n")
+    with pytest.raises(BrightfieldError, match="frame 6 of run does not exist, expected 1 to 5"):
+        bring(source / "run.tif", destination.with_name("b"), positions=source / "Results.csv")
+
+
+def test_a_movie_numbered_as_one_frame_is_refused(source: Path, destination: Path, stack: np.ndarray) -> None:
+    drift = "".join(f"0,{5 + i / 10},6\n0,{15 - i / 10},12\n" for i in range(5))
+    (source / "positions.csv").write_text("frame,x,y\n" + drift)
+    with pytest.raises(
+        BrightfieldError, match="all 10 positions are of one frame only, of 5 of run, and 10 of them have"
+    ):
+        bring(source, destination)
+    (source / "positions.csv").write_text("frame,x,y\n0,2,2\n0,20,2\n0,2,16\n")  # three beads of a labelled frame
+    report = bring(source, destination)
+    assert report.labelled == 1
+    assert notes(report, "all 3 positions are of one frame only, of 5 of run; if they are of several frames")
+    (source / "positions.csv").write_text("frame,x,y\n0,2,2\n0,4,2\n")  # two beads that touch
+    assert bring(source, destination.with_name("b")).labelled == 1
+
+
+def test_the_name_of_a_file_says_the_frame(source: Path, destination: Path, movie: list[np.ndarray]) -> None:
+    rows = "".join(f"f9.png,0,{5 + i},6\n" for i in range(12))
+    (source / "positions.csv").write_text("file,frame,x,y\n" + rows)
+    report = bring(source, destination)
+    assert [record.row["labelled"] for record in ImageSet.raw(destination)] == [0, 1, 0, 0]
+    assert not notes(report, "one frame only")
+
+
+def test_a_table_without_rows_is_refused(source: Path, destination: Path, stack: np.ndarray) -> None:
+    (source / "positions.csv").write_text("frame,x,y\n")
+    with pytest.raises(BrightfieldError, match="positions.csv has no rows below its header"):
+        bring(source, destination)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+@pytest.mark.parametrize("name", ["Müller é", "Mu\u0308ller e\u0301"])
+def test_names_of_movies_match_in_any_encoding_and_unicode_form(
+    source: Path, destination: Path, put: Put, encoding: str, name: str
+) -> None:
+    put(f"{name}/a.png", 0)
+    put("b/b.png", 1)
+    table = "movie;frame;x;y\nMüller é ;0;1,5;2\nb;0;3;4\n"
+    (source / "positions.csv").write_bytes(table.encode(encoding))
+    bring(source, destination)
+    found = [record.fields["positions"].tolist() for record in ImageSet.raw(destination)]
+    assert sorted(found) == [[[1.5, 2]], [[3, 4]]]
+    (source / "positions.csv").write_bytes(f"file;frame;x;y\n{name}\\a.png;0;1,5;2\n".encode("utf-16"))
+    assert bring(source, destination.with_name("b")).labelled == 1
+
+
+def test_two_files_of_one_name_but_for_its_unicode_form(source: Path, destination: Path, put: Put) -> None:
+    put("é.png", 0)
+    put("e\u0301.png", 1)
+    (source / "positions.csv").write_text("file,frame,x,y\né.png,0,1,2\n", encoding="utf-8")
+    with pytest.raises(BrightfieldError, match="names the file 'é.png', which is in 2 files"):
+        bring(source, destination)
+
+
 def test_frames_of_another_size_and_broken_frames(
     source: Path, destination: Path, put: Put, movie: list[np.ndarray]
 ) -> None:

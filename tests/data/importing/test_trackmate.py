@@ -79,7 +79,7 @@ def test_a_pixel_size_of_its_own(movie: Path, destination: Path) -> None:
     (movie / "spots.csv").write_text(COLUMNS + NAMES + NAMES + units("micron") + SPOTS)
     found, report = bring(movie, destination, pixel_size_um=0.2)
     assert found == {frame: (np.array(xy) / 2).tolist() for frame, xy in EXPECTED.items()}
-    assert not any("um per pixel" in warning for warning in report.warnings)
+    assert not any("divided by the task's" in warning for warning in report.warnings)
 
 
 def test_what_trackmate_saved(movie: Path, destination: Path) -> None:

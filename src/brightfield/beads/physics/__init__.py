@@ -12,7 +12,7 @@ import pandas as pd
 from brightfield import layout
 from brightfield.beads.physics import plotting, tables
 from brightfield.beads.physics.conditions import Conditions
-from brightfield.beads.physics.reading import ERRORS, read_positions
+from brightfield.beads.physics.reading import ERRORS, UNTRACKED, read_positions
 from brightfield.beads.trajectories import Sampling, Track
 from brightfield.beads.trajectories.drift import SMOOTHING_S, drift, subtract
 from brightfield.beads.trajectories.judging import Bead, classify, rms_error_um
@@ -133,7 +133,7 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
         raise BrightfieldError(
             f"There are results in {out} already, such as {there[0]}. Choose another folder, or give --overwrite."
         )
-    analysis = analyse(read_positions(path), settings)
+    analysis = analyse(read_positions(path, settings.pixel_size_um), settings)
     found = tables.all_tables(analysis.table, analysis.drift, analysis.beads, settings)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -156,7 +156,9 @@ def _linked(positions: pd.DataFrame, settings: Settings) -> tuple[Linked, float 
     """Trajectories and the largest step allowed, None where the table names the particles."""
     if "particle" in positions and settings.max_step_px is None and settings.memory is None:
         lasting = positions.groupby("particle")["frame"].transform("size") >= (settings.shortest or 1)
-        kept = positions[lasting].sort_values(["frame", "particle"], kind="stable", ignore_index=True)
+        kept = positions[lasting & (positions["particle"] != UNTRACKED)].sort_values(
+            ["frame", "particle"], kind="stable", ignore_index=True
+        )
         return Linked(kept, float("nan"), len(positions) - len(kept)), None
     memory = MEMORY if settings.memory is None else settings.memory
     linked = link(positions, max_step_px=settings.max_step_px, memory=memory, shortest=settings.shortest)

@@ -6,11 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pandas as pd
-
 from brightfield.errors import BrightfieldError
-
-MAX_TABLE_BYTES = 200_000_000
+from brightfield.system.csv_files import file_key, read_csv
 
 
 @dataclass
@@ -19,7 +16,7 @@ class Grouping:
 
     Attributes:
         pattern: regular expression with one group (or one named ``group``), searched in the name and then in the path.
-        table: file -> group, files by path, by name or by name without suffix.
+        table: :func:`file_key` of a file -> group, files by path, by name or by name without suffix.
         rule: the rule in words, for the report.
         unmatched: names that the default rule does not match; each is a group of its own.
     """
@@ -29,6 +26,7 @@ class Grouping:
     rule: str = ""
     unmatched: list[str] = field(default_factory=list)
     _used: set[str] = field(default_factory=set)
+    _paths: dict[str, str] = field(default_factory=dict)  # of the files asked for, by their keys
 
     @classmethod
     def from_options(cls, pattern: str | None, groups_csv: Path | None) -> Grouping:
@@ -56,7 +54,8 @@ class Grouping:
             description: that expression in words, for the report.
         """
         if self.table is not None:
-            for key in (relative, Path(relative).name, name):
+            self._check_one(relative)
+            for key in map(file_key, (relative, Path(relative).name, name)):
                 if key in self.table:
                     self._used.add(key)
                     return self.table[key]
@@ -82,6 +81,15 @@ class Grouping:
         if unused:
             found.append(f"{len(unused)} files of the table of groups are not there, the first is {unused[0]!r}")
         return found
+
+    def _check_one(self, relative: str) -> None:
+        """Raise BrightfieldError for two files that a table cannot tell apart."""
+        other = self._paths.setdefault(file_key(relative), relative)
+        if other != relative:
+            raise BrightfieldError(
+                f"{other!a} and {relative!a} are the same name for a table of groups, which does not tell apart two ways to "
+                "write an accent, / and \\, or blanks around. Rename one."
+            )
 
     @staticmethod
     def _matched(pattern: re.Pattern[str], name: str, relative: str) -> str:
@@ -109,35 +117,15 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _read_table(path: Path) -> dict[str, str]:
     table = read_csv(path, ("file", "group"), text=("file", "group"))
-    if (table["group"] == "").any() or (table["file"] == "").any():
-        raise BrightfieldError(f"{path} has rows without file or group, expected both in every row.")
-    pairs = table[["file", "group"]].drop_duplicates()
-    twice = pairs["file"][pairs["file"].duplicated()].tolist()
-    if twice:
-        raise BrightfieldError(f"{path} gives {twice[0]!r} several groups, expected one.")
-    return dict(zip(pairs["file"].str.replace("\\", "/"), pairs["group"], strict=True))
-
-
-def read_csv(path: Path, columns: tuple[str, ...], text: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Read a CSV that has at least these columns; ``text`` columns are read as strings, with blanks as empty strings.
-
-    Raises BrightfieldError naming the file, what was found and what was expected.
-    """
-    if not path.is_file():
-        raise BrightfieldError(f"There is no file {path}, expected a CSV with the columns {', '.join(columns)}.")
-    if (size := path.stat().st_size) > MAX_TABLE_BYTES:
-        raise BrightfieldError(f"{path} has {size:,} bytes, expected at most {MAX_TABLE_BYTES:,}. Split it.")
-    try:
-        table = pd.read_csv(path, dtype=dict.fromkeys(text, str), skipinitialspace=True, float_precision="round_trip")
-    except (ValueError, OSError) as error:  # pandas' parser errors are ValueErrors, and so are wrong encodings
+    bare = table.index[(table["group"] == "") | (table["file"] == "")]
+    if len(bare):
         raise BrightfieldError(
-            f"{path} cannot be read as CSV ({error}), expected the columns {', '.join(columns)}."
-        ) from error
-    missing = [column for column in columns if column not in table]
-    if missing:
-        raise BrightfieldError(
-            f"{path} has the columns {', '.join(map(str, table.columns))}; missing: {', '.join(missing)}."
+            f"{path} has rows without file or group, the first in line {bare[0]}: expected both in every row."
         )
-    present = [column for column in text if column in table]
-    table[present] = table[present].fillna("")
-    return table
+    found: dict[str, str] = {}
+    for line, file, group in zip(table.index, table["file"], table["group"], strict=True):
+        if found.setdefault(file_key(file), group) != group:
+            raise BrightfieldError(
+                f"{path} gives {file!r} several groups, {found[file_key(file)]!r} and, in line {line}, {group!r}: expected one."
+            )
+    return found

@@ -1,6 +1,7 @@
-"""The positions of movies: a CSV as trackpy writes it, or the spots of TrackMate as CSV or XML.
+"""The positions of movies: a CSV as trackpy writes it, the spots of TrackMate as CSV or XML, or the results of ImageJ.
 
-trackpy's columns are frame, x, y and, with several movies, movie or file; its other columns are ignored.
+trackpy's columns are frame, x, y and, with several movies, movie or file; its other columns are ignored. Frames are counted from 0,
+unless the table says that they are counted from 1 (:func:`_first`).
 """
 
 from __future__ import annotations
@@ -9,20 +10,24 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from brightfield import images
 from brightfield.data.importing import trackmate
 from brightfield.data.importing.checks import Request
-from brightfield.data.importing.grouping import read_csv
+from brightfield.data.importing.spots import Spots, read_spots
 from brightfield.errors import BrightfieldError
+from brightfield.params import TrackingSettings
+from brightfield.system.csv_files import file_key, shown
 
 NAME = "positions.csv"
 NAMES = (NAME, "spots.csv")
 _MOVIE_ENDINGS = (".xml", "_spots.csv", "_positions.csv")  # endings of a file named after a movie
+_MANY = 10  # fewer positions in one frame may all be beads that touch
 _Place = tuple[str, int | None]  # movie, and the frame if the name determines it
 
 
@@ -80,19 +85,24 @@ class Positions:
 
     def _add(self, request: Request, path: Path, movies: Mapping[str, _Movie]) -> None:
         try:
-            table = _table(request, path)
-            frame, xy, empty = _numbers(path, table)
-            places = _places(path, table, frame, movies)
+            spots = _read(request, path, movies)
+            frame, xy, empty = _numbers(path, spots.table)
+            places = _places(path, spots.table, movies)
+            first = _first(request, path, spots, places, frame, movies)
+            numbers = [int(n) - first if own is None else own for (_, own), n in zip(places, frame, strict=True)]
+            rows_of: dict[tuple[str, int], list[int]] = defaultdict(list)
+            for row, ((name, _), number) in enumerate(zip(places, numbers, strict=True)):
+                rows_of[name, number].append(row)
+            numbered = {name: movies[name] for name, own in places if own is None}
+            _check_one_frame(request, path, rows_of, xy, numbered)
         except BrightfieldError as error:
             request.findings.problem(str(error))
             return
-        rows_of: dict[tuple[str, int], list[int]] = defaultdict(list)
-        for row, place in enumerate(places):
-            rows_of[place].append(row)
         for (name, number), rows in rows_of.items():
-            if number >= movies[name].length:
+            if not 0 <= number < movies[name].length:
+                last = movies[name].length - 1 + first
                 request.findings.problem(
-                    f"{path.name}: frame {number} of {name} does not exist, expected 0 to {movies[name].length - 1}"
+                    f"{path.name}: frame {number + first} of {name} does not exist, expected {first} to {last}"
                 )
             if (name, number) in self.frames:
                 request.findings.problem(
@@ -117,22 +127,34 @@ def _beside(path: Path, movie: _Movie) -> bool:
     return path.parent in (movie.files[0].parent, movie.files[0].parent.parent)
 
 
-def _table(request: Request, path: Path) -> pd.DataFrame:
+def _stated_size(movies: Mapping[str, _Movie]) -> float | None:
+    """The pixel size that the files of all movies state; None where one states none, or another."""
+    sizes = {images.header(movie.files[0]).pixel_size_um for movie in movies.values()}
+    return next(iter(sizes)) if len(sizes) == 1 else None
+
+
+def _read(request: Request, path: Path, movies: Mapping[str, _Movie]) -> Spots:
     """Columns frame, x, y (and movie or file); the index is the line number in the file."""
     own = request.settings.pixel_size_um
-    pixel_size_um = request.pixel_size_um or own
+    stated = _stated_size(movies)
+    pixel_size_um = request.pixel_size_um or stated or own
     if path.suffix.lower() == ".xml":
-        return trackmate.read_xml(path, pixel_size_um)
-    table = read_csv(path, (), text=("movie", "file"))
-    table.index = pd.RangeIndex(2, len(table) + 2)
-    if trackmate.is_spots(table):
-        if request.pixel_size_um is None:
-            request.findings.note(
-                f"{path.name}: positions of TrackMate in units of length were divided by the task's {own:g} um per pixel; give "
-                "--pixel-size-um if these images differ"
-            )
-        return trackmate.from_table(path, table, pixel_size_um)
-    return read_csv(path, ("frame", "x", "y"), text=("movie", "file")).set_index(table.index)
+        return Spots(trackmate.read_xml(path, pixel_size_um), first=0)
+    spots = read_spots(path, pixel_size_um, text=("movie", "file"))
+    if spots.trackmate and request.pixel_size_um is None and stated is None:
+        request.findings.note(
+            f"{path.name}: positions of TrackMate in units of length were divided by the task's {own:g} um per pixel; give "
+            "--pixel-size-um if these images differ"
+        )
+    elif spots.trackmate:
+        request.findings.note(
+            f"{path.name}: positions of TrackMate in units of length were divided by {pixel_size_um:g} um per pixel, the size in use"
+        )
+    if spots.table.empty:
+        raise BrightfieldError(
+            f"{path.name} has no rows below its header, expected a row for each position. Write it again, or remove it."
+        )
+    return spots
 
 
 def _numbers(
@@ -146,7 +168,7 @@ def _numbers(
     wrong |= ~np.isfinite(xy).all(axis=1) & ~empty
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        came = ", ".join(f"{column} = {table[column].iloc[row]}" for column in ("frame", "x", "y"))
+        came = ", ".join(f"{column} = {shown(table[column].iloc[row])}" for column in ("frame", "x", "y"))
         raise BrightfieldError(
             f"{path.name}: {int(wrong.sum())} rows are not positions, the first in line {table.index[row]} ({came}), "
             "expected a whole frame number from 0 up and finite x and y in pixels"
@@ -154,25 +176,88 @@ def _numbers(
     return frame.astype(int), xy, empty
 
 
-def _places(
-    path: Path, table: pd.DataFrame, frame: npt.NDArray[np.int_], movies: Mapping[str, _Movie]
-) -> list[tuple[str, int]]:
-    """(movie, frame) of each row. The name of a file with a single frame determines the frame."""
-    numbers = [int(number) for number in frame]
+def _places(path: Path, table: pd.DataFrame, movies: Mapping[str, _Movie]) -> list[_Place]:
+    """The movie of each row, and its frame where the name of a file with a single frame determines it."""
     if "movie" in table:
         known: list[tuple[str, _Place]] = []
         known += [(alias, (name, None)) for name in movies for alias in (name, Path(name).name)]
-        places = _looked_up(path, table, "movie", known)
-    elif "file" in table:
-        places = _looked_up(path, table, "file", [pair for movie in movies.values() for pair in _file_aliases(movie)])
-    elif len(movies) == 1:
-        places = [(next(iter(movies)), None)] * len(table)
-    else:
-        raise BrightfieldError(
-            f"{path.name} has no column movie, but there are {len(movies)} movies ({', '.join(list(movies)[:5])}), "
-            "expected one that names them."
+        return _looked_up(path, table, "movie", known)
+    if "file" in table:
+        return _looked_up(path, table, "file", [pair for movie in movies.values() for pair in _file_aliases(movie)])
+    if len(movies) == 1:
+        return [(next(iter(movies)), None)] * len(table)
+    raise BrightfieldError(
+        f"{path.name} has no column movie, but there are {len(movies)} movies ({', '.join(list(movies)[:5])}), "
+        "expected one that names them."
+    )
+
+
+def _first(
+    request: Request,
+    path: Path,
+    spots: Spots,
+    places: list[_Place],
+    frame: npt.NDArray[np.int_],
+    movies: Mapping[str, _Movie],
+) -> int:
+    """The number of the first frame: 1 if the format counts from 1, or if the smallest number is 1 and the largest is the movie's
+    length, which would not exist otherwise; else 0."""
+    highest: dict[str, int] = {}
+    for (name, own), number in zip(places, frame, strict=True):
+        if own is None:
+            highest[name] = max(int(number), highest.get(name, 0))
+    lowest = min((int(n) for (_, own), n in zip(places, frame, strict=True) if own is None), default=0)
+    if spots.first is not None:
+        if spots.first == 1:
+            request.findings.note(
+                f"{path.name}: ImageJ counts frames from 1, and 1 was subtracted. X and Y were taken as pixels from the centre of "
+                "the first pixel; centroids of ImageJ are measured from its corner: subtract 0.5 from those"
+            )
+        return spots.first
+    beyond = [movies[name].length - largest for name, largest in highest.items()]
+    if lowest == 1 and min(beyond) == 0:
+        request.findings.note(
+            f"{path.name}: frames were counted from 1, because they run from 1 to the number of frames of the movie"
         )
-    return [(name, n if own is None else own) for (name, own), n in zip(places, numbers, strict=True)]
+        return 1
+    if lowest == 1 and min(beyond) > 0:
+        request.findings.note(
+            f"{path.name}: the smallest frame is 1, and frames were counted from 0; if it is the first of the movie, subtract 1 "
+            "from the column frame"
+        )
+    return 0
+
+
+def _check_one_frame(
+    request: Request,
+    path: Path,
+    rows_of: Mapping[tuple[str, int], list[int]],
+    xy: npt.NDArray[np.float64],
+    movies: Mapping[str, _Movie],
+) -> None:
+    """Refuse the positions of a whole movie that are all numbered as one frame: there are many, and most lie nearer to another one
+    than beads do. Others are noted: one labelled frame of many is fine.
+    """
+    from scipy.spatial import cKDTree
+
+    separation = cast(TrackingSettings, request.settings).separation_px
+    frames = defaultdict(list)
+    for name, number in rows_of:
+        if name in movies:
+            frames[name].append(number)
+    for name, numbers in frames.items():
+        inside = xy[rows_of[name, numbers[0]]]
+        inside = inside[np.isfinite(inside).all(axis=1)]
+        if len(numbers) > 1 or movies[name].length == 1 or len(inside) < 2:
+            continue
+        came = f"{path.name}: all {len(inside)} positions are of one frame only, of {movies[name].length} of {name}"
+        near = cKDTree(inside).query(inside, k=2)[0][:, 1] < separation
+        if len(inside) >= _MANY and near.mean() > 0.5:
+            raise BrightfieldError(
+                f"{came}, and {int(near.sum())} of them have another one within {separation:g} px: these are the same beads in "
+                "several frames. Number the frames from 0 in the column frame."
+            )
+        request.findings.note(f"{came}; if they are of several frames, number these in the column frame")
 
 
 def _file_aliases(movie: _Movie) -> list[tuple[str, _Place]]:
@@ -187,13 +272,22 @@ def _file_aliases(movie: _Movie) -> list[tuple[str, _Place]]:
 
 
 def _looked_up(path: Path, table: pd.DataFrame, column: str, known: list[tuple[str, _Place]]) -> list[_Place]:
-    """The movie, and the frame if known, that each row names. Raises BrightfieldError for unknown and ambiguous names."""
+    """The movie, and the frame if known, that each row names (see :func:`file_key`).
+
+    Raises:
+        BrightfieldError: a name is unknown, or several movies or files have it.
+    """
     meanings: dict[str, set[_Place]] = defaultdict(set)
     for alias, place in known:
-        meanings[alias].add(place)
-    for name in table[column].unique():
-        if len(found := meanings.get(name, set())) != 1:
-            came = f"the {column} {name!r}, which is in {len(found)} movies" if found else f"the {column} {name!r}"
+        meanings[file_key(alias)].add(place)
+    for line, name in zip(table.index, table[column], strict=True):
+        found = meanings.get(file_key(name), set())
+        if len(found) != 1:
+            number = len({movie for movie, _ in found})
+            which = f"{number} movies" if number > 1 else f"{len(found)} files"
+            came = f"the {column} {name!r}" + (f", which is in {which}" if found else "")
             choices = sorted(alias for alias, places in meanings.items() if len(places) == 1)
-            raise BrightfieldError(f"{path.name} names {came}, expected one of {', '.join(choices[:10])}.")
-    return [next(iter(meanings[name])) for name in table[column]]
+            raise BrightfieldError(
+                f"{path.name} names {came}, expected one of {', '.join(choices[:10])} (line {line})."
+            )
+    return [next(iter(meanings[file_key(name)])) for name in table[column]]

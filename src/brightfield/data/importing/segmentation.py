@@ -17,14 +17,15 @@ from typing import cast
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from brightfield import images, layout
 from brightfield.data.importing import labels as label_files
 from brightfield.data.importing.checks import Importer, Part, Request, never
-from brightfield.data.importing.grouping import read_csv
 from brightfield.data.importing.labels import is_labels, plain_name
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.system.csv_files import file_key, read_csv, shown
 
 GROUP = r"^(?P<group>.+)_[0-9]+$"
 GROUP_RULE = "the name without its number at the end"
@@ -251,16 +252,26 @@ def _read_species(request: Request, names: set[str]) -> Species:
         return {}
     table = read_csv(path, ("image", "label", "species"), text=("image",))
     for column, largest in (("label", np.iinfo(np.int32).max), ("species", np.iinfo(np.uint8).max)):
-        kind = table[column].dtype.kind
-        if kind not in "iu" or not table[column].between(1, largest).all():
-            raise BrightfieldError(f"{SPECIES_CSV}: column {column} must hold whole numbers from 1 to {largest}.")
+        numbers = pd.to_numeric(table[column], errors="coerce")
+        wrong = table[~(numbers.between(1, largest) & (numbers == numbers.round()))]
+        if len(wrong):
+            raise BrightfieldError(
+                f"{SPECIES_CSV}: column {column} must hold whole numbers from 1 to {largest}, line {wrong.index[0]} has "
+                f"{shown(wrong[column].iloc[0])}."
+            )
+    known: dict[str, str] = {}
+    for name in names:
+        if (other := known.setdefault(file_key(name), name)) != name:
+            raise BrightfieldError(
+                f"{other!a} and {name!a} are the same name for {SPECIES_CSV}, which does not tell apart two ways to write an "
+                "accent. Rename one."
+            )
     found: Species = {}
-    by_key = {images.name_key(name): name for name in names}
-    for image, label, species in zip(table["image"], table["label"], table["species"], strict=True):
-        name = by_key.get(images.name_key(image)) or by_key.get(images.name_key(plain_name(Path(image))))
-        if name is None:
-            raise BrightfieldError(f"{SPECIES_CSV} names the image {image!r}, which is not there.")
-        if found.setdefault(name, {}).setdefault(int(label), int(species)) != int(species):
+    for line, image, label, species in zip(table.index, table["image"], table["label"], table["species"], strict=True):
+        key = file_key(image)
+        if (real := known.get(key, known.get(plain_name(Path(key))))) is None:
+            raise BrightfieldError(f"{SPECIES_CSV}, line {line}: names the image {image!r}, which is not there.")
+        if found.setdefault(real, {}).setdefault(int(label), int(species)) != int(species):
             raise BrightfieldError(f"{SPECIES_CSV} gives label {label} of {image} two species, expected one.")
     return found
 

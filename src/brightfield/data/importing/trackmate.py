@@ -6,6 +6,7 @@ more header rows: name, short name, unit (https://github.com/trackmate-sc/TrackM
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from xml.parsers import expat
@@ -16,52 +17,72 @@ import pandas as pd
 from brightfield.errors import BrightfieldError
 
 COLUMNS = ("FRAME", "POSITION_X", "POSITION_Y")
+_TRACK, _VISIBLE = "TRACK_ID", "VISIBILITY"
+KNOWN = (*COLUMNS, _TRACK, _VISIBLE)  # columns of the table of spots that are read
+PIXELS = frozenset({"pixel", "pixels", "px"})
 MAX_BYTES = 500_000_000
 _MICROMETRES = {"micron": 1.0, "microns": 1.0, "um": 1.0, "µm": 1.0, "μm": 1.0, "nm": 1e-3, "mm": 1e3, "m": 1e6}
-_PIXELS = frozenset({"pixel", "pixels", "px"})
+_HEADER_ROWS = 3  # at most, below the names of the columns
 
 
-def is_spots(table: pd.DataFrame) -> bool:
-    """Whether a CSV has the columns of TrackMate's table of spots."""
-    return set(COLUMNS) <= set(table.columns)
+def is_spots(names: Collection[str]) -> bool:
+    """Whether the names of a table's columns are those of TrackMate's table of spots."""
+    return set(COLUMNS) <= set(names)
 
 
-def from_table(path: Path, table: pd.DataFrame, pixel_size_um: float) -> pd.DataFrame:
-    """Columns frame, x and y in pixels, from TrackMate's table of spots; the index is that of ``table``.
+def from_table(path: Path, table: pd.DataFrame, pixel_size_um: float | None) -> pd.DataFrame:
+    """Columns frame, x and y in pixels, from TrackMate's table of spots, and ``particle``, NaN for a spot without a track, if there
+    are tracks; the index is that of ``table``.
 
     Args:
         path: the file, for messages.
-        table: as read, with the further header rows.
+        table: its columns ``KNOWN``, as read, with the further header rows.
         pixel_size_um: pixel size by which positions in units of length are divided.
 
     Raises:
-        BrightfieldError: the unit is missing or unknown.
+        BrightfieldError: the unit is missing or unknown, or a unit of length where no pixel size is known.
     """
     head = (
         pd.to_numeric(table["POSITION_X"], errors="coerce").isna()
         & pd.to_numeric(table["FRAME"], errors="coerce").isna()
     )
-    header = int(head.to_numpy().cumprod().sum())
+    header = min(int(head.to_numpy().cumprod().sum()), _HEADER_ROWS)
     units = {str(unit).strip("() ") for unit in table["POSITION_X"].iloc[:header]}
-    known = units & (_MICROMETRES.keys() | _PIXELS)
+    known = units & (_MICROMETRES.keys() | PIXELS)
     if len(known) != 1:
         raise BrightfieldError(
             f"{path.name} does not say in which unit POSITION_X is, expected a header row with one of "
-            f"{', '.join([*_MICROMETRES, *sorted(_PIXELS)])} as TrackMate writes it. Export the table of spots again."
+            f"{', '.join([*_MICROMETRES, *sorted(PIXELS)])} as TrackMate writes it. Export the table of spots again; or, if you "
+            "know the unit, write columns frame, x, y in pixels."
+        )
+    unit = known.pop()
+    if unit not in PIXELS and pixel_size_um is None:
+        raise BrightfieldError(
+            f"{path.name} has positions in {unit}: expected a pixel size to divide them by. Give it."
         )
     spots = table.iloc[header:]
-    if "VISIBILITY" in spots:  # TrackMate marks spots that were filtered out with 0
-        spots = spots[pd.to_numeric(spots["VISIBILITY"], errors="coerce") != 0]
-    side = _pixel_in(known.pop(), pixel_size_um)
-    xy = {
-        name: pd.to_numeric(spots[column], errors="coerce") / side
-        for name, column in (("x", COLUMNS[1]), ("y", COLUMNS[2]))
+    if _VISIBLE in spots:  # TrackMate marks spots that were filtered out with 0
+        spots = spots[pd.to_numeric(spots[_VISIBLE], errors="coerce") != 0]
+    side = _pixel_in(unit, pixel_size_um or 1.0)
+    # a cell that is no number stays as it is, for the message
+    columns = {
+        "frame": spots["FRAME"],
+        "x": _scaled(spots["POSITION_X"], side),
+        "y": _scaled(spots["POSITION_Y"], side),
     }
-    return pd.DataFrame({"frame": spots["FRAME"], **xy}, index=spots.index)
+    if _TRACK in spots and spots[_TRACK].notna().any():
+        columns["particle"] = spots[_TRACK]
+    found = pd.DataFrame(columns, index=spots.index)
+    return found.infer_objects()  # the header rows made all columns objects
+
+
+def _scaled(column: pd.Series, side: float) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce")
+    return column if (numbers.isna() & column.notna()).any() else numbers / side
 
 
 def _pixel_in(unit: str, pixel_size_um: float) -> float:
-    return 1.0 if unit in _PIXELS else pixel_size_um / _MICROMETRES[unit]
+    return 1.0 if unit in PIXELS else pixel_size_um / _MICROMETRES[unit]
 
 
 def read_xml(path: Path, pixel_size_um: float) -> pd.DataFrame:
@@ -103,7 +124,7 @@ class _Reader:
         self.searched: set[float] = set()
 
     def table(self, pixel_size_um: float) -> pd.DataFrame:
-        if self.pixel is None and self.unit not in _MICROMETRES.keys() | _PIXELS:
+        if self.pixel is None and self.unit not in _MICROMETRES.keys() | PIXELS:
             raise ValueError(f"its unit of length is {self.unit!r}")
         x_side, y_side = self.pixel or (_pixel_in(self.unit, pixel_size_um),) * 2
         empty = self.searched - {frame for frame, _, _ in self.rows}
