@@ -316,3 +316,47 @@ def test_only_bacteria_are_magnified(project: Path, pictures: Path) -> None:
     write_bundle("tracking")
     with pytest.raises(BrightfieldError, match="Task 'beads' cannot magnify images"):
         prediction.predict("beads", [pictures], Path("out"), reference="mine", magnify=2)
+
+
+@pytest.mark.parametrize("unit", ["um", "nm"])
+def test_the_pixel_size_in_a_file_is_that_of_its_answer(project: Path, tmp_path: Path, unit: str) -> None:
+    """Half the pixels a micrometre, in OME: the model sees the cells as in its training, and tables and TIFF agree."""
+    write_watershed_bundle()
+    folder = tmp_path / "fields"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    coarse = blotches(rng, 90, 110, 60_000).astype(np.uint16)
+    factor = {"um": 1.0, "nm": 1000.0}[unit]
+    stated = {"PhysicalSizeX": 0.13 * factor, "PhysicalSizeXUnit": unit.replace("u", "µ")}
+    tifffile.imwrite(folder / "a.ome.tif", coarse, ome=True, metadata=stated)
+    images.write_tiff(folder / "b.tif", coarse)
+    summary = prediction.predict("bacteria", [folder], Path("out"), reference="mine")
+    images_table, regions = pd.read_csv("out/images.csv").set_index("image"), pd.read_csv("out/regions.csv")
+    assert images_table["pixel_size_um"].fillna(-1).tolist() == [0.13, -1]
+    for name, size in (("a", 0.13), ("b", 0.065)):
+        rows = regions[regions["image"] == name]
+        np.testing.assert_allclose(rows["x_um"], rows["x"] * size, rtol=1e-5)
+        assert images.header(Path(f"out/{name}_labels.tif")).pixel_size_um == pytest.approx(size, rel=1e-3)
+    assert summary.notes[0].startswith(
+        "Pixel size: 0.13 um, as the files of 1 of 2 images state; the model sees them magnified 2"
+    )
+    given = prediction.predict("bacteria", [folder], Path("given"), reference="mine", pixel_size_um=0.065)
+    assert given.notes[1].startswith("warning: the files state 0.13 um")
+    assert images.header(Path("given/a_labels.tif")).pixel_size_um == pytest.approx(0.065, rel=1e-3)
+
+
+def test_what_of_a_file_was_not_read_and_its_times_are_told(project: Path, tmp_path: Path) -> None:
+    write_bundle("restoration")
+    movie = np.random.default_rng(0).integers(0, 4000, (3, 40, 50), dtype=np.uint16)
+    stated = {"axes": "TYX", "finterval": 0.5}
+    tifffile.imwrite(tmp_path / "run.tif", movie, imagej=True, metadata=stated)
+    prediction.predict("denoise", [tmp_path / "run.tif"], Path("out"), reference="mine")
+    table = pd.read_csv("out/images.csv")
+    assert table["time_s"].tolist() == [0, 0.5, 1]
+    with tifffile.TiffWriter(tmp_path / "one.tif") as tiff:
+        tiff.write(movie[0], metadata=None)
+        tiff.write(np.ascontiguousarray(movie[0, ::4, ::4]), subfiletype=1, metadata=None)
+    summary = prediction.predict("denoise", [tmp_path / "one.tif"], Path("other"), reference="mine")
+    assert summary.notes[1] == (
+        "one: the image of 40 x 50 px was read, not its thumbnails, pyramid levels or masks (10 x 13 px)."
+    )

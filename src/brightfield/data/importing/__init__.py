@@ -50,6 +50,7 @@ class ImportReport:
         taken: number of files that were read: images, labels, tables.
         left_out: number of files that were not read, for each reason; ``found`` is the sum of ``taken`` and these.
         pixel_size_um: pixel size of all images, as given or as their files state; None where it is unknown or differs.
+        pixel_size: the same in words, with its origin; empty where nothing states one.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class ImportReport:
     taken: int
     left_out: dict[str, int]
     pixel_size_um: float | None = None
+    pixel_size: str = ""
 
     def __str__(self) -> str:
         counts = "".join(f", {name}: {number}" for name, number in self.counts.items())
@@ -72,6 +74,7 @@ class ImportReport:
         reasons = ", ".join(f"{number} {why}" for why, number in self.left_out.items())
         rest = f"{sum(self.left_out.values())} ({reasons})" if reasons else "0"
         lines.append(f"Files found: {self.found}, taken: {self.taken}, left out: {rest}.")
+        lines += [f"Pixel size: {self.pixel_size}."] if self.pixel_size else []
         return "\n".join(lines + [f"Note: {warning}" for warning in self.warnings])
 
 
@@ -198,7 +201,7 @@ def _records(parts: list[Part], description: str) -> Iterator[Record]:
 
 def _report(kind: str, request: Request, checker: Checker, licence: str) -> ImportReport:
     sizes, task_um, given_um = checker.pixel_sizes, request.settings.pixel_size_um, request.pixel_size_um
-    warnings = pixel_sizes.lines(sizes, task_um, given_um) + request.findings.warnings + request.grouping.warnings()
+    warnings = pixel_sizes.warnings(sizes, task_um, given_um) + request.findings.warnings + request.grouping.warnings()
     if len(checker.groups) < MIN_GROUPS:
         warnings.append(
             f"training needs at least {MIN_GROUPS} groups, found {len(checker.groups)}: use these images for prediction, or "
@@ -220,4 +223,5 @@ def _report(kind: str, request: Request, checker: Checker, licence: str) -> Impo
         taken=taken,
         left_out={str(why): number for why, number in fates.items()},
         pixel_size_um=pixel_sizes.of_dataset(sizes, given_um),
+        pixel_size=pixel_sizes.described(sizes, given_um),
     )

@@ -148,7 +148,7 @@ def _read(request: Request, path: Path, movies: Mapping[str, _Movie]) -> Spots:
         )
     elif spots.trackmate:
         request.findings.note(
-            f"{path.name}: positions of TrackMate in units of length were divided by {pixel_size_um:g} um per pixel, the size in use"
+            f"{path.name}: positions of TrackMate in units of length were divided by {pixel_size_um:g} um per pixel"
         )
     if spots.table.empty:
         raise BrightfieldError(

@@ -1,0 +1,62 @@
+"""Each image is answered at its own pixel size: given, else stated by its file, else that of the training."""
+
+from __future__ import annotations
+
+import pytest
+
+from brightfield.errors import BrightfieldError
+from brightfield.prediction.pixel_sizes import PixelSizes
+
+
+def test_a_file_without_a_size_has_that_of_the_training() -> None:
+    sizes = PixelSizes(0.065, magnifiable=True)
+    assert sizes.of("a", None) == (0.065, 1)
+    assert sizes.lines() == ["Pixel size: 0.065 um, that of the training; the files state none."]
+
+
+def test_a_stated_size_is_used_and_images_are_magnified_to_the_training() -> None:
+    sizes = PixelSizes(0.065, magnifiable=True)
+    assert sizes.of("a", 0.13) == (0.13, 2)
+    assert sizes.of("b", 0.0651) == (0.0651, 1)  # files round
+    assert sizes.lines() == [
+        "Pixel size: 0.0651, 0.13 um, as the files of 2 of 2 images state; the model sees them magnified 2 times (trained at "
+        "0.065 um)."
+    ]
+
+
+def test_where_images_are_not_magnified_the_size_counts_all_the_same() -> None:
+    sizes = PixelSizes(0.1)
+    assert sizes.of("a", 0.2) == (0.2, 1)
+    assert sizes.of("b", 90.0) == (90.0, 1)
+
+
+def test_the_given_size_stands_over_the_files_and_says_so() -> None:
+    sizes = PixelSizes(0.065, given_um=0.13, magnifiable=True)
+    assert sizes.of("a", 0.065) == (0.13, 2)
+    first, second = sizes.lines()
+    assert first.startswith("Pixel size: 0.13 um, as given; the model sees them magnified 2 times")
+    assert second == "warning: the files state 0.065 um; the 0.13 um given overrule them."
+
+
+def test_a_given_magnification_stands_over_all() -> None:
+    sizes = PixelSizes(0.065, magnification=3.0, magnifiable=True)
+    assert sizes.of("a", 0.13) == (0.13, 3)
+    assert sizes.of("b", 65.0) == (65.0, 3)
+
+
+def test_files_without_a_size_among_others_are_counted() -> None:
+    sizes = PixelSizes(0.065, magnifiable=True)
+    sizes.of("a", 0.13)
+    sizes.of("b", None)
+    assert sizes.lines()[1].startswith(
+        "warning: 1 images have no pixel size in their file and were taken at that of the training"
+    )
+
+
+def test_a_size_that_cannot_be_right_is_refused() -> None:
+    sizes = PixelSizes(0.065, magnifiable=True)
+    with pytest.raises(
+        BrightfieldError, match=r"The file of a states a pixel size of 10 um.*at 0.065 um.*--pixel-size-um"
+    ):
+        sizes.of("a", 10.0)
+    assert PixelSizes(0.065, given_um=10.0, magnifiable=True).of("a", None)[0] == 10
