@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import parts
-from brightfield.data.measuring import COLOUR_RATIOS, MEASURES
+from brightfield.data.measuring import ALONE, COLOUR_RATIOS, MEASURES
 from figures import coverage, style
 from queries import data, project
 
@@ -48,7 +48,7 @@ def covered(name: str) -> None:
     if table is None:
         return
     st.subheader("Range of the training data", anchor=False)
-    figure = coverage.distributions(table, (*MEASURES, *COLOUR_RATIOS))
+    figure = coverage.distributions(table, (*MEASURES, *ALONE, *COLOUR_RATIOS))
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="coverage")
     st.caption(
         "One box per split: light, contrast, noise, focus and density of its images. The band contains 98% of the training images. "

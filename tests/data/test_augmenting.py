@@ -24,6 +24,7 @@ ALL = [
     "recorded_noise",
     "blur",
     "defocus",
+    "reverse",
     "stain",
     "light",
     "focus",
@@ -353,3 +354,14 @@ def test_noise_stays_in_the_channel_in_which_it_was_recorded() -> None:
     drawn = [change(torch.zeros(2, 30, 30), torch.zeros(1))[0] for _ in range(20)]
     assert any(moved[0].any() for moved in drawn)
     assert not any(moved[1].any() for moved in drawn)
+
+
+def test_reverse_exchanges_dark_and_bright_of_the_first_channel_half_of_the_time() -> None:
+    original, change = image(2), augmenter("reverse")
+    signs = []
+    for _ in range(200):
+        changed, _ = change(original, torch.zeros(1))
+        assert torch.equal(changed[1], original[1])  # fluorescence shines on either side of the focal plane
+        signs.append(int(torch.sign((changed[0] * original[0]).sum())))
+        assert torch.equal(changed[0], signs[-1] * original[0])
+    assert 70 < signs.count(-1) < 130

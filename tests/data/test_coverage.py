@@ -12,7 +12,7 @@ import pytest
 import tiny
 from brightfield.data import coverage, store
 from brightfield.data.coverage import Coverage
-from brightfield.data.measuring import COLOUR_RATIOS, MEASURES
+from brightfield.data.measuring import ALONE, COLOUR_RATIOS, MEASURES
 from brightfield.errors import BrightfieldError
 
 
@@ -79,6 +79,31 @@ def test_a_number_that_never_varied_may_hardly_vary() -> None:
     assert fitted.compare(numbers(100, seed=6).assign(light=0.6))["outside"].all()
 
 
+def test_reversed_contrast_lies_outside_and_hides_nothing_else() -> None:
+    rng = np.random.default_rng(9)
+    dark, bright = (
+        numbers(400, seed=seed).assign(polarity=rng.beta(a, b, 400)) for seed, a, b in ((0, 2, 20), (1, 20, 2))
+    )
+    fitted = Coverage.fit(dark)
+    reversed_ = fitted.compare(bright)
+    assert reversed_["outside"].mean() > 0.95
+    assert set(reversed_["farthest"][reversed_["outside"] == 1]) == {"polarity"}
+    changed = fitted.compare(numbers(100, seed=2, noise=12.0).assign(polarity=0.1))
+    assert changed["outside"].mean() > 0.95
+    both = Coverage.fit(pd.concat([dark, bright], ignore_index=True))
+    assert both.compare(bright)["outside"].mean() < 0.05
+    again = Coverage.from_dict(json.loads(json.dumps(fitted.as_dict())))
+    pd.testing.assert_frame_equal(again.compare(bright), reversed_)
+
+
+def test_a_model_from_before_polarity_was_measured_is_read() -> None:
+    fitted = Coverage.fit(numbers().assign(polarity=0.5))
+    content = fitted.as_dict()
+    del content["alone"]
+    found = Coverage.from_dict(content).compare(numbers(20, seed=3).assign(polarity=0.99))
+    pd.testing.assert_frame_equal(found, FITTED.compare(numbers(20, seed=3)))
+
+
 def test_a_grey_image_is_compared_without_colour() -> None:
     coloured = numbers().assign(**dict.fromkeys(COLOUR_RATIOS, 1.0))
     assert set(Coverage.fit(coloured).names) == {*MEASURES, *COLOUR_RATIOS}
@@ -116,7 +141,7 @@ def test_a_prepared_dataset_has_a_row_an_image(tmp_path: Path) -> None:
     store.write_prepared(tmp_path, raw, index)
     coverage.write(tmp_path, raw, index)
     table = coverage.read(tmp_path)
-    assert list(table.columns) == ["id", "group", "split", *MEASURES, *COLOUR_RATIOS]
+    assert list(table.columns) == ["id", "group", "split", *MEASURES, *ALONE, *COLOUR_RATIOS]
     assert list(table["id"]) == [record.id for record in records]
     measured = coverage.measure_records(records[::2])
     np.testing.assert_allclose(table.loc[[0, 2, 4], list(MEASURES)], measured[list(MEASURES)], rtol=1e-5)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytest
 from scipy import ndimage
 
-from brightfield.data.measuring import COLOUR_RATIOS, MEASURES, WHITE, measure
+from brightfield.data.measuring import ALONE, COLOUR_RATIOS, MEASURES, WHITE, measure
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -33,7 +33,7 @@ def photograph(scene: FloatArray, level: float = 20_000, contrast: float = 0.3, 
 
 def test_levels_are_those_of_the_image() -> None:
     found = measure(photograph(cells()))
-    assert tuple(found) == MEASURES
+    assert tuple(found) == (*MEASURES, *ALONE)
     assert found["light"] == pytest.approx(20_000 / 65_535, rel=0.01)
     assert found["contrast"] == pytest.approx(0.3, rel=0.1)
     assert found["noise"] == pytest.approx(100 / 20_000, rel=0.05)
@@ -59,6 +59,13 @@ def test_density_grows_with_the_number_of_cells() -> None:
     assert all(a < b for a, b in pairwise(density))
 
 
+def test_polarity_is_near_0_for_dark_cells_and_near_1_for_bright_ones() -> None:
+    dark, bright = (measure(photograph(cells(8), contrast=contrast)) for contrast in (0.3, -0.3))
+    assert dark["polarity"] < 0.1
+    assert bright["polarity"] > 0.9
+    assert measure(np.full((64, 64), 7, np.uint8))["polarity"] in (0.0, 1.0)
+
+
 def test_more_light_changes_light_alone() -> None:
     dim, bright = (measure(photograph(cells(), level=level, sigma=level / 200)) for level in (8_000, 32_000))
     assert bright["light"] / dim["light"] == pytest.approx(4, rel=0.01)
@@ -76,7 +83,7 @@ def test_the_unit_of_floats_does_not_matter() -> None:
 def test_colour_has_two_ratios() -> None:
     grey = photograph(cells(), level=100, sigma=2).astype(np.uint8)
     found = measure(np.stack([grey, grey // 2, grey // 4], axis=-1))
-    assert tuple(found) == (*MEASURES, *COLOUR_RATIOS)
+    assert tuple(found) == (*MEASURES, *ALONE, *COLOUR_RATIOS)
     assert found["red"] == pytest.approx(2, rel=0.02)
     assert found["blue"] == pytest.approx(0.5, rel=0.02)
 

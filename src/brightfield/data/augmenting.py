@@ -8,8 +8,9 @@ transforms of intensities expect floats in [0, 1] and would clip them.
 ``stain``, ``light`` and ``focus`` follow the physics of a stained slide in transmitted light: they change the light that reached
 the camera, which is measured from black, and normalise the image again, as that of another acquisition. ``defocus`` imitates a
 slide slightly above or below the focal plane: for a thin object the first-order change is a Laplacian (Teague, J. Opt. Soc. Am.
-73, 1434, 1983), and the finest detail is lost. ``recorded_noise`` adds noise that the camera recorded in the background of the
-training images (:func:`noise_windows`), with its real pattern and correlations.
+73, 1434, 1983), and the finest detail is lost. ``reverse`` exchanges dark and bright: a thin transparent object that is dark on
+one side of the focal plane is bright on the other, by the same equation. ``recorded_noise`` adds noise that the camera recorded in
+the background of the training images (:func:`noise_windows`), with its real pattern and correlations.
 """
 
 from __future__ import annotations
@@ -173,6 +174,15 @@ def _blur(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(gaussian_filter(image, (sigma, sigma, 0)))
 
 
+def _reverse(image: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Exchange dark and bright of the first channel half of the time; fluorescence, in the second, is bright on either side."""
+    if rng.random() < 0.5:
+        return image
+    reversed_ = image.copy()
+    reversed_[..., 0] = -image[..., 0]
+    return reversed_
+
+
 def _defocus(image: FloatArray, rng: np.random.Generator) -> FloatArray:
     if rng.random() < 0.5:
         return image
@@ -225,4 +235,5 @@ INTENSITIES: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] 
     "noise": _noise,
     "blur": _blur,
     "defocus": _defocus,
+    "reverse": _reverse,
 }

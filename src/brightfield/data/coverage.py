@@ -1,10 +1,10 @@
-"""How far images lie from those of a training split, in brightness, contrast, noise, focus and density."""
+"""How far images lie from those of a training split, in brightness, contrast, noise, focus, density and polarity."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,14 +14,14 @@ import pandas as pd
 from scipy.spatial import cKDTree
 
 from brightfield import layout
-from brightfield.data.measuring import COLOUR_RATIOS, MEASURES, measure
+from brightfield.data.measuring import ALONE, COLOUR_RATIOS, MEASURES, measure
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.system.files import write_json
 
 FloatArray = npt.NDArray[np.floating[Any]]
 
-SHARES = ("focus", "density")  # measures between 0 and 1; the others are positive
+SHARES = ("focus", "density", "polarity")  # measures between 0 and 1; the others are positive
 COVERED_SHARE = 0.99  # share of held-out training images that lie inside the limit
 FOLDS = 5  # parts of the groups, each compared with the others to find the limit
 DECILES = 2.5631  # between the 10% and the 90% quantile of a normal distribution, in standard deviations
@@ -92,6 +92,7 @@ class Coverage:
         precision: (N, N) inverse covariance of the standardised measures, ``(x - centre) / scale``.
         images: (M, N) standardised measures of training images, at most ``MOST_IMAGES``.
         limit: distance that 99 of 100 training images stay within when they are compared with images of other groups.
+        alone: the coverage of ``ALONE``, measures that are compared by themselves; None in models from before they were measured.
     """
 
     names: tuple[str, ...]
@@ -100,6 +101,7 @@ class Coverage:
     precision: FloatArray
     images: FloatArray
     limit: float
+    alone: Coverage | None = None
 
     @classmethod
     def fit(cls, measures: pd.DataFrame) -> Self:
@@ -108,7 +110,15 @@ class Coverage:
         The limit comes from cross-fitting: each fifth of the groups is compared with the rest, because images of one group are
         alike, and their distances to each other are too small.
         """
-        names = tuple(name for name in (*MEASURES, *COLOUR_RATIOS) if name in measures and measures[name].notna().all())
+        known = [
+            name for name in (*MEASURES, *COLOUR_RATIOS, *ALONE) if name in measures and measures[name].notna().all()
+        ]
+        together = cls._fitted(measures, tuple(name for name in known if name not in ALONE))
+        alone = tuple(name for name in known if name in ALONE)
+        return replace(together, alone=cls._fitted(measures, alone)) if alone else together
+
+    @classmethod
+    def _fitted(cls, measures: pd.DataFrame, names: tuple[str, ...]) -> Self:
         values = _unbounded(measures, names)
         _, groups = np.unique(measures["group"].astype(str), return_inverse=True)
         fold = groups % FOLDS
@@ -129,7 +139,8 @@ class Coverage:
 
         Returns:
             One row per image: ``outside`` (0 or 1), ``distance`` (divided by the limit: above 1 is outside) and ``farthest``, the
-            measure whose correction alone would reduce the distance most. With precision P and deviation d from the nearest images,
+            measure whose correction alone would reduce the distance most; the distance of the measures compared together or of
+            those compared alone, whichever is larger. With precision P and deviation d from the nearest images,
             correcting measure j reduces the squared distance by (P d)_j^2 / P_jj.
         """
         values = _unbounded(measures.reindex(columns=list(self.names)), self.names)
@@ -137,13 +148,12 @@ class Coverage:
         distance, deviation = self._nearest(values)
         gain = np.square(deviation @ self.precision) / np.diag(self.precision)
         relative = distance / self.limit
-        return pd.DataFrame(
-            {
-                "outside": (relative > 1).astype(int),
-                "distance": relative,
-                "farthest": [self.names[i] for i in gain.argmax(axis=1)],
-            }
-        )
+        farthest = np.array(self.names, dtype=object)[gain.argmax(axis=1)]
+        if self.alone is not None:
+            other = self.alone.compare(measures)
+            farthest = np.where(other["distance"] > relative, other["farthest"], farthest)
+            relative = np.maximum(other["distance"].to_numpy(), relative)
+        return pd.DataFrame({"outside": (relative > 1).astype(int), "distance": relative, "farthest": farthest})
 
     def _nearest(self, values: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Distance (rows,) to the k-th nearest training image, and deviation (rows, N) from the mean of the k nearest."""
@@ -156,7 +166,8 @@ class Coverage:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         arrays = {key: getattr(self, key).tolist() for key in ARRAYS}
-        return {"names": list(self.names), **arrays, "limit": self.limit}
+        alone = {} if self.alone is None else {"alone": self.alone.as_dict()}
+        return {"names": list(self.names), **arrays, "limit": self.limit, **alone}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -171,7 +182,8 @@ class Coverage:
         expected = ((n,), (n,), (n, n), (len(images), n))
         if (centre.shape, scale.shape, precision.shape, images.shape) != expected or not images.size:
             raise ValueError(f"the arrays do not have the shapes for {n} measures")
-        return cls(names, centre, scale, precision, images, float(content["limit"]))
+        alone = cls.from_dict(content["alone"]) if "alone" in content else None
+        return cls(names, centre, scale, precision, images, float(content["limit"]), alone)
 
 
 def _unbounded(measures: pd.DataFrame, names: Sequence[str]) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Measures of an image: brightness, contrast, noise, focus and density, and for colour images two channel ratios.
+"""Measures of an image: brightness, contrast, noise, focus, density and polarity, and for colour images two channel ratios.
 
 They are computed from the pixels alone, without a network or ground truth.
 """
@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.floating[Any]]
 Image = npt.NDArray[Any]
 
 MEASURES = ("light", "contrast", "noise", "focus", "density")
+ALONE = ("polarity",)  # compared by itself: it separates what it separates, and would hide the others among its values
 COLOUR_RATIOS = ("red", "blue")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # weights of red, green and blue (ITU-R BT.601)
 # Power that white noise of power 1 leaves in each octave, the finest first: the sum of the squares of the filter that takes the
@@ -44,6 +45,8 @@ def measure(image: Image) -> dict[str, float]:
       1983) less that of white noise of sigma; P_2 holds periods of about 4 to 8 px. 0 to 1, falls as an image gets blurred.
       Octave 1 is left out, because noise dominates it
     - ``density``: share of the image where the standard deviation within 30 px exceeds 0.3 of the largest; 0 to 1
+    - ``polarity``: (g_0.995 - g_0.5) / (g_0.995 - g_0.005), the part of the range that is brighter than the background; near 0 for
+      dark objects, near 1 for bright ones
     - ``red`` and ``blue``, for colour images: the mean of that channel divided by the mean of green
 
     Args:
@@ -65,6 +68,7 @@ def measure(image: Image) -> dict[str, float]:
         "noise": sigma / above,
         "focus": focus,
         "density": density,
+        "polarity": min(max(float(bright - level) / spread, 0.0), 1.0),
         **ratios,
     }
 

@@ -28,7 +28,18 @@ class Dataset(Section):
 
 
 Augmentation = Literal[
-    "flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus", "colour", "stain", "light", "focus"
+    "flip",
+    "rotate",
+    "brightness",
+    "noise",
+    "recorded_noise",
+    "blur",
+    "defocus",
+    "reverse",
+    "colour",
+    "stain",
+    "light",
+    "focus",
 ]
 
 

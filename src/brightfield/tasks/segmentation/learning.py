@@ -27,7 +27,7 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
     """Classes of pixels by the scheme of the settings; the contour class separates touching cells."""
 
     augmentations: ClassVar[frozenset[str]] = frozenset(
-        {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus"}
+        {"flip", "rotate", "brightness", "noise", "recorded_noise", "blur", "defocus", "reverse"}
     )
 
     def truth(self, record: Record) -> ClassMap:
