@@ -16,8 +16,12 @@ def tracks(
         Path, typer.Argument(metavar="POSITIONS.csv", help="Table of one movie with columns frame, x, y (px).")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the results.")],
-    frame_rate: Annotated[float, typer.Option(metavar="HZ", min=0, help="Frames per second.")],
-    pixel_size: Annotated[float, typer.Option(metavar="UM", min=0, help="Size of a pixel.")],
+    frame_rate: Annotated[
+        float | None, typer.Option(metavar="HZ", min=0, help="Frames per second [from the column time_s].")
+    ] = None,
+    pixel_size: Annotated[
+        float | None, typer.Option(metavar="UM", min=0, help="Size of a pixel [from the column pixel_size_um].")
+    ] = None,
     exposure: Annotated[
         float | None, typer.Option(metavar="S", min=0, help="Exposure time of a frame [the whole frame].")
     ] = None,
@@ -72,15 +76,17 @@ def tracks(
     size of the noise. --lowest 1 leaves slow drift out of the fits.
     """
     from brightfield.beads import physics
+    from brightfield.beads.physics.recording import recording
     from brightfield.beads.trajectories import Sampling
 
     if frame_rate == 0 or pixel_size == 0 or max_step == 0:
         raise typer.BadParameter("--frame-rate, --pixel-size and --max-step are above 0.")
-    if exposure is not None and exposure * frame_rate > 1 + 1e-9:
-        raise typer.BadParameter(f"--exposure is at most a frame, {1 / frame_rate:g} s, got {exposure:g} s.")
+    found = recording(positions, frame_rate, pixel_size)
+    if exposure is not None and exposure * found.frame_rate_hz > 1 + 1e-9:
+        raise typer.BadParameter(f"--exposure is at most a frame, {1 / found.frame_rate_hz:g} s, got {exposure:g} s.")
     settings = physics.Settings(
-        sampling=Sampling(frame_rate, exposure),
-        pixel_size_um=pixel_size,
+        sampling=Sampling(found.frame_rate_hz, exposure),
+        pixel_size_um=found.pixel_size_um,
         conditions=physics.Conditions(temperature, viscosity, radius),
         max_step_px=max_step,
         memory=memory,
