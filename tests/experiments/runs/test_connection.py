@@ -122,12 +122,24 @@ def test_a_server_that_accepts_and_says_nothing_is_given_up_within_seconds(monke
 
 
 class _Answer(BaseHTTPRequestHandler):
+    """``status`` and ``body`` at /health, ``api`` and ``json`` at MLflow's interface below ``root``, 404 elsewhere."""
+
     status, body = 200, b"OK"
+    api, json = 200, b'{"experiment": {}}'
+    root = ""
 
     def do_GET(self) -> None:
-        self.send_response(self.status)
+        if self.path.startswith(f"{self.root}/api/2.0/mlflow/"):
+            self._answer(self.api, self.json)
+        elif self.path.endswith("/health"):
+            self._answer(self.status, self.body)
+        else:
+            self._answer(404, b"not found")
+
+    def _answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
         self.end_headers()
-        self.wfile.write(self.body)
+        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet."""
@@ -157,6 +169,69 @@ def test_a_server_that_refuses_is_quoted(server: type[_Answer], status: int, bod
 def test_a_server_that_answers_is_taken(server: type[_Answer], status: int) -> None:
     server.status = status
     assert runs.connect().tracking_uri.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize(
+    ("api", "json"), [(200, b'{"experiment": {}}'), (404, b'{"error_code": "RESOURCE_DOES_NOT_EXIST"}')]
+)
+def test_whether_the_experiment_exists_does_not_matter(server: type[_Answer], api: int, json: bytes) -> None:
+    server.api, server.json = api, json
+    assert runs.connect().tracking_uri.startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("user", [None, "lab"])
+@pytest.mark.parametrize("health", [200, 401])
+def test_a_login_that_is_refused_says_which_variables_to_set(
+    server: type[_Answer], monkeypatch: pytest.MonkeyPatch, status: int, user: str | None, health: int
+) -> None:
+    server.status, server.api, server.json = health, status, b"<html><h1>401 Authorization Required</h1></html>"
+    if user is not None:
+        monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+        monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    who = "without a login" if user is None else "as 'lab'"
+    with pytest.raises(
+        BrightfieldError, match=rf"refuses us \({status}\), {who}. Set MLFLOW_TRACKING_USERNAME and"
+    ) as caught:
+        runs.connect()
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("api", "json"), [(404, b"not found"), (200, b"<html>Log in</html>")])
+def test_a_path_without_mlflow_is_named(server: type[_Answer], api: int, json: bytes) -> None:
+    server.api, server.json = api, json
+    with pytest.raises(BrightfieldError, match=rf"There is no MLflow at http://.*: it answers {api} .*Check the path"):
+        runs.connect()
+
+
+def test_mlflow_below_a_path_is_found(server: type[_Answer], monkeypatch: pytest.MonkeyPatch) -> None:
+    server.root = "/mlflow"
+    uri = connection.tracking_uri()
+    monkeypatch.setenv(connection.VARIABLE, f"{uri}/mlflow")
+    assert runs.connect().tracking_uri == f"{uri}/mlflow"
+    monkeypatch.setenv(connection.VARIABLE, f"{uri}/other")
+    with pytest.raises(BrightfieldError, match="There is no MLflow at .*/other: it answers 404"):
+        runs.connect()
+
+
+def test_a_database_that_another_process_holds_is_not_moved_away(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.connect()
+    with sqlite3.connect(store / "mlflow.db") as good, sqlite3.connect(tmp_path / "held.db") as held:
+        good.backup(held)
+    monkeypatch.setenv(connection.VARIABLE, f"sqlite:///{tmp_path}/held.db")
+    holder = sqlite3.connect(tmp_path / "held.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    try:
+        with pytest.raises(BrightfieldError, match="held.db is in use by another process.*try again") as caught:
+            runs.connect()
+        assert "move" not in str(caught.value)
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+    assert runs.connect().tracking_uri.endswith("held.db")
 
 
 def test_a_missing_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

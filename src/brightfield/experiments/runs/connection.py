@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder opens
 PREFLIGHT_S = 2.5  # MLflow's own retries go on for four minutes
+ANSWER_S = 15.0  # the first question to its database may take longer
+_ANY_QUESTION = (
+    "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"  # answered in JSON, whether it exists or not
+)
 INITIALISE_S = 300.0  # how long to wait for another process that is creating the database
 _FILE_SCHEMES = ("", "file")
 _SETTINGS = {  # of MLflow, unless the user has set them
@@ -129,6 +133,11 @@ def _first_query(uri: str, database: Path) -> None:
         client.search_experiments(max_results=1)
         client.search_registered_models(max_results=1)  # the registry opens the file a second time
     except (MlflowException, SQLAlchemyError) as error:
+        if "database is locked" in str(error):
+            raise BrightfieldError(
+                f"The database {database} is in use by another process, which has held it for some seconds. Wait until that has "
+                "ended (a copy, a backup, a program that shows the file), and try again."
+            ) from error
         raise BrightfieldError(
             f"MLflow cannot use the database {database}: {_first_line(error)} "
             f"If another version of MLflow made it, run `mlflow db upgrade {uri}`; otherwise move the file away."
@@ -141,26 +150,44 @@ def _identity(database: Path) -> tuple[int, int]:
 
 
 def _preflight(uri: str) -> None:
-    """Ask the server whether it is there, with the credentials and certificates MLflow will use, without retries."""
+    """Ask the server whether it is there and lets us in, with the credentials and certificates MLflow will use, without retries."""
+    advice = f"The variable {VARIABLE} decides which server is used; without it runs go to {DEFAULT_URI}."
+    status, body = _asked(uri, "/health", PREFLIGHT_S, advice)
+    if status >= 500 or (status == 403 and "host" in body.lower()):
+        raise BrightfieldError(f"The MLflow server {shown(uri)} answers {status}: {body[:200]!r}. Mend it. {advice}")
+    # a proxy may let /health through, or not know it: what counts is the interface itself
+    status, body = _asked(uri, _ANY_QUESTION, ANSWER_S, advice)
+    if status in (401, 403):
+        who = f"as {user!r}" if (user := os.environ.get("MLFLOW_TRACKING_USERNAME")) else "without a login"
+        raise BrightfieldError(
+            f"The MLflow server {shown(uri)} refuses us ({status}), {who}. Set MLFLOW_TRACKING_USERNAME and "
+            f"MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN. {advice}"
+        )
+    if status >= 500:
+        raise BrightfieldError(f"The MLflow server {shown(uri)} answers {status}: {body[:200]!r}. Mend it. {advice}")
+    if not body.lstrip().startswith("{"):
+        raise BrightfieldError(
+            f"There is no MLflow at {shown(uri)}: it answers {status} where MLflow's interface is expected. Check the path at the "
+            f"end of the address, such as /mlflow behind a proxy. {advice}"
+        )
+
+
+def _asked(uri: str, question: str, seconds: float, advice: str) -> tuple[int, str]:
+    """Status and body of an answer; raises BrightfieldError if there is none."""
     from mlflow.utils.credentials import get_default_host_creds
     from mlflow.utils.rest_utils import http_request
 
-    advice = f"The variable {VARIABLE} decides which server is used; without it runs go to {DEFAULT_URI}."
     try:
         credentials = get_default_host_creds(uri)  # type: ignore[no-untyped-call]
         answer = http_request(  # type: ignore[no-untyped-call]
-            credentials, "/health", "GET", timeout=PREFLIGHT_S, max_retries=0, raise_on_status=False
+            credentials, question, "GET", timeout=seconds, max_retries=0, raise_on_status=False
         )
     except Exception as error:  # requests, urllib3, MLflow and credential plug-ins each raise their own
         reason = _first_line(_root(error))
         raise BrightfieldError(
             f"The MLflow server {shown(uri)} does not answer: {reason} Start it. {advice}"
         ) from error
-    body = answer.text[:200].strip()
-    if answer.status_code >= 500 or (answer.status_code == 403 and "host" in body.lower()):
-        raise BrightfieldError(
-            f"The MLflow server {shown(uri)} answers {answer.status_code}: {body!r}. Mend it. {advice}"
-        )
+    return int(answer.status_code), str(answer.text).strip()
 
 
 def shown(uri: str) -> str:
