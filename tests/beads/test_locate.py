@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 from brightfield import images
 from brightfield.beads import locate
 from brightfield.beads.localisation.profile import Profile
+from brightfield.beads.physics.recording import recording
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.tracking import match
 from brightfield.simulate.beads.diffraction import draw_rings
@@ -126,3 +128,20 @@ def test_a_frame_that_was_saved_twice_is_refused(movie: tuple[Path, np.ndarray],
     with pytest.raises(BrightfieldError, match=r"has frame1 twice \(frame1.npy and frame1.tif\), expected each frame"):
         locate.locate([folder], tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_the_pixel_size_and_the_times_of_the_files_reach_the_table(
+    movie: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    stack = np.stack([image for _, image in images.frames([movie[0]])])
+    stated = {"axes": "TYX", "PhysicalSizeX": 130.0, "PhysicalSizeXUnit": "nm", "TimeIncrement": 0.04}
+    tifffile.imwrite(tmp_path / "run.ome.tif", stack, ome=True, metadata=stated)
+    summary = locate.locate([tmp_path / "run.ome.tif"], tmp_path / "out", overlays=0)
+    assert "Pixel size: 0.13 um, as the files state" in str(summary)
+    assert "Frame rate: 25 Hz" in str(summary)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert (table["pixel_size_um"] == 0.13).all()
+    np.testing.assert_allclose(table["time_s"], 0.04 * table["frame"])
+    assert recording(tmp_path / "out" / "positions.csv").frame_rate_hz == pytest.approx(25)
+    given = locate.locate([tmp_path / "run.ome.tif"], tmp_path / "given", overlays=0, pixel_size_um=0.2)
+    assert (given.table["pixel_size_um"] == 0.2).all()

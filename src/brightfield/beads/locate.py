@@ -19,6 +19,7 @@ from brightfield.beads.localisation.profile import Profile
 from brightfield.errors import BrightfieldError
 from brightfield.results import Metadata, Points, writing
 from brightfield.results.points import position_rows, position_table
+from brightfield.results.stated import Stated
 from brightfield.system import progress
 
 CALIBRATION_FRAMES = 5  # first frames, to which the profile is fitted
@@ -36,6 +37,7 @@ class LocateSummary:
         frames: number of frames read.
         profiles: one fitted profile per kind of bead.
         listing: the files that were found, taken and left out.
+        notes: lines on the pixel size, the frame rate, and what of the files was not read.
     """
 
     table: pd.DataFrame
@@ -43,6 +45,7 @@ class LocateSummary:
     frames: int
     profiles: tuple[Profile, ...]
     listing: images.Listing
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         number = f"{len(self.table)} positions in {self.frames} frames: {self.files[-1]}"
@@ -60,7 +63,7 @@ class LocateSummary:
                 f"\nThe residual of the profile is {misfit:.1f} times the noise of a pixel, expected about 1: beads differ from "
                 f"each other, are not round, or overlap. The standard errors cover pixel noise only. Check {layout.PROFILE}."
             )
-        return "\n".join([number, *self.listing.lines()])
+        return "\n".join([number, *self.notes, *self.listing.lines()])
 
 
 def locate(
@@ -75,6 +78,7 @@ def locate(
     fast: bool = False,
     overlays: int = OVERLAYS,
     overwrite: bool = False,
+    pixel_size_um: float | None = None,
 ) -> LocateSummary:
     """Find the beads in all frames and write ``positions.csv``, ``profile.png`` and some overlays; frames are read one at a time.
 
@@ -92,6 +96,7 @@ def locate(
         fast: leave out the outer rings and the last fit, see :class:`brightfield.beads.localisation.frames.Locator`.
         overlays: number of frames to draw with their positions.
         overwrite: replace existing results.
+        pixel_size_um: side of a pixel in micrometres; None: as the files state.
 
     Raises:
         BrightfieldError: there is no frame or no bead, frames differ in size, or results exist already.
@@ -103,9 +108,11 @@ def locate(
     profiles = split_kinds(begin, calibrate(begin, diameter), kinds)
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
+    stated = Stated(pixel_size_um)
     number = sum(images.frame_count(path) for path in listing.taken)
     for frame in progress.track(images.frames_of(listing.taken), "locate", number, unit="frame"):
         name, image, path = frame.name, frame.image, frame.path
+        stated.add(name, frame.header, frame.time_s)
         grey = images.to_grey(image)
         if grey.shape != begin[0].shape:
             raise BrightfieldError(
@@ -119,10 +126,12 @@ def locate(
             sources[name] = places[path]
         frame_rows = position_rows(points)
         rows[name] = frame_rows.assign(kind=found.kinds + 1) if len(locator.profiles) > 1 else frame_rows
-    table = writing.with_sources(position_table(rows), sources)
+    table = stated.in_columns(writing.with_sources(position_table(rows), sources))
     written = writer.finish(table)
     picture = _write_profile_figure(locator, begin, out)
-    return LocateSummary(table, [*written[:-1], *picture, written[-1]], len(rows), locator.profiles, listing)
+    return LocateSummary(
+        table, [*written[:-1], *picture, written[-1]], len(rows), locator.profiles, listing, tuple(stated.lines())
+    )
 
 
 def _begin(paths: Sequence[Path], first: int) -> tuple[images.Listing, list[images.Image]]:

@@ -35,6 +35,9 @@ def locate(
         bool,
         typer.Option("--fast", help="Several times faster; errors are several times larger where beads overlap."),
     ] = False,
+    pixel_size_um: Annotated[
+        float | None, typer.Option(min=1e-6, help="Pixel size, over that in the files; a column of positions.csv.")
+    ] = None,
     overlays: Annotated[int, typer.Option(min=0, help="Number of frames to draw with their positions.")] = 10,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
 ) -> None:
@@ -64,5 +67,6 @@ def locate(
         fast=fast,
         overlays=overlays,
         overwrite=overwrite,
+        pixel_size_um=pixel_size_um,
     )
     print(summary)

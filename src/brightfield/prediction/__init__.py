@@ -16,6 +16,7 @@ from brightfield.inference.predictor import Predictor
 from brightfield.prediction import recalibration
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result, writing
+from brightfield.results.stated import Stated
 from brightfield.system import progress
 
 
@@ -138,8 +139,7 @@ class FolderPrediction:
         self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._sources: dict[str, str] = {}
-        self._stated: dict[str, tuple[float | None, float | None]] = {}  # pixel size and time of each image
-        self._notes: dict[str, list[str]] = {}  # note on a file -> names of images
+        self._stated = Stated(pixel_size_um)
         self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
 
     def __len__(self) -> int:
@@ -176,9 +176,7 @@ class FolderPrediction:
         size_um, magnification = self.sizes.of(name, header.pixel_size_um)
         result, seen = self._answer(name, image, fluorescence, magnification)
         self._writer.add(name, image, result, fluorescence, pixel_size_um=size_um)
-        self._stated[name] = self.sizes.known(header.pixel_size_um), time_s
-        for note in header.notes:
-            self._notes.setdefault(note, []).append(name)
+        self._stated.add(name, header, time_s)
         self._rows[name] = self.predictor.task.rows(result)
         if source is not None:
             self._sources[name] = source
@@ -206,10 +204,8 @@ class FolderPrediction:
         compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
         if len(compared):
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
-        for column, place in (("pixel_size_um", 0), ("time_s", 1)):
-            if any(stated[place] is not None for stated in self._stated.values()):
-                table[column] = [self._stated[name][place] for name in table["image"]]
-        notes = (*self.sizes.lines(), *(f"{images.some_of(names)}: {note}." for note, names in self._notes.items()))
+        table = self._stated.in_columns(table)
+        notes = (*self.sizes.lines(), *self._stated.notes())
         return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes)
 
 
