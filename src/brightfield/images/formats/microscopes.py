@@ -5,8 +5,7 @@ They are optional (``brightfield[formats]``): large, and the one for CZI is unde
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +17,26 @@ from brightfield.errors import BrightfieldError
 from brightfield.images import pixel_size
 from brightfield.images.formats.source import Header, Source, check_axes, check_size, times_at
 
-READERS = {".nd2": "bioio_nd2", ".czi": "bioio_czi", ".lif": "bioio_lif"}  # suffix -> module with the reader
+
+def _nd2() -> Any:
+    from bioio_nd2 import Reader
+
+    return Reader
+
+
+def _czi() -> Any:
+    from bioio_czi import Reader
+
+    return Reader
+
+
+def _lif() -> Any:
+    from bioio_lif import Reader
+
+    return Reader
+
+
+READERS: dict[str, Callable[[], Any]] = {".nd2": _nd2, ".czi": _czi, ".lif": _lif}
 SUFFIXES = tuple(READERS)
 
 
@@ -49,13 +67,12 @@ def open_microscope(path: Path, indices: bool) -> Iterator[Source]:
 
 
 def _reader(path: Path) -> Any:
-    name = READERS[path.suffix.lower()]
     try:
-        return importlib.import_module(name).Reader
+        return READERS[path.suffix.lower()]()
     except ImportError as error:
         raise BrightfieldError(
-            f"{path} is a microscope's own file, which needs the reader {name}. Install it with "
-            "`make formats` (or `pip install brightfield[formats]`), or save the file as OME-TIFF."
+            f"{path} is a microscope's own file, which needs the reader {error.name}. Install it with `make formats` (or "
+            "`pip install brightfield[formats]`), or save the file as OME-TIFF."
         ) from error
 
 
