@@ -87,3 +87,73 @@ def test_lif(tmp_path: Path) -> None:
     lif(tmp_path / "b.lif", STACK, scenes=2)
     with pytest.raises(BrightfieldError, match="b.lif holds 2 scenes .*expected one"):
         images.read_stack(tmp_path / "b.lif")
+
+
+def nd2(path: Path, stack: np.ndarray) -> None:
+    """An ND2 of one channel as version 2 writes it: chunks with XML or pixels, then a map of the chunks."""
+
+    def xml(**values: object) -> bytes:
+        def node(name: str, value: object) -> str:
+            if isinstance(value, dict):
+                return f"<{name} runtype='CLxListVariant'>{''.join(node(*pair) for pair in value.items())}</{name}>"
+            kind = {bool: "bool", int: "lx_uint32", float: "double", str: "CLxStringW"}[type(value)]
+            return f"<{name} runtype='{kind}' value='{str(value).lower()}'/>"
+
+        return f"<variant version='1.0'>{node('no_name', values)}</variant>".encode()
+
+    count, height, width = stack.shape
+    attributes = xml(
+        uiWidth=width,
+        uiWidthBytes=2 * width,
+        uiHeight=height,
+        uiComp=1,
+        uiBpcInMemory=16,
+        uiBpcSignificant=12,
+        uiSequenceCount=count,
+        eCompression=2,
+    )
+    probe = {"m_sName": "none"}
+    plane = {"uiCompCount": 1, "uiSampleIndex": 0, "sDescription": "BF", "uiColor": 0, "pFluorescentProbe": probe}
+    calibrated = xml(
+        bCalibrated=True,
+        dCalibration=0.13,
+        dAspect=1.0,
+        dObjectiveMag=60.0,
+        sPicturePlanes={"uiCount": 1, "uiSampleCount": 1, "sPlaneNew": {"a0": plane}},
+    )
+    times = {"uiCount": count, "dStart": 0.0, "dPeriod": 250.0, "dDuration": 250.0 * count}
+    loops = xml(eType=1, uiLevelCount=0, uLoopPars=times)
+    named = {
+        "ImageAttributes!": attributes,
+        "ImageMetadataSeq|0!": calibrated,
+        "ImageMetadata!": loops,
+        "CustomData|AcqTimesCache!": (250.0 * np.arange(count)).tobytes(),
+    }
+    frames = {f"ImageDataSeq|{i}!": struct.pack("<d", 250.0 * i) + frame.tobytes() for i, frame in enumerate(stack)}
+
+    def chunk(name: bytes, data: bytes, reserved: int) -> bytes:
+        return struct.pack("<IIQ", 0x0ABECEDA, reserved, len(data)) + name.ljust(reserved, b"\0") + data
+
+    body = chunk(b"ND2 FILE SIGNATURE CHUNK NAME01!", b"Ver2.1".ljust(64, b"\0"), 32)
+    places: dict[str, tuple[int, int]] = {}
+    for name, data in (named | frames).items():
+        body = body.ljust(-(-len(body) // 4096) * 4096, b"\0")
+        places[name] = len(body), len(data)
+        body += chunk(name.encode(), data, 4096 - 24)
+    table = b"".join(name.encode() + struct.pack("<QQ", *place) for name, place in places.items())
+    end = b"ND2 CHUNK MAP SIGNATURE 0000001!" + struct.pack("<Q", len(body))
+    path.write_bytes(body + chunk(b"ND2 FILEMAP SIGNATURE NAME 0001!", table + end, 32))
+
+
+def test_nd2(tmp_path: Path) -> None:
+    pytest.importorskip("bioio_nd2", reason="the extra 'formats' is not installed")
+    nd2(tmp_path / "a.nd2", STACK)
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "a.nd2"), STACK)
+    header = images.header(tmp_path / "a.nd2")
+    assert header.pixel_size_um == pytest.approx(0.13)
+    assert header.frame_rate_hz == pytest.approx(4)
+    missing = STACK.copy()
+    missing[3] = 0
+    nd2(tmp_path / "b.nd2", missing)
+    with pytest.raises(BrightfieldError, match="frame 3 is zero everywhere: a part of the pixels is missing"):
+        images.read_stack(tmp_path / "b.nd2")

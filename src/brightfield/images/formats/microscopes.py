@@ -61,7 +61,10 @@ def open_microscope(path: Path, indices: bool) -> Iterator[Source]:
         chosen = {axis: 0 for axis in axes if axis not in order}
         if sequence is not None:
             chosen[sequence] = number
-        return np.asarray(image.get_image_dask_data(order, **chosen).compute())
+        pixels = np.asarray(image.get_image_dask_data(order, **chosen).compute())
+        if not pixels.any():  # the readers fill what is missing with zeros; a camera has an offset
+            raise ValueError(f"frame {number} is zero everywhere: a part of the pixels is missing")
+        return pixels
 
     yield Source(count, frame, lambda: _header(image, count if sequence == "T" else 1))
 
