@@ -278,6 +278,20 @@ def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPa
     assert (code, err) == (1, "error: The radius is 0: expected a number above 0.\n")
 
 
+def test_tracks_names_what_it_took_from_the_table(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from brightfield.beads import physics
+
+    monkeypatch.setattr(physics, "tracks", lambda *_, **__: "done")
+    (tmp_path / "p.csv").write_text("frame,x,y,time_s,pixel_size_um\n0,1,1,0,0.1\n1,1,1,0.02,0.1\n")
+    rate, size = (
+        "Frame rate: 50 Hz, as the table states (column time_s).\n",
+        "Pixel size: 0.1 um, as the table states (column pixel_size_um).\n",
+    )
+    usual = ("tracks", str(tmp_path / "p.csv"), "--out", "o")
+    assert call(*usual) == (0, f"done\n{rate}{size}", "")
+    assert call(*usual, "--pixel-size", "0.2") == (0, f"done\n{rate}", "")
+
+
 def test_the_console_script_starts_without_waiting_for_torch() -> None:
     heavy = ["torch", "mlflow", "lightning", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
     code = f"import sys, brightfield.cli; print([m for m in {heavy} if m in sys.modules])"

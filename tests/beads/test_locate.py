@@ -145,3 +145,14 @@ def test_the_pixel_size_and_the_times_of_the_files_reach_the_table(
     assert recording(tmp_path / "out" / "positions.csv").frame_rate_hz == pytest.approx(25)
     given = locate.locate([tmp_path / "run.ome.tif"], tmp_path / "given", overlays=0, pixel_size_um=0.2)
     assert (given.table["pixel_size_um"] == 0.2).all()
+
+
+def test_two_movies_in_one_folder_are_named(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+    stack = np.stack([image for _, image in images.frames([movie[0]])])
+    (tmp_path / "two").mkdir()
+    for name in ("a", "b"):
+        images.write_tiff(tmp_path / "two" / f"{name}.tif", stack)
+    says = "2 files were read as one movie, frames numbered on, of which a.tif, b.tif have several frames"
+    assert says in str(locate.locate([tmp_path / "two"], tmp_path / "out", overlays=0))
+    assert "were read as one movie" not in str(locate.locate([movie[0]], tmp_path / "single", overlays=0))
+    assert "were read as one movie" not in str(locate.locate([tmp_path / "two" / "a.tif"], tmp_path / "a", overlays=0))

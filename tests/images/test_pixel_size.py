@@ -94,7 +94,6 @@ def test_pixels_that_are_not_square_are_named(tmp_path: Path) -> None:
     "options",
     [
         {"imagej": True, "metadata": {"axes": "TYX", "finterval": 0.25}},
-        {"imagej": True, "metadata": {"axes": "TYX", "fps": 4.0}},
         {"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 250.0, "TimeIncrementUnit": "ms"}},
         {"ome": True, "metadata": {"axes": "TYX", "TimeIncrement": 0.25}},
     ],
@@ -110,3 +109,38 @@ def test_a_movie_without_times(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", MOVIE, photometric="minisblack")
     header = images.header(tmp_path / "a.tif")
     assert (header.times_s, header.frame_rate_hz) == ((), None)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"imagej": True, "metadata": {"axes": "ZYX", "finterval": 2.0}},
+        {"ome": True, "metadata": {"axes": "ZYX", "TimeIncrement": 2.0}},
+    ],
+)
+def test_planes_of_depth_have_no_times(tmp_path: Path, options: dict[str, Any]) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", MOVIE, photometric="minisblack", **options)
+    header = images.header(tmp_path / "a.tif")
+    assert header.times_s == ()
+    assert header.notes == ("its frames are planes of depth (Z): the 2 s between frames were not used",)
+
+
+def test_ome_with_single_quotes_and_comments(tmp_path: Path) -> None:
+    """XML allows both, and not every library writes it as others do."""
+    ome = (
+        "<?xml version='1.0'?><OME xmlns='http://www.openmicroscopy.org/Schemas/OME/2016-06'><!-- <Pixels PhysicalSizeX='9'> -->"
+        "<Image ID='Image:0'><Pixels ID='Pixels:0' DimensionOrder='XYZCT' Type='uint8' SizeX='{}' SizeY='{}' SizeC='1' SizeZ='1' "
+        "SizeT='1' PhysicalSizeX='0.1' PhysicalSizeXUnit='&#181;m'><TiffData/></Pixels></Image></OME>"
+    ).format(*IMAGE.shape[::-1])
+    tifffile.imwrite(tmp_path / "a.ome.tif", IMAGE, description=ome, metadata=None)
+    assert images.header(tmp_path / "a.ome.tif").pixel_size_um == pytest.approx(0.1)
+
+
+def test_the_speed_at_which_imagej_shows_a_movie_is_not_that_of_the_camera(tmp_path: Path) -> None:
+    """ImageJ writes the speed of its animation into the same place, without an interval between frames."""
+    tifffile.imwrite(tmp_path / "a.tif", MOVIE, imagej=True, metadata={"axes": "TYX", "fps": 7.0})
+    header = images.header(tmp_path / "a.tif")
+    assert header.times_s == ()
+    assert header.notes == ("its 7 frames per second may be the speed at which ImageJ shows it: they were not used",)
+    tifffile.imwrite(tmp_path / "b.tif", MOVIE, imagej=True, metadata={"axes": "TYX", "fps": 7.0, "finterval": 0.25})
+    assert images.header(tmp_path / "b.tif").frame_rate_hz == pytest.approx(4)

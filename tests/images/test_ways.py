@@ -91,3 +91,48 @@ def test_an_animation_is_no_image(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
     with pytest.raises(BrightfieldError, match="a.png is an animation of 3 frames, expected one image"):
         images.read(tmp_path / "a.png")
+
+
+def test_each_page_has_its_own_palette_and_orientation(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    indices = rng.integers(0, 256, (2, 20, 30), dtype=np.uint8)
+    tables = rng.integers(0, 256, (2, 256, 3)).astype(np.uint16)
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        for page, table in zip(indices, tables, strict=True):
+            tiff.write(page, photometric="palette", colormap=table.T * 257, metadata=None)
+    shown = [table[page] for page, table in zip(indices, tables, strict=True)]
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "a.tif"), shown)
+    with tifffile.TiffWriter(tmp_path / "b.tif") as tiff:
+        for page, orientation in zip(indices, (1, 3), strict=True):
+            tag = (ways.ORIENTATION, "H", 1, orientation, True)
+            tiff.write(page, photometric="minisblack", metadata=None, extratags=[tag])
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "b.tif"), [indices[0], indices[1, ::-1, ::-1]])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
+def test_a_grey_that_is_transparent(tmp_path: Path, depth: int) -> None:
+    samples = np.ones((9, 16), np.uint16)
+    transparent = ways.chunk(b"tRNS", b"\0\0")
+    (tmp_path / "a.png").write_bytes(ways.png(samples, depth, 0, transparent))
+    assert np.ptp(images.read(tmp_path / "a.png")) == 0
+    samples[2, 3] = 0
+    (tmp_path / "b.png").write_bytes(ways.png(samples, depth, 0, transparent))
+    with pytest.raises(BrightfieldError, match="transparent in 1 of 144 pixels"):
+        images.read(tmp_path / "b.png")
+    transparent = ways.chunk(b"tRNS", b"\0\1")
+    (tmp_path / "c.png").write_bytes(ways.png(samples, depth, 0, transparent))
+    with pytest.raises(BrightfieldError, match="transparent in 143 of 144 pixels"):
+        images.read(tmp_path / "c.png")
+
+
+def test_a_palette_that_lacks_colours_is_refused(tmp_path: Path) -> None:
+    indices = np.arange(144, dtype=np.uint8).reshape(9, 16)
+    (tmp_path / "a.png").write_bytes(ways.png(indices, 8, 3, ways.chunk(b"PLTE", bytes(range(12)))))
+    with pytest.raises(BrightfieldError, match="its palette has 4 colours, its pixels go up to 143"):
+        images.read(tmp_path / "a.png")
+
+
+def test_an_array_of_no_frames_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((0, 8, 9)))
+    with pytest.raises(BrightfieldError, match="no frame at all"):
+        images.read_stack(tmp_path / "a.npy")

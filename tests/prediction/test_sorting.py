@@ -354,3 +354,17 @@ def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str
     with pytest.raises(BrightfieldError, match=message):
         sorting.sort(task, [crops], OUT, **{"reference": "mine", **options})
     assert not OUT.exists()
+
+
+def test_an_image_in_chunks_is_copied_as_a_folder(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import zarr
+
+    read = images.read  # of a task whose crops are grey, as those in chunks are
+    monkeypatch.setattr(images, "read", lambda path: np.dstack([images.to_grey(read(path))] * 3))
+
+    group = zarr.open_group(crops / "chunks.zarr", mode="w", zarr_format=2)
+    group.create_array("0", data=np.full((32, 32), 200, np.uint8))
+    group.attrs["multiscales"] = [{"axes": ["y", "x"], "datasets": [{"path": "0"}]}]
+    sort(crops)
+    (copy,) = OUT.glob("*/chunks.zarr")
+    np.testing.assert_array_equal(read(copy), read(crops / "chunks.zarr"))

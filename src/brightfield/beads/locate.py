@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -109,8 +109,8 @@ def locate(
     locator = Locator(profiles, separation=separation, faintest=faintest, fast=fast)
     rows: dict[str, pd.DataFrame] = {}
     stated = Stated(pixel_size_um)
-    number = sum(images.frame_count(path) for path in listing.taken)
-    for frame in progress.track(images.frames_of(listing.taken), "locate", number, unit="frame"):
+    counts = {path: images.frame_count(path) for path in listing.taken}
+    for frame in progress.track(images.frames_of(listing.taken), "locate", sum(counts.values()), unit="frame"):
         name, image, path = frame.name, frame.image, frame.path
         stated.add(name, frame.header, frame.time_s)
         grey = images.to_grey(image)
@@ -130,8 +130,23 @@ def locate(
     written = writer.finish(table)
     picture = _write_profile_figure(locator, begin, out)
     return LocateSummary(
-        table, [*written[:-1], *picture, written[-1]], len(rows), locator.profiles, listing, tuple(stated.lines())
+        table,
+        [*written[:-1], *picture, written[-1]],
+        len(rows),
+        locator.profiles,
+        listing,
+        (*stated.lines(), *_joined(counts)),
     )
+
+
+def _joined(counts: Mapping[Path, int]) -> Iterator[str]:
+    """A warning where a movie was read together with other files, which may be no part of it."""
+    movies = [path.name for path, count in counts.items() if count > 1]
+    if movies and len(counts) > 1:
+        yield (
+            f"warning: {len(counts)} files were read as one movie, frames numbered on, of which {images.some_of(movies)} have "
+            "several frames. Where they are no pieces of one movie, locate each by itself."
+        )
 
 
 def _begin(paths: Sequence[Path], first: int) -> tuple[images.Listing, list[images.Image]]:

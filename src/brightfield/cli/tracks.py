@@ -98,6 +98,10 @@ def tracks(
         trust_errors=trust_errors,
     )
     print(physics.tracks(positions, out, settings, overwrite=overwrite))
+    if frame_rate is None:
+        print(f"Frame rate: {found.frame_rate_hz:.4g} Hz, as the table states (column time_s).")
+    if pixel_size is None:
+        print(f"Pixel size: {found.pixel_size_um:.4g} um, as the table states (column pixel_size_um).")
 
 
 def _numbers(text: str) -> list[int]:

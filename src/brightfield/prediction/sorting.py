@@ -136,7 +136,8 @@ def sort(
         rows = []
         for source, answer in _answers(predictor, progress.track(named, f"sort {task}", unit="image")):
             rows.append({"image": named[source], "source": str(source), **answer, "sorted_into": _place(answer, sure)})
-            shutil.copy2(source, partial / rows[-1]["sorted_into"] / named[source])
+            copy = shutil.copytree if source.is_dir() else shutil.copy2  # an image in chunks is a folder
+            copy(source, partial / rows[-1]["sorted_into"] / named[source])
         everything = _least_certain_first(pd.DataFrame(rows))
         images.write_png(partial / SHEET, _sheet(partial, everything.head(SHOWN), predictor.task.class_names[1]))
         table = everything[[column for column in COLUMNS if column in everything]]

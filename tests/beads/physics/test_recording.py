@@ -54,6 +54,10 @@ def test_frames_that_are_missing_do_not_change_the_rate(tmp_path: Path) -> None:
         ),
         ({"time_s": 1.0, "pixel_size_um": 0.1}, "none that grow"),
         (
+            {"time_s": np.repeat(np.arange(20.0) % 17, 2), "pixel_size_um": 0.1},
+            "the time goes back at frame 17, as where two movies were joined",
+        ),
+        (
             {"time_s": np.repeat(np.arange(20.0), 2), "pixel_size_um": np.repeat([0.1, 0.2], 20)},
             "states pixel sizes from 0.1 to 0.2 um, expected one",
         ),

@@ -89,3 +89,26 @@ def test_pixels_outside_the_folder_and_folders_without_an_image(tmp_path: Path) 
     zarr.open_group(tmp_path / "b.zarr", mode="w")
     with pytest.raises(BrightfieldError, match="b.zarr describes no image"):
         images.read(tmp_path / "b.zarr")
+
+
+def test_planes_of_depth_have_no_times_and_any_other_axis_is_a_sequence(tmp_path: Path) -> None:
+    write(tmp_path / "a.zarr", STACK[None], "tzyx")
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "a.zarr"), STACK)
+    assert images.header(tmp_path / "a.zarr").times_s == ()
+    write(tmp_path / "b.zarr", STACK, "syx")  # S would be the letter of colours
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "b.zarr"), STACK)
+
+
+def test_a_further_image_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.zarr", STACK[0], "yx")
+    group = zarr.open_group(tmp_path / "a.zarr")
+    group.attrs["multiscales"] = [*group.attrs["multiscales"]] * 2  # type: ignore[misc]
+    assert images.header(tmp_path / "a.zarr").notes == ("the first of 2 images was read",)
+
+
+def test_a_chunk_beyond_memory_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.zarr", STACK[0], "yx")
+    description = tmp_path / "a.zarr" / "0" / ".zarray"
+    description.write_text(json.dumps(json.loads(description.read_text()) | {"chunks": [60_000, 60_000]}))
+    with pytest.raises(BrightfieldError, match="chunks of 60000 x 60000 pixels"):
+        images.read_stack(tmp_path / "a.zarr")

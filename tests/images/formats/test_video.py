@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 import numpy as np
@@ -12,6 +14,7 @@ import tifffile
 
 from brightfield import images
 from brightfield.errors import BrightfieldError
+from brightfield.images.formats import video
 
 RATE = 12.5
 MOVIE = np.random.default_rng(0).integers(0, 256, (9, 32, 48), dtype=np.uint8)
@@ -140,3 +143,33 @@ def test_what_is_no_movie_and_no_label_image_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "labels.mp4", MOVIE, "gray", "-c:v", "libx264", "-pix_fmt", "yuv420p")
     with pytest.raises(BrightfieldError, match=r"labels.mp4 is a movie, expected a label image"):
         images.read_labels(tmp_path / "labels.mp4")
+
+
+@pytest.mark.parametrize(("name", "codec"), [("a.avi", "mpeg4"), ("a.mpg", "mpeg2video")])
+def test_packets_without_a_time_to_be_shown(tmp_path: Path, name: str, codec: str) -> None:
+    """Frames that are predicted from later ones have no such time in AVI and MPEG."""
+    raw = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", "48x32", "-r", "25", "-i", "-")
+    ffmpeg(*raw, "-c:v", codec, "-bf", "2", str(tmp_path / name), data=MOVIE.tobytes())
+    header = images.header(tmp_path / name)
+    assert header.times_s == pytest.approx([i / 25 for i in range(9)], abs=1e-4)
+
+
+def test_packets_without_any_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(tmp_path / "a.mkv", MOVIE, "gray", "-c:v", "ffv1")
+    run = video._run
+
+    def without_times(path: Path, wanted: list[str], *others: Any) -> tuple[str, str]:
+        packets, said = run(path, wanted, *others)
+        return re.sub(r"^0, *\S+, *\S+,", f"0, {-(2**63)}, {-(2**63)},", packets, flags=re.MULTILINE), said
+
+    monkeypatch.setattr(video, "_run", without_times)
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "a.mkv"), MOVIE)
+    header = images.header(tmp_path / "a.mkv")
+    assert (header.times_s, header.notes) == ((), ("it does not state the time of each frame",))
+
+
+def test_a_movie_cut_by_an_edit_list_begins_where_it_is_shown(tmp_path: Path) -> None:
+    write(tmp_path / "whole.mp4", COLOUR, "rgb24", "-c:v", "libx264rgb", "-qp", "0", "-bf", "0")
+    ffmpeg("-ss", "0.32", "-i", str(tmp_path / "whole.mp4"), "-c", "copy", str(tmp_path / "cut.mp4"))
+    np.testing.assert_array_equal(images.read_stack(tmp_path / "cut.mp4"), COLOUR[4:])
+    assert images.header(tmp_path / "cut.mp4").times_s == pytest.approx([i / RATE for i in range(5)], abs=1e-3)

@@ -69,6 +69,12 @@ def _frame_rate(path: Path, table: pd.DataFrame) -> float:
     steps = np.diff(moments[TIME]) / np.diff(moments["frame"])
     if not len(steps) or not np.median(steps) > 0:
         raise BrightfieldError(f"{path.name} has times of one frame only, or none that grow. Give --frame-rate.")
+    if (steps < 0).any():
+        frame = int(moments["frame"].iloc[int(np.argmax(steps < 0)) + 1])
+        raise BrightfieldError(
+            f"{path.name}: the time goes back at frame {frame}, as where two movies were joined, expected one movie. Locate each "
+            "by itself, or give --frame-rate if these are pieces of one."
+        )
     middle = float(np.median(steps))
     low, high = np.quantile(steps, [0.05, 0.95])
     if high - low > UNEVEN * middle:

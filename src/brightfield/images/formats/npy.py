@@ -28,5 +28,7 @@ def open_npy(path: Path, indices: bool) -> Iterator[Source]:
             f"{path} has the shape {array.shape}, whose last axis is no width and no colour: expected (height, width), "
             "(height, width, 3), or frames of either. Save the channel you want as a file of its own."
         )
+    if stack and not len(array):
+        raise BrightfieldError(f"{path} has the shape {array.shape}, which is no frame at all. Save it again.")
     check_size(path, *(array.shape[1:3] if stack else array.shape[:2]))
     yield Source(len(array), lambda i: np.array(array[i])) if stack else Source(1, lambda _: np.array(array))

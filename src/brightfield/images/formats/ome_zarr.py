@@ -13,7 +13,7 @@ import numpy as np
 
 from brightfield.errors import BrightfieldError
 from brightfield.images import pixel_size
-from brightfield.images.formats.source import Header, Source, check_axes, check_size, times_at
+from brightfield.images.formats.source import MAX_PIXELS, Header, Source, check_axes, check_size, times_at
 
 SUFFIXES = (".zarr",)
 MAX_JSON_BYTES = 10_000_000
@@ -38,15 +38,23 @@ def open_ome_zarr(path: Path, indices: bool) -> Iterator[Source]:
     names = "".join(axis["name"].upper()[:1] for axis in image.axes)
     if sorted(names[-2:]) != ["X", "Y"] or len(set(names)) < len(names):
         raise ValueError(f"its axes are {names}, expected Y and X last, and each once")
+    # what is no time, channel or depth may be anything: as a letter of its own, S would be taken for colours
+    names = "".join(name if name in "TCZYX" else "Q" for name in names)
     count = check_axes(path, names, array.shape)
     check_size(path, *array.shape[-2:])
+    if math.prod(array.chunks) > MAX_PIXELS:  # a chunk is decompressed as a whole, whatever the size of the image
+        raise BrightfieldError(
+            f"{path} is cut into chunks of {' x '.join(map(str, array.chunks))} pixels, expected at most {MAX_PIXELS:,}. Write it "
+            "again with smaller chunks."
+        )
+    in_depth = any(name != "T" and length > 1 for name, length in zip(names[:-2], array.shape, strict=False))
 
     def frame(number: int) -> Any:
         place = tuple(number if length == count and count > 1 else 0 for length in array.shape[:-2])
         plane = np.asarray(array[(*place, slice(None), slice(None))])
         return plane if names.endswith("YX") else plane.T
 
-    yield Source(count, frame, lambda: image.header(array, count))
+    yield Source(count, frame, lambda: image.header(array, count, in_depth))
 
 
 class _Multiscale:
@@ -71,21 +79,23 @@ class _Multiscale:
         changes = [*full.get("coordinateTransformations", ()), *described[0].get("coordinateTransformations", ())]
         scales = [change["scale"] for change in changes if change.get("type") == "scale"]
         self.scale = [math.prod(sides) for sides in zip(*scales, strict=True)] if scales else []
-        self.levels = len(described[0]["datasets"])
+        self.images = len(described)
 
-    def header(self, array: Any, count: int) -> Header:
-        """Pixel size, times and notes."""
+    def header(self, array: Any, count: int, in_depth: bool) -> Header:
+        """Pixel size, times and notes; frames that are planes of one moment have no times."""
         steps = {
             axis["name"].lower(): (step, axis.get("unit", ""))
             for axis, step in zip(self.axes, self.scale, strict=False)
         }
         sides = [pixel_size.in_micrometres(*steps[name]) if name in steps else None for name in ("x", "y")]
         step, unit = steps.get("t", (0.0, ""))
-        times = times_at(step * _SECONDS.get(unit, 0.0), count) if count > 1 else ()
+        times = times_at(step * _SECONDS.get(unit, 0.0), count) if count > 1 and not in_depth else ()
         missing = array.nchunks - array.nchunks_initialized
         notes = (
             (f"{missing} of {array.nchunks} chunks are not there and count as {array.fill_value}",) if missing else ()
         )
+        if self.images > 1:
+            notes = (*notes, f"the first of {self.images} images was read")
         return Header(pixel_size.plausible(sides[0], sides[1]), times, notes)
 
 

@@ -84,7 +84,7 @@ def _pixels(path: Path, picture: Any, indices: bool) -> Image:
         array = np.asarray(imagecodecs.png_decode(path.read_bytes()))
         return without_alpha(path, array, 1) if array.shape[-1] in (2, 4) else array
     if "transparency" in picture.info and not indices:
-        return _opaque(path, picture)
+        return _opaque(path, picture, depth)
     if picture.mode == "P":
         return _palette(picture, indices)
     array = np.asarray(picture)
@@ -96,16 +96,30 @@ def _pixels(path: Path, picture: Any, indices: bool) -> Image:
 def _palette(picture: Any, indices: bool) -> Image:
     if indices:
         return np.asarray(picture)
+    _check_palette(picture)
     rgb = np.asarray(picture.convert("RGB"))
     return rgb[..., 0] if (rgb == rgb[..., :1]).all() else rgb
 
 
-def _opaque(path: Path, picture: Any) -> Image:
+def _check_palette(picture: Any) -> None:
+    """Refuse pixels beyond the colours that a file lists: Pillow would make them black without a message."""
+    most, colours = int(np.asarray(picture).max(initial=0)), len(picture.palette.palette) // len(picture.palette.mode)
+    if most >= colours:
+        raise ValueError(f"its palette has {colours} colours, its pixels go up to {most}")
+
+
+def _opaque(path: Path, picture: Any, depth: int) -> Image:
     """The pixels of a picture in which one colour, or some of a palette, are transparent."""
-    if picture.mode in ("I;16", "I"):
+    if picture.mode in ("1", "L", "I;16", "I"):
         array = np.asarray(picture)
-        alpha = (array != picture.info["transparency"]).astype(np.uint8)
+        array = array.astype(np.uint8) * np.uint8(255) if picture.mode == "1" else array
+        # Pillow spreads few bits over 0 to 255, but not the number that is transparent
+        transparent = int(picture.info["transparency"]) * (255 // (2**depth - 1) if 1 < depth < 8 else 1)
+        transparent = 255 * bool(transparent) if picture.mode == "1" else transparent
+        alpha = (array != transparent).astype(np.uint8)
         return without_alpha(path, np.dstack([array, alpha]), 1)
+    if picture.mode == "P":
+        _check_palette(picture)
     rgba = without_alpha(path, np.asarray(picture.convert("RGBA")), 1)
     return rgba[..., 0] if (rgba == rgba[..., :1]).all() else rgba
 

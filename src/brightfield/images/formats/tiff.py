@@ -46,11 +46,15 @@ def open_tiff(path: Path, indices: bool) -> Iterator[Source]:
         count = check_axes(path, series.axes, series.shape)
 
         def header() -> Header:
-            return tiff_header.read(tiff, count, notes)
+            return tiff_header.read(
+                tiff, count, notes, in_depth="Z" in series.axes and series.shape[series.axes.index("Z")] > 1
+            )
 
         as_shown = _Shown(path, tiff.is_imagej, indices)
         if len(series.pages) == count:
-            yield Source(count, lambda i: as_shown(_page(series.pages[i]), keyframe), header)
+            yield Source(
+                count, lambda i: as_shown(_page(series.pages[i]), _own(path, series.pages[i], keyframe)), header
+            )
         elif series.dataoffset is not None:  # one header for all frames, as ImageJ writes beyond 4 GB
             data = tifffile.memmap(path, mode="r").reshape(count, *keyframe.shape)
             yield Source(count, lambda i: as_shown(np.array(data[i]), keyframe), header)
@@ -119,6 +123,14 @@ def _page(page: Any) -> Image:
     if len(page.dataoffsets) < math.prod(page.keyframe.chunked) or 0 in page.databytecounts:
         raise ValueError("a part of the pixels is missing")  # tifffile would fill it with zeros
     return np.asarray(page.asarray())
+
+
+def _own(path: Path, page: Any, keyframe: Any) -> Any:
+    """The page that says how its pixels are shown: each may have a palette and an orientation of its own."""
+    if page is keyframe or not hasattr(page, "tags"):
+        return keyframe
+    _check_pixels(path, page)
+    return page
 
 
 class _Shown:

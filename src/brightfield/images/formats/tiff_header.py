@@ -10,18 +10,30 @@ from brightfield.images.formats.source import Header, times_at
 
 _INCH, _CENTIMETRE = 2, 3  # values of TIFF's ResolutionUnit
 _PIXELS = re.compile(r"<(?:\w+:)?Pixels\s([^>]*)>")
-_ATTRIBUTE = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
+_ATTRIBUTE = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|\'([^\']*)\')')
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _MICRO_MANAGER = 51123  # tag of a page with Micro-Manager's metadata as JSON
 _SECONDS = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6, "min": 60.0, "h": 3600.0}
 
 
-def read(tiff: Any, count: int, notes: tuple[str, ...]) -> Header:
-    """The header of an open file of ``count`` frames."""
+def read(tiff: Any, count: int, notes: tuple[str, ...], in_depth: bool = False) -> Header:
+    """The header of an open file of ``count`` frames; ``in_depth``: they are planes of one moment, so that they have no times."""
     width_um, height_um, largest_um = _sizes(tiff)
     if width_um is not None and height_um is not None and not pixel_size.is_square(width_um, height_um):
         notes = (*notes, f"its pixels are {width_um:g} x {height_um:g} um, not square: their size was not used")
     interval = _interval_s(tiff)
     times = () if interval is None or count < 2 else times_at(interval, count)
+    shown_hz = _number((tiff.imagej_metadata or {}).get("fps", 0))
+    if count > 1 and not times and shown_hz > 0:
+        notes = (
+            *notes,
+            f"its {shown_hz:g} frames per second may be the speed at which ImageJ shows it: they were not used",
+        )
+    if times and in_depth:
+        times, notes = (
+            (),
+            (*notes, f"its frames are planes of depth (Z): the {interval:g} s between frames were not used"),
+        )
     return Header(pixel_size.plausible(width_um, height_um, largest_um), times, notes)
 
 
@@ -57,8 +69,8 @@ def _sizes(tiff: Any) -> tuple[float | None, float | None, float]:
 
 def _ome(tiff: Any) -> dict[str, str]:
     """The attributes of the first image's pixels in OME-XML."""
-    found = _PIXELS.search(tiff.ome_metadata)
-    return dict(_ATTRIBUTE.findall(found[1])) if found else {}
+    found = _PIXELS.search(_COMMENT.sub("", tiff.ome_metadata))
+    return {name: one or other for name, one, other in _ATTRIBUTE.findall(found[1])} if found else {}
 
 
 def _micro_manager(tiff: Any) -> float | None:
@@ -78,8 +90,6 @@ def _interval_s(tiff: Any) -> float | None:
     imagej = tiff.imagej_metadata or {}
     if _number(imagej.get("finterval", 0)) > 0:
         return _number(imagej["finterval"]) * _SECONDS.get(str(imagej.get("tunit", "s")), 0.0)
-    if _number(imagej.get("fps", 0)) > 0:
-        return 1 / _number(imagej["fps"])
     if tiff.is_micromanager:
         summary = (tiff.micromanager_metadata or {}).get("Summary") or {}
         return _number(summary.get("Interval_ms", 0)) / 1000 or None

@@ -35,6 +35,7 @@ _FRAME = re.compile(r"\] n: *0 .* fmt:(\w+) .* s:(\d+)x(\d+) ")
 _TIME_BASE = re.compile(r"^#tb 0: (\d+)/(\d+)", re.MULTILINE)
 _DEEP = re.compile(r"(p9|p1[0-9]|48|64|f16|f32|x2)(le|be)?$|^(p01|p21|p41|y21|xv)")
 _HARMLESS = re.compile(r"APP fields|EOI missing|Last message repeated")  # said of whole movies of some cameras
+_UNKNOWN, _DISCARD = -(2**63), 4  # ffmpeg's number for no time, and the bit of a packet that is decoded but not shown
 _DURATION = re.compile(r"Duration: (\d+):(\d+):(\d+\.\d+)")
 _AVI_FRAMES = slice(48, 52)  # bytes of the number of frames in the header of an AVI
 
@@ -65,10 +66,11 @@ def open_video(path: Path, indices: bool) -> Iterator[Source]:
         raise BrightfieldError(f"{path} is a movie, expected a label image: video compression changes numbers.")
     first = _probe(path)
     check_size(path, first.height, first.width)
-    times = _times(path, first.ends_s)
-    decoder = _Decoder(path, _format(path, first.kind), (first.height, first.width), len(times))
+    count, times = _frames(path, first.ends_s)
+    notes = () if times else ("it does not state the time of each frame",)
+    decoder = _Decoder(path, _format(path, first.kind), (first.height, first.width), count)
     try:
-        yield Source(len(times), decoder.get, lambda: Header(times_s=times if len(times) > 1 else ()))
+        yield Source(count, decoder.get, lambda: Header(times_s=times if count > 1 else (), notes=notes))
     finally:
         decoder.stop()
 
@@ -84,18 +86,21 @@ def _probe(path: Path) -> _First:
     return _First(found[1], int(found[2]), int(found[3]), ends_s)
 
 
-def _times(path: Path, ends_s: float | None) -> tuple[float, ...]:
-    """Seconds of each frame from the first, from the packets of the file, which are not decoded."""
+def _frames(path: Path, ends_s: float | None) -> tuple[int, tuple[float, ...]]:
+    """The number of frames, and the seconds of each from the first, from the packets of the file, which are not decoded."""
     packets = _run(path, [*_ALL_FRAMES, "-c", "copy", "-f", "framecrc", "-"], COUNT_SECONDS, "error")[0]
     base = _TIME_BASE.search(packets)
     if base is None:
         raise ValueError("it has no time base")
     rows = [line.split(",") for line in packets.splitlines() if line and not line.startswith("#")]
+    rows = [row for row in rows if not _is_hidden(row)]
     if not rows:
         raise ValueError("it holds no frames")
     second = int(base[1]) / int(base[2])
-    ticks = sorted(int(row[2]) for row in rows)
-    _check_avi(path, len(ticks))
+    _check_avi(path, len(rows))
+    ticks = _ticks(rows)
+    if not ticks:
+        return len(rows), ()
     found_s, last_s = (ticks[-1] - min(ticks[0], 0)) * second, int(rows[-1][3]) * second
     if (
         ends_s is not None
@@ -105,7 +110,22 @@ def _times(path: Path, ends_s: float | None) -> tuple[float, ...]:
             f"{path} is truncated: its last frame is at {found_s:.2f} s, its header says that it ends at {ends_s:.2f} s. Copy it "
             "again from its source."
         )
-    return tuple((tick - ticks[0]) * second for tick in ticks)
+    return len(rows), tuple((tick - ticks[0]) * second for tick in ticks)
+
+
+def _is_hidden(row: list[str]) -> bool:
+    """Whether a packet is decoded for the frames after it only: a movie cut by an edit list begins with such packets."""
+    flags = [int(part.split("=")[1], 16) for part in row[5:] if part.strip().startswith("F=")]
+    return any(flag & _DISCARD for flag in flags)
+
+
+def _ticks(rows: list[list[str]]) -> list[int]:
+    """When frames are shown, in order; else when they are decoded, which is as regular; none where neither is stated for all."""
+    for column in (2, 1):
+        ticks = sorted(int(row[column]) for row in rows)
+        if ticks[0] > _UNKNOWN:
+            return ticks
+    return []
 
 
 def _check_avi(path: Path, found: int) -> None:
