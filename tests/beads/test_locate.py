@@ -13,6 +13,8 @@ import tifffile
 
 from brightfield import images
 from brightfield.beads import locate
+from brightfield.beads.localisation import learning
+from brightfield.beads.localisation.checking import Check
 from brightfield.beads.localisation.profile import Profile
 from brightfield.beads.physics.recording import recording
 from brightfield.errors import BrightfieldError
@@ -53,6 +55,9 @@ def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarra
         "frame1_overlay.png",
     }
     assert "18 positions in 6 frames" in str(told)
+    assert told.check.frames == 6
+    assert "of the light above noise; chi-square 1." in str(told)
+    assert "show nothing" not in str(told)
     assert len(told.profiles) == 1
     assert "Beads differ" not in str(told)
     several = replace(told, profiles=(told.profiles[0], replace(told.profiles[0], misfit=2.0)))
@@ -71,10 +76,10 @@ def test_where_beads_differ_the_table_tells_the_kind_of_each(
         image[60:] = 2 * middle - image[60:]  # the last bead is bright where the others are dark
         images.write_tiff(path, np.maximum(image, 0).astype(np.uint16))
 
-    def both(frames: object, profile: Profile, most: int) -> tuple[Profile, ...]:
+    def both(frames: object, profile: Profile, most: int, **how: bool) -> tuple[Profile, ...]:
         return profile, replace(profile, coefficients=-profile.coefficients)
 
-    monkeypatch.setattr(locate, "split_kinds", both)
+    monkeypatch.setattr(learning, "split_kinds", both)
     locate.locate([folder], tmp_path / "out", overlays=0)
     table = pd.read_csv(tmp_path / "out" / "positions.csv")
     assert list(table.columns) == ["frame", "x", "y", "quality", "x_error", "y_error", "kind", "image"]
@@ -100,6 +105,45 @@ def test_what_is_no_movie_of_beads_is_refused(movie: tuple[Path, np.ndarray], tm
     with pytest.raises(BrightfieldError, match="40 x 50 px, the first frame 130 x 120"):
         locate.locate([folder], tmp_path / "out")
     assert not (tmp_path / "out" / "positions.csv").exists()
+
+
+def test_dark_frames_are_named_and_the_profile_is_learned_from_others(
+    movie: tuple[Path, np.ndarray], tmp_path: Path
+) -> None:
+    folder, paths = movie
+    rng = np.random.default_rng(1)
+    for number in (0, 1, 3):
+        images.write_tiff(folder / f"frame{number}.tif", np.rint(rng.normal(100, 3, (120, 130))).astype(np.uint16))
+    images.write_tiff(folder / "frame5.tif", np.full((120, 130), 65535, np.uint16))
+    told = locate.locate([folder], tmp_path / "out", overlays=0, first=2)
+    table = pd.read_csv(tmp_path / "out" / "positions.csv")
+    assert sorted(table["image"].unique()) == ["frame2", "frame4"]
+    assert len(match(table.loc[table["frame"] == 4, ["x", "y"]].to_numpy(), paths[4], 0.1)[0]) == 3
+    assert told.blank == ["frame0", "frame1", "frame3", "frame5"]
+    assert "4 of 6 frames show nothing" in str(told)
+    assert "frame0, frame1, frame3, ..." in str(told)
+
+
+def test_where_no_bead_is_nothing_is_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(2)
+    images.write_tiff(tmp_path / "noise.tif", rng.poisson(1000, (3, 70, 80)).astype(np.uint16))
+    with pytest.raises(BrightfieldError, match="No bead was found in the 3 frames"):
+        locate.locate([tmp_path / "noise.tif"], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_positions_that_cannot_be_right_are_refused_before_anything_is_written(
+    movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _ = movie
+    learned = learning.learn([images.read(path) for path in sorted(folder.iterdir())[:5]])
+    check = Check(5, 120, 100, 110, 5 * 120 * 130, 500, before=5e12, after=3.5e12, noise=1e11)
+    monkeypatch.setattr(locate, "learn", lambda *frames, **how: replace(learned, check=check))
+    with pytest.raises(BrightfieldError, match=r"^120 positions in 5 frames explain 31% of the light .*--diameter"):
+        locate.locate([folder], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    told = locate.locate([folder], tmp_path / "out", diameter=30, overlays=0)
+    assert "Most positions explain little of their pixels" in str(told)
 
 
 def test_frames_of_two_folders_are_told_apart_by_a_column(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:

@@ -43,16 +43,21 @@ def locate(
 ) -> None:
     """Locate micro-beads without training, near the physical limit: positions with standard errors.
 
-    The first frames are searched for round spots and rings, bright or dark. Their common profile (brightness against distance from
-    the centre) is fitted by least squares. Every frame is then correlated with the profile, and each bead is fitted to a fraction
-    of a pixel with its neighbours subtracted. Overlapping beads multiply in transmitted light and add in fluorescence; which of the
-    two applies is measured.
+    The first frames that show something are searched for round spots and rings, bright or dark. Their common profile (brightness
+    against distance from the centre) is fitted by least squares. Where the beads found leave much light unexplained, centres of
+    rings that overlap are searched at several radii, and the answer that explains the frames best is used. Every frame is then
+    correlated with the profile, and each bead is fitted to a fraction of a pixel with its neighbours subtracted. Overlapping beads
+    multiply in transmitted light and add in fluorescence; which of the two applies is measured.
 
     positions.csv has one row per bead: frame, x, y (px; 0, 0 is the centre of the first pixel), quality (correlation of the fitted
     bead with its pixels, 0 to 1), x_error, y_error (standard errors in px, from the image itself) and image. trackpy links it as it
     is. profile.png shows the profile on the measured pixels: check that the line runs through them. If it does not, or if beads are
     missing, give --diameter. If beads differ in kind or height by more than the noise, each kind gets its own profile, up to
     --kinds, and each bead is fitted with the profile that leaves the smallest residual; profile.png shows all of them.
+
+    Before anything is written, the positions are checked against the frames: how much of the light above noise they explain, and
+    what is left over the noise (chi-square: 1 where only noise is left). Positions that lie close together, fit poorly and explain
+    little are refused unless --diameter is given. Frames without any bead are refused.
     """
     from brightfield.beads.locate import locate as locate_beads
 

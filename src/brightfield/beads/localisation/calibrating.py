@@ -46,11 +46,7 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
     Raises:
         BrightfieldError: no frame, no bead, or a diameter that does not fit the frames.
     """
-    if not len(frames) or min(min(frame.shape) for frame in frames) < 16 or (diameter is not None and diameter < 3):
-        raise BrightfieldError(
-            f"Got {len(frames)} frames and a diameter of {diameter} px: expected at least one frame of 16 x 16 px or more, and a "
-            "diameter of 3 px or more. Give the diameter of a bead's image, rings included."
-        )
+    require_frames(frames, diameter)
     if diameter is not None:
         return _calibrated(frames, diameter, known=True)
     best: Profile | None = None
@@ -74,6 +70,15 @@ def calibrate(frames: Sequence[npt.NDArray[Any]], diameter: float | None = None)
     return best
 
 
+def require_frames(frames: Sequence[npt.NDArray[Any]], diameter: float | None) -> None:
+    """Raise BrightfieldError where there is no frame, or frames or the diameter are too small to calibrate."""
+    if not len(frames) or min(min(frame.shape) for frame in frames) < 16 or (diameter is not None and diameter < 3):
+        raise BrightfieldError(
+            f"Got {len(frames)} frames and a diameter of {diameter} px: expected at least one frame of 16 x 16 px or more, and a "
+            "diameter of 3 px or more. Give the diameter of a bead's image, rings included."
+        )
+
+
 def _calibrated(frames: Sequence[npt.NDArray[Any]], diameter: float, *, known: bool) -> Profile:
     """The profile of beads of a known diameter; of an unknown one, narrowed to the bead or widened with its rings."""
     smallest = min(min(frame.shape) for frame in frames)
@@ -85,10 +90,10 @@ def _calibrated(frames: Sequence[npt.NDArray[Any]], diameter: float, *, known: b
         if narrow < 0.8 * wide:
             profile = _fit(frames, narrow, narrow / 2)
     widest = profile.reach if known else min(WIDEST_PX, smallest / 2 - 4)
-    return _without_neighbours(frames, profile, widest)
+    return without_neighbours(frames, profile, widest)
 
 
-def _without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, widest: float) -> Profile:
+def without_neighbours(frames: Sequence[npt.NDArray[Any]], profile: Profile, widest: float) -> Profile:
     """Subtract the neighbours of each bead and fit the profile again, in rounds.
 
     While the residual exceeds the noise, the reach grows up to ``widest`` px: outer rings show once the inner ones are known.

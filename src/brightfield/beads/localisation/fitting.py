@@ -62,8 +62,8 @@ def fit_profile(
     moved = np.inf
     for _ in range(ROUNDS):
         coefficients = _coefficients(pixels - ground, positions, amplitudes, weights, count)
-        amplitudes *= np.abs(_peak(coefficients))
-        coefficients /= np.abs(_peak(coefficients))
+        amplitudes *= np.abs(peak_of(coefficients))
+        coefficients /= np.abs(peak_of(coefficients))
         profile, expected = _with_noise(pixels, positions, coefficients, amplitudes, ground, open_)
         found = Refiner(profile, size, margin=margin, gradient=gradient).refine(pixels, positions, open_)
         good = found.converged
@@ -121,7 +121,7 @@ def _coefficients(signal: Real, positions: Real, amplitudes: Real, weights: Real
     return solved
 
 
-def _peak(coefficients: Real) -> float:
+def peak_of(coefficients: Real) -> float:
     """The largest deviation of the spline from 0 at its knots, with its sign; never 0."""
     values = np.convolve(np.r_[coefficients[1], coefficients, 0], [1 / 6, 4 / 6, 1 / 6], mode="valid")
     return float(values[np.abs(values).argmax()]) or 1e-12

@@ -45,6 +45,12 @@ class Located:
     backgrounds: Real
     kinds: Ints
 
+    @classmethod
+    def nothing(cls) -> Located:
+        """No bead."""
+        none = np.empty(0)
+        return cls(np.empty((0, 2)), np.empty((0, 2)), none, none, none, np.empty(0, dtype=np.intp))
+
     @property
     def beads(self) -> Beads:
         """The parameters that subtraction of these beads needs."""
@@ -119,8 +125,7 @@ class Locator:
         small = bin_pixels(light) if self._zoom == 2 else light
         starts = self._starts(small)
         if not len(starts.positions):
-            none = np.empty(0)
-            return Located(np.empty((0, 2)), np.empty((0, 2)), none, none, none, np.empty(0, dtype=np.intp))
+            return Located.nothing()
         zoom = self._zoom if self._last is self._rough else 1
         if zoom == 1:
             starts = replace(starts, positions=_enlarged(starts.positions, self._zoom))
@@ -147,6 +152,10 @@ class Locator:
     def clear(self, frame: npt.NDArray[Any], beads: Beads) -> Cleared:
         """A window around each bead of a frame (H, W), with the other beads subtracted."""
         return self._whole.clear(frame.astype(np.float32), beads)
+
+    def residual(self, frame: npt.NDArray[Any], beads: Beads) -> Single:
+        """A frame (H, W) with all beads subtracted."""
+        return self._whole.residual(frame.astype(np.float32), beads)
 
     def coupling(self, frame: npt.NDArray[Any], beads: Beads) -> tuple[Real, Real]:
         """See :meth:`brightfield.beads.localisation.subtraction.Level.coupling`."""

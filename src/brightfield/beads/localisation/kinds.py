@@ -50,18 +50,21 @@ class Members:
     kinds: Ints
 
 
-def split_kinds(frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int = MOST_KINDS) -> tuple[Profile, ...]:
+def split_kinds(
+    frames: Sequence[npt.NDArray[Any]], profile: Profile, most: int = MOST_KINDS, *, halves: bool = True
+) -> tuple[Profile, ...]:
     """Fit a profile for each kind of bead in some frames; the given one alone is returned where it explains them.
 
     Args:
         frames: (H, W) each, a few of a movie.
         profile: common profile of all beads, from which the others are split.
         most: largest number of kinds.
+        halves: begin with two halves of a kind; otherwise where its beads differ most, for kinds that are plainly different.
     """
     kept: tuple[Profile, ...] = (profile,)
     members = _members(frames, kept) if profile.misfit > POOR_MISFIT else None
     for _ in progress.track(range(len(kept), most), "kinds of beads", unit="kind"):
-        split = None if members is None else _split(members, kept)
+        split = None if members is None else _split(members, kept, halves)
         if members is None or split is None:
             break
         tried = _alternated(frames, members, *split, profile.camera_offset)
@@ -103,7 +106,7 @@ def _scatter(profile: Profile) -> float:
     return float(np.sqrt(profile.noise.variance(np.array([profile.background]))[0]))
 
 
-def _split(members: Members, profiles: tuple[Profile, ...]) -> tuple[Ints, int] | None:
+def _split(members: Members, profiles: tuple[Profile, ...], halves: bool) -> tuple[Ints, int] | None:
     """Split the kind with the largest residuals: the new kinds of all beads and their number; None where it is too small."""
     counts = np.bincount(members.kinds, minlength=len(profiles))
     squares = np.bincount(members.kinds, members.found.residuals**2, len(profiles))
@@ -116,8 +119,17 @@ def _split(members: Members, profiles: tuple[Profile, ...]) -> tuple[Ints, int] 
     limit = 3 * np.median(np.abs(rest), axis=0)  # a few outliers must not set the direction
     along = np.clip(rest, -limit, limit) @ np.linalg.svd(np.clip(rest, -limit, limit), full_matrices=False)[2][0]
     kinds = members.kinds.copy()
-    kinds[rows[along > np.median(along)]] = len(profiles)
+    kinds[rows[along > (np.median(along) if halves else _two_means(along))]] = len(profiles)
     return kinds, len(profiles) + 1
+
+
+def _two_means(values: Real) -> float:
+    """The limit between two groups of values (n,) whose variances around their own means are smallest (Otsu)."""
+    ordered = np.sort(values)
+    count = np.arange(1, len(ordered))
+    below, total = np.cumsum(ordered)[:-1], float(ordered.sum())
+    between = (below / count - total / len(ordered)) ** 2 * count / (len(ordered) - count)
+    return float(ordered[int(between.argmax())])
 
 
 def _by_distance(members: Members, rows: Ints, profile: Profile) -> Real:
@@ -143,7 +155,7 @@ def _alternated(
     """Alternate fitting and assignment from a first assignment; fewer profiles where a kind becomes too small."""
     for turn in range(ROUNDS):
         fitted = [_fitted(members, np.flatnonzero(kinds == kind)) for kind in range(count)]
-        profiles = _with_common_noise([profile for profile in fitted if profile is not None], camera_offset)
+        profiles = with_common_noise([profile for profile in fitted if profile is not None], camera_offset)
         again = _members(frames, profiles) if len(profiles) == count and turn < ROUNDS - 1 else None
         if again is None:
             break
@@ -151,7 +163,7 @@ def _alternated(
     return profiles
 
 
-def _with_common_noise(profiles: Sequence[Profile], camera_offset: float | None) -> tuple[Profile, ...]:
+def with_common_noise(profiles: Sequence[Profile], camera_offset: float | None) -> tuple[Profile, ...]:
     """The profiles with the smallest of their noises, so that residuals of different profiles can be compared."""
     noise = min(profiles, key=_scatter).noise if profiles else None
     return tuple(replace(profile, noise=noise or profile.noise, camera_offset=camera_offset) for profile in profiles)
