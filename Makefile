@@ -5,7 +5,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # DVC starts `brightfield` by name
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export NO_ALBUMENTATIONS_UPDATE := 1
 
 INSTALLED := $(BIN)/.installed
 TRIALS ?= 20

@@ -6,7 +6,9 @@ import streamlit as st
 
 import parts
 from brightfield.errors import BrightfieldError
+from brightfield.system import environment
 
+environment.set_defaults()  # pages load torch
 st.set_page_config(page_title="Brightfield", page_icon=":material/biotech:", layout="wide")
 page = st.navigation(
     [

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small trainings lose time to a second thread
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # as brightfield.system.environment, for workers of the tests too
 sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
 
 import numpy as np
@@ -40,6 +41,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 def write_prepared(folder: Path, kind: str) -> None:
     """Fill ``folder``; every split has groups and pixels of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
     records, splits = [], []
     for seed, (split, count) in enumerate(SPLITS.items()):
         records += tiny.records(kind, count, seed=seed, groups=3, prefix=split)

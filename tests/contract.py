@@ -225,16 +225,17 @@ class ContractSuite:
         asked = settings.model_copy(update={"augment": sorted(task.learning.augmentations)})
         plain, varied = (
             task.learning.dataset(tiny.records(kind, 2)),
-            task.learning.dataset(tiny.records(kind, 2), asked, seed=1),
+            task.learning.dataset(tiny.records(kind, 2), asked),
         )
         for i in range(2):
-            drawn = [varied[i] for _ in range(8)]
-            assert any(not torch.equal(sample["image"], plain[i]["image"]) for sample in drawn)
+            rng = np.random.default_rng(1)
+            drawn, whole = [varied.sample(i, rng) for _ in range(8)], plain.sample(i, rng)
+            assert any(not torch.equal(sample["image"], whole["image"]) for sample in drawn)
             for sample in drawn:
-                assert sample["image"].shape == plain[i]["image"].shape
-                assert sample["target"].shape == plain[i]["target"].shape
+                assert sample["image"].shape == whole["image"].shape
+                assert sample["target"].shape == whole["target"].shape
                 assert sample["image"].dtype == torch.float32
-                assert sample["target"].dtype == plain[i]["target"].dtype
+                assert sample["target"].dtype == whole["target"].dtype
                 assert torch.isfinite(sample["image"]).all()
 
     def test_a_record_without_truth_is_refused_by_its_name(self, kind: str) -> None:

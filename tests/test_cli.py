@@ -293,7 +293,7 @@ def test_tracks_names_what_it_took_from_the_table(call: Call, monkeypatch: pytes
 
 
 def test_the_console_script_starts_without_waiting_for_torch() -> None:
-    heavy = ["torch", "mlflow", "lightning", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
+    heavy = ["torch", "mlflow", "pandas", "scipy", "skimage", "sklearn", "matplotlib", "optuna"]
     code = f"import sys, brightfield.cli; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

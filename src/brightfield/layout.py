@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
+UNFINISHED = Path(".brightfield/unfinished")  # states of trainings, by which an interrupted one goes on
 CODE = Path("code")  # which code each stage runs: code/<stage>/...json
 
 # In the folder of a dataset, raw or prepared. The images of a split are in a file of its own: :func:`split_images`.
@@ -57,6 +58,11 @@ def split_images(split: str) -> str:
 def model(task: str, name: str) -> Path:
     """The bundle of one trained model, with ``HISTORY`` and ``RUN``."""
     return Path("models") / task / name
+
+
+def unfinished(name: str) -> Path:
+    """The state of a training that is under way; outside the outputs, which DVC removes before it runs a stage again."""
+    return UNFINISHED / f"{name}.safetensors"
 
 
 def predictions(task: str, name: str) -> Path:

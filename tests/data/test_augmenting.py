@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -29,11 +32,13 @@ ALL = [
     "light",
     "focus",
 ]
+Change = Callable[..., tuple[Tensor, Tensor]]
 TRACKING = tasks.build("tracking", tiny.SETTINGS["tracking"])
 
 
-def augmenter(*names: str, seed: int = 0) -> Augmenter:
-    return Augmenter(names, ALL, seed)
+def augmenter(*names: str, seed: int = 0, recorded: Sequence[np.ndarray] = ()) -> Change:
+    """Draws of one augmenter, one after another, from one generator."""
+    return partial(Augmenter(names, ALL, recorded), rng=np.random.default_rng(seed))
 
 
 def image(channels: int = 1, side: int = 24) -> Tensor:
@@ -70,11 +75,10 @@ TARGETS = {
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_image_and_target_move_together(name: str) -> None:
-    original, target, change = image(), TARGETS[name], augmenter("flip", "noise", "brightness", seed=3)
-    exact = augmenter("flip", seed=3)
-    for _ in range(30):
-        _, moved_target = change(original, target)
-        moved, same_target = exact(original, target)
+    original, target = image(), TARGETS[name]
+    for seed in range(30):
+        _, moved_target = augmenter("flip", "noise", "brightness", seed=seed)(original, target)
+        moved, same_target = augmenter("flip", seed=seed)(original, target)
         which = [i for i, symmetry in enumerate(symmetries(original)) if torch.equal(moved, symmetry)]
         assert any(torch.equal(moved_target, symmetries(target)[i]) for i in which)
         assert torch.equal(moved_target, same_target)
@@ -112,8 +116,9 @@ def test_no_augmentation_of_beads_moves_a_bead_against_its_heat_map(
     """The image is a bead that looks as its heat map does: after augmentation both must be found at the same place."""
     row, column = np.mgrid[:49, :49]
     heat = np.exp(-((column - x) ** 2 + (row - y) ** 2) / 8).astype(np.float32)[None]
-    change = Augmenter(names, TRACKING.learning.augmentations, seed)
-    pixels, target = change(torch.from_numpy(heat * 3 - 1), torch.from_numpy(heat))
+    change = Augmenter(names, TRACKING.learning.augmentations)
+    rng = np.random.default_rng(seed)
+    pixels, target = change(torch.from_numpy(heat * 3 - 1), torch.from_numpy(heat), rng)
     seen = pixels.numpy()
     seen = (seen - np.median(seen)) / (seen.max() - np.median(seen))
     encoded = TRACKING.learning.encode(heat[0])
@@ -290,7 +295,7 @@ def test_what_would_make_the_truth_untrue_is_refused_with_what_is_allowed() -> N
         BrightfieldError,
         match=r"Augmentation blur, noise would invalidate the ground truth .*\. Allowed: brightness, flip.",
     ):
-        Augmenter(["flip", "blur", "noise"], {"flip", "brightness"}, 0)
+        Augmenter(["flip", "blur", "noise"], {"flip", "brightness"})
 
 
 # --- maps of classes under rotation, recorded noise, defocus ------------------------------------------------------------
@@ -326,14 +331,14 @@ def test_noise_is_recorded_where_nothing_is_near_and_its_light_is_left_out() -> 
 
 def test_recorded_noise_is_added_in_half_of_the_draws_and_fills_the_image() -> None:
     window = np.random.default_rng(0).normal(0, 1, (NOISE_WINDOW_PX, NOISE_WINDOW_PX)).astype(np.float32)
-    change = Augmenter(["recorded_noise"], ALL, 0, [window])
+    change = augmenter("recorded_noise", recorded=[window])
     blank = torch.zeros(1, 100, 70)
     drawn = [change(blank, torch.zeros(1))[0] for _ in range(200)]
     noisy = [moved for moved in drawn if moved.any()]
     assert 70 <= len(noisy) <= 130
     assert all(float((moved == 0).double().mean()) < 0.01 for moved in noisy)
     assert max(float(moved.std()) for moved in noisy) > 1.5
-    nothing_recorded = Augmenter(["recorded_noise"], ALL, 0, [])
+    nothing_recorded = augmenter("recorded_noise")
     assert torch.equal(nothing_recorded(image(), torch.zeros(1))[0], image())
 
 
@@ -350,7 +355,7 @@ def test_defocus_gives_a_dark_line_a_bright_or_a_dark_halo_and_keeps_the_light()
 
 
 def test_noise_stays_in_the_channel_in_which_it_was_recorded() -> None:
-    change = Augmenter(["recorded_noise"], ALL, 0, [np.ones((NOISE_WINDOW_PX, NOISE_WINDOW_PX), np.float32)])
+    change = augmenter("recorded_noise", recorded=[np.ones((NOISE_WINDOW_PX, NOISE_WINDOW_PX), np.float32)])
     drawn = [change(torch.zeros(2, 30, 30), torch.zeros(1))[0] for _ in range(20)]
     assert any(moved[0].any() for moved in drawn)
     assert not any(moved[1].any() for moved in drawn)

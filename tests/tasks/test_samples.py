@@ -9,6 +9,8 @@ import tiny
 from brightfield import params, tasks
 from brightfield.data.records import Record
 
+RNG = np.random.default_rng(0)
+
 
 def numbered(height: int, width: int) -> Record:
     """A field whose pixels and labels tell where they are."""
@@ -24,11 +26,11 @@ def test_patches_are_cut_from_image_and_target_at_the_same_place_anywhere() -> N
     task = tasks.build("restoration", tiny.SETTINGS["restoration"])
     field = numbered(40, 56)
     record = Record("field", "g", field.image, {"clean": field.image.astype(np.float32)})
-    samples = task.learning.dataset([record], training(16), seed=0)
+    samples = task.learning.dataset([record], training(16))
     scale, offset = samples.encoded[0].std, samples.encoded[0].mean
     corners = set()
-    for _ in range(300):
-        sample = samples[0]
+    for seed in range(300):
+        sample = samples.sample(0, np.random.default_rng(seed))
         assert sample["image"].shape == sample["target"].shape == (1, 16, 16)
         torch.testing.assert_close(sample["image"], sample["target"])  # clean and noisy are the same here
         place = round(float(sample["image"][0, 0, 0]) * scale + offset)
@@ -40,8 +42,8 @@ def test_patches_are_cut_from_image_and_target_at_the_same_place_anywhere() -> N
 
 def test_an_image_smaller_than_the_patch_is_mirrored_outwards() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
-    samples = task.learning.dataset([numbered(10, 40)], training(16), seed=0)
-    sample = samples[0]
+    samples = task.learning.dataset([numbered(10, 40)], training(16))
+    sample = samples.sample(0, RNG)
     assert sample["image"].shape == (1, 16, 16)
     assert sample["target"].shape == (16, 16)
     assert torch.equal(sample["image"][:, 10:], sample["image"][:, 4:10].flip(1))
@@ -52,15 +54,15 @@ def test_without_training_images_come_whole_and_as_they_are() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
     samples = task.learning.dataset(iter([numbered(10, 40), numbered(30, 20)]))
     assert len(samples) == 2
-    assert samples[0]["image"].shape == (1, 10, 40)
-    assert torch.equal(samples[1]["image"], samples.encoded[1].tensor)
-    assert samples[1]["target"].shape == (30, 20)
+    assert samples.sample(0, RNG)["image"].shape == (1, 10, 40)
+    assert torch.equal(samples.sample(1, RNG)["image"], samples.encoded[1].tensor)
+    assert samples.sample(1, RNG)["target"].shape == (30, 20)
 
 
 def test_draws_are_a_function_of_the_seed() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
     settings = params.Training(epochs=1, patch_px=16, augment=["flip", "noise", "brightness", "blur"])
-    first, same, other = (task.learning.dataset([numbered(40, 40)], settings, seed=seed) for seed in (3, 3, 4))
-    drawn = [first[0]["image"] for _ in range(4)]
-    assert all(torch.equal(image, same[0]["image"]) for image in drawn)
-    assert not all(torch.equal(image, other[0]["image"]) for image in drawn)
+    samples = task.learning.dataset([numbered(40, 40)], settings)
+    first, same, other = (samples.sample(0, np.random.default_rng(seed))["image"] for seed in (3, 3, 4))
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)

@@ -20,7 +20,7 @@ from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
-from brightfield.training import loop, sampling
+from brightfield.training import optimisation, sampling
 from brightfield.training.checkpointing import BestCheckpoint
 from brightfield.training.sampling import BalancedSampler
 from trained import fit, weights
@@ -198,12 +198,12 @@ def test_the_mean_of_weights_is_scored_and_kept() -> None:
     """By hand: a weight w of loss w steps from 1 by -0.1; its mean with decay 0 follows, with (1 + n) / (10 + n) at first lags."""
     network = nn.Linear(1, 1, bias=False)
     nn.init.constant_(network.weight, 1.0)
-    mean = loop.moving_average(network, decay=0.5)
+    mean = optimisation.MovingAverage(network, decay=0.5)
     seen = []
     for step in range(3):
         nn.init.constant_(network.weight, 1.0 - 0.1 * (step + 1))
-        mean.update_parameters(network)
-        seen.append(mean.module.weight.item())
+        mean.update(network)
+        seen.append(mean.network.weight.item())
     # the first update takes the weights as they are; then shares 2 / 11 and 3 / 12 of the mean are kept
     second = 2 / 11 * 0.9 + 9 / 11 * 0.8
     assert seen == pytest.approx([0.9, second, 3 / 12 * second + 9 / 12 * 0.7])
@@ -224,11 +224,11 @@ def test_a_pretrained_backbone_learns_at_a_share_of_the_rate() -> None:
     network = nn.ModuleDict({"backbone": nn.Linear(2, 2), "head": nn.Linear(2, 1)})
     network["backbone"].bias.requires_grad_(False)
     entry = params.Training(epochs=1, learning_rate=0.1, backbone_rate=0.25)
-    new, slow = loop.optimizer(network, entry).param_groups
+    new, slow = optimisation.optimizer(network, entry).param_groups
     assert (new["lr"], slow["lr"]) == (0.1, 0.025)
     assert [tuple(p.shape) for p in new["params"]] == [(1, 2), (1,)]
     assert [tuple(p.shape) for p in slow["params"]] == [(2, 2)]
-    (one,) = loop.optimizer(nn.Linear(2, 1), entry).param_groups
+    (one,) = optimisation.optimizer(nn.Linear(2, 1), entry).param_groups
     assert one["lr"] == 0.1
 
 
@@ -238,8 +238,12 @@ def test_draws_are_a_function_of_the_seed_and_differ_from_epoch_to_epoch() -> No
         BalancedSampler(50, None, seed=3),
         BalancedSampler(50, None, seed=4),
     )
-    epochs = [list(first), list(first)]
-    assert epochs == [list(same), list(same)]
+    epochs = []
+    for epoch in (0, 1):
+        first.set_epoch(epoch)
+        epochs.append(list(first))
+    same.set_epoch(1)
+    assert list(same) == epochs[1]  # whether or not the epoch before was drawn
     assert epochs[0] != epochs[1]
     assert list(other) != epochs[0]
 

@@ -8,12 +8,14 @@ import traceback
 from brightfield.cli import answers, data, locate, registry, stages, tracks, tune
 from brightfield.cli.base import app
 from brightfield.errors import BrightfieldError
+from brightfield.system import environment
 
 __all__ = ["answers", "app", "data", "locate", "main", "registry", "stages", "tracks", "tune"]
 
 
 def main() -> None:
     """Run a command; an error that the user can mend is one message, never a traceback (unless ``--debug``)."""
+    environment.set_defaults()
     debug = "--debug" in sys.argv
     try:
         app()

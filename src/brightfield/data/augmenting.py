@@ -1,4 +1,7 @@
-"""Augmentation of encoded images: the only file that uses albumentations.
+"""Augmentation of encoded images: the only file that uses albumentations, for rotations by any angle.
+
+Every draw comes from the generator that the caller hands over, so a sample is a function of its seed alone: however many processes
+prepare samples, and whatever was drawn before.
 
 Geometric transforms apply to image and target alike and exactly (whole-pixel flips and quarter turns), except ``rotate``, which
 interpolates the image and gives each pixel of a class map the class of the nearest: it is for class maps, not for positions.
@@ -15,7 +18,7 @@ the background of the training images (:func:`noise_windows`), with its real pat
 
 from __future__ import annotations
 
-import os
+import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -26,10 +29,11 @@ from torch import Tensor
 
 from brightfield.errors import BrightfieldError
 from brightfield.images import symmetry
-
-os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise the import contacts a package index
+from brightfield.system import environment
 
 FloatArray = npt.NDArray[np.float32]
+Mask = npt.NDArray[Any] | None  # (K, H, W), what moves with the image; None where the target has no place
+Geometry = Callable[[FloatArray, Mask, np.random.Generator], tuple[FloatArray, Mask]]  # of an image (C, H, W)
 
 # Intensities are in standard deviations of the image; a spread is the standard deviation of a random draw.
 GAIN_SPREAD = 0.2  # spread of the gain's logarithm
@@ -53,11 +57,18 @@ SHARPENING = 0.5  # maximum share of the detail removed by a blur of 1 px that i
 
 
 class Augmenter:
-    """Draws a random variant of a sample at each call; the same seed gives the same draws."""
+    """Draws a random variant of a sample at each call.
 
-    def __init__(
-        self, names: Iterable[str], allowed: Iterable[str], seed: int, recorded: Sequence[FloatArray] = ()
-    ) -> None:
+    Args:
+        names: the augmentations, geometry in this order first, then optics, then intensities.
+        allowed: those that the task allows.
+        recorded: windows (H, W) of noise for ``recorded_noise``.
+
+    Raises:
+        BrightfieldError: for an augmentation that the task does not allow.
+    """
+
+    def __init__(self, names: Iterable[str], allowed: Iterable[str], recorded: Sequence[FloatArray] = ()) -> None:
         names, allowed = list(names), set(allowed)
         refused = [name for name in names if name not in allowed]
         if refused:
@@ -65,52 +76,54 @@ class Augmenter:
                 f"Augmentation {', '.join(refused)} would invalidate the ground truth of this task. "
                 f"Allowed: {', '.join(sorted(allowed))}."
             )
-        import albumentations
-
-        self.geometry = albumentations.Compose([t for name in names for t in _geometry(name)], seed=seed)
-        self.rng = np.random.default_rng(seed)
+        self.geometry = [GEOMETRY[name]() for name in names if name in GEOMETRY]
         self.optics = [OPTICS[name] for name in names if name in OPTICS]
         self.intensities = [INTENSITIES[name] for name in names if name in INTENSITIES]
         self.recorded = recorded if "recorded_noise" in names else ()
 
-    def __call__(self, image: Tensor, target: Tensor, black: float = 0.0) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, image: Tensor, target: Tensor, rng: np.random.Generator, black: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
         """Augment an image (C, H, W) and its target; a target without height and width stays as it is.
 
         Args:
+            image: normalised.
+            target: what is compared with the network's output.
+            rng: source of every random draw.
             black: value of a pixel without any light, in the image's units.
         """
         is_map = target.ndim >= 2
-        channels_last = image.numpy().transpose(1, 2, 0)
-        mask = target.numpy().reshape(-1, *target.shape[-2:]).transpose(1, 2, 0) if is_map else channels_last
-        if mask.dtype == np.int64:  # classes; OpenCV does not support 64-bit integers
-            mask = mask.astype(np.int16)
-        moved = self.geometry(image=channels_last, mask=mask)
-        pixels = moved["image"]
+        pixels = image.numpy()
+        mask = target.numpy().reshape(-1, *target.shape[-2:]) if is_map else None
+        for move in self.geometry:
+            pixels, mask = move(pixels, mask, rng)
+        pixels = pixels.transpose(1, 2, 0)
         for change in self.optics:
-            pixels = change(pixels - np.float32(black), self.rng)
+            pixels = change(pixels - np.float32(black), rng)
             black = -float(pixels.mean()) / float(pixels.std())
             pixels = (pixels - pixels.mean()) / pixels.std()
         for change in self.intensities:
-            pixels = change(pixels, self.rng)
+            pixels = change(pixels, rng)
         if self.recorded:
             pixels = pixels.copy()
-            pixels[..., 0] += self._recorded_noise(pixels.shape[:2])  # only in the channel in which it was recorded
+            pixels[..., 0] += self._recorded_noise(
+                pixels.shape[:2], rng
+            )  # only in the channel in which it was recorded
         augmented = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
-        if not is_map:
+        if mask is None:
             return augmented, target
-        mask = np.ascontiguousarray(moved["mask"].transpose(2, 0, 1))
-        mask_tensor = torch.from_numpy(mask).to(target.dtype)
-        return augmented, mask_tensor.reshape(*target.shape[:-2], *mask.shape[-2:])
+        moved = torch.from_numpy(np.ascontiguousarray(mask))
+        return augmented, moved.reshape(*target.shape[:-2], *mask.shape[-2:])
 
-    def _recorded_noise(self, shape: tuple[int, int]) -> FloatArray:
+    def _recorded_noise(self, shape: tuple[int, int], rng: np.random.Generator) -> FloatArray:
         """A random window of recorded noise, turned at random and mirrored to fill (H, W); zero half of the time."""
-        if self.rng.random() < 0.5:
+        if rng.random() < 0.5:
             return np.zeros(shape, np.float32)
-        window = self.recorded[int(self.rng.integers(len(self.recorded)))]
-        window = symmetry.turned(window, int(self.rng.integers(8)))
+        window = self.recorded[int(rng.integers(len(self.recorded)))]
+        window = symmetry.turned(window, int(rng.integers(8)))
         beyond = [(0, max(0, side - have)) for side, have in zip(shape, window.shape, strict=True)]
         noise = np.pad(window, beyond, mode="symmetric")[: shape[0], : shape[1]]
-        return np.asarray(np.float32(self.rng.uniform(0, MOST_RECORDED)) * noise, dtype=np.float32)
+        return np.asarray(np.float32(rng.uniform(0, MOST_RECORDED)) * noise, dtype=np.float32)
 
 
 def noise_windows(image: FloatArray, background: npt.NDArray[np.bool_]) -> list[FloatArray]:
@@ -139,14 +152,36 @@ def noise_windows(image: FloatArray, background: npt.NDArray[np.bool_]) -> list[
     return [window - gaussian_filter(window, SLOW_PX) for window in windows]
 
 
-def _geometry(name: str) -> list[Any]:
-    import albumentations
+def _flip() -> Geometry:
+    """One of the eight flips and quarter turns of a square."""
 
-    if name == "flip":
-        return [albumentations.SquareSymmetry(p=1.0)]  # one of the eight flips and quarter turns
-    if name == "rotate":
-        return [albumentations.Rotate(limit=180, border_mode=2, p=0.5)]  # 2: mirrored at the border
-    return []
+    def move(image: FloatArray, mask: Mask, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
+        view = int(rng.integers(symmetry.VIEWS))
+        return symmetry.turned(image, view), None if mask is None else symmetry.turned(mask, view)
+
+    return move
+
+
+def _rotate() -> Geometry:
+    """A rotation by any angle, half of the time, mirrored at the border."""
+    environment.set_defaults()
+    import albumentations
+    import cv2
+
+    rotation = albumentations.Rotate(limit=180, border_mode=cv2.BORDER_REFLECT, p=0.5)
+    compose = albumentations.Compose([rotation])
+
+    def move(image: FloatArray, mask: Mask, rng: np.random.Generator) -> tuple[FloatArray, Mask]:
+        compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        channels_last = image.transpose(1, 2, 0)
+        if mask is None:
+            return compose(image=channels_last)["image"].transpose(2, 0, 1), None
+        # OpenCV does not support the 64-bit integers of classes
+        small = mask.astype(np.int16) if mask.dtype == np.int64 else mask
+        moved = compose(image=channels_last, mask=small.transpose(1, 2, 0))
+        return moved["image"].transpose(2, 0, 1), moved["mask"].transpose(2, 0, 1).astype(mask.dtype)
+
+    return move
 
 
 def _brightness(image: FloatArray, rng: np.random.Generator) -> FloatArray:
@@ -224,6 +259,7 @@ def _focus(light: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.asarray(light - amount * (light - gaussian_filter(light, (1, 1, 0), truncate=3)))
 
 
+GEOMETRY: dict[str, Callable[[], Geometry]] = {"flip": _flip, "rotate": _rotate}
 OPTICS: dict[str, Callable[[FloatArray, np.random.Generator], FloatArray]] = {
     "stain": _stain,
     "light": _light,

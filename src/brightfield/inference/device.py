@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import random
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +26,11 @@ class Device:
     bfloat16: bool
     chosen: bool = False  # whether the precision was chosen here ("auto")
 
+    @property
+    def name(self) -> str | None:
+        """The GPU's name; None for the processor, which :mod:`brightfield.system.lineage` names."""
+        return torch.cuda.get_device_name(self.torch_device) if self.torch_device.type == "cuda" else None
+
     def for_network(self, network: nn.Module) -> Device:
         """The device for one network: with precision "auto" on a CPU, depthwise convolutions stay in float32.
 
@@ -39,6 +45,23 @@ class Device:
             return nullcontext()
         return torch.autocast(self.torch_device.type, torch.bfloat16)
 
+    @contextmanager
+    def deterministic(self) -> Iterator[None]:
+        """A context in which a GPU uses algorithms that give the same result each time; those of a CPU do so anyway."""
+        if self.torch_device.type != "cuda":
+            yield
+            return
+        before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+        filled = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+        try:
+            torch.use_deterministic_algorithms(True, warn_only=True)
+            torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, never read
+            yield
+        finally:
+            torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+            torch.utils.deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
+
 
 def start_device(compute: params.Compute, seed: int | None = None) -> Device:
     """Set the number of threads and, if given, the seed of all random generators; return the device.
@@ -51,15 +74,17 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
     torch.set_num_threads(compute.threads)
     memory.keep_freed_memory()
     if seed is not None:
-        random.seed(seed)
-        np.random.seed(seed)  # libraries draw from it
-        torch.manual_seed(seed)
+        seed_generators(seed)
     device = _torch_device(compute.device)
-    if seed is not None and device.type == "cuda":  # algorithms on a CPU are deterministic anyway
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # slow, and never read
     return Device(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
+
+
+def seed_generators(*seed: int) -> None:
+    """Seed all random generators of the process: those of Python, numpy and torch, on every device."""
+    first, second, third = (int(word) for word in np.random.SeedSequence(seed).generate_state(3))
+    random.seed(first)
+    np.random.seed(second)  # libraries draw from it
+    torch.manual_seed(third)
 
 
 def _torch_device(wanted: str) -> torch.device:

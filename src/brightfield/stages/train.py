@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from brightfield import layout, params, tasks, training
@@ -12,26 +13,34 @@ from brightfield.evaluation import comparable
 from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
+from brightfield.inference.device import start_device
 from brightfield.system import lineage
 from brightfield.system.files import atomic_folder
+from brightfield.training.resuming import Resumable, fingerprint
 from brightfield.training.warm_start import initial_weights
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
-    """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``, ``options`` those of the entry."""
+    """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``, ``options`` those of the entry.
+
+    A training that was interrupted goes on after its last whole epoch, on the same run of MLflow.
+    """
     settings = params.with_overrides(params.load_with("models", name, options), "compute", chosen)
     model = params.entry(settings.models, name, "model")
     task = tasks.build(model.kind, settings.settings_of(model))
     data = layout.prepared(model.dataset)
     train, validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
     made_from = runs.DatasetRef(model.dataset, data.as_posix(), lineage.data_hash(data), "train")
-    made_by = lineage.collect()
-    role: runs.Role = "baseline" if model.is_baseline else "member"
     parameters = {"model": model.model_dump(mode="json"), "settings": task.settings.model_dump(mode="json")}
+    initial = initial_weights(model)
+    device = start_device(settings.compute)
+    resumable = None
+    if not model.is_baseline:
+        identity = {**parameters, "data": made_from.hash or [_file_state(s.path) for s in (train, validation)]}
+        resumable = Resumable(layout.unfinished(name), fingerprint(identity, device, settings.compute.threads, initial))
+    made_by = lineage.collect(device=None if model.is_baseline else device.name)  # baselines stay on the processor
     with (
-        runs.start(
-            model.task, name, kind=model.kind, role=role, params=parameters, lineage=made_by, dataset=made_from
-        ) as started,
+        _started(model, name, parameters, made_by, made_from, resumable) as started,
         atomic_folder(layout.model(model.task, name)) as folder,
     ):
         fitted = training.fit(
@@ -42,7 +51,8 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             settings.compute,
             on_epoch=lambda epoch, metrics: started.log_metrics(metrics, epoch),
             description=name,
-            initial=initial_weights(model),
+            initial=initial,
+            resumable=resumable,
         )
         provenance = {
             "lineage": made_by.as_dict(),
@@ -55,3 +65,42 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         fitted.history.to_csv(folder / layout.HISTORY, index=False, lineterminator="\n")
         write_reference(started, folder)
         comparable.write_curve(name, task.objective.metric, fitted.history)
+    if resumable is not None:
+        resumable.remove()
+
+
+def _started(
+    model: params.Model,
+    name: str,
+    parameters: Mapping[str, Any],
+    made_by: lineage.Lineage,
+    made_from: runs.DatasetRef,
+    resumable: Resumable | None,
+) -> runs.Run:
+    """The run of the interrupted training that goes on, or a new one."""
+    left = None
+    if resumable is not None and (run_id := resumable.about.get("run_id")) is not None:
+        left = runs.resume(run_id)
+        if left is not None and resumable.interrupted:
+            print(f"{name}: goes on after epoch {len(resumable.rows)}, where it was interrupted")
+            return left
+        if left is not None:  # of other settings, code or data: nobody will go on with it
+            left.end("KILLED")
+    role: runs.Role = "baseline" if model.is_baseline else "member"
+    started = runs.start(
+        model.task, name, kind=model.kind, role=role, params=parameters, lineage=made_by, dataset=made_from
+    )
+    if resumable is not None:
+        started.log_history((int(row["epoch"]), _without_epoch(row)) for row in resumable.rows)
+        resumable.about = {"run_id": started.id}
+    return started
+
+
+def _without_epoch(row: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in row.items() if name != "epoch"}
+
+
+def _file_state(path: Path) -> list[object]:
+    """What changes when a file does, for data that DVC does not track."""
+    found = path.stat()
+    return [path.as_posix(), found.st_size, found.st_mtime_ns]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata
@@ -20,7 +19,6 @@ LOCK = "dvc.lock"
 PACKAGES = (
     "brightfield",
     "torch",
-    "lightning",
     "segmentation-models-pytorch",
     "timm",
     "albumentations",
@@ -107,7 +105,7 @@ def collect(root: Path | None = None, *, device: str | None = None) -> Lineage:
 
     Args:
         root: a folder of the git repository; the current folder when left out.
-        device: name of the device that computes, if the caller knows it (a training that was set to use the GPU).
+        device: name of the GPU that computes; None for the processor.
     """
     commit, dirty, branch = _git(root or Path.cwd())
     return Lineage(
@@ -117,7 +115,7 @@ def collect(root: Path | None = None, *, device: str | None = None) -> Lineage:
         python=platform.python_version(),
         packages={name: version for name in PACKAGES if (version := _version(name)) is not None},
         platform=platform.platform(),
-        device=device or _device(),
+        device=device or _processor(),
     )
 
 
@@ -146,14 +144,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _device() -> str:
-    """The GPU, if torch is loaded and sees one (torch is not loaded for this), else the processor."""
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        return str(torch.cuda.get_device_name(0))
-    return _processor()
 
 
 def _processor() -> str:

@@ -11,12 +11,20 @@ from tqdm import tqdm
 Item = TypeVar("Item")
 
 
-def bar(total: int | None, description: str, unit: str = "it") -> Any:
-    """A tqdm bar with the remaining time; it appears after two seconds, and writes a line every 15 s if there is no terminal."""
+def bar(total: int | None, description: str, unit: str = "it", done: int = 0) -> Any:
+    """A tqdm bar with the remaining time; it appears after two seconds, and writes a line every 15 s if there is no terminal.
+
+    Args:
+        total: number of steps, None if it is not known.
+        description: what is done.
+        unit: of a step.
+        done: number of steps that an earlier process did.
+    """
     is_terminal = sys.stderr.isatty()
     return tqdm(
         total=total,
         desc=description,
+        initial=done,
         unit=unit,
         delay=2.0,
         mininterval=0.3 if is_terminal else 15.0,

@@ -73,16 +73,14 @@ class Learning(ABC, Generic[Settings, Answer]):
         """
         return architectures.build(model.network, self.shape())
 
-    def dataset(
-        self, records: Iterable[Record], training: params.Training | None = None, seed: int = 0
-    ) -> EncodedImages:
+    def dataset(self, records: Iterable[Record], training: params.Training | None = None) -> EncodedImages:
         """Samples for training (patches, augmented) or, without ``training``, whole images as they are.
 
         Raises:
             BrightfieldError: for an augmentation that would make this task's truth untrue.
         """
         examples = (self._example(record, training) for record in records)
-        return EncodedImages(examples, self.augmentations, training, seed)
+        return EncodedImages(examples, self.augmentations, training)
 
     def _example(self, record: Record, training: params.Training | None) -> Example:
         encoded = self.encode(self.pixels(record))

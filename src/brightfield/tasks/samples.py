@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypedDict
@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from brightfield import params
 from brightfield.data.augmenting import Augmenter
@@ -56,7 +55,7 @@ class Example(NamedTuple):
     noise: list[npt.NDArray[np.float32]]
 
 
-class Samples(Dataset[Sample]):
+class Samples(ABC):
     """What training draws from; ``targets`` has one entry an image."""
 
     targets: list[Tensor]
@@ -64,6 +63,10 @@ class Samples(Dataset[Sample]):
     @abstractmethod
     def __len__(self) -> int:
         """How many images."""
+
+    @abstractmethod
+    def sample(self, i: int, rng: np.random.Generator) -> Sample:
+        """A variant of image ``i``; all that is random in it comes from ``rng``."""
 
 
 class EncodedImages(Samples):
@@ -73,15 +76,12 @@ class EncodedImages(Samples):
         examples: read once, in this order.
         allowed: the augmentations that the task allows.
         training: patches and augmentations; without it images come whole and as they are.
-        seed: of patches and augmentations.
 
     Raises:
         BrightfieldError: for an augmentation that the task does not allow.
     """
 
-    def __init__(
-        self, examples: Iterable[Example], allowed: frozenset[str], training: params.Training | None, seed: int
-    ) -> None:
+    def __init__(self, examples: Iterable[Example], allowed: frozenset[str], training: params.Training | None) -> None:
         self.encoded: list[Encoded] = []
         self.targets = []
         self.patch_centres: list[list[npt.NDArray[np.intp]]] = []
@@ -94,36 +94,41 @@ class EncodedImages(Samples):
         self.centred = training.centred if training else 0.0
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
-        self.augment = Augmenter(training.augment, allowed, seed, noise) if training and training.augment else None
-        self.rng = np.random.default_rng(seed)
+        self.augment = Augmenter(training.augment, allowed, noise) if training and training.augment else None
 
     def __len__(self) -> int:
         return len(self.encoded)
 
-    def __getitem__(self, i: int) -> Sample:
+    def sample(self, i: int, rng: np.random.Generator) -> Sample:
+        """A patch, augmented; the whole image as it is without a training."""
         encoded, target = self.encoded[i], self.targets[i]
         image = encoded.tensor
         if self.patch is not None:
-            image, target = self._cut(image, target, self.patch, self.patch_centres[i])
+            image, target = self._cut(image, target, self.patch, self.patch_centres[i], rng)
         if self.augment is not None:
-            image, target = self.augment(image, target, black=-encoded.mean / encoded.std)
+            image, target = self.augment(image, target, rng, black=-encoded.mean / encoded.std)
         return {"image": image, "target": target}
 
     def _cut(
-        self, image: Tensor, target: Tensor, side: int, patch_centres: list[npt.NDArray[np.intp]]
+        self,
+        image: Tensor,
+        target: Tensor,
+        side: int,
+        patch_centres: list[npt.NDArray[np.intp]],
+        rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
         """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
         image, target = _grow(image, side), _grow(target, side)
         height, width = image.shape[-2:]
-        if patch_centres and self.rng.random() < self.centred:
-            of_kind = patch_centres[self.rng.integers(len(patch_centres))]
-            row, column = of_kind[self.rng.integers(len(of_kind))]
+        if patch_centres and rng.random() < self.centred:
+            of_kind = patch_centres[rng.integers(len(patch_centres))]
+            row, column = of_kind[rng.integers(len(of_kind))]
             # up to a quarter of a side off the middle, or a network could learn what is there from where it is
-            away = self.rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2
+            away = rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2
             top, left = int(np.clip(row + away[0], 0, height - side)), int(np.clip(column + away[1], 0, width - side))
         else:
-            top = int(self.rng.integers(height - side + 1))
-            left = int(self.rng.integers(width - side + 1))
+            top = int(rng.integers(height - side + 1))
+            left = int(rng.integers(width - side + 1))
         window = np.s_[..., top : top + side, left : left + side]
         return image[window], target[window]
 

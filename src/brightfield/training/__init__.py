@@ -17,8 +17,9 @@ from brightfield.inference.device import Device, start_device
 from brightfield.system import progress
 from brightfield.tasks import Task
 from brightfield.tasks.samples import Samples
-from brightfield.training import frozen_features, sampling, warm_start
+from brightfield.training import frozen_features, loop, sampling, warm_start
 from brightfield.training.checkpointing import BestCheckpoint, OnEpoch
+from brightfield.training.resuming import Resumable
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ def fit(
     on_epoch: OnEpoch | None = None,
     description: str = "training",
     initial: Mapping[str, Tensor] | None = None,
+    resumable: Resumable | None = None,
 ) -> Fitted:
     """Fit a model's network on one split, and choose its best epoch on another.
 
@@ -62,6 +64,7 @@ def fit(
         on_epoch: called after every epoch.
         description: text of the progress bar.
         initial: weights of a network of the same architecture to start from.
+        resumable: where the training is saved after each epoch, and what an interrupted one left there; the caller removes it.
 
     Raises:
         BrightfieldError: initial weights of another architecture.
@@ -79,7 +82,8 @@ def fit(
         samples = task.learning.dataset(progress.track(train, f"{description}: reading"))
         classical.fit(network, [e.tensor for e in samples.encoded], samples.targets)
     else:
-        _fit_network(task, network, model, train, checkpoint, device, description)
+        with device.deterministic():
+            _fit_network(task, network, model, train, checkpoint, device, description, resumable)
         history, best_epoch = pd.DataFrame(checkpoint.rows), checkpoint.best_epoch
     settings = task.settings
     if task.answering.needs_calibration:
@@ -95,19 +99,18 @@ def _fit_network(
     checkpoint: BestCheckpoint,
     device: Device,
     description: str,
+    resumable: Resumable | None,
 ) -> None:
     """Train a network in place, and load the best weights from the checkpoint."""
     training = model.training
     assert training is not None
-    images = task.learning.dataset(progress.track(train, f"{description}: reading"), training, model.seed)
+    images = task.learning.dataset(progress.track(train, f"{description}: reading"), training)
     loss_function = task.learning.loss_function(images, training)
     fitted: nn.Module = network
     samples: Samples = images
     if (frozen := as_frozen(network)) is not None:
-        fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, model.seed, description)
+        fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, description)
         checkpoint.encoded_for_epochs = frozen_features.as_encoded(frozen, checkpoint.encoded, device, description)
-    from brightfield.training import loop  # importing Lightning takes seconds, so only for a training
-
     loader = sampling.loader(task, samples, training, model.seed)
-    loop.run(fitted, loss_function, training, loader, checkpoint, device, description)
+    loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
     fitted.load_state_dict(checkpoint.best_weights)

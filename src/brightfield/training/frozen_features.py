@@ -39,21 +39,19 @@ FloatArray = npt.NDArray[np.float32]
 class FeatureImages(Samples):
     """Features of images, the input of the head; each access draws one of the computed views."""
 
-    def __init__(self, features: FloatArray, targets: list[Tensor], seed: int) -> None:
+    def __init__(self, features: FloatArray, targets: list[Tensor]) -> None:
         self.features, self.targets = features, targets
-        self.rng = np.random.default_rng(seed)
 
     def __len__(self) -> int:
         return len(self.features)
 
-    def __getitem__(self, i: int) -> Sample:
-        view = int(self.rng.integers(self.features.shape[1]))
+    def sample(self, i: int, rng: np.random.Generator) -> Sample:
+        """The features of one of the views."""
+        view = int(rng.integers(self.features.shape[1]))
         return {"image": torch.from_numpy(self.features[i, view][:, None, None]), "target": self.targets[i]}
 
 
-def features_of(
-    network: FeatureNetwork, samples: EncodedImages, device: Device, seed: int, description: str
-) -> FeatureImages:
+def features_of(network: FeatureNetwork, samples: EncodedImages, device: Device, description: str) -> FeatureImages:
     """The features of the training images, in all eight views if the training augments with flips.
 
     Raises:
@@ -66,7 +64,7 @@ def features_of(
             f"{', '.join(samples.augmentations)}. Leave out {', '.join(others)}, or train the backbone too (network.unfreeze)."
         )
     views = symmetry.VIEWS if samples.augmentations else 1
-    return FeatureImages(compute(network, samples.encoded, device, views, description), samples.targets, seed)
+    return FeatureImages(compute(network, samples.encoded, device, views, description), samples.targets)
 
 
 def as_encoded(network: FeatureNetwork, encoded: Sequence[Encoded], device: Device, description: str) -> list[Encoded]:

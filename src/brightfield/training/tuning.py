@@ -12,6 +12,7 @@ from brightfield import layout, params, tasks, training
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import runs
+from brightfield.inference.device import start_device
 from brightfield.params import editing
 from brightfield.system import lineage, progress
 from brightfield.training import studies
@@ -56,7 +57,7 @@ class _Trials:
         data = layout.prepared(self.model.dataset)
         self.train, self.validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
         self.dataset = runs.DatasetRef(self.model.dataset, data.as_posix(), lineage.data_hash(data), "train")
-        self.lineage = lineage.collect()
+        self.lineage = lineage.collect(device=start_device(settings.compute).name)
         self.parent_id: str | None = None
 
     def identity(self) -> dict[str, Any]:

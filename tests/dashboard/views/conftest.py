@@ -35,5 +35,5 @@ def fake_studies(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
 
 @pytest.fixture
 def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optuna and Lightning stay unloaded."""
+    """Optuna stays unloaded."""
     monkeypatch.setattr(studies, "_studies", lambda: SimpleNamespace(studies=list))

@@ -28,9 +28,10 @@ class BlindImages(EncodedImages):
     ``image`` is (1, H, W) with hidden pixels, ``target`` is (2, H, W): the noisy image, and 1 where it is hidden.
     """
 
-    def __getitem__(self, i: int) -> Sample:
-        noisy = super().__getitem__(i)["image"]
-        seen, hidden = blind_spots.hide(noisy[0].numpy(), self.rng)
+    def sample(self, i: int, rng: np.random.Generator) -> Sample:
+        """A patch with hidden pixels."""
+        noisy = super().sample(i, rng)["image"]
+        seen, hidden = blind_spots.hide(noisy[0].numpy(), rng)
         return {"image": torch.from_numpy(seen)[None], "target": torch.cat([noisy, torch.from_numpy(hidden)[None]])}
 
 
@@ -55,15 +56,13 @@ class RestorationLearning(Learning[params.RestorationSettings, Picture]):
         """One grey channel in, one out."""
         return architectures.Shape(1, 1)
 
-    def dataset(
-        self, records: Iterable[Record], training: params.Training | None = None, seed: int = 0
-    ) -> EncodedImages:
+    def dataset(self, records: Iterable[Record], training: params.Training | None = None) -> EncodedImages:
         """Pairs of noisy and clean patches, or noisy patches alone for a training with blind spots."""
         if training is None or not training.blind_spots:
-            return super().dataset(records, training, seed)
+            return super().dataset(records, training)
         encoded = (self.encode(self.pixels(record)) for record in records)
         examples = (Example(each, each.tensor, [], []) for each in encoded)
-        return BlindImages(examples, self.augmentations, training, seed)
+        return BlindImages(examples, self.augmentations, training)
 
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
         """The loss function :func:`error`, for all samples."""

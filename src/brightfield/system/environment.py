@@ -1,0 +1,17 @@
+"""Environment variables that libraries read once, when they are loaded."""
+
+from __future__ import annotations
+
+import os
+
+# Idle threads of libgomp spin before they sleep, by default for milliseconds: beside another busy process they take the cores that
+# the other threads of the same step wait for, and a step of training takes 2 to 8 times as long. Long enough a spin that a step
+# on a quiet machine loses nothing.
+SPIN_COUNT = "10000"
+
+
+def set_defaults() -> None:
+    """Set what the user has not set; to be called before torch is loaded."""
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
+    os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise its import contacts a package index
