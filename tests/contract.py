@@ -85,7 +85,7 @@ class ContractSuite:
     def test_the_loss_is_least_at_a_perfect_output(self, kind: str) -> None:
         task, known = task_of(kind), KINDS[kind]
         samples = task.learning.dataset(tiny.records(kind, 2))
-        target = torch.stack(samples.targets)
+        target = torch.stack(list(samples.targets))
         perfect = torch.stack([known.output(t) for t in samples.targets]).float()
         loss = task.learning.loss_function(samples, params.Training(epochs=1, balance="none"))
         best = loss(perfect, target)

@@ -101,7 +101,7 @@ def _logits(probability: Any) -> Any:
 def _one_hot(classes: Any) -> Any:
     from torch.nn import functional as F  # takes seconds, and not every test needs it
 
-    return 20.0 * F.one_hot(classes, 3).movedim(-1, 0)
+    return 20.0 * F.one_hot(classes.long(), 3).movedim(-1, 0)
 
 
 def _same_label(a: Label, b: Label) -> bool:

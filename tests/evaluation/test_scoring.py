@@ -12,7 +12,6 @@ import pytest
 
 import tiny
 from brightfield import images, params, tasks
-from brightfield.errors import BrightfieldError
 from brightfield.evaluation import scoring
 from brightfield.evaluation.scoring import TEST, VALIDATION, FloatArray, Scores, Split
 from brightfield.results import Label, Points
@@ -76,7 +75,7 @@ def test_the_table_has_a_row_an_image_with_its_origin(scored: tuple[str, Path, S
     assert list(table["id"]) == [record.id for record in split.images]
     assert list(table["group"]) == [record.group for record in split.images]
     assert set(table["split"]) == {"test"}
-    assert len(scores[TEST].answers) == len(table) == 6
+    assert len(scores[TEST].shown) == len(table) == 6
 
 
 @every_kind
@@ -91,8 +90,9 @@ def test_metrics_have_a_value_inside_its_interval_and_the_pooled_value(
     assert set(metrics) == {"test", "suites", "data_hash"} | judged_again
     assert metrics["data_hash"] == "abc.dir"
     assert metrics["suites"] == {"suite-dim": metrics["test"]}  # validation chose the checkpoint: no interval of it
-    assert metrics["test"].keys() == task.scoring.score(scores[TEST].answers, split.truth).keys()
-    for name, value in task.scoring.score(scores[TEST].answers, split.truth).items():
+    pooled = task.scoring.score(scoring.decoded(task, noisy(kind, split), split.encoded), split.truth)
+    assert metrics["test"].keys() == pooled.keys()
+    for name, value in pooled.items():
         interval = metrics["test"][name]
         assert set(interval) == {"value", "low", "high"}
         assert interval["value"] == pytest.approx(value)
@@ -199,7 +199,8 @@ def test_a_report_holds_metrics_tables_and_figures(
     table = pd.read_csv(tmp_path / "report" / "images.csv", dtype={"id": str, "group": str})
     assert list(table["split"]) == ["validation"] * 4 + ["test"] * 6
     again = task.scoring.summarise(table[table["split"] == TEST])
-    assert again == pytest.approx(task.scoring.score(scores[TEST].answers, split.truth), nan_ok=True)
+    pooled = task.scoring.score(scoring.decoded(task, noisy(kind, split), split.encoded), split.truth)
+    assert again == pytest.approx(pooled, nan_ok=True)
     figures = sorted((tmp_path / "report" / "figures").iterdir())
     assert [figure.stem for figure in figures] == [record.id for record in split.images]
     assert all(images.read(figure).ndim == 3 for figure in figures)
@@ -220,36 +221,6 @@ def test_the_confusion_counts_everything_once(
         counts = np.array(confusion["counts"])
         assert counts.shape == (len(confusion["classes"]), len(confusion["classes"]))
         assert counts.sum() == COUNTED[kind]
-
-
-def test_activations_come_back_in_the_order_asked(tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-    arrays = {name: rng.random((3, height, 4)).astype(np.float32) for name, height in (("b", 2), ("a", 5), ("c.1", 1))}
-    scoring.write_activations(tmp_path, "test", arrays, [array[:, ::1] for array in arrays.values()])
-    assert [file.name for file in tmp_path.iterdir()] == ["test.safetensors"]
-    for order in (["a", "b", "c.1"], ["c.1", "a"], []):
-        read = scoring.read_activations(tmp_path, "test", order)
-        assert len(read) == len(order)
-        for name, array in zip(order, read, strict=True):
-            np.testing.assert_array_equal(array, arrays[name])
-
-
-def test_a_view_is_stored_as_what_it_shows(tmp_path: Path) -> None:
-    array = np.arange(12, dtype=np.float32).reshape(3, 4).T[None, ::-1]
-    scoring.write_activations(tmp_path, "test", ["a"], [array])
-    np.testing.assert_array_equal(scoring.read_activations(tmp_path, "test", ["a"])[0], array)
-
-
-def test_activations_that_are_not_there_are_asked_for(tmp_path: Path) -> None:
-    folder = tmp_path / "rbc-convnet"
-    folder.mkdir()
-    with pytest.raises(
-        BrightfieldError, match=r"lacks the answers to 2 of 2 images .*brightfield evaluate rbc-convnet"
-    ):
-        scoring.read_activations(folder, "test", ["a", "b"])
-    scoring.write_activations(folder, "test", ["a"], [np.zeros((1, 1), np.float32)])
-    with pytest.raises(BrightfieldError, match=r"lacks the answers to 1 of 2 images \(b, ...\)"):
-        scoring.read_activations(folder, "test", ["a", "b"])
 
 
 def test_where_images_are_described_each_is_scored_alone(prepared: Prepared) -> None:

@@ -28,7 +28,7 @@ def member(seed: int, weight: float = 1.0, kind: str = "restoration") -> Member:
 def test_the_weighted_mean_is_taken_image_by_image() -> None:
     small, large = np.zeros((1, 2, 2), np.float32), np.zeros((1, 3, 1), np.float32)
     outputs = [[small + 1, large + 10], [small + 4, large + 40]]
-    means = weighted_mean(outputs, [3.0, 1.0])  # (3 * 1 + 4) / 4 and (3 * 10 + 40) / 4
+    means = list(weighted_mean(outputs, [3.0, 1.0]))  # (3 * 1 + 4) / 4 and (3 * 10 + 40) / 4
     assert [image.shape for image in means] == [(1, 2, 2), (1, 3, 1)]
     assert [image.dtype for image in means] == [np.float32, np.float32]
     assert np.unique(means[0]) == pytest.approx([1.75])
@@ -37,15 +37,15 @@ def test_the_weighted_mean_is_taken_image_by_image() -> None:
 
 def test_weights_count_relative_to_their_sum() -> None:
     outputs = [[np.full((1, 1), value, np.float32)] for value in (1.0, 2.0, 6.0)]
-    assert weighted_mean(outputs, [1, 1, 1])[0] == pytest.approx(3.0)
-    assert weighted_mean(outputs, [10, 10, 10])[0] == pytest.approx(3.0)
-    assert weighted_mean(outputs, [0, 0, 5])[0] == pytest.approx(6.0)
+    assert next(iter(weighted_mean(outputs, [1, 1, 1]))) == pytest.approx(3.0)
+    assert next(iter(weighted_mean(outputs, [10, 10, 10]))) == pytest.approx(3.0)
+    assert next(iter(weighted_mean(outputs, [0, 0, 5]))) == pytest.approx(6.0)
 
 
 def test_members_with_other_numbers_of_images_are_a_mistake() -> None:
     image = np.zeros((1, 1), np.float32)
     with pytest.raises(ValueError, match="argument 2 is shorter"):
-        weighted_mean([[image, image], [image]], [1, 1])
+        list(weighted_mean([[image, image], [image]], [1, 1]))
 
 
 def test_activations_are_averaged_before_they_are_decoded() -> None:

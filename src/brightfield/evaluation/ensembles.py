@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import weighted_mean
 from brightfield.tasks import Task
 
-Outputs = Mapping[str, Sequence[npt.NDArray[np.float32]]]  # model -> its activated outputs, one per image
+Outputs = Mapping[str, Iterable[npt.NDArray[np.float32]]]  # model -> its activated outputs, one per image
 Weights = dict[str, float]  # model -> its weight; weights sum to 1
 
 
@@ -99,12 +99,11 @@ def compare(
 
 def objective(task: Task[Any, Any], split: Split, outputs: Outputs, weights: Weights) -> float:
     """The task's objective for a weighted mean of outputs."""
-    mean = mix(outputs, weights)
-    answers = task.answering.decode_all(mean, split.encoded)
+    answers = scoring.decoded(task, mix(outputs, weights), split.encoded)
     return task.scoring.score(answers, split.truth)[task.objective.metric]
 
 
-def mix(outputs: Outputs, weights: Weights) -> list[npt.NDArray[np.float32]]:
+def mix(outputs: Outputs, weights: Weights) -> Iterator[npt.NDArray[np.float32]]:
     """The weighted mean of the activated outputs, image by image."""
     return weighted_mean([outputs[name] for name in weights], list(weights.values()))
 

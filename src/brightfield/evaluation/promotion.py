@@ -99,9 +99,10 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
         asked = predictor.task  # its input channels and classes may differ from those of the task
-        answers = [predictor.predict([asked.learning.pixels(record)])[0] for record in test]
-    truth = [asked.learning.truth(record) for record in test]
-    rows = [asked.scoring.statistics(answer, true) for answer, true in zip(answers, truth, strict=True)]
+        rows = []
+        for record in test:
+            (answer,) = predictor.predict([asked.learning.pixels(record)])
+            rows.append(asked.scoring.statistics(answer, asked.learning.truth(record)))
     theirs = pd.concat([test.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
     ours = best.table[best.table["split"] == TEST].reset_index(drop=True)
     return scoring.difference(task, theirs, ours, settings.evaluation)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,46 +11,42 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import safetensors.numpy
 
 from brightfield import images, layout, params
 from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
-from brightfield.errors import BrightfieldError
 from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.metrics import Columns
 from brightfield.metrics.declarations import OF_IMAGE
 from brightfield.results import Result, overlays
-from brightfield.system import progress
 from brightfield.system.files import write_json
 from brightfield.tasks import Encoded, Task
+from brightfield.tasks.examples import Examples
 
 FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6  # maximum number of test images with a figure
+DECODED_PIXELS = 2**24  # number of pixels from which outputs are decoded rather than gathered
 # column of the index: kind of an image (defect, level of light), from the simulator or the folder it was imported from
 KIND = "kind"
 
 
 @dataclass(frozen=True)
 class Split:
-    """One encoded split, with its ground truth and what is needed to decode an answer."""
+    """One split, encoded, with its ground truth and what is needed to decode an answer."""
 
     name: str
     images: ImageSet
-    encoded: list[Encoded]
-    truth: list[Result]
+    encoded: Sequence[Encoded]
+    truth: Sequence[Result]
 
     @classmethod
     def load(cls, task: Task[Any, Any], folder: Path, name: str) -> Split:
-        """Read and encode a split of a prepared dataset."""
+        """A split of a prepared dataset, whose images are read and encoded when they are needed."""
         records = ImageSet.prepared(folder, name)
-        encoded, truth = [], []
-        for record in progress.track(records, f"reading {name}"):
-            encoded.append(task.learning.encode(task.learning.pixels(record)))
-            truth.append(task.learning.truth(record))
-        return cls(name, records, encoded, truth)
+        examples = Examples.of(task, records)
+        return cls(name, records, examples.encoded, examples.truth)
 
 
 @dataclass(frozen=True)
@@ -60,11 +56,11 @@ class Scores:
     Attributes:
         table: one row per image: id, group, split, and where the dataset has them, kind and the task's own columns; then the task's
             statistics; and where the dataset has conditions of the task, the metrics of the image alone (``<metric>_of_image``).
-        answers: the decoded results, in the order of the table.
+        shown: decoded results of the few images that figures show, by row of the table.
     """
 
     table: pd.DataFrame
-    answers: list[Result]
+    shown: Mapping[int, Result]
 
 
 def splits_to_score(folder: Path) -> list[str]:
@@ -73,10 +69,16 @@ def splits_to_score(folder: Path) -> list[str]:
     return [name for name in names if name != TRAIN]
 
 
-def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -> Scores:
-    """Decode activated outputs and compare them with the ground truth."""
-    answers = task.answering.decode_all(activated, split.encoded)
-    statistics = pd.DataFrame([task.scoring.statistics(a, t) for a, t in zip(answers, split.truth, strict=True)])
+def score(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> Scores:
+    """Decode activated outputs, of which a few at a time are asked for, and compare them with the ground truth."""
+    last, most = len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))
+    for_figures = {int(i) for i in np.linspace(0, last, most)}
+    rows, shown = [], {}
+    for i, (answer, true) in enumerate(zip(decoded(task, activated, split.encoded), split.truth, strict=True)):
+        rows.append(task.scoring.statistics(answer, true))
+        if i in for_figures:
+            shown[i] = answer
+    statistics = pd.DataFrame(rows)
     known = split.images.index
     columns = ("id", "group", "split", KIND, *task.scoring.index_columns, *task.scoring.conditions)
     index = known[[name for name in columns if name in known]]
@@ -84,7 +86,22 @@ def score(task: Task[Any, Any], split: Split, activated: Sequence[FloatArray]) -
     if any(name in known for name in task.scoring.conditions):
         alone = [task.scoring.summarise_subset(statistics.iloc[[i]]) for i in range(len(statistics))]
         parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
-    return Scores(pd.concat(parts, axis=1), answers)
+    return Scores(pd.concat(parts, axis=1), shown)
+
+
+def decoded(task: Task[Any, Any], activated: Iterable[FloatArray], encoded: Iterable[Encoded]) -> Iterator[Result]:
+    """The answers of activated outputs; so many are decoded at a time, on all cores where it takes long, as fit into memory."""
+    outputs: list[FloatArray] = []
+    images_: list[Encoded] = []
+    pixels = 0
+    for output, image in zip(activated, encoded, strict=True):
+        outputs.append(output)
+        images_.append(image)
+        pixels += output[0].size
+        if pixels >= DECODED_PIXELS:
+            yield from task.answering.decode_all(outputs, images_)
+            outputs, images_, pixels = [], [], 0
+    yield from task.answering.decode_all(outputs, images_)
 
 
 def summary(
@@ -188,32 +205,9 @@ def write_report(
     if confusion is not None:
         classes, counts = confusion
         write_json(folder / layout.CONFUSION, {"classes": classes, "counts": counts.tolist()})
-    for i in np.linspace(0, len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))).astype(int):
-        picture = overlays.overlay(split.images[i].image, scores[TEST].answers[i], split.truth[i])
+    for i, answer in scores[TEST].shown.items():
+        picture = overlays.overlay(split.images[i].image, answer, split.truth[i])
         images.write_png(folder / layout.FIGURES / f"{split.images[i].id}.png", picture)
-
-
-def write_activations(folder: Path, name: str, ids: Iterable[str], activated: Iterable[FloatArray]) -> None:
-    """Write activated outputs of one split as ``<name>.safetensors``, one array per image."""
-    arrays = {identity: np.ascontiguousarray(array) for identity, array in zip(ids, activated, strict=True)}
-    (folder / f"{name}.safetensors").write_bytes(safetensors.numpy.save(arrays))
-
-
-def read_activations(folder: Path, name: str, ids: Iterable[str]) -> list[FloatArray]:
-    """Read what :func:`write_activations` wrote, in the order of ``ids``.
-
-    Raises:
-        BrightfieldError: the model was not evaluated on these images.
-    """
-    path = folder / f"{name}.safetensors"
-    arrays = safetensors.numpy.load_file(path) if path.is_file() else {}
-    ids = list(ids)
-    if missing := [identity for identity in ids if identity not in arrays]:
-        raise BrightfieldError(
-            f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
-            f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
-        )
-    return [arrays[identity] for identity in ids]
 
 
 def _plain(value: float) -> float | None:

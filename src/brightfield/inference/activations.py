@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,21 +28,39 @@ BLEND_PX = 64  # overlap of neighbouring tiles beyond the margins
 BATCH_PIXELS = 1024 * 1024  # largest number of pixels in a batch of crops
 
 
-@torch.inference_mode()
 def activations(
-    task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device, views: int = 1
+    task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device, views: int = 1
 ) -> list[FloatArray]:
-    """Activated output for each image, channels first; crops are batched.
+    """All of :func:`stream`."""
+    return list(stream(task, network, encoded, device, views))
+
+
+def stream(
+    task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device, views: int = 1
+) -> Iterator[FloatArray]:
+    """Activated output for each image, channels first, one at a time; crops are batched.
 
     Args:
         task: the task, which encodes images and activates outputs.
-        network: the network.
+        network: the network, which is moved to the device.
         encoded: the images.
         device: where to compute.
         views: number of the eight flips and quarter turns over which the output is averaged, turned back (test-time augmentation).
     """
-    network.eval()
+    network.to(device.torch_device).eval()
     device = device.for_network(network)
+    size = 1
+    if encoded and not task.answering.tileable:
+        size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel()))
+    for start in range(0, len(encoded), size):
+        with torch.inference_mode():
+            batch = _all_views(task, network, encoded[start : start + size], device, views)
+        yield from batch
+
+
+def _all_views(
+    task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device, views: int
+) -> list[FloatArray]:
     total = _one_view(task, network, encoded, device)
     for view in range(1, views):
         seen = [_turned(image, view) for image in encoded]
@@ -55,9 +74,9 @@ def _turned(image: Encoded, view: int) -> Encoded:
     return replace(image, tensor=tensor, shape=image.shape if view % 2 == 0 else image.shape[::-1])
 
 
-def _one_view(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device) -> list[FloatArray]:
+def _one_view(task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device) -> list[FloatArray]:
     if not task.answering.tileable:
-        return _crops(task, network, encoded, device)
+        return list(_run(task, network, np.stack([image.tensor.numpy() for image in encoded]), device))
     return [_whole(task, network, image.tensor.numpy(), device) for image in encoded]
 
 
@@ -84,13 +103,6 @@ def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: 
         stitched.add(where, output)
     assert stitched is not None
     return stitched.result()[(slice(None), *inside)]
-
-
-def _crops(task: Task[Any, Any], network: nn.Module, encoded: list[Encoded], device: Device) -> list[FloatArray]:
-    size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel())) if encoded else 1
-    batches = [encoded[i : i + size] for i in range(0, len(encoded), size)]
-    outputs = [_run(task, network, np.stack([e.tensor.numpy() for e in batch]), device) for batch in batches]
-    return [answer for output in outputs for answer in output]
 
 
 def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: Device) -> FloatArray:

@@ -79,12 +79,13 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
     return Device(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
 
 
-def seed_generators(*seed: int) -> None:
-    """Seed all random generators of the process: those of Python, numpy and torch, on every device."""
-    first, second, third = (int(word) for word in np.random.SeedSequence(seed).generate_state(3))
-    random.seed(first)
-    np.random.seed(second)  # libraries draw from it
-    torch.manual_seed(third)
+def seed_generators(seed: int, epoch: int | None = None) -> None:
+    """Seed all random generators of the process, of Python, numpy and torch, on every device; anew for each epoch of a training."""
+    if epoch is not None:
+        seed = int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+    random.seed(seed)
+    np.random.seed(seed)  # libraries draw from it
+    torch.manual_seed(seed)
 
 
 def _torch_device(wanted: str) -> torch.device:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -62,31 +62,29 @@ class Predictor:
         covered = max(self.members, key=lambda member: member.weight).bundle.coverage
         return None if covered is None else covered.compare(coverage.measure_images(images))
 
-    def activations(self, encoded: list[Encoded]) -> list[npt.NDArray[np.float32]]:
-        """The weighted mean of the members' activated outputs, channels first, for each image."""
-        return weighted_mean(
-            [
-                activations.activations(
-                    self.task, m.bundle.network, encoded, self.device, m.bundle.model.test_time_augmentation
-                )
-                for m in self.members
-            ],
-            [member.weight for member in self.members],
-        )
+    def activations(self, encoded: Sequence[Encoded]) -> list[npt.NDArray[np.float32]]:
+        """All of :meth:`stream`."""
+        return list(self.stream(encoded))
+
+    def stream(self, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
+        """The weighted mean of the members' activated outputs, channels first, for each image, one at a time."""
+        outputs = [
+            activations.stream(self.task, m.bundle.network, encoded, self.device, m.bundle.model.test_time_augmentation)
+            for m in self.members
+        ]
+        return weighted_mean(outputs, [member.weight for member in self.members])
 
 
 def weighted_mean(
-    outputs: Sequence[Sequence[npt.NDArray[np.float32]]], weights: Sequence[float]
-) -> list[npt.NDArray[np.float32]]:
-    """The weighted mean of several models' outputs for each image; ``outputs[model][image]``.
+    outputs: Sequence[Iterable[npt.NDArray[np.float32]]], weights: Sequence[float]
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The weighted mean of several models' outputs for each image, one at a time; ``outputs`` has an iterable a model.
 
     Where some models have more channels than others (the deviation of a pixel), only the common channels are averaged.
     """
     total = float(sum(weights))
     shares = [np.float32(weight / total) for weight in weights]
-    answered: list[npt.NDArray[np.float32]] = []
     for of_image in zip(*outputs, strict=True):
         common = min(map(len, of_image))
         parts = [share * image[:common] for share, image in zip(shares, of_image, strict=True)]
-        answered.append(np.asarray(np.sum(parts, axis=0, dtype=np.float32)))
-    return answered
+        yield np.asarray(np.sum(parts, axis=0, dtype=np.float32))

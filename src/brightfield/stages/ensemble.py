@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import comparable, ensembles, scoring
-from brightfield.evaluation.ensembles import Outputs
+from brightfield.evaluation.activation_files import read_activations
 from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
 from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.system import lineage
+from brightfield.system.arrays import IN_MEMORY
 from brightfield.system.files import atomic_folder, write_json
+from brightfield.tasks.examples import for_calibration
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
@@ -43,8 +48,12 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         of_members = outputs_of(entry.task, members, validation)
         choice = ensembles.choose(task, validation, of_members, entry)
         if task.answering.needs_calibration:
+            few = for_calibration(validation.encoded)
+            few_of = {member: [activated[i] for i in few] for member, activated in of_members.items()}
             calibrated = task.answering.calibrate(
-                ensembles.mix(of_members, choice.weights), validation.truth, validation.encoded
+                list(ensembles.mix(few_of, choice.weights)),
+                [validation.truth[i] for i in few],
+                [validation.encoded[i] for i in few],
             )
             task = tasks.build(entry.kind, calibrated)
         scores: dict[str, Scores] = {}
@@ -84,7 +93,7 @@ def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[st
     return members, baselines
 
 
-def outputs_of(task_name: str, models: list[str], split: Split) -> Outputs:
-    """The activated outputs of models on a split, from ``predictions/``."""
-    ids = list(split.images.index["id"])
-    return {name: scoring.read_activations(layout.predictions(task_name, name), split.name, ids) for name in models}
+def outputs_of(task_name: str, models: list[str], split: Split) -> dict[str, Sequence[npt.NDArray[np.float32]]]:
+    """The activated outputs of models on a split, from ``predictions/``; together they take a bounded part of the memory."""
+    ids, each = list(split.images.index["id"]), IN_MEMORY // len(models)
+    return {name: read_activations(layout.predictions(task_name, name), split.name, ids, each) for name in models}

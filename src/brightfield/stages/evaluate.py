@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from brightfield import layout, params
 from brightfield.evaluation import comparable, scoring
+from brightfield.evaluation.activation_files import ActivationWriter
 from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
 from brightfield.system.files import atomic_folder
-
-BATCH = 32  # images between two steps of the progress bar
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
@@ -32,23 +28,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     with atomic_folder(layout.predictions(model.task, name)) as outputs, atomic_folder(layout.report(name)) as report:
         for split_name in scoring.splits_to_score(data):
             split = Split.load(task, data, split_name)
-            activated = _answers(predictor, split, f"{name} on {split_name}")
-            scoring.write_activations(outputs, split_name, split.images.index["id"], activated)
-            scores[split_name] = scoring.score(task, split, activated)
+            ids = list(split.images.index["id"])
+            with ActivationWriter(outputs, split_name, ids, half=task.answering.half_precision) as writer:
+                activated = map(writer.append, ids, predictor.stream(split.encoded))
+                shown = progress.track(activated, f"{name} on {split_name}", len(ids), "image")
+                scores[split_name] = scoring.score(task, split, shown)
             test = split if split_name == scoring.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective.metric, metrics, report)
-
-
-def _answers(predictor: Predictor, split: Split, description: str) -> list[npt.NDArray[np.float32]]:
-    """Activated outputs, a few images at a time."""
-    activated: list[npt.NDArray[np.float32]] = []
-    with progress.bar(len(split.encoded), description, "image") as bar:
-        for start in range(0, len(split.encoded), BATCH):
-            batch = split.encoded[start : start + BATCH]
-            activated += predictor.activations(batch)
-            bar.update(len(batch))
-    return activated

@@ -26,6 +26,8 @@ class Answering(ABC, Generic[Settings, Answer]):
     magnifiable: ClassVar[bool] = False
     # whether a few labelled images of another acquisition adapt probabilities to it, see :meth:`adapted`
     recalibratable: ClassVar[bool] = False
+    # whether activated outputs lose nothing that counts in half precision, in which they are stored
+    half_precision: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypedDict
 
 import numpy as np
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from brightfield import params
 from brightfield.data.augmenting import Augmenter
+from brightfield.system.arrays import ArrayStore, Lazy
 
 
 class Sample(TypedDict):
@@ -58,7 +59,7 @@ class Example(NamedTuple):
 class Samples(ABC):
     """What training draws from; ``targets`` has one entry an image."""
 
-    targets: list[Tensor]
+    targets: Sequence[Tensor]
 
     @abstractmethod
     def __len__(self) -> int:
@@ -70,27 +71,41 @@ class Samples(ABC):
 
 
 class EncodedImages(Samples):
-    """Encoded records, kept in memory. Training draws patches from them and augments them anew each time.
+    """Encoded records, in memory or, where there are too many, on the disk; training draws patches and augments them each time.
 
     Args:
         examples: read once, in this order.
         allowed: the augmentations that the task allows.
         training: patches and augmentations; without it images come whole and as they are.
+        store: keeps the arrays; a new one when left out.
 
     Raises:
         BrightfieldError: for an augmentation that the task does not allow.
     """
 
-    def __init__(self, examples: Iterable[Example], allowed: frozenset[str], training: params.Training | None) -> None:
-        self.encoded: list[Encoded] = []
-        self.targets = []
-        self.patch_centres: list[list[npt.NDArray[np.intp]]] = []
+    def __init__(
+        self,
+        examples: Iterable[Example],
+        allowed: frozenset[str],
+        training: params.Training | None,
+        store: ArrayStore | None = None,
+    ) -> None:
+        self.store = ArrayStore() if store is None else store
+        encoded: list[tuple[int, Encoded]] = []
+        targets: list[int] = []
+        centres: list[list[int]] = []
         noise: list[npt.NDArray[np.float32]] = []
         for example in examples:
-            self.encoded.append(example.encoded)
-            self.targets.append(example.target)
-            self.patch_centres.append(example.patch_centres)
+            one = example.encoded
+            encoded.append((self.store.append(one.tensor.numpy()), replace(one, tensor=torch.empty(0))))
+            targets.append(self.store.append(example.target.numpy()))
+            # two bytes a number: a list of all pixels of cells may be larger than the image
+            smallest = np.min_scalar_type(max(one.shape))
+            centres.append([self.store.append(pixels.astype(smallest)) for pixels in example.patch_centres])
             noise += example.noise
+        self.encoded: Sequence[Encoded] = Lazy(len(encoded), lambda i: self._encoded(*encoded[i]))
+        self.targets = Lazy(len(targets), lambda i: torch.from_numpy(self.store[targets[i]]))
+        self.patch_centres = centres
         self.centred = training.centred if training else 0.0
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
@@ -98,6 +113,9 @@ class EncodedImages(Samples):
 
     def __len__(self) -> int:
         return len(self.encoded)
+
+    def _encoded(self, number: int, without_pixels: Encoded) -> Encoded:
+        return replace(without_pixels, tensor=torch.from_numpy(self.store[number]))
 
     def sample(self, i: int, rng: np.random.Generator) -> Sample:
         """A patch, augmented; the whole image as it is without a training."""
@@ -114,14 +132,14 @@ class EncodedImages(Samples):
         image: Tensor,
         target: Tensor,
         side: int,
-        patch_centres: list[npt.NDArray[np.intp]],
+        patch_centres: list[int],
         rng: np.random.Generator,
     ) -> tuple[Tensor, Tensor]:
         """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
         image, target = _grow(image, side), _grow(target, side)
         height, width = image.shape[-2:]
         if patch_centres and rng.random() < self.centred:
-            of_kind = patch_centres[rng.integers(len(patch_centres))]
+            of_kind = self.store[patch_centres[rng.integers(len(patch_centres))]]
             row, column = of_kind[rng.integers(len(of_kind))]
             # up to a quarter of a side off the middle, or a network could learn what is there from where it is
             away = rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -62,7 +62,7 @@ class Scoring(ABC, Generic[Settings, Answer]):
         del columns
         return None
 
-    def score(self, predicted: Sequence[Answer], truth: Sequence[Answer]) -> dict[str, float]:
-        """Pooled metrics over images."""
+    def score(self, predicted: Iterable[Answer], truth: Iterable[Answer]) -> dict[str, float]:
+        """Pooled metrics over images, of which one at a time is asked for."""
         table = pd.DataFrame([self.statistics(p, t) for p, t in zip(predicted, truth, strict=True)])
         return self.summarise(table)

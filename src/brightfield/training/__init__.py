@@ -110,7 +110,9 @@ def _fit_network(
     samples: Samples = images
     if (frozen := as_frozen(network)) is not None:
         fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, description)
-        checkpoint.encoded_for_epochs = frozen_features.as_encoded(frozen, checkpoint.encoded, device, description)
+        checkpoint.encoded_for_epochs = frozen_features.as_encoded(
+            frozen, checkpoint.examples.encoded, device, description
+        )
     loader = sampling.loader(task, samples, training, model.seed)
     loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
     fitted.load_state_dict(checkpoint.best_weights)

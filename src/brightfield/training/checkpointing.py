@@ -9,10 +9,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from brightfield import params
-from brightfield.data.store import ImageSet
 from brightfield.inference import activations
 from brightfield.inference.device import Device
 from brightfield.tasks import Task
+from brightfield.tasks.examples import Examples, Records, for_calibration
 
 OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may raise to stop the fit
 
@@ -23,17 +23,15 @@ class BestCheckpoint:
     def __init__(
         self,
         task: Task[Any, Any],
-        validation: ImageSet,
+        validation: Records,
         device: Device,
         on_epoch: OnEpoch | None,
         keep_last: bool = False,
     ) -> None:
         self.keep_last = keep_last
         self.task, self.device, self.on_epoch = task, device, on_epoch
-        records = list(validation)
-        self.encoded = [task.learning.encode(task.learning.pixels(record)) for record in records]
-        self.encoded_for_epochs = self.encoded  # features where only the last layers are trained
-        self.truth = [task.learning.truth(record) for record in records]
+        self.examples = Examples.of(task, validation)
+        self.encoded_for_epochs = self.examples.encoded  # features where only the last layers are trained
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
         self.best_value = math.nan
@@ -41,9 +39,10 @@ class BestCheckpoint:
 
     def epoch(self, network: nn.Module, epoch: int, train_loss: float, learning_rate: float) -> None:
         """Score the network, store its weights if they are the best so far, and call ``on_epoch``."""
-        activated = activations.activations(self.task, network, self.encoded_for_epochs, self.device)
-        answers = [self.task.answering.decode_fast(a, e) for a, e in zip(activated, self.encoded, strict=True)]
-        metrics = {f"validation_{name}": value for name, value in self.task.scoring.score(answers, self.truth).items()}
+        activated = activations.stream(self.task, network, self.encoded_for_epochs, self.device)
+        answers = map(self.task.answering.decode_fast, activated, self.examples.encoded)
+        scored = self.task.scoring.score(answers, self.examples.truth)
+        metrics = {f"validation_{name}": value for name, value in scored.items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})
         value = metrics[f"validation_{self.task.objective.metric}"]
@@ -55,7 +54,8 @@ class BestCheckpoint:
 
     def calibrated(self, network: nn.Module, views: int) -> params.TaskSettings:
         """The task's settings, calibrated with this network's answers and as much test-time augmentation as in prediction."""
-        network = network.to(self.device.torch_device)
-        activated = activations.activations(self.task, network, self.encoded, self.device, views)
-        settings: params.TaskSettings = self.task.answering.calibrate(activated, self.truth, self.encoded)
+        few = for_calibration(self.examples.encoded)
+        encoded, truth = [self.examples.encoded[i] for i in few], [self.examples.truth[i] for i in few]
+        activated = activations.activations(self.task, network, encoded, self.device, views)
+        settings: params.TaskSettings = self.task.answering.calibrate(activated, truth, encoded)
         return settings

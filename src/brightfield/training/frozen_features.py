@@ -39,7 +39,7 @@ FloatArray = npt.NDArray[np.float32]
 class FeatureImages(Samples):
     """Features of images, the input of the head; each access draws one of the computed views."""
 
-    def __init__(self, features: FloatArray, targets: list[Tensor]) -> None:
+    def __init__(self, features: FloatArray, targets: Sequence[Tensor]) -> None:
         self.features, self.targets = features, targets
 
     def __len__(self) -> int:

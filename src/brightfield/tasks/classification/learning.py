@@ -57,7 +57,7 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
         """Binary cross-entropy; with ``balance: loss`` the positive class is weighted so that both classes weigh the same."""
         positive_weight = torch.tensor(1.0)
-        positive = float(torch.stack(samples.targets).mean())
+        positive = float(torch.stack(list(samples.targets)).mean())
         if training.balance == "loss" and 0 < positive < 1:
             positive_weight = torch.tensor((1 - positive) / positive)
 

@@ -27,6 +27,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
     """Decodes cells: the contour class separates touching cells, and a watershed adds it to the cells again."""
 
     magnifiable: ClassVar[bool] = True
+    half_precision: ClassVar[bool] = True  # probabilities: 11 bits are finer than any network is sure
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert logits to probabilities of the classes."""

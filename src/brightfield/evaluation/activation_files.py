@@ -1,0 +1,102 @@
+"""Activated outputs on disk, which ensembles combine: a file a split, in the format of safetensors.
+
+A file is written and read an array at a time, because the outputs for a test split of camera images are larger than memory; the
+library writes only what is in memory as a whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import safetensors.numpy
+from safetensors import safe_open
+
+from brightfield.errors import BrightfieldError
+from brightfield.system.arrays import IN_MEMORY, Lazy
+
+FloatArray = npt.NDArray[np.float32]
+ENTRY = 160  # bytes of the header for an array, beside its name: more than type, shape and offsets need
+TYPES = {np.dtype(np.float16): "F16", np.dtype(np.float32): "F32"}
+
+
+class ActivationWriter:
+    """Writes ``<split>.safetensors`` in a folder, an array for each image.
+
+    Args:
+        folder: where.
+        split: name of the split.
+        ids: of its images, all that will be written.
+        half: whether arrays are stored in half precision.
+    """
+
+    def __init__(self, folder: Path, split: str, ids: Iterable[str], *, half: bool) -> None:
+        self.path = folder / f"{split}.safetensors"
+        self.dtype = np.dtype(np.float16 if half else np.float32)
+        # the header comes first and may end in spaces, so its place is left free until all sizes are known
+        self._reserved = -(-(sum(len(json.dumps(name)) + ENTRY for name in ids) + 2) // 8) * 8
+        self._header: dict[str, Any] = {}
+        self._written = 0
+        self._file: IO[bytes]
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("wb")
+        self._file.write(bytes(8 + self._reserved))
+        return self
+
+    def append(self, identity: str, array: FloatArray) -> FloatArray:
+        """Write the array of an image, and return what will be read: in half precision it is rounded."""
+        stored = np.ascontiguousarray(array, dtype=self.dtype)
+        end = self._written + stored.nbytes
+        self._header[identity] = {
+            "dtype": TYPES[self.dtype],
+            "shape": list(stored.shape),
+            "data_offsets": [self._written, end],
+        }
+        self._file.write(stored.data)
+        self._written = end
+        return stored.astype(np.float32, copy=False)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is not None:
+                return
+            header = json.dumps(self._header, separators=(",", ":")).encode()
+            self._file.seek(0)
+            self._file.write(self._reserved.to_bytes(8, "little") + header.ljust(self._reserved))
+
+
+def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: int = IN_MEMORY) -> Sequence[FloatArray]:
+    """What an :class:`ActivationWriter` wrote, in the order of ``ids``; read when asked for, if it does not fit into memory.
+
+    Raises:
+        BrightfieldError: the model was not evaluated on these images.
+    """
+    path, ids = folder / f"{split}.safetensors", list(ids)
+    known: set[str] = set()
+    if path.is_file():
+        with safe_open(path, "numpy") as file:
+            known = set(file.keys())
+    if missing := [identity for identity in ids if identity not in known]:
+        raise BrightfieldError(
+            f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
+            f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
+        )
+    if path.stat().st_size <= in_memory:
+        arrays = safetensors.numpy.load_file(path)
+        return [arrays[identity].astype(np.float32, copy=False) for identity in ids]
+
+    def read(i: int) -> FloatArray:
+        # opened each time: what was read of an open file stays mapped into memory
+        with safe_open(path, "numpy") as file:
+            array: FloatArray = file.get_tensor(ids[i]).astype(np.float32)
+        return array
+
+    return Lazy(len(ids), read, in_memory)
