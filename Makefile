@@ -35,8 +35,8 @@ repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combin
 	@dvc repro
 	@brightfield champions
 
-test: $(INSTALLED) ## run the fast tests
-	@python -m pytest -m "not slow"
+test: $(INSTALLED) ## run the fast tests, on all cores
+	@python -m pytest -m "not slow" --numprocesses logical --maxprocesses 8
 
 test-slow: $(INSTALLED) ## run the slow tests alone: a tiny pipeline, servers, the dashboard in a browser
 	@python -m pytest -m slow --durations=15

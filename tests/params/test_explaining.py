@@ -117,7 +117,11 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "value", "parts"), WRONG, ids=[f"{'.'.join(map(str, c[0]))}-{c[1]!r}" for c in WRONG])
+@pytest.mark.parametrize(
+    ("path", "value", "parts"),
+    WRONG,
+    ids=[f"{'.'.join(map(str, c[0]))}-{'removed' if c[1] is REMOVED else repr(c[1])}" for c in WRONG],
+)
 def test_a_wrong_value_is_refused_with_what_came_and_what_is_taken(path: Path_, value: Any, parts: list[str]) -> None:
     message = complaint(path, value)
     assert message.startswith("params.yaml is not valid:\n  ")
