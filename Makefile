@@ -33,7 +33,8 @@ formats: $(INSTALLED) ## install the readers of microscopes' own files: ND2, CZI
 repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combine, register, for all four tasks
 	@test -d .git || git init --quiet
 	@dvc repro
-	@brightfield champions
+	@echo; brightfield champions
+	@printf "\nLook further: make dashboard (compare models, try an image), make mlflow (every run).\n"
 
 test: $(INSTALLED) ## run the fast tests, on all cores
 	@python -m pytest -m "not slow" --numprocesses logical --maxprocesses 8

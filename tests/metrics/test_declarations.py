@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -111,3 +112,16 @@ def test_a_name_that_is_built_from_a_declared_one(name: str, metric: Metric) -> 
 def test_an_objective_has_a_direction(name: str) -> None:
     with pytest.raises(ValueError, match=f"declared metric with a direction, got '{name}': expected one of auc"):
         Objective(name)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ((0.35529, 0.26244, 0.45836), "capped error 0.3553 px (0.2624 to 0.4584)"),
+        ((0.35529, None, None), "capped error 0.3553 px"),
+        ((0.35529, math.nan, math.nan), "capped error 0.3553 px"),
+        ((None,), "capped error ? px"),
+    ],
+)
+def test_a_value_is_said_with_unit_and_interval(values: tuple[float | None, ...], words: str) -> None:
+    assert declared("capped_error_px").said(*values) == words

@@ -11,15 +11,17 @@ import pytest
 from brightfield.system import environment
 from tiny import REPOSITORY
 
-NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "NO_ALBUMENTATIONS_UPDATE")
+NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "NO_ALBUMENTATIONS_UPDATE", "MLFLOW_LOGGING_LEVEL")
+OTHERS = {"NO_ALBUMENTATIONS_UPDATE": "1", "MLFLOW_LOGGING_LEVEL": "WARNING"}
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"GOMP_SPINCOUNT": "10000", "NO_ALBUMENTATIONS_UPDATE": "1"}),
-        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7", "NO_ALBUMENTATIONS_UPDATE": "1"}),
-        ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active", "NO_ALBUMENTATIONS_UPDATE": "1"}),
+        ({}, {"GOMP_SPINCOUNT": "10000", **OTHERS}),
+        ({"GOMP_SPINCOUNT": "7"}, {"GOMP_SPINCOUNT": "7", **OTHERS}),
+        ({"OMP_WAIT_POLICY": "active"}, {"OMP_WAIT_POLICY": "active", **OTHERS}),
+        ({"MLFLOW_LOGGING_LEVEL": "DEBUG"}, {"GOMP_SPINCOUNT": "10000", **OTHERS, "MLFLOW_LOGGING_LEVEL": "DEBUG"}),
     ],
 )
 def test_what_the_user_has_set_stays(

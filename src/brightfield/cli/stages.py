@@ -66,7 +66,7 @@ def train(
     """
     from brightfield.stages import train as stage
 
-    stage.run(name, given(device=device, threads=threads, precision=precision), entry_options(context))
+    print(stage.run(name, given(device=device, threads=threads, precision=precision), entry_options(context)))
 
 
 @app.command(rich_help_panel=STAGES)
@@ -74,7 +74,7 @@ def evaluate(name: NAME, bootstrap: BOOTSTRAP = None, confidence: CONFIDENCE = N
     """Score an entry of `models` into predictions/TASK/NAME and reports/NAME."""
     from brightfield.stages import evaluate as stage
 
-    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))
+    print(stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed)))
 
 
 @app.command(rich_help_panel=STAGES, context_settings=OF_THE_ENTRY)
@@ -91,7 +91,7 @@ def ensemble(
     """
     from brightfield.stages import ensemble as stage
 
-    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed), entry_options(context))
+    print(stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed), entry_options(context)))
 
 
 @app.command(rich_help_panel=STAGES)

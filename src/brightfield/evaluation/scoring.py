@@ -18,7 +18,7 @@ from brightfield.data.store import ImageSet, read_index
 from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.metrics import Columns
-from brightfield.metrics.declarations import OF_IMAGE
+from brightfield.metrics.declarations import OF_IMAGE, declared
 from brightfield.results import Result, overlays
 from brightfield.system.files import write_json
 from brightfield.tasks import Encoded, Task
@@ -186,6 +186,12 @@ def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings:
         confidence=settings.confidence,
         seed=settings.seed,
     )
+
+
+def said(task: Task[Any, Any], metrics: Mapping[str, Any]) -> str:
+    """The objective on the test split in words, with its interval."""
+    scored = metrics["test"][task.objective.metric]
+    return f"{declared(task.objective.metric).said(scored['value'], scored['low'], scored['high'])} on test"
 
 
 def write_report(

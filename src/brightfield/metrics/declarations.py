@@ -36,6 +36,12 @@ class Metric:
     def __str__(self) -> str:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    def said(self, value: float | None, low: float | None = None, high: float | None = None) -> str:
+        """A value in words, with its interval if it has one: "capped error 0.355 px (0.262 to 0.458)"; an undefined one is "?"."""
+        number, *bounds = ("?" if v is None or math.isnan(v) else f"{v:.{self.decimals}f}" for v in (value, low, high))
+        within = "" if bounds == ["?", "?"] else f" ({bounds[0]} to {bounds[1]})"
+        return f"{self.label} {number}{f' {self.unit}' if self.unit else ''}{within}"
+
 
 def _share(label: str, direction: Direction | None = "maximize") -> Metric:
     return Metric(label, direction)

@@ -22,8 +22,11 @@ from brightfield.system.files import atomic_folder, write_json
 from brightfield.tasks.examples import for_calibration
 
 
-def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
-    """Build one entry of ``ensembles``; ``chosen`` replaces values of section ``evaluation``, ``options`` those of the entry."""
+def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> str:
+    """Build one entry of ``ensembles``; ``chosen`` replaces values of section ``evaluation``, ``options`` those of the entry.
+
+    Returns the result in a line.
+    """
     settings = params.with_overrides(params.load_with("ensembles", name, options), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
@@ -75,6 +78,8 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         write_reference(started, folder)
         started.log_params({"method": choice.method, "weights": choice.weights})
         runs.log_evaluation(started, report)
+    shares = ", ".join(f"{member} {weight:.0%}" for member, weight in choice.weights.items())
+    return f"{name}: {scoring.said(task, metrics)}, of {shares}"
 
 
 def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:

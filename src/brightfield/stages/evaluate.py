@@ -14,8 +14,8 @@ from brightfield.system import lineage, progress
 from brightfield.system.files import atomic_folder
 
 
-def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
-    """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``.
+def run(name: str, chosen: Mapping[str, Any] | None = None) -> str:
+    """Evaluate one entry of ``models``; ``chosen`` replaces values of the section ``evaluation``. Returns the result in a line.
 
     Nothing is logged to MLflow here: ``register`` logs the scores of all models of a task in one process.
     """
@@ -39,3 +39,4 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective.metric, metrics, report)
+    return f"{name}: {scoring.said(task, metrics)}"

@@ -14,16 +14,18 @@ from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.inference.device import start_device
+from brightfield.metrics.declarations import declared
 from brightfield.system import lineage
 from brightfield.system.files import atomic_folder
+from brightfield.training import Fitted
 from brightfield.training.resuming import Resumable, fingerprint
 from brightfield.training.warm_start import initial_weights
 
 
-def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> None:
+def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> str:
     """Train one entry of ``models``; ``chosen`` replaces values of the section ``compute``, ``options`` those of the entry.
 
-    A training that was interrupted goes on after its last whole epoch, on the same run of MLflow.
+    A training that was interrupted goes on after its last whole epoch, on the same run of MLflow. Returns the result in a line.
     """
     settings = params.with_overrides(params.load_with("models", name, options), "compute", chosen)
     model = params.entry(settings.models, name, "model")
@@ -67,6 +69,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         comparable.write_curve(name, task.objective.metric, fitted.history)
     if resumable is not None:
         resumable.remove()
+    return _said(name, task.objective.metric, fitted)
+
+
+def _said(name: str, metric: str, fitted: Fitted) -> str:
+    if fitted.best_epoch is None:
+        return f"{name}: fitted"
+    value = declared(metric).said(fitted.history[f"validation_{metric}"][fitted.best_epoch])
+    return f"{name}: {value} on validation, after epoch {fitted.best_epoch + 1} of {len(fitted.history)}"
 
 
 def _started(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 # Idle threads of libgomp spin before they sleep, by default for milliseconds: beside another busy process they take the cores that
-# the other threads of the same step wait for, and a step of training takes 2 to 8 times as long. Long enough a spin that a step
-# on a quiet machine loses nothing.
+# the other threads of the same step wait for. This many turns are few enough to leave the core soon, and so many that a step on a
+# quiet machine loses nothing.
 SPIN_COUNT = "10000"
 
 
@@ -15,3 +15,4 @@ def set_defaults() -> None:
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise its import contacts a package index
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # otherwise three lines for each model that is registered
