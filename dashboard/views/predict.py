@@ -47,7 +47,7 @@ def ask(task: str, reference: str) -> Answers | None:
     pixel = project.settings().tasks[task].settings.pixel_size_um
     st.caption(
         f"Every image is normalised to mean 0 and standard deviation 1. The models were trained on images with {pixel:g} µm per "
-        "pixel, and sizes in the tables assume this pixel size."
+        "pixel; sizes in the tables assume it where a file states no other."
     )
     if not files:
         return None

@@ -164,7 +164,9 @@ def more_than_memory(fields: int, side: int = SIDE) -> Iterator[Claim]:
         project = Path(place)
         content = tiny.tiny_params()
         content["ensembles"]["bacteria-ensemble"]["members"] = ["bacteria-unet", "bacteria-tuned"]
-        del content["models"]["bacteria-watershed"]  # an ensemble is compared with baselines, which see every field whole
+        del content["models"][
+            "bacteria-watershed"
+        ]  # an ensemble is compared with baselines, which see every field whole
         tiny.write_params(project / "params.yaml", content)
         _write_prepared(project, fields, side)
         few = [

@@ -49,7 +49,7 @@ def test_files_without_a_size_among_others_are_counted() -> None:
     sizes.of("a", 0.13)
     sizes.of("b", None)
     assert sizes.lines()[1].startswith(
-        "warning: 1 images have no pixel size in their file and were taken at that of the training"
+        "warning: 1 of 2 images state no pixel size; that of the training is used, 0.065 um."
     )
 
 

@@ -76,8 +76,8 @@ class PixelSizes:
         ]
         if number < total:
             lines.append(
-                f"warning: {total - number} images have no pixel size in their file and were taken at that of the training, "
-                f"{self.trained_um:g} um. Give --pixel-size-um where that is wrong."
+                f"warning: {total - number} of {total} images state no pixel size; that of the training is used, "
+                f"{self.trained_um:g} um. `brightfield predict --pixel-size-um` takes another."
             )
         return lines
 
