@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: small trainings lose time to a second thread
@@ -78,6 +79,14 @@ def tracked_project(project: Path, _empty_database: Path) -> Path:
     """``project`` with an MLflow database."""
     shutil.copy(_empty_database, project / "mlflow.db")
     return project
+
+
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Ctrl+C as a terminal has it, here and in child processes; a shell that runs tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def outputs() -> tuple[bytes, bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("tracked_project")
+@pytest.mark.usefixtures("tracked_project", "interruptible")
 def test_a_killed_training_goes_on_with_the_same_command_on_the_same_run() -> None:
     write_prepared(layout.prepared(TASK), "restoration")
     subprocess.run(COMMAND, check=True, capture_output=True)

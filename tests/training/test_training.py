@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -126,15 +125,7 @@ class Pruned(Exception):  # noqa: N818
     """What a tuner raises."""
 
 
-@pytest.fixture
-def _interruptible() -> Iterator[None]:
-    """Ctrl+C as a terminal has it; a shell that starts the tests in the background has it ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("_interruptible")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("error", [Pruned, KeyboardInterrupt])
 def test_what_a_listener_raises_stops_the_fit_and_comes_out(error: type[BaseException]) -> None:
     epochs: list[int] = []
