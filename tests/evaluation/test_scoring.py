@@ -223,6 +223,19 @@ def test_the_confusion_counts_everything_once(
         assert counts.sum() == COUNTED[kind]
 
 
+def test_outputs_that_are_decoded_a_few_at_a_time_score_the_same(
+    prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch may end with the last image, so that none is left."""
+    task = tasks.build("tracking", tiny.SETTINGS["tracking"])
+    split = Split.load(task, prepared("tracking"), TEST)
+    made = noisy("tracking", split)
+    whole = scoring.score(task, split, made).table
+    for images_at_once in (1, 2, 3, 4):
+        monkeypatch.setattr(scoring, "DECODED_PIXELS", images_at_once * made[0][0].size)
+        pd.testing.assert_frame_equal(scoring.score(task, split, made).table, whole)
+
+
 def test_where_images_are_described_each_is_scored_alone(prepared: Prepared) -> None:
     """The objective of an image by itself beside how crowded it is; pooled metrics do not see the columns."""
     task, folder = tasks.build("segmentation", tiny.SETTINGS["segmentation"]), prepared("segmentation")

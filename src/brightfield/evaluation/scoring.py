@@ -101,7 +101,8 @@ def decoded(task: Task[Any, Any], activated: Iterable[FloatArray], encoded: Iter
         if pixels >= DECODED_PIXELS:
             yield from task.answering.decode_all(outputs, images_)
             outputs, images_, pixels = [], [], 0
-    yield from task.answering.decode_all(outputs, images_)
+    if outputs:
+        yield from task.answering.decode_all(outputs, images_)
 
 
 def summary(

@@ -77,23 +77,16 @@ class EncodedImages(Samples):
         examples: read once, in this order.
         allowed: the augmentations that the task allows.
         training: patches and augmentations; without it images come whole and as they are.
-        store: keeps the arrays; a new one when left out.
 
     Raises:
         BrightfieldError: for an augmentation that the task does not allow.
     """
 
-    def __init__(
-        self,
-        examples: Iterable[Example],
-        allowed: frozenset[str],
-        training: params.Training | None,
-        store: ArrayStore | None = None,
-    ) -> None:
-        self.store = ArrayStore() if store is None else store
+    def __init__(self, examples: Iterable[Example], allowed: frozenset[str], training: params.Training | None) -> None:
+        self.store = ArrayStore()
         encoded: list[tuple[int, Encoded]] = []
         targets: list[int] = []
-        centres: list[list[int]] = []
+        self.patch_centres: list[list[int]] = []
         noise: list[npt.NDArray[np.float32]] = []
         for example in examples:
             one = example.encoded
@@ -101,11 +94,10 @@ class EncodedImages(Samples):
             targets.append(self.store.append(example.target.numpy()))
             # two bytes a number: a list of all pixels of cells may be larger than the image
             smallest = np.min_scalar_type(max(one.shape))
-            centres.append([self.store.append(pixels.astype(smallest)) for pixels in example.patch_centres])
+            self.patch_centres.append([self.store.append(pixels.astype(smallest)) for pixels in example.patch_centres])
             noise += example.noise
         self.encoded: Sequence[Encoded] = Lazy(len(encoded), lambda i: self._encoded(*encoded[i]))
         self.targets = Lazy(len(targets), lambda i: torch.from_numpy(self.store[targets[i]]))
-        self.patch_centres = centres
         self.centred = training.centred if training else 0.0
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
