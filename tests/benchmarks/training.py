@@ -11,6 +11,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -42,8 +43,7 @@ MODEL = {
 TIMED = """
 import json, sys, time
 from brightfield.system import environment
-if sys.argv[2] == "quiet":
-    environment.set_defaults()
+environment.set_defaults()
 import numpy as np
 import torch
 from brightfield import params, tasks
@@ -58,7 +58,7 @@ model = params.parse_model(json.loads(sys.argv[3]), "benchmark")
 rng = np.random.default_rng(0)
 labels = np.kron(rng.permutation(64).reshape(8, 8), np.ones((32, 32))).astype(np.int32)
 records = [Record(f"f{i}", "g", rng.normal(1000, 50, (256, 256)), {"labels": labels}) for i in range(6)]
-compute = params.Compute(device="cpu", threads=2)
+compute = params.Compute(device="cpu", threads=int(sys.argv[2]))
 device = start_device(compute, 0)
 network = task.learning.network(model)
 device = device.for_network(network)
@@ -101,35 +101,51 @@ def rows() -> Iterator[Claim | TextRow]:
 
 
 def beside_another() -> Iterator[Claim | TextRow]:
-    """How much longer a training takes beside a second one: with and without what the package sets for libgomp."""
-    for spin, aim in (("quiet", 2.5), ("default", None)):
-        alone = [_timed("ours", spin) for _ in range(PAIRS)]
-        together = [max(_together("ours", spin)) for _ in range(PAIRS)]
-        ratio = float(np.median(together) / np.median(alone))
-        name = "training beside a second one, over alone" + ("" if aim else ", with libgomp's own spinning")
-        shown = f"{ratio:.2f} times ({np.median(alone):.1f} s alone)"
-        yield Claim(name, ratio, "times", aim=aim, against="alone", peer_value=1.0, shown=shown)
+    """How much longer a training takes beside a second one, and beside a program that keeps a core busy."""
+    alone = {threads: float(np.median([_timed("ours", threads) for _ in range(PAIRS)])) for threads in (2, 1)}
+
+    def claim(beside: str, threads: int, seconds: Sequence[float], aim: float | None) -> Claim:
+        ratio = float(np.median(seconds)) / alone[threads]
+        name = f"training on {threads} core{'s' * (threads > 1)} beside {beside}, over alone"
+        shown = f"{ratio:.2f} times ({alone[threads]:.1f} s alone)"
+        return Claim(name, ratio, "times", aim=aim, against="alone", peer_value=1.0, shown=shown)
+
+    yield claim("a second one", 2, [max(_together("ours")) for _ in range(PAIRS)], 2.5)
+    for threads in alone:
+        with _busy_core():
+            beside = [_timed("ours", threads) for _ in range(PAIRS)]
+        yield claim("a program that keeps a core busy", threads, beside, None)
+
+
+@contextmanager
+def _busy_core() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def overhead() -> Claim:
     """What an epoch of the package takes beside a plain loop over the same patches, ready in memory."""
-    both = [(_timed("ours", "quiet"), _timed("plain", "quiet")) for _ in range(PAIRS)]
+    both = [(_timed("ours"), _timed("plain")) for _ in range(PAIRS)]
     ratio = float(np.median([ours / plain for ours, plain in both]))
     return Claim("an epoch over a plain PyTorch loop", ratio, "times", aim=1.05, against="plain loop", peer_value=1.0)
 
 
-def _start(what: str, spin: str) -> subprocess.Popen[str]:
+def _start(what: str, threads: int) -> subprocess.Popen[str]:
     free = {name: value for name, value in os.environ.items() if name not in UNSET}
-    command = [sys.executable, "-c", TIMED, what, spin, json.dumps(MODEL)]
+    command = [sys.executable, "-c", TIMED, what, str(threads), json.dumps(MODEL)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=free, cwd=REPOSITORY)
 
 
-def _timed(what: str, spin: str) -> float:
-    return float(_start(what, spin).communicate()[0])
+def _timed(what: str, threads: int = 2) -> float:
+    return float(_start(what, threads).communicate()[0])
 
 
-def _together(what: str, spin: str) -> list[float]:
-    processes = [_start(what, spin) for _ in range(2)]
+def _together(what: str, threads: int = 2) -> list[float]:
+    processes = [_start(what, threads) for _ in range(2)]
     return [float(process.communicate()[0]) for process in processes]
 
 

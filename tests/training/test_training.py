@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,7 @@ from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
+from brightfield.system import turns
 from brightfield.training import optimisation, sampling
 from brightfield.training.checkpointing import BestCheckpoint
 from brightfield.training.sampling import BalancedSampler
@@ -46,6 +49,36 @@ def test_the_same_seed_gives_the_same_weights_and_history_to_the_last_digit(kind
 def test_another_seed_gives_other_weights() -> None:
     first, second = (fit("tracking", tiny.model("tracking", seed=seed, epochs=1)) for seed in (0, 1))
     assert any(not torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
+
+
+# --- beside other processes ------------------------------------------------------------------------------------------
+
+
+def test_every_step_and_every_image_of_validation_is_computed_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    open_turns, taken, steps = [0], [0], [0]
+
+    class Counting:
+        @contextmanager
+        def take(self, threads: int) -> Iterator[bool]:
+            assert threads == tiny.COMPUTE.threads
+            open_turns[0] += 1
+            taken[0] += 1
+            yield True
+            open_turns[0] -= 1
+
+    def forward(module: nn.Module, given: Any) -> None:
+        del module, given
+        assert open_turns[0] == 1
+        steps[0] += 1
+
+    monkeypatch.setattr(turns, "of_this_process", Counting)
+    handle = nn.modules.module.register_module_forward_pre_hook(forward)
+    try:
+        fit("segmentation", tiny.model("segmentation", epochs=2))
+    finally:
+        handle.remove()
+    assert taken[0] > 2
+    assert steps[0] > taken[0]
 
 
 # --- the best epoch ---------------------------------------------------------------------------------------------------

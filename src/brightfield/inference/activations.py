@@ -53,7 +53,7 @@ def stream(
     if encoded and not task.answering.tileable:
         size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel()))
     for start in range(0, len(encoded), size):
-        with torch.inference_mode():
+        with torch.inference_mode(), device.turn():
             batch = _all_views(task, network, encoded[start : start + size], device, views)
         yield from batch
 

@@ -15,7 +15,7 @@ from torch import nn
 from brightfield import params
 from brightfield.architectures.protocols import has_depthwise_convolutions
 from brightfield.errors import BrightfieldError
-from brightfield.system import memory
+from brightfield.system import memory, turns
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class Device:
         if not self.bfloat16:
             return nullcontext()
         return torch.autocast(self.torch_device.type, torch.bfloat16)
+
+    def turn(self) -> AbstractContextManager[object]:
+        """The context of a computation on several cores, which waits for other commands' (:mod:`brightfield.system.turns`)."""
+        if self.torch_device.type != "cpu":
+            return nullcontext()
+        return turns.of_this_process().take(torch.get_num_threads())
 
     @contextmanager
     def deterministic(self) -> Iterator[None]:

@@ -18,10 +18,16 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+def cores() -> list[int]:
+    """Numbers of the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 def available() -> int:
     """Number of processes to use on this machine: the cores available to this process, at most ``MAX_PROCESSES``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MAX_PROCESSES)
+    return min(len(cores()), MAX_PROCESSES)
 
 
 def parallel_map(work: Callable[[Item], Result], items: Sequence[Item], processes: int) -> Iterator[Result]:

@@ -86,7 +86,7 @@ def compute(
     with torch.inference_mode(), progress.bar(len(encoded) * views, f"{description}: features", "view") as bar:
         while batch := [image for _, image in zip(range(BATCH), turned, strict=False)]:
             tensor = torch.from_numpy(np.stack(batch)).to(device.torch_device, memory_format=torch.channels_last)
-            with device.autocast():
+            with device.autocast(), device.turn():
                 rows.append(network.features(tensor).float().flatten(1).cpu().numpy())
             bar.update(len(batch))
     features = np.concatenate(rows).reshape(len(encoded), views, -1)

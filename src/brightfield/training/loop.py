@@ -56,9 +56,13 @@ def run(
             loader.sampler.set_epoch(epoch)
             network.train()
             losses = []
-            for batch in loader:
+            batches = iter(loader)
+            for _ in range(len(loader)):
                 rate = float(state.optimizer.param_groups[0]["lr"])
-                losses.append(_step(state, loss_function, batch, device))
+                with (
+                    device.turn()
+                ):  # the batch is made in it too: on one core it would slow down whoever computes on all
+                    losses.append(_step(state, loss_function, next(batches), device))
                 bar.update()
             scored = network if state.mean is None else state.mean.network
             checkpoint.epoch(scored, epoch, float(torch.stack(losses).mean()), rate)
