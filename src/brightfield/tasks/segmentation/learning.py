@@ -105,7 +105,7 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
 
         def loss(output: Tensor, target: Tensor) -> Tensor:
             target = target.long()
-            entropy = F.cross_entropy(output, target, weight=None if weights is None else weights.to(output.device))
+            entropy = cross_entropy(output, target, None if weights is None else weights.to(output.device))
             return entropy + training.dice * dice_loss(output, target) if training.dice else entropy
 
         return loss
@@ -131,6 +131,15 @@ def class_weights(samples: Samples, classes: int) -> Tensor:
     share = torch.as_tensor(counts).double() / torch.as_tensor(counts).sum()
     weights = share.clamp(min=1e-4) ** -0.5
     return (weights / (weights * share).sum()).float()
+
+
+def cross_entropy(output: Tensor, target: Tensor, weights: Tensor | None) -> Tensor:
+    """The mean over pixels, weighted by class; logits (N, classes, H, W) and class indices (N, H, W).
+
+    It is summed here, because torch's own sum over pixels differs in the last digit between two runs on a GPU.
+    """
+    losses = F.cross_entropy(output, target, weights, reduction="none")
+    return losses.mean() if weights is None else losses.sum() / weights[target].sum()
 
 
 def dice_loss(output: Tensor, target: Tensor) -> Tensor:
