@@ -164,6 +164,24 @@ class ContractSuite:
             other = Picture(other.pixels / np.float32(scale))
         assert KINDS[kind].agree(one, other)
 
+    def test_resamples_are_pooled_as_tables_of_their_images(self, kind: str) -> None:
+        """Some images several times, some not at all; imperfect answers, and one image alone."""
+        task = task_of(kind)
+        records = tiny.records(kind, 6)
+        truth = [task.learning.truth(record) for record in records]
+        rows = [task.scoring.statistics(truth[(i + i % 2) % 6], truth[i]) for i in range(6)]
+        table = pd.DataFrame(rows)
+        drawn = [*np.random.default_rng(0).integers(0, 6, (20, 6)), np.array([3])]
+        weights = np.stack([np.bincount(each, minlength=6) for each in drawn]).astype(float)
+        for pooled, summarise in (
+            (task.scoring.pooled, task.scoring.summarise),
+            (task.scoring.pooled_subset, task.scoring.summarise_subset),
+        ):
+            at_once = pooled(table, weights)
+            for number, each in enumerate(drawn):
+                alone = summarise(table.iloc[each])
+                assert {name: value[number] for name, value in at_once.items()} == pytest.approx(alone, nan_ok=True)
+
     def test_statistics_are_numbers_that_pool_into_metrics(self, kind: str) -> None:
         task = task_of(kind)
         records = tiny.records(kind, 5)

@@ -26,7 +26,7 @@ from brightfield.data import importing
 from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
-from brightfield.metrics import Columns, column, declarations, mean
+from brightfield.metrics import Columns, Real, Weights, column, declarations, mean
 from brightfield.metrics.declarations import Metric
 from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import TRUE, Canvas, PixelWindow, enlarge, stretch
@@ -162,10 +162,10 @@ class CountingScoring(Scoring[CountingSettings, Count]):
         """Both numbers."""
         return {"counted": predicted.number, "present": truth.number}
 
-    def summarise(self, columns: Columns) -> dict[str, float]:
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Means over the images."""
         errors = column(columns, "counted") - column(columns, "present")
-        return {"count_error": mean(np.abs(errors)), "count_bias": mean(errors)}
+        return {"count_error": mean(np.abs(errors), weights), "count_bias": mean(errors, weights)}
 
 
 def _task() -> type[Task[Any, Any]]:

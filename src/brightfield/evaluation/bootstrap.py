@@ -16,11 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightfield.errors import BrightfieldError
-from brightfield.metrics import Arrays
+from brightfield.metrics import Arrays, Real, Weights, every_image_once, of_one
 from brightfield.metrics.declarations import Direction
 
-Summarise = Callable[[Arrays], dict[str, float]]
+Pooled = Callable[[Arrays, Weights], dict[str, Real]]  # see brightfield.metrics
 Groups = Sequence[object] | npt.NDArray[Any] | pd.Series
+
+AT_ONCE = 1_000_000  # weights of so many images are computed with at a time: 8 MB an array
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,14 @@ class Difference:
 
 
 def intervals(
-    table: pd.DataFrame, groups: Groups, summarise: Summarise, *, resamples: int, confidence: float, seed: int
+    table: pd.DataFrame, groups: Groups, pooled: Pooled, *, resamples: int, confidence: float, seed: int
 ) -> dict[str, Interval]:
     """The metrics of a table, each with its bootstrap interval over groups.
 
     Args:
-        table: one row per image. ``summarise`` receives the numeric columns as arrays.
+        table: one row per image. ``pooled`` receives the numeric columns as arrays.
         groups: the group of each row.
-        summarise: columns -> metrics.
+        pooled: columns and weights -> metrics of each resample.
         resamples: how many times the groups are drawn with replacement.
         confidence: share of the resamples inside the interval, such as 0.95.
         seed: seed of the resampling; the same seed and groups give the same resamples.
@@ -95,8 +97,8 @@ def intervals(
         ValueError: there is not one group per row.
     """
     columns, whole = _columns(table), _Groups(groups, len(table))
-    values = summarise(columns)
-    drawn = [summarise(_take(columns, rows)) for rows in whole.resample(resamples, seed)]
+    values = of_one(pooled(columns, every_image_once(columns)))
+    drawn = [pooled(columns, weights) for weights in whole.resample(resamples, seed)]
     bounds = {name: _bounds([metrics[name] for metrics in drawn], confidence) for name in values}
     return {name: Interval(value, *bounds[name]) for name, value in values.items()}
 
@@ -105,7 +107,7 @@ def paired_difference(
     table_a: pd.DataFrame,
     table_b: pd.DataFrame,
     groups: Groups,
-    summarise: Summarise,
+    pooled: Pooled,
     metric: str,
     *,
     resamples: int,
@@ -118,7 +120,7 @@ def paired_difference(
         table_a: results of model a, one row per image: column ``id`` and the statistics.
         table_b: results of model b for the same images in the same order.
         groups: the group of each row.
-        summarise: columns -> metrics.
+        pooled: columns and weights -> metrics of each resample.
         metric: the metric to compare.
         resamples: how many times the groups are drawn with replacement.
         confidence: share of the resamples inside the interval.
@@ -126,17 +128,14 @@ def paired_difference(
 
     Raises:
         BrightfieldError: the tables do not hold the same images in the same order.
-        ValueError: there is not one group per row, or ``summarise`` does not return the metric.
+        ValueError: there is not one group per row, or ``pooled`` does not return the metric.
     """
     _same_images(table_a, table_b)
     a, b, whole = _columns(table_a), _columns(table_b), _Groups(groups, len(table_a))
-    of_a, of_b = summarise(a), summarise(b)
+    of_a, of_b = (of_one(pooled(columns, every_image_once(columns))) for columns in (a, b))
     if metric not in of_a:
         raise ValueError(f"expected a metric to compare that is one of {', '.join(of_a)}, got {metric!r}")
-    drawn = [
-        summarise(_take(b, rows))[metric] - summarise(_take(a, rows))[metric]
-        for rows in whole.resample(resamples, seed)
-    ]
+    drawn = [pooled(b, weights)[metric] - pooled(a, weights)[metric] for weights in whole.resample(resamples, seed)]
     low, high = _bounds(drawn, confidence)
     value = of_b[metric] - of_a[metric]
     return Difference(metric, of_a[metric], of_b[metric], value, low, high, resamples, whole.count)
@@ -158,18 +157,14 @@ def _same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
 
 
 def _columns(table: pd.DataFrame) -> Arrays:
-    """Numeric columns as arrays: taking rows of arrays takes microseconds, of a DataFrame a millisecond."""
+    """Numeric columns as arrays."""
     numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
     return {str(name): table[name].to_numpy() for name in numeric}
 
 
-def _take(columns: Arrays, rows: npt.NDArray[np.intp]) -> Arrays:
-    return {name: values[rows] for name, values in columns.items()}
-
-
-def _bounds(drawn: Sequence[float], confidence: float) -> tuple[float, float]:
+def _bounds(drawn: Sequence[Real], confidence: float) -> tuple[float, float]:
     """Percentile interval of the finite values; the metric of a resample without one of the classes is nan."""
-    values = np.asarray(drawn, dtype=np.float64)
+    values = np.concatenate([np.empty(0), *drawn])
     values = values[np.isfinite(values)]
     if not values.size:
         return float("nan"), float("nan")
@@ -178,23 +173,25 @@ def _bounds(drawn: Sequence[float], confidence: float) -> tuple[float, float]:
 
 
 class _Groups:
-    """The rows of each group, laid out so that a resample is three array operations."""
+    """The group of each row."""
 
     def __init__(self, groups: Groups, rows: int) -> None:
         names = np.asarray([str(group) for group in groups])
         if len(names) != rows:
             raise ValueError(f"one group per row: {rows} expected, got {len(names)}")
-        number = np.unique(names, return_inverse=True)[1]  # sorted by name, so that the order of rows does not matter
-        self._order = np.argsort(number, kind="stable")
-        self._size = np.bincount(number).astype(np.intp)
-        self._start = np.cumsum(self._size) - self._size
-        self.count = len(self._size)
+        # numbered by name, so that the order of rows does not matter
+        self._number = np.unique(names, return_inverse=True)[1]
+        self.count = int(self._number.max(initial=-1)) + 1
 
-    def resample(self, times: int, seed: int) -> Iterator[npt.NDArray[np.intp]]:
-        """Yield the rows of as many groups as there are, drawn with replacement; nothing with fewer than two groups."""
+    def resample(self, times: int, seed: int) -> Iterator[Weights]:
+        """Yield how often each row is drawn, some resamples at a time: as many groups as there are, drawn with replacement.
+
+        Nothing with fewer than two groups.
+        """
         rng = np.random.default_rng(seed)
-        for _ in range(times if self.count > 1 else 0):
-            drawn = rng.integers(0, self.count, self.count)
-            size = self._size[drawn]
-            within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-            yield self._order[np.repeat(self._start[drawn], size) + within]
+        left = times if self.count > 1 else 0
+        while left:
+            some = min(left, max(1, AT_ONCE // len(self._number)))
+            drawn = [np.bincount(rng.integers(0, self.count, self.count), minlength=self.count) for _ in range(some)]
+            yield np.stack(drawn)[:, self._number].astype(np.float64)
+            left -= some

@@ -119,7 +119,7 @@ def summary(
         best score that any model could reach, without intervals, because it is a property of the images. ``data_hash``.
     """
     scored = {
-        name: _intervals(table, task.scoring.summarise, settings)
+        name: _intervals(table, task.scoring.pooled, settings)
         for name, table in tables.items()
         if name != VALIDATION  # it chose the checkpoint, so its scores are too good
     }
@@ -145,7 +145,7 @@ def _instead(
         columns = other(table) if name != VALIDATION else None
         if columns is not None:
             answered = pd.DataFrame({**columns, "group": table["group"].to_numpy()})
-            scored[name] = _intervals(answered, task.scoring.summarise, settings, resamples)
+            scored[name] = _intervals(answered, task.scoring.pooled, settings, resamples)
     return scored
 
 
@@ -155,19 +155,19 @@ def _kinds(task: Task[Any, Any], table: pd.DataFrame, settings: params.Evaluatio
         return {}
     by_kind = {str(kind): part.drop(columns=KIND) for kind, part in table.groupby(KIND) if str(kind)}
     return {
-        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.scoring.summarise_subset, settings)}
+        kind: {"images": len(by_kind[kind]), **_intervals(by_kind[kind], task.scoring.pooled_subset, settings)}
         for kind in sorted(by_kind, key=images.natural_sort_key)
     }
 
 
 def _intervals(
-    table: pd.DataFrame, summarise: bootstrap.Summarise, settings: params.Evaluation, resamples: int | None = None
+    table: pd.DataFrame, pooled: bootstrap.Pooled, settings: params.Evaluation, resamples: int | None = None
 ) -> dict[str, dict[str, float | None]]:
     """``{metric: {"value", "low", "high"}}``, from ``resamples``, or else ``settings.bootstrap``, resamples."""
     found = bootstrap.intervals(
         table,
         table["group"],
-        summarise,
+        pooled,
         resamples=settings.bootstrap if resamples is None else resamples,
         confidence=settings.confidence,
         seed=settings.seed,
@@ -181,7 +181,7 @@ def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings:
         a,
         b,
         a["group"],
-        task.scoring.summarise,
+        task.scoring.pooled,
         task.objective.metric,
         resamples=settings.bootstrap,
         confidence=settings.confidence,

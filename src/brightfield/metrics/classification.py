@@ -15,13 +15,10 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
-from brightfield.metrics import Columns, column, mean, ratio
+from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, total
 from brightfield.results import Label
 
-Real = npt.NDArray[np.float64]
-
 TRUE_PROBABILITY = "p_positive"  # column of a simulated dataset: the probability from which the label was drawn
-RANKED = ("auc", "average_precision", "precision_at_recall_95")
 TARGET_RECALL = 0.95  # recall at which precision_at_recall_95 is taken
 TEMPERATURES = (0.05, 20.0)  # smallest and largest temperature
 # Standard deviations of the normal priors of log temperature and bias. The narrow ones are for a few images of another
@@ -49,7 +46,12 @@ def statistics(predicted: Label, truth: Label) -> dict[str, float]:
 
 
 def summarise(columns: Columns) -> dict[str, float]:
-    """The pooled metrics of a table with the columns of :func:`statistics`.
+    """The metrics of :func:`pooled`, with every image once."""
+    return of_one(pooled(columns, every_image_once(columns)))
+
+
+def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
+    """The pooled metrics of each resample of a table with the columns of :func:`statistics`.
 
     Returns:
         ``auc``, ``average_precision``, ``accuracy``, ``balanced_accuracy`` (mean recall of the two classes), ``recall``
@@ -62,41 +64,44 @@ def summarise(columns: Columns) -> dict[str, float]:
     probability, positive = column(columns, "probability"), column(columns, "truth") > 0.5
     answered = column(columns, "answered") > 0.5
     as_it_is = correct(columns)
-    if len(probability):
-        value, size, gained = _ties(probability, positive)
-        ranked, calibration_error = _ranked(size, gained), _calibration_error(value, size, gained)
-    else:
-        ranked, calibration_error = dict.fromkeys(RANKED, float("nan")), float("nan")
+    value, size, gained = _ties(probability, positive, weights)
     bounded = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
-    recalls = 0.5 * (mean(as_it_is[positive]) + mean(as_it_is[~positive]))
+    recalls = [mean(as_it_is[of_class], weights[:, of_class]) for of_class in (positive, ~positive)]
+    hits = total(answered & positive, weights)
     return {
-        **ranked,
-        "accuracy": mean(as_it_is),
-        "balanced_accuracy": recalls,
-        "recall": ratio(float((answered & positive).sum()), float(positive.sum())),
-        "precision": ratio(float((answered & positive).sum()), float(answered.sum())),
-        "brier": mean((probability - positive) ** 2),
-        "log_loss": mean(-np.log(np.where(positive, bounded, 1 - bounded))),
-        "calibration_error": calibration_error,
+        **_ranked(size, gained),
+        "accuracy": mean(as_it_is, weights),
+        "balanced_accuracy": 0.5 * (recalls[0] + recalls[1]),
+        "recall": ratio(hits, total(positive, weights)),
+        "precision": ratio(hits, total(answered, weights)),
+        "brier": mean((probability - positive) ** 2, weights),
+        "log_loss": mean(-np.log(np.where(positive, bounded, 1 - bounded)), weights),
+        "calibration_error": _calibration_error(value, size, gained),
     }
 
 
-def _ties(probability: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Real, Real]:
-    """The distinct probabilities in descending order; for each, the number of images with it and of positive ones among them."""
+def _ties(probability: Real, positive: npt.NDArray[np.bool_], weights: Weights) -> tuple[Real, Real, Real]:
+    """The distinct probabilities, (D,), in descending order; for each, and for each resample, the number of images with it and of
+    positive ones among them, (resamples, D), which may be none.
+    """
     order = np.argsort(-probability)
     ranked = probability[order]
-    last = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)
-    return ranked[last], np.diff(last, prepend=-1.0), np.diff(np.cumsum(1.0 * positive[order])[last], prepend=0.0)
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))[: len(ranked)]
+    sizes = weights[:, order]
+    counts = [np.cumsum(each, axis=1)[:, last] for each in (sizes, sizes * positive[order])]
+    size, gained = (np.diff(each, axis=1, prepend=0.0) for each in counts)
+    return ranked[last], size, gained
 
 
-def _calibration_error(value: Real, size: Real, gained: Real) -> float:
-    """The calibration error, from the output of :func:`_ties`."""
-    n = size.sum()
+def _calibration_error(value: Real, size: Real, gained: Real) -> Real:
+    """The calibration error of each resample, from the output of :func:`_ties`."""
+    n = size.sum(axis=1, keepdims=True)
     # rank in ascending order, averaged over a tie: equal for equal probabilities
-    rank = n - np.cumsum(size) + 0.5 * (size + 1)
-    place = ((rank - 0.5) / n * BINS).astype(int)
-    gaps = np.bincount(place, weights=value * size - gained, minlength=BINS)
-    return float(np.abs(gaps).sum() / n)
+    rank = n - np.cumsum(size, axis=1) + 0.5 * (size + 1)
+    place = np.clip(np.nan_to_num(ratio(rank - 0.5, n) * BINS), 0, BINS - 1)  # of a probability that no image has, any
+    bin_ = place.astype(np.intp) + BINS * np.arange(len(size))[:, None]
+    gaps = np.bincount(bin_.ravel(), (value * size - gained).ravel(), BINS * len(size)).reshape(-1, BINS)
+    return ratio(np.abs(gaps).sum(axis=1), n[:, 0])
 
 
 def calibration(
@@ -196,21 +201,22 @@ def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
     }
 
 
-def _ranked(size: Real, gained: Real) -> dict[str, float]:
+def _ranked(size: Real, gained: Real) -> dict[str, Real]:
     """The metrics that depend only on the order of the probabilities, from the output of :func:`_ties`."""
-    positives, negatives = gained.sum(), (size - gained).sum()
-    if not positives:
-        return dict.fromkeys(RANKED, float("nan"))
+    positives, negatives = gained.sum(axis=1), (size - gained).sum(axis=1)
     # with each distinct probability as the threshold: the number of images at or above it, and of true positives among them
-    selected, true_positives = np.cumsum(size), np.cumsum(gained)
+    selected, true_positives = np.cumsum(size, axis=1), np.cumsum(gained, axis=1)
     false_positives = selected - true_positives
     # each positive ranks above all negatives with a lower probability, and above half of those with the same
-    outranked = gained * (negatives - false_positives + 0.5 * (size - gained))
-    enough = int(np.argmax(true_positives >= math.ceil(TARGET_RECALL * positives - 1e-9)))
+    outranked = gained * (negatives[:, None] - false_positives + 0.5 * (size - gained))
+    precision = ratio(true_positives, selected)
+    at_least = np.ceil(TARGET_RECALL * positives - 1e-9)[:, None]
+    enough = np.argmax(true_positives >= at_least, axis=1)[:, None] if size.size else np.zeros((len(size), 0), np.intp)
+    at_enough = np.take_along_axis(precision, enough, axis=1).sum(axis=1)
     return {
-        "auc": ratio(float(outranked.sum()), float(positives * negatives)),
-        "average_precision": float((gained * true_positives / selected).sum() / positives),
-        "precision_at_recall_95": float(true_positives[enough] / selected[enough]),
+        "auc": ratio(outranked.sum(axis=1), positives * negatives),
+        "average_precision": ratio((gained * np.nan_to_num(precision)).sum(axis=1), positives),
+        "precision_at_recall_95": np.where(positives > 0, at_enough, np.nan),
     }
 
 

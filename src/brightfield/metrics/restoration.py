@@ -18,10 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, special
 
-from brightfield.metrics import Columns, column, mean, ratio, totals
+from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, totals
 from brightfield.results import Picture
-
-Real = npt.NDArray[np.float64]
 
 QUALITY = ("psnr_db", "ssim", "nrmse")
 AFFINE = ("psnr_affine_db", "ssim_affine", "nrmse_affine")
@@ -180,7 +178,12 @@ def _ssim(answer: Real, clean: Real, span: float) -> float:
 
 
 def summarise(columns: Columns) -> dict[str, float]:
-    """Means over the images. One undefined value makes the mean nan, so that a broken answer is not overlooked.
+    """The metrics of :func:`pooled`, with every image once."""
+    return of_one(pooled(columns, every_image_once(columns)))
+
+
+def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
+    """Means over the images of each resample. One undefined value makes a mean nan, so that a broken answer is not overlooked.
 
     Returns:
         The means of ``QUALITY`` and ``AFFINE``; ``lost_percent`` and ``invented_percent``, structures in per cent of the true ones;
@@ -188,15 +191,17 @@ def summarise(columns: Columns) -> dict[str, float]:
         deviations: ``within_1_deviation``, ``within_2_deviations``, ``squared_z``, and ``interval_error``, the mean absolute
         difference between the share of pixels inside an interval and the nominal one (Kuleshov, Fenner and Ermon, ICML 2018).
     """
-    found = totals(columns, STRUCTURES)
-    summary = {name: mean(column(columns, name)) for name in (*QUALITY, *AFFINE)}
+    found = totals(columns, STRUCTURES, weights)
+    metrics = {name: mean(column(columns, name), weights) for name in (*QUALITY, *AFFINE)}
     for what in ("lost", "invented"):
-        summary[f"{what}_percent"] = 100 * ratio(found[what], found["structures"])
-        summary[f"{what}_area_percent"] = 100 * ratio(found[f"{what}_px"], found["structures_px"])
+        metrics[f"{what}_percent"] = 100 * ratio(found[what], found["structures"])
+        metrics[f"{what}_area_percent"] = 100 * ratio(found[f"{what}_px"], found["structures_px"])
     if CALIBRATION[0] not in columns:
-        return summary
-    shares = {name: mean(column(columns, name)) for name in CALIBRATION}
-    off = [abs(shares[f"inside_{percent}"] - percent / 100) for percent in INSIDE]
+        return metrics
+    shares = {name: mean(column(columns, name), weights) for name in CALIBRATION}
+    off = [np.abs(shares[f"inside_{percent}"] - percent / 100) for percent in INSIDE]
     return (
-        summary | {name: shares[name] for name in (*DEVIATIONS, "squared_z")} | {"interval_error": float(np.mean(off))}
+        metrics
+        | {name: shares[name] for name in (*DEVIATIONS, "squared_z")}
+        | {"interval_error": np.asarray(np.mean(off, axis=0))}
     )

@@ -10,13 +10,12 @@ has an edge within ``TOLERANCE_PX``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage, sparse
 
-from brightfield.metrics import Columns, column, mean, ratio, totals
+from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, totals
 from brightfield.results import ClassMap
 
 # below 0.5 a cell could match two others, and the matching here would be wrong
@@ -153,30 +152,34 @@ def _confusions(columns: Columns, n: int, prefix: str = PIXELS) -> npt.NDArray[n
     return np.stack([column(columns, f"{prefix}_{t}_{p}") for t in range(n) for p in range(n)]).reshape(n, n, -1)
 
 
-def _divide(part: npt.NDArray[np.float64], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """``part / whole`` element by element, nan where ``whole`` is zero."""
-    result: npt.NDArray[np.float64] = np.full(np.shape(part), np.nan)
-    np.divide(part, whole, out=result, where=whole > 0)
-    return result
-
-
-def _iou(confusions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _iou(confusions: Real) -> Real:
     """IoU of each class from (n, n, ...) counts; nan where a class is neither true nor answered."""
     hit = np.einsum("cc...->c...", confusions)
-    return _divide(hit, confusions.sum(axis=0) + confusions.sum(axis=1) - hit)
+    return ratio(hit, confusions.sum(axis=0) + confusions.sum(axis=1) - hit)
 
 
-def _mean_defined(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _recall(confusions: Real) -> Real:
+    """Recall of each class from (n, n, ...) counts; nan where a class is not in the truth."""
+    return ratio(np.einsum("cc...->c...", confusions), confusions.sum(axis=1))
+
+
+def _mean_defined(values: Real) -> Real:
     """The mean over the first axis, without nan."""
     defined = ~np.isnan(values)
-    return _divide(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))
+    return ratio(np.where(defined, values, 0.0).sum(axis=0), defined.sum(axis=0))
 
 
 def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] = ()) -> dict[str, float]:
-    """The pooled metrics of a table with the columns of :func:`statistics`.
+    """The metrics of :func:`pooled`, with every image once."""
+    return of_one(pooled(columns, every_image_once(columns), classes, species))
+
+
+def pooled(columns: Columns, weights: Weights, classes: Sequence[str], species: Sequence[str] = ()) -> dict[str, Real]:
+    """The pooled metrics of each resample of a table with the columns of :func:`statistics`.
 
     Args:
         columns: the statistics, one row per image.
+        weights: how often each resample has each image.
         classes: the names of the classes, in the order of their index.
         species: the names of the species, in the order of their numbers.
 
@@ -189,49 +192,47 @@ def summarise(columns: Columns, classes: Sequence[str], species: Sequence[str] =
         ``species_mean_iou`` (over background, and body and contour of each species).
     """
     per_image = _confusions(columns, len(classes))
-    pooled = per_image.sum(axis=2)
-    iou = _iou(pooled)
-    recall = _divide(np.diagonal(pooled), pooled.sum(axis=1))
-    cells, edges = totals(columns, CELLS), totals(columns, EDGES)
+    pixels_ = per_image @ weights.T
+    iou = _iou(pixels_)
+    cells, edges = totals(columns, CELLS, weights), totals(columns, EDGES, weights)
     both = cells["cells"] + cells["found"]
     ap = {name: ratio(cells[match], both - cells[match]) for name, match in zip(THRESHOLDS, MATCHES, strict=True)}
     return {
-        "mean_iou": float(_mean_defined(iou)),
-        **{f"iou_{name}": float(value) for name, value in zip(classes, iou, strict=True)},
-        "mean_accuracy": float(_mean_defined(recall)),
-        "mean_iou_per_image": mean(_mean_defined(_iou(per_image))),
+        "mean_iou": _mean_defined(iou),
+        **{f"iou_{name}": value for name, value in zip(classes, iou, strict=True)},
+        "mean_accuracy": _mean_defined(_recall(pixels_)),
+        "mean_iou_per_image": mean(_mean_defined(_iou(per_image)), weights),
         "ap50": ap["50"],
         "ap75": ap["75"],
-        "ap50_95": float(np.mean(list(ap.values()))),
+        "ap50_95": np.asarray(np.mean(list(ap.values()), axis=0)),
         "cell_precision": ratio(cells["tp_50"], cells["found"]),
         "cell_recall": ratio(cells["tp_50"], cells["cells"]),
         "pq": ratio(2 * cells["iou_sum_50"], both),
         "merges_percent": 100 * ratio(cells["merges"], cells["cells"]),
         "splits_percent": 100 * ratio(cells["splits"], cells["cells"]),
         "boundary_f1": _boundary_f1(edges),
-        **_species(columns, len(species)),
+        **_species(columns, weights, len(species)),
     }
 
 
-def _species(columns: Columns, n: int) -> dict[str, float]:
-    metrics: dict[str, float] = {}
+def _species(columns: Columns, weights: Weights, n: int) -> dict[str, Real]:
+    metrics: dict[str, Real] = {}
     if n and f"{SPECIES}_0_0" in columns:
-        cells = _confusions(columns, n, SPECIES).sum(axis=2)
-        metrics["species_accuracy"] = ratio(float(np.trace(cells)), float(cells.sum()))
-        metrics["species_mean_accuracy"] = float(_mean_defined(_divide(np.diagonal(cells), cells.sum(axis=1))))
+        cells = _confusions(columns, n, SPECIES) @ weights.T
+        metrics["species_accuracy"] = ratio(np.einsum("cc...->...", cells), cells.sum(axis=(0, 1)))
+        metrics["species_mean_accuracy"] = _mean_defined(_recall(cells))
     if n and f"{OWN}_{2 * n}_{2 * n}" in columns:
-        metrics["species_mean_iou"] = float(_mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN).sum(axis=2))))
+        metrics["species_mean_iou"] = _mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN) @ weights.T))
     return metrics
 
 
-def _boundary_f1(edges: Mapping[str, float]) -> float:
+def _boundary_f1(edges: Mapping[str, Real]) -> Real:
     """The harmonic mean of precision and recall of edge pixels; nan where there are no edges at all."""
     answered, true = edges["found_edge_px"], edges["edge_px"]
-    if not answered and not true:
-        return float("nan")
-    precision = edges["found_edge_hit_px"] / max(answered, 1.0)
-    recall = edges["edge_hit_px"] / max(true, 1.0)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+    precision = edges["found_edge_hit_px"] / np.maximum(answered, 1.0)
+    recall = edges["edge_hit_px"] / np.maximum(true, 1.0)
+    f1 = np.nan_to_num(ratio(2 * precision * recall, precision + recall))
+    return np.where((answered > 0) | (true > 0), f1, np.nan)
 
 
 def confusion(columns: Columns, n_classes: int, prefix: str = PIXELS) -> npt.NDArray[np.int64]:

@@ -6,14 +6,12 @@ tolerance; a bead that is missing or further off is a failure. All distances are
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
-from brightfield.metrics import Columns, ratio, totals
+from brightfield.metrics import Columns, Real, Weights, every_image_once, of_one, ratio, totals
 from brightfield.results import Points
 
 STATISTICS = ("n_true", "n_found", "matched", "sum_squared_error_px2", "sum_capped_error_px")
@@ -66,20 +64,25 @@ def statistics(predicted: Points, truth: Points, tolerance_px: float) -> dict[st
 
 
 def summarise(columns: Columns) -> dict[str, float]:
-    """The pooled metrics of a table with the columns of :func:`statistics`.
+    """The metrics of :func:`pooled`, with every image once."""
+    return of_one(pooled(columns, every_image_once(columns)))
+
+
+def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
+    """The pooled metrics of each resample of a table with the columns of :func:`statistics`.
 
     Returns:
         ``recall``, ``precision`` and ``f1`` of matched beads; ``rmse_px``, the root mean square error of one
         coordinate over the matched; ``capped_error_px``, the capped error per true bead (lower is better; one tolerance if
         nothing is found); and ``failure_percent``, the share of true beads that are missing or further off than the tolerance.
     """
-    total = totals(columns, STATISTICS)
+    total = totals(columns, STATISTICS, weights)
     true, found, matched = total["n_true"], total["n_found"], total["matched"]
     return {
         "recall": ratio(matched, true),
         "precision": ratio(matched, found),
         "f1": ratio(2 * matched, true + found),
-        "rmse_px": math.sqrt(ratio(total["sum_squared_error_px2"], 2 * matched)),
+        "rmse_px": np.sqrt(ratio(total["sum_squared_error_px2"], 2 * matched)),
         "capped_error_px": ratio(total["sum_capped_error_px"], true),
         "failure_percent": 100 * ratio(true - matched, true),
     }

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightfield import params
-from brightfield.metrics import Columns
+from brightfield.metrics import Columns, Real, Weights, every_image_once, mean, of_one
 from brightfield.results import Result
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
@@ -34,8 +34,12 @@ class Scoring(ABC, Generic[Settings, Answer]):
         """Numbers of one image: a row of ``images.csv``."""
 
     @abstractmethod
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
+        """Pooled metrics of many images, for each resample of them; nan where undefined. See :mod:`brightfield.metrics`."""
+
     def summarise(self, columns: Columns) -> dict[str, float]:
-        """Pooled metrics of many images; nan where undefined."""
+        """Pooled metrics of many images, each once."""
+        return of_one(self.pooled(columns, every_image_once(columns)))
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
         """Class names and counts (rows are truth), or None where there are no classes."""
@@ -47,10 +51,14 @@ class Scoring(ABC, Generic[Settings, Answer]):
         del columns
         return None
 
-    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+    def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Metrics of a subset of the images (one defect, one level of light); by default the share of correct answers."""
         correct = self.correct(columns)
-        return {} if correct is None else {"right": float(np.mean(correct))}
+        return {} if correct is None else {"right": mean(correct, weights)}
+
+    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+        """The same of every image of the subset once."""
+        return of_one(self.pooled_subset(columns, every_image_once(columns)))
 
     def recalibrated(self, columns: Columns) -> Columns | None:
         """The statistics of answers recalibrated on a few images of the same acquisition; None where nothing is calibrated."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import params
-from brightfield.metrics import Columns, classification
+from brightfield.metrics import Columns, Real, Weights, classification
 from brightfield.results import Label
 from brightfield.tasks.classification.answering import threshold
 from brightfield.tasks.scoring import Scoring
@@ -23,9 +23,9 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """Probability and truth."""
         return classification.statistics(predicted, truth)
 
-    def summarise(self, columns: Columns) -> dict[str, float]:
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """AUC and the rest of :mod:`brightfield.metrics.classification`."""
-        return classification.summarise(columns)
+        return classification.pooled(columns, weights)
 
     def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""

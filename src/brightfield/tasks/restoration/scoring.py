@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brightfield import params
-from brightfield.metrics import Columns, restoration
+from brightfield.metrics import Columns, Real, Weights, restoration
 from brightfield.results import Picture
 from brightfield.tasks.scoring import Scoring
 
@@ -15,10 +15,10 @@ class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
         """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""
         return restoration.statistics(predicted, truth)
 
-    def summarise(self, columns: Columns) -> dict[str, float]:
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Means over images; pooled shares of structures and calibration."""
-        return restoration.summarise(columns)
+        return restoration.pooled(columns, weights)
 
-    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+    def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """All metrics, of the images of one kind (a level of light)."""
-        return restoration.summarise(columns)
+        return restoration.pooled(columns, weights)

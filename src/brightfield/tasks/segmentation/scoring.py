@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import params
-from brightfield.metrics import Columns, segmentation
+from brightfield.metrics import Columns, Real, Weights, segmentation
 from brightfield.results import ClassMap
 from brightfield.tasks.scoring import Scoring
 from brightfield.tasks.segmentation.masks import class_map, parts
@@ -38,16 +38,16 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
             classes = parts(answer.classes)
         return ClassMap(classes, answer.instances, answer.species, answer.certainty)
 
-    def summarise(self, columns: Columns) -> dict[str, float]:
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """IoU, AP and the rest of :mod:`brightfield.metrics.segmentation`."""
-        return segmentation.summarise(columns, THREE, self.settings.species)
+        return segmentation.pooled(columns, weights, THREE, self.settings.species)
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Pixels by true and answered class of the scheme."""
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
         return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes), prefix)
 
-    def summarise_subset(self, columns: Columns) -> dict[str, float]:
+    def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """The objective and AP50 of the images of one kind."""
-        metrics = self.summarise(columns)
+        metrics = self.pooled(columns, weights)
         return {name: metrics[name] for name in ("mean_iou", "ap50")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brightfield import params
-from brightfield.metrics import Columns, tracking
+from brightfield.metrics import Columns, Real, Weights, tracking
 from brightfield.results import Points
 from brightfield.tasks.scoring import Scoring
 
@@ -15,6 +15,6 @@ class TrackingScoring(Scoring[params.TrackingSettings, Points]):
         """Counts and sums of errors."""
         return tracking.statistics(predicted, truth, self.settings.tolerance_px)
 
-    def summarise(self, columns: Columns) -> dict[str, float]:
+    def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
-        return tracking.summarise(columns)
+        return tracking.pooled(columns, weights)
