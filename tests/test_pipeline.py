@@ -137,7 +137,7 @@ def test_a_second_repro_runs_nothing_and_costs_what_dvc_costs(project: Path, tmp
 def test_another_learning_rate_reruns_that_model_and_what_depends_on_it(project: Path) -> None:
     change(project, "rbc-compact", 0.0017)
     ran = set(RUNNING.findall(run(project, "dvc", "repro")))
-    assert ran == {"train@rbc-compact", "evaluate@rbc-compact", "ensemble@rbc-ensemble", "register@rbc"}
+    assert ran == {"code", "train@rbc-compact", "evaluate@rbc-compact", "ensemble@rbc-ensemble", "register@rbc"}
 
 
 def changed_stages(folder: Path) -> set[str]:
@@ -183,6 +183,12 @@ def test_what_is_asked_of_images_is_kept_with_them(project: Path) -> None:
     assert kept["keep"] == 0.95  # so other settings make other data, and all that was made from it is made again
 
 
+def test_no_stage_begins_with_a_long_list_of_values(project: Path) -> None:
+    commands = [stage["cmd"] for stage in YAML().load(project / "dvc.lock")["stages"].values()]
+    assert len(commands) == stages(project)
+    assert max(map(len, commands)) < 100
+
+
 def test_an_experiment_on_a_parameter_runs_in_place(project: Path) -> None:
     commit(project)
     out = run(project, "dvc", "exp", "run", "-S", "models.denoise-unet.training.learning_rate=0.0021")
@@ -213,6 +219,7 @@ def test_an_experiment_in_a_temporary_folder_is_in_the_projects_own_database(pro
         project, "dvc", "exp", "run", "--temp", "-n", "faster", "-S", "models.rbc-compact.training.learning_rate=0.0042"
     )
     assert set(RUNNING.findall(out)) == {
+        "code",
         "train@rbc-compact",
         "evaluate@rbc-compact",
         "ensemble@rbc-ensemble",

@@ -35,6 +35,19 @@ def holding(module: str) -> set[str]:
     }
 
 
+def task_of(name: str) -> str:
+    """The task of a list, by its name."""
+    stage, _, entry = name.partition("/")
+    of_stage = {"train": OWN.models, "ensemble": OWN.ensembles}.get(stage)
+    return entry.split("/")[0] if of_stage is None else of_stage[entry].task
+
+
+def architecture_of(name: str) -> str:
+    """The architecture of the list of a model, by its name."""
+    stage, _, entry = name.partition("/")
+    return OWN.models[entry].network.architecture if stage == "train" else entry.split("/")[-1]
+
+
 # --- all that a stage runs --------------------------------------------------------------------------------------------
 
 
@@ -105,14 +118,14 @@ def test_names_lead_to_the_modules_that_are_listed_for_them() -> None:
 @pytest.mark.parametrize(
     ("module", "reruns"),
     [
-        ("architectures/unet.py", {"train/bacteria/unet_pair", "train/bacteria/unet", "evaluate/denoise/unet"}),
-        ("architectures/denoiser.py", {f"train/denoise/{n}" for n in ("nonlocal_means", "wavelet", "total_variation")}),
-        ("architectures/pretrained.py", {"train/bacteria/smp", "train/rbc/transfer"}),
-        ("beads/localisation/refining.py", {"train/beads/unet", "evaluate/beads/unet", "ensemble/beads"}),
-        ("beads/localisation/", {"train/beads/correlation", "evaluate/beads/correlation"}),
-        ("evaluation/bootstrap.py", {"evaluate/rbc/convnet", "ensemble/beads", "register/denoise"}),
-        ("training/loop.py", {"train/rbc/convnet", "train/denoise/unet"}),
-        ("data/store.py", {"simulate/rbc", "prepare/rbc", "train/rbc/convnet", "evaluate/rbc/convnet"}),
+        ("architectures/unet.py", {"train/bacteria-pair", "train/bacteria-unet", "evaluate/denoise/unet"}),
+        ("architectures/denoiser.py", {f"train/denoise-{name}" for name in ("nlm", "wavelet", "tv")}),
+        ("architectures/pretrained.py", {"train/bacteria-lite", "train/rbc-frozen", "train/rbc-finetuned"}),
+        ("beads/localisation/refining.py", {"train/beads-unet", "evaluate/beads/unet", "ensemble/beads-ensemble"}),
+        ("beads/localisation/", {"train/beads-correlation", "evaluate/beads/correlation"}),
+        ("evaluation/bootstrap.py", {"evaluate/rbc/convnet", "ensemble/beads-ensemble", "register/denoise"}),
+        ("training/loop.py", {"train/rbc-convnet", "train/denoise-unet"}),
+        ("data/store.py", {"simulate/rbc", "prepare/rbc", "train/rbc-convnet", "evaluate/rbc/convnet"}),
         ("experiments/registry/champions.py", {"register/rbc"}),
     ],
 )
@@ -121,14 +134,14 @@ def test_a_change_of_a_module_changes_the_lists_of_what_runs_it(module: str, rer
 
 
 def test_an_architecture_leaves_the_others_alone() -> None:
-    assert {name.split("/")[-1] for name in holding("architectures/unet.py")} == {"unet", "unet_pair"}
-    assert {name.split("/")[-1] for name in holding("architectures/watershed.py")} == {"watershed"}
+    assert {architecture_of(name) for name in holding("architectures/unet.py")} == {"unet", "unet_pair"}
+    assert {architecture_of(name) for name in holding("architectures/watershed.py")} == {"watershed"}
     assert not any(name.startswith(("simulate", "prepare")) for name in holding("architectures/"))
 
 
 @pytest.mark.parametrize(("task", "kind"), TASKS.items())
 def test_the_code_of_one_task_leaves_the_others_alone(task: str, kind: str) -> None:
-    own = {name for name in lists() if name.split("/")[1] == task and not name.startswith(("simulate", "prepare"))}
+    own = {name for name in lists() if task_of(name) == task and not name.startswith(("simulate", "prepare"))}
     assert holding(f"tasks/{kind}/") == holding(f"metrics/{kind}.py") == own
     assert holding(f"simulate/{task}/") == {f"simulate/{task}"}
     settings = params.SETTINGS[kind].__name__
@@ -136,15 +149,15 @@ def test_the_code_of_one_task_leaves_the_others_alone(task: str, kind: str) -> N
 
 
 def test_what_localises_beads_is_no_part_of_other_tasks() -> None:
-    assert {name.split("/")[1] for name in holding("beads/") if not name.endswith("correlation")} == {"beads"}
+    assert {task_of(name) for name in holding("beads/") if not name.endswith("correlation")} == {"beads"}
 
 
 def test_what_a_key_of_params_means_when_it_is_left_out_is_listed() -> None:
-    assert {"Training", "Model", "UNetPair", "Section"} <= lists()["train/bacteria/unet_pair"]["sections"].keys()
+    assert {"Training", "Model", "UNetPair", "Section"} <= lists()["train/bacteria-pair"]["sections"].keys()
     assert {"BeadsSimulation", "BeadsAppearance"} <= lists()["simulate/beads"]["sections"].keys()
     assert {"Dataset", "TrackingSettings", "TaskSettings"} <= lists()["prepare/beads"]["sections"].keys()
-    assert "Ensemble" in lists()["ensemble/beads"]["sections"]
-    with_unet = {name.split("/")[-1] for name, content in lists().items() if "UNet" in content["sections"]}
+    assert "Ensemble" in lists()["ensemble/beads-ensemble"]["sections"]
+    with_unet = {architecture_of(name) for name, content in lists().items() if "UNet" in content["sections"]}
     assert with_unet == {"unet"}
 
 
@@ -167,11 +180,29 @@ def test_there_is_a_list_for_every_entry_of_params(project: Path) -> None:
     own = params.load()
     needed = {f"simulate/{entry.simulator}" for entry in own.simulations.values()}
     needed |= {f"prepare/{entry.task}" for entry in own.datasets.values()}
-    needed |= {f"{s}/{m.task}/{m.network.architecture}" for m in own.models.values() for s in ("train", "evaluate")}
-    needed |= {f"ensemble/{entry.task}" for entry in own.ensembles.values()} | {
-        f"register/{name}" for name in own.tasks
-    }
+    needed |= {f"evaluate/{model.task}/{model.network.architecture}" for model in own.models.values()}
+    needed |= {f"train/{name}" for name in own.models} | {f"ensemble/{name}" for name in own.ensembles}
+    needed |= {f"register/{name}" for name in own.tasks}
     written = {path.relative_to(layout.CODE).with_suffix("").as_posix() for path in layout.CODE.rglob("*.json")}
     assert needed <= written
-    unet = json.loads((layout.CODE / "train/beads/unet.json").read_text())
-    assert unet == lists()["train/beads/unet"]
+    unet = json.loads((layout.CODE / "train/beads-unet.json").read_text())
+    assert unet["modules"] == lists()["train/beads-unet"]["modules"]
+
+
+def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
+    def other_than_own(*changes: str) -> set[str]:
+        """The lists that differ where params.yaml has other values, such as ``ensembles.beads-ensemble.max_members 1``."""
+        content = params.read_yaml(tiny.REPOSITORY / params.PARAMS)
+        for change in changes:
+            path, value = change.split(" ")
+            *sections, key = path.split(".")
+            section = content
+            for name in sections:
+                section = section[name]
+            section[key] = json.loads(value)
+        found = {path.as_posix().removesuffix(".json"): each for path, each in code.lists(params.parse(content))}
+        return {name for name in found if found[name] != lists()[name]}
+
+    assert other_than_own("models.rbc-compact.training.learning_rate 0.1") == {"train/rbc-compact"}
+    assert other_than_own("ensembles.beads-ensemble.max_members 1") == {"ensemble/beads-ensemble"}
+    assert other_than_own("compute.threads 3") == {f"train/{name}" for name in OWN.models}

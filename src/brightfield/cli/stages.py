@@ -26,7 +26,7 @@ def entry_options(context: typer.Context) -> list[str]:
 
 @app.command(rich_help_panel=STAGES)
 def code() -> None:
-    """List the code that every stage runs into code/, by which `dvc repro` knows which stages a change of code reruns."""
+    """List the code of every stage, and the values of models and ensembles, into code/: by it DVC knows what a change reruns."""
     from brightfield.stages import code as stage
 
     stage.run()
@@ -61,8 +61,7 @@ def train(
 ) -> None:
     """Train an entry of `models` into models/TASK/NAME.
 
-    Any value of the entry can be given and overrides params.yaml: --training.epochs 4 --network.filters 32. dvc.yaml passes all of
-    them, so that DVC sees which value changed.
+    Any value of the entry can be given and overrides params.yaml: --training.epochs 4 --network.filters 32.
     """
     from brightfield.stages import train as stage
 

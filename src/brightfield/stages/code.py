@@ -1,10 +1,12 @@
-"""``brightfield code``: write down, for every stage, the code that can change what it writes.
+"""``brightfield code``: write down, for every stage, the code that can change what it writes, and the values of long entries.
 
 The other stages of dvc.yaml depend on these lists, ``code/<stage>/...json``: DVC's templates cannot name every module that a task,
 an architecture or a simulator uses, and fifty dependencies a stage would make an up-to-date `dvc repro` slow. A list changes with
 every module in it, so DVC reruns the stages whose code has changed and no others.
 
-A list starts at ``stages/<stage>.py`` and follows the imports. The command line above it only hands values over, which DVC sees.
+A list starts at ``stages/<stage>.py`` and follows the imports. The command line above it only hands values over. Short ones stand
+in dvc.yaml, where DVC sees them. The thirty values of a model stand in its list, or each training would begin with them in the
+terminal; ``params:`` in dvc.yaml would do as well, but DVC reads params.yaml again for every stage that has it.
 """
 
 from __future__ import annotations
@@ -57,8 +59,9 @@ def run() -> None:
 def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Each list's path below ``code/`` and what it holds.
 
-    That of `prepare` also has the settings of the task, which are written beside the images: other settings ask other questions of
-    the same images, and DVC's templates have no way from a dataset to them.
+    Those of `train` and `ensemble` have the values of their entry. That of `prepare` also has the settings of the task, which are
+    written beside the images: other settings ask other questions of the same images, and DVC's templates have no way from a dataset
+    to them.
     """
     for simulator, section in by_name(params.Simulation, "simulator").items():
         yield Path("simulate", f"{simulator}.json"), listed("simulate", sections=[section], simulator=simulator)
@@ -68,15 +71,22 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
         written = {"settings": entry.settings.model_dump(mode="json")}
         yield Path("prepare", f"{task}.json"), listed("prepare", sections=[params.Dataset, asked]) | written
         for name, section in networks.items():
-            fitted: Sections = [params.Model, params.Training, asked, section]
-            yield Path("train", task, f"{name}.json"), listed("train", sections=fitted, kind=kind, architecture=name)
             scored: Sections = [asked, section]
             yield (
                 Path("evaluate", task, f"{name}.json"),
                 listed("evaluate", sections=scored, kind=kind, architecture=name),
             )
-        yield Path("ensemble", f"{task}.json"), listed("ensemble", sections=[params.Ensemble, asked], kind=kind)
         yield Path("register", f"{task}.json"), listed("register", sections=[asked], kind=kind)
+    computed = {"compute": settings.compute.model_dump(mode="json")}
+    for name, model in settings.models.items():
+        architecture = model.network.architecture
+        fitted: Sections = [params.Model, params.Training, type(settings.settings_of(model)), networks[architecture]]
+        code = listed("train", sections=fitted, kind=model.kind, architecture=architecture)
+        yield Path("train", f"{name}.json"), code | {"entry": model.model_dump(mode="json")} | computed
+    for name, ensemble in settings.ensembles.items():
+        entry = settings.tasks[ensemble.task]
+        code = listed("ensemble", sections=[params.Ensemble, type(entry.settings)], kind=entry.kind)
+        yield Path("ensemble", f"{name}.json"), code | {"entry": ensemble.model_dump(mode="json")}
 
 
 def listed(
