@@ -88,11 +88,15 @@ def test_where_beads_differ_the_table_tells_the_kind_of_each(
     assert {kinds[False][0], kinds[True][0]} == {1, 2}
 
 
-def test_answers_that_are_there_stay(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
+def test_answers_that_are_there_stay_and_nothing_is_learnt_for_nothing(
+    movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder, _ = movie
     locate.locate([folder], tmp_path / "out", overlays=0)
-    with pytest.raises(BrightfieldError, match="overwrite"):
-        locate.locate([folder], tmp_path / "out", overlays=0)
+    with monkeypatch.context() as patched:
+        patched.delattr(locate, "learn")
+        with pytest.raises(BrightfieldError, match="overwrite"):
+            locate.locate([folder], tmp_path / "out", overlays=0)
     locate.locate([folder], tmp_path / "out", overlays=0, overwrite=True)
 
 

@@ -135,11 +135,11 @@ def test_the_command_shows_warning_and_files(
     assert rest == ["Found: 2, taken: 1, left out: 1.", "Left out: a_labels.tif: written by Brightfield."]
 
 
-def test_answers_are_not_overwritten_unasked(project: Path, pictures: Path) -> None:
+def test_answers_are_not_overwritten_unasked_and_no_image_is_read_for_nothing(project: Path, pictures: Path) -> None:
     write_bundle("restoration")
     prediction.predict("denoise", [pictures], Path("out"), reference="mine")
     with pytest.raises(BrightfieldError, match="already"):
-        prediction.predict("denoise", [pictures], Path("out"), reference="mine")
+        prediction.predict("denoise", [Path("no images here")], Path("out"), reference="mine")
     assert prediction.predict("denoise", [pictures], Path("out"), reference="mine", overwrite=True).files
 
 

@@ -194,6 +194,20 @@ def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
+def test_what_cannot_be_written_is_found_out_before_anything_is_computed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BrightfieldError, match=r"could not be written to .*deeper: .*file is a file\. Choose another"):
+        writing.Writer(tmp_path / "file" / "deeper", FITS).check(ClassMap)
+    (tmp_path / "done").mkdir()
+    (tmp_path / "done" / "regions.csv").write_text("years of work\n")
+    with pytest.raises(BrightfieldError, match=r"There are answers in .* already, such as regions\.csv"):
+        writing.Writer(tmp_path / "done", FITS).check(ClassMap)
+    writing.Writer(tmp_path / "done", FITS, overwrite=True).check(ClassMap)
+    writing.Writer(tmp_path / "new" / "deeper", FITS).check(ClassMap)
+    assert not (tmp_path / "new").exists()
+    assert written(tmp_path / "done") == {"regions.csv"}
+
+
 def test_the_same_answers_give_the_same_bytes(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / folder)

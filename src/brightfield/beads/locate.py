@@ -130,6 +130,7 @@ def locate(
         raise BrightfieldError(f"There is no image in {', '.join(map(str, paths))}: expected the frames of a movie.")
     places, sources = listing.sources(), dict[str, str]()
     writer = writing.Writer(out, Metadata(), overwrite=overwrite, overlays=overlays)
+    writer.check(Points)
     _refuse_existing(out / layout.PROFILE, overwrite)
     learned = learn(list(begin.values()), diameter=diameter, separation=separation, faintest=faintest, kinds=kinds)
     if diameter is None:

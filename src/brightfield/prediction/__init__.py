@@ -137,6 +137,7 @@ class FolderPrediction:
             )
         self.sizes = PixelSizes(trained, pixel_size_um, magnify, task.answering.magnifiable)
         self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
+        self._writer.check(task.answer_type)
         self._rows: dict[str, pd.DataFrame] = {}
         self._sources: dict[str, str] = {}
         self._stated = Stated(pixel_size_um)

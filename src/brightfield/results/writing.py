@@ -8,6 +8,7 @@ A file gets its name when it is complete, and the tables are written last: where
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -51,6 +52,23 @@ class Writer:
         self._drawn = 0
         self._files: list[Path] = []
         self._objects: list[pd.DataFrame] = []
+
+    def check(self, kind: type[Result]) -> None:
+        """Find out before a long computation whether its answers could be written; nothing is changed.
+
+        Raises:
+            BrightfieldError: there are answers already, or the folder is not one, or nothing can be written there.
+        """
+        self._refuse_to_replace(self._tables_of(kind))
+        there = next(place for place in (self.folder.absolute(), *self.folder.absolute().parents) if place.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            reason = "may not be written to" if there.is_dir() else "is a file"
+            raise BrightfieldError(
+                f"The answers could not be written to {self.folder}: {there} {reason}. Choose another folder."
+            )
+
+    def _tables_of(self, kind: type[Result]) -> list[Path]:
+        return [self.folder / name for name in _tables(form_of(kind))]
 
     def add(
         self,
@@ -129,7 +147,7 @@ class Writer:
 
     def _begin(self, kind: type[Result]) -> None:
         """Make the folder, and remove the tables of older answers, which must not stand beside half-replaced files."""
-        tables = [self.folder / name for name in _tables(form_of(kind))]
+        tables = self._tables_of(kind)
         self._refuse_to_replace(tables)
         with _readable_errors(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +160,7 @@ class Writer:
         if there and not self.overwrite:
             raise BrightfieldError(
                 f"There are answers in {self.folder} already, such as {there[0].name}. "
-                "Choose another folder, or allow overwriting."
+                "Choose another folder, or give --overwrite."
             )
 
 
