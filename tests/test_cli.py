@@ -130,7 +130,7 @@ def test_a_mistake_in_params_is_told_with_its_path(project: Path, call: Call) ->
     assert code == 1
     assert err.splitlines() == [
         "error: params.yaml is not valid:",
-        "  compute.thread: unknown key. Did you mean 'threads'? Allowed: device, precision, threads.",
+        "  compute.thread: unknown key. Did you mean 'threads'? Allowed: device, precision, threads, workers.",
     ]
 
 

@@ -98,7 +98,7 @@ def records(kind: str, count: int, seed: int = 0, groups: int = 2, prefix: str =
 
 
 SETTINGS: Mapping[str, params.TaskSettings] = {name: kind.settings for name, kind in KINDS.items()}
-COMPUTE = params.Compute(device="cpu", threads=1, precision="float32")
+COMPUTE = params.Compute(device="cpu", threads=1, precision="float32", workers=0)
 
 
 def model(kind: str, seed: int = 0, network: dict[str, Any] | None = None, **training: Any) -> params.Model:

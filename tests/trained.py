@@ -17,11 +17,13 @@ from brightfield.training import Fitted
 TASKS = {"classification": "rbc", "tracking": "beads", "segmentation": "bacteria", "restoration": "denoise"}
 
 
-def fit(kind: str, model: params.Model, images: int = 6, **options: Any) -> Fitted:
+def fit(
+    kind: str, model: params.Model, images: int = 6, compute: params.Compute = tiny.COMPUTE, **options: Any
+) -> Fitted:
     """A fit on tiny images; lists of records serve as image sets."""
     train: Any = tiny.records(kind, images, seed=1)
     validation: Any = tiny.records(kind, 4, seed=2)
-    return training.fit(tasks.build(kind, tiny.SETTINGS[kind]), model, train, validation, tiny.COMPUTE, **options)
+    return training.fit(tasks.build(kind, tiny.SETTINGS[kind]), model, train, validation, compute, **options)
 
 
 def weights(fitted: Fitted) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from entries import REMOVED, Path_, complaint
 
 UNKNOWN: list[tuple[Path_, str, str]] = [
     (("colour",), "Allowed: compute, datasets, ensembles, evaluation, models, simulations, spaces, tasks.", ""),
-    (("compute", "thread"), "Allowed: device, precision, threads.", "threads"),
+    (("compute", "thread"), "Allowed: device, precision, threads, workers.", "threads"),
     (("evaluation", "resamples"), "Allowed: bootstrap, confidence, promote, seed.", ""),
     (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
     (

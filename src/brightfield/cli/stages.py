@@ -58,6 +58,7 @@ def train(
     device: Annotated[str | None, typer.Option(help="Overrides compute.device.")] = None,
     threads: Annotated[int | None, typer.Option(help="Overrides compute.threads.")] = None,
     precision: Annotated[str | None, typer.Option(help="Overrides compute.precision.")] = None,
+    workers: Annotated[str | None, typer.Option(help="Overrides compute.workers.")] = None,
 ) -> None:
     """Train an entry of `models` into models/TASK/NAME.
 
@@ -65,7 +66,9 @@ def train(
     """
     from brightfield.stages import train as stage
 
-    print(stage.run(name, given(device=device, threads=threads, precision=precision), entry_options(context)))
+    number = int(workers) if workers and workers.isdecimal() else workers
+    computing = given(device=device, threads=threads, precision=precision, workers=number)
+    print(stage.run(name, computing, entry_options(context)))
 
 
 @app.command(rich_help_panel=STAGES)

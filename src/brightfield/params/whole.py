@@ -21,6 +21,8 @@ class Compute(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(ge=1, le=256)] = 2  # fixed, because the last digit depends on it
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # auto: bfloat16 where the processor has it
+    # processes that prepare batches ahead; auto: as many as there are cores to spare. Results do not depend on it
+    workers: Literal["auto"] | Annotated[int, Field(ge=0, le=64)] = "auto"
 
 
 class Evaluation(Section):

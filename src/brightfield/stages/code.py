@@ -77,7 +77,7 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
                 listed("evaluate", sections=scored, kind=kind, architecture=name),
             )
         yield Path("register", f"{task}.json"), listed("register", sections=[asked], kind=kind)
-    computed = {"compute": settings.compute.model_dump(mode="json")}
+    computed = {"compute": settings.compute.model_dump(mode="json", exclude={"workers"})}  # nothing depends on workers
     for name, model in settings.models.items():
         architecture = model.network.architecture
         fitted: Sections = [params.Model, params.Training, type(settings.settings_of(model)), networks[architecture]]

@@ -60,7 +60,7 @@ def fit(
         model: the model's entry in params.yaml.
         train: the images to learn from.
         validation: the images on which the epoch is chosen and the settings are calibrated.
-        compute: device, threads, precision.
+        compute: device, threads, precision, workers.
         on_epoch: called after every epoch.
         description: text of the progress bar.
         initial: weights of a network of the same architecture to start from.
@@ -83,7 +83,8 @@ def fit(
         classical.fit(network, [e.tensor for e in samples.encoded], samples.targets)
     else:
         with device.deterministic():
-            _fit_network(task, network, model, train, checkpoint, device, description, resumable)
+            workers = sampling.workers_for(compute, device.torch_device.type == "cpu")
+            _fit_network(task, network, model, train, checkpoint, device, description, resumable, workers)
         history, best_epoch = pd.DataFrame(checkpoint.rows), checkpoint.best_epoch
     settings = task.settings
     if task.answering.needs_calibration:
@@ -100,6 +101,7 @@ def _fit_network(
     device: Device,
     description: str,
     resumable: Resumable | None,
+    workers: int,
 ) -> None:
     """Train a network in place, and load the best weights from the checkpoint."""
     training = model.training
@@ -109,10 +111,12 @@ def _fit_network(
     fitted: nn.Module = network
     samples: Samples = images
     if (frozen := as_frozen(network)) is not None:
+        workers = 0  # features are ready
         fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, description)
         checkpoint.encoded_for_epochs = frozen_features.as_encoded(
             frozen, checkpoint.examples.encoded, device, description
         )
-    loader = sampling.loader(task, samples, training, model.seed)
+    pinned = device.torch_device.type == "cuda"
+    loader = sampling.loader(task, samples, training, model.seed, workers, pinned)
     loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
     fitted.load_state_dict(checkpoint.best_weights)

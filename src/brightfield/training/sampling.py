@@ -6,7 +6,10 @@ which process prepares it, nor on whether the batches before it were drawn by th
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +18,13 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from brightfield import params
+from brightfield.system import processes
 from brightfield.tasks import Sample, Task
 from brightfield.tasks.samples import Samples
+
+MOST_WORKERS = 8
+SHARED = Path("/dev/shm")  # memory through which batches come from workers
+LEAST_SHARED = 2**29  # bytes; in a container it may be small, and a worker that finds none dies
 
 
 class Batch(NamedTuple):
@@ -103,12 +111,48 @@ class Batches(Dataset[Sample]):
         }
 
 
-def loader(task: Task[Any, Any], samples: Samples, training: params.Training, seed: int) -> DataLoader[Sample]:
+def loader(
+    task: Task[Any, Any], samples: Samples, training: params.Training, seed: int, workers: int = 0, pinned: bool = False
+) -> DataLoader[Sample]:
     """The loader of training batches, balanced by class if the training asks for it.
 
     Its sampler is a :class:`BatchSampler`, which must learn the epoch before each pass.
+
+    Args:
+        task: the task.
+        samples: what is drawn from.
+        training: batch size, steps, balance.
+        seed: of all that is random in the batches.
+        workers: number of processes that prepare batches ahead; with 0 the caller prepares each.
+        pinned: whether batches lie in memory from which a GPU copies while it computes.
     """
     count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
     sampling_classes = task.learning.sampling_classes(samples) if training.balance == "batches" else None
     sampler = BatchSampler(BalancedSampler(len(samples), count, seed, sampling_classes), training.batch_size)
-    return DataLoader(Batches(samples, seed), batch_size=None, sampler=sampler)
+    return DataLoader(
+        Batches(samples, seed),
+        batch_size=None,
+        sampler=sampler,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        multiprocessing_context="fork"
+        if workers
+        else None,  # the caller's images are the workers' then, without a copy
+        pin_memory=pinned,
+        generator=torch.Generator(),  # the global one is the network's: what it draws must not depend on the loader
+    )
+
+
+def workers_for(compute: params.Compute, on_processor: bool) -> int:
+    """Number of processes that prepare batches; a function of the machine unless ``compute.workers`` is a number.
+
+    On the processor the threads of the network leave as many cores as there are beyond ``compute.threads``; beside a GPU all but
+    one are free. A core that computes as well would slow down the threads that wait for it.
+    """
+    if not sys.platform.startswith("linux"):  # elsewhere a fork of a process with threads is not safe
+        return 0
+    if compute.workers != "auto":
+        return compute.workers
+    if not SHARED.is_dir() or shutil.disk_usage(SHARED).free < LEAST_SHARED:
+        return 0
+    return min(MOST_WORKERS, max(0, len(processes.cores()) - (compute.threads if on_processor else 1)))
