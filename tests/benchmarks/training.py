@@ -10,9 +10,10 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -29,9 +30,10 @@ FIELDS, SIDE, DISTINCT = 2000, 2048, 8  # number of fields, their side in px, an
 SPLITS = {"train": 0.95, "validation": 0.025, "test": 0.025}
 MOST_GB = 3.0
 STEPS = 60
+CARD_BATCH, CARD_STEPS = 32, 600  # on a GPU
 PAIRS = 3  # number of times that alone and together, plain and ours, take turns
 UNSET = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "OMP_NUM_THREADS")
-MODEL = {
+MODEL: dict[str, Any] = {
     "task": "bacteria",
     "kind": "segmentation",
     "dataset": "bacteria",
@@ -58,13 +60,15 @@ model = params.parse_model(json.loads(sys.argv[3]), "benchmark")
 rng = np.random.default_rng(0)
 labels = np.kron(rng.permutation(64).reshape(8, 8), np.ones((32, 32))).astype(np.int32)
 records = [Record(f"f{i}", "g", rng.normal(1000, 50, (256, 256)), {"labels": labels}) for i in range(6)]
-compute = params.Compute(device="cpu", threads=int(sys.argv[2]))
+compute = params.Compute(device=sys.argv[4], threads=int(sys.argv[2]))
 device = start_device(compute, 0)
 network = task.learning.network(model)
 device = device.for_network(network)
 samples = task.learning.dataset(records, model.training)
 loss_function = task.learning.loss_function(samples, model.training)
-loader = sampling.loader(task, samples, model.training, 0)
+on_processor = device.torch_device.type == "cpu"
+workers = sampling.workers_for(compute, on_processor)
+loader = sampling.loader(task, samples, model.training, 0, workers, pinned=not on_processor)
 checkpoint = BestCheckpoint(task, [], device, None)
 checkpoint.epoch = lambda *_: checkpoint.rows.append({"validation_mean_iou": 0.0})  # validation is no part of a step
 
@@ -82,13 +86,19 @@ def plain():
         loss.backward()
         optimizer.step()
 
-batches = [(b["image"].contiguous(memory_format=torch.channels_last), b["target"]) for b in loader]
-network.to(memory_format=torch.channels_last)
+def ended():
+    if not on_processor:
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+to = device.torch_device
+batches = [(b["image"].to(to).contiguous(memory_format=torch.channels_last), b["target"].to(to)) for b in loader]
+network.to(to).to(memory_format=torch.channels_last)
 run = {"ours": ours, "plain": plain}[sys.argv[1]]
 run()  # warm
-start = time.perf_counter()
+start = ended()
 run()
-print(time.perf_counter() - start)
+print(ended() - start)
 """
 
 
@@ -96,6 +106,7 @@ def rows() -> Iterator[Claim | TextRow]:
     """Every row, the cheap ones first."""
     yield from beside_another()
     yield overhead()
+    yield from on_a_card()
     yield resumed()
     yield from more_than_memory(FIELDS)
 
@@ -134,14 +145,33 @@ def overhead() -> Claim:
     return Claim("an epoch over a plain PyTorch loop", ratio, "times", aim=1.05, against="plain loop", peer_value=1.0)
 
 
-def _start(what: str, threads: int) -> subprocess.Popen[str]:
+def on_a_card() -> Iterator[Claim | TextRow]:
+    """Patches a second on a GPU, and the share of that time in which the same steps without a loader keep it busy."""
+    import torch
+
+    if not torch.cuda.is_available():
+        yield "training on a GPU", "not measured: no CUDA device", ""
+        return
+    card = torch.cuda.get_device_name()
+    training = {**MODEL["training"], "batch_size": CARD_BATCH, "steps_per_epoch": CARD_STEPS}
+    both = [
+        [_timed(what, model={**MODEL, "training": training}, device="cuda") for what in ("ours", "plain")]
+        for _ in range(PAIRS)
+    ]
+    ours, plain = np.median(both, axis=0)
+    speed = CARD_BATCH * CARD_STEPS / ours
+    yield Claim(f"training at batch {CARD_BATCH} on {card}", speed, "patches/s", aim=8000, better="higher")
+    yield Claim(f"of it, steps themselves on {card}", 100 * plain / ours, "%", aim=70, better="higher")
+
+
+def _start(what: str, threads: int, model: Mapping[str, Any] = MODEL, device: str = "cpu") -> subprocess.Popen[str]:
     free = {name: value for name, value in os.environ.items() if name not in UNSET}
-    command = [sys.executable, "-c", TIMED, what, str(threads), json.dumps(MODEL)]
+    command = [sys.executable, "-c", TIMED, what, str(threads), json.dumps(model), device]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=free, cwd=REPOSITORY)
 
 
-def _timed(what: str, threads: int = 2) -> float:
-    return float(_start(what, threads).communicate()[0])
+def _timed(what: str, threads: int = 2, **of_process: Any) -> float:
+    return float(_start(what, threads, **of_process).communicate()[0])
 
 
 def _together(what: str, threads: int = 2) -> list[float]:
