@@ -19,6 +19,7 @@ from brightfield.inference import bundle
 from brightfield.system import lineage
 from brightfield.system.arrays import IN_MEMORY
 from brightfield.system.files import atomic_folder, write_json
+from brightfield.tasks import Task
 from brightfield.tasks.examples import for_calibration
 
 
@@ -47,21 +48,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         atomic_folder(layout.ensemble(entry.task, name)) as folder,
         atomic_folder(layout.report(name)) as report,
     ):
-        validation = Split.load(task, data, VALIDATION)
-        of_members = outputs_of(entry.task, members, validation)
-        choice = ensembles.choose(task, validation, of_members, entry)
-        if task.answering.needs_calibration:
-            few = for_calibration(validation.encoded)
-            few_of = {member: [activated[i] for i in few] for member, activated in of_members.items()}
-            calibrated = task.answering.calibrate(
-                list(ensembles.mix(few_of, choice.weights)),
-                [validation.truth[i] for i in few],
-                [validation.encoded[i] for i in few],
-            )
-            task = tasks.build(entry.kind, calibrated)
+        choice, task = _chosen(task, entry, members)
         scores: dict[str, Scores] = {}
         for split_name in scoring.splits_to_score(data):
-            split = validation if split_name == VALIDATION else Split.load(task, data, split_name)
+            split = Split.load(task, data, split_name)
             outputs = outputs_of(entry.task, [*members, *baselines], split)
             scores[split_name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
             if split_name == TEST:
@@ -80,6 +70,23 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         runs.log_evaluation(started, report)
     shares = ", ".join(f"{member} {weight:.0%}" for member, weight in choice.weights.items())
     return f"{name}: {scoring.said(task, metrics)}, of {shares}"
+
+
+def _chosen(task: Task[Any, Any], entry: params.Ensemble, members: list[str]) -> tuple[ensembles.Choice, Task[Any, Any]]:
+    """The weights, and the task with the settings that suit the whole; the memory of the validation split is free afterwards."""
+    validation = Split.load(task, layout.prepared(entry.dataset), VALIDATION)
+    of_members = outputs_of(entry.task, members, validation)
+    choice = ensembles.choose(task, validation, of_members, entry)
+    if not task.answering.needs_calibration:
+        return choice, task
+    few = for_calibration(validation.encoded)
+    few_of = {member: [activated[i] for i in few] for member, activated in of_members.items()}
+    calibrated = task.answering.calibrate(
+        list(ensembles.mix(few_of, choice.weights)),
+        [validation.truth[i] for i in few],
+        [validation.encoded[i] for i in few],
+    )
+    return choice, tasks.build(entry.kind, calibrated)
 
 
 def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:
