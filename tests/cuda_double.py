@@ -95,6 +95,8 @@ def _apply(module: nn.Module, function: Callable[[Tensor], Tensor], recurse: boo
 
 def _backward(loss: Tensor) -> None:
     """Give every parameter behind the loss a gradient; torch's own engine asks the driver for the device."""
+    if loss.grad_fn is None:
+        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
     seen: set[Any] = set()
     ahead = [loss.grad_fn]
     while ahead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from brightfield.inference import activations
 from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import Device, start_device
 from brightfield.inference.predictor import Predictor
+from brightfield.training.resuming import Resumable
 from cuda_double import NAME, cuda_double
 from kinds import KINDS
 
@@ -46,10 +48,12 @@ MODELS: dict[str, params.Model] = {
 }
 
 
-def fit(model: params.Model, compute: params.Compute = AUTO, images: int = 6) -> training.Fitted:
+def fit(model: params.Model, compute: params.Compute = AUTO, images: int = 6, **options: Any) -> training.Fitted:
     train: Any = tiny.records(model.kind, images, seed=1)
     validation: Any = tiny.records(model.kind, 4, seed=2)
-    return training.fit(tasks.build(model.kind, tiny.SETTINGS[model.kind]), model, train, validation, compute)
+    return training.fit(
+        tasks.build(model.kind, tiny.SETTINGS[model.kind]), model, train, validation, compute, **options
+    )
 
 
 # --- on a double, which refuses what CUDA refuses -----------------------------------------------------------------------
@@ -79,6 +83,22 @@ def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model:
     assert len(fitted.history) == 2
     assert set(found) == {"cuda"}
     assert {tensor.device.type for tensor in fitted.network.state_dict().values()} == {"cpu"}
+
+
+def test_an_interrupted_training_goes_on_on_the_device(double: None, tmp_path: Path) -> None:
+    model = MODELS["classification, dropout, moving average"]
+    state = tmp_path / "state.safetensors"
+
+    def interrupt(epoch: int, metrics: dict[str, float]) -> None:
+        del metrics
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, resumable=Resumable(state, "same"), on_epoch=interrupt)
+    goes_on = Resumable(state, "same")
+    assert goes_on.interrupted
+    assert len(fit(model, resumable=goes_on).history) == 2
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].baseline])

@@ -243,3 +243,17 @@ def test_the_threshold_keeps_the_share_of_positive_images() -> None:
         assert classification.threshold(probability, positive, keep) == pytest.approx(expected)
     assert classification.threshold(probability[:4], positive[:4], 1.0) == 0.3  # nothing lies below
     assert classification.threshold(probability, ~positive & False, 0.95) == 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_probability_that_is_not_a_number_spoils_only_the_resamples_that_have_it() -> None:
+    columns = {key: np.asarray(values, dtype=float) for key, values in HAND.items()}
+    broken = {**columns, "probability": columns["probability"].copy()}
+    broken["probability"][0] = np.nan
+    others = np.ones(len(columns["truth"]))
+    others[0] = 0
+    found = classification.pooled(broken, np.stack([others, 1 - others]))
+    alone = classification.summarise({key: values[1:] for key, values in columns.items()})
+    for name in ("brier", "log_loss", "calibration_error"):
+        assert found[name][0] == pytest.approx(alone[name])
+        assert np.isnan(found[name][1])

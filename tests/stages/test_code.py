@@ -206,3 +206,10 @@ def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
     assert other_than_own("models.rbc-compact.training.learning_rate 0.1") == {"train/rbc-compact"}
     assert other_than_own("ensembles.beads-ensemble.max_members 1") == {"ensemble/beads-ensemble"}
     assert other_than_own("compute.threads 3") == {f"train/{name}" for name in OWN.models}
+
+
+def test_an_ensemble_is_chosen_anew_when_one_of_its_models_is_no_entry_any_more() -> None:
+    content = params.read_yaml(tiny.REPOSITORY / params.PARAMS)
+    del content["models"]["rbc-compact"]
+    found = {path.as_posix().removesuffix(".json"): each for path, each in code.lists(params.parse(content))}
+    assert {name for name in found if found[name] != lists()[name]} == {"ensemble/rbc-ensemble"}

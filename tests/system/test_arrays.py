@@ -107,3 +107,16 @@ def test_bytes_of_an_item_are_those_of_its_arrays() -> None:
     assert nbytes((array, [tensor, "text"])) == 20
     assert nbytes(SimpleNamespace(a=array, b=tensor, c=7)) == 20
     assert nbytes(3) == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors as Linux shows them")
+def test_a_batch_of_many_small_arrays_opens_no_file_for_each(tmp_path: Path) -> None:
+    store = ArrayStore(in_memory=0, folder=tmp_path)
+    small = [np.full((3, 85, 85), i, np.float32) for i in range(50)]
+    numbers = [store.append(array) for array in small]
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    batch = [store[number] for number in numbers]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert all((found == array).all() for found, array in zip(batch, small, strict=True))
+    batch[0][:] = -1  # changes nothing that is kept
+    assert (store[numbers[0]] == small[0]).all()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -23,8 +26,8 @@ PROCESS = """
 import json, sys, time
 from pathlib import Path
 from brightfield.system.turns import Turns
-folder, cores, threads, count, length, pause = json.loads(sys.argv[1])
-turns = Turns(Path(folder), cores, patience_s=60)
+folder, cores, threads, count, length, patience = json.loads(sys.argv[1])
+turns = Turns(Path(folder), cores, patience_s=patience)
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(count):
@@ -32,7 +35,6 @@ for _ in range(count):
         print(time.monotonic(), flush=True)
         time.sleep(length)
         print(time.monotonic(), flush=True)
-    time.sleep(pause)
 """
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -43,9 +45,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     running: list[subprocess.Popen[str]] = []
 
     def started(
-        cores: Sequence[int], threads: int, count: int = 5, length: float = 0.05, pause: float = 0.0
+        cores: Sequence[int], threads: int, count: int = 5, length: float = 0.05, patience: float = 60.0
     ) -> subprocess.Popen[str]:
-        said = json.dumps([str(tmp_path / "turns"), list(cores), threads, count, length, pause])
+        said = json.dumps([str(tmp_path / "turns"), list(cores), threads, count, length, patience])
         process = subprocess.Popen(
             [sys.executable, "-c", PROCESS, said],
             text=True,
@@ -181,6 +183,39 @@ def test_a_turn_inside_a_turn_is_part_of_it(start: Start, tmp_path: Path) -> Non
     assert begun >= ended, "the inner turn's end did not free the cores"
 
 
+def test_who_waits_behind_many_others_keeps_waiting(start: Start) -> None:
+    """Three times as long as one alone may take."""
+    processes = [start([0, 1], 2, count=3, length=0.1, patience=0.25) for _ in range(6)]
+    go(*processes)
+    taken = [spans(process) for process in processes]
+    assert sum(overlaps(one, other) for i, one in enumerate(taken) for other in taken[:i]) == 0
+
+
+def test_a_file_system_without_locks_costs_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", refused)
+    turns = Turns(tmp_path / "turns", [0, 1], patience_s=10_000)
+    for _ in range(2):
+        with turns.take(2) as held:
+            assert not held
+
+
+def test_without_a_temporary_folder_there_are_no_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    with Turns(numbers=[0, 1]).take(2) as held:
+        assert not held
+    monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))  # the current folder, the last that Python tries
+    with Turns(numbers=[0, 1]).take(2) as held:
+        assert not held
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_fork_takes_turns_of_its_own(tmp_path: Path) -> None:
     turns = Turns(tmp_path / "turns", [0, 1], patience_s=0.1)
     with turns.take(2) as held:
@@ -202,7 +237,7 @@ def test_without_a_folder_of_its_own_a_process_computes_without_turns(tmp_path: 
         place.write_text("")
     with Turns(place, [0, 1]).take(2) as held:
         assert not held
-    assert not (tmp_path / "elsewhere" / "cores").exists()
+    assert not any((tmp_path / "elsewhere").glob("*"))
 
 
 def test_where_there_are_fewer_cores_than_threads_a_turn_takes_them_all(tmp_path: Path) -> None:

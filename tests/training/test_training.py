@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
 import signal
 import sys
@@ -71,6 +72,19 @@ def test_workers_change_nothing_but_who_prepares_the_batches(kind: str, monkeypa
     assert prepared_here[0] == 8
     assert helped.history.equals(alone.history)
     assert all(torch.equal(value, weights(helped)[name]) for name, value in weights(alone).items())
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked")
+def test_workers_end_with_a_training_that_is_stopped() -> None:
+    def stop(epoch: int, metrics: dict[str, float]) -> None:
+        del epoch, metrics
+        assert len(multiprocessing.active_children()) == 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as kept:  # which keeps the frames
+        fit("tracking", tiny.model("tracking"), compute=tiny.COMPUTE.model_copy(update={"workers": 2}), on_epoch=stop)
+    assert kept.tb is not None
+    assert not multiprocessing.active_children()
 
 
 @pytest.mark.parametrize(

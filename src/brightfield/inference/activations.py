@@ -53,7 +53,7 @@ def stream(
     if encoded and not task.answering.tileable:
         size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel()))
     for start in range(0, len(encoded), size):
-        with torch.inference_mode(), device.turn():
+        with torch.inference_mode():
             batch = _all_views(task, network, encoded[start : start + size], device, views)
         yield from batch
 
@@ -106,8 +106,9 @@ def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: 
 
 
 def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: Device) -> FloatArray:
-    tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device.torch_device)
-    with device.autocast():
-        output = network(tensor.contiguous(memory_format=torch.channels_last))
-    activated: FloatArray = task.answering.activate(output.float()).cpu().numpy()
+    with device.turn():  # one for each tile, and each view: the others should not wait long
+        tensor = torch.from_numpy(np.ascontiguousarray(batch)).to(device.torch_device)
+        with device.autocast():
+            output = network(tensor.contiguous(memory_format=torch.channels_last))
+        activated: FloatArray = task.answering.activate(output.float()).cpu().numpy()
     return activated

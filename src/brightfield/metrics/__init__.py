@@ -35,7 +35,7 @@ def column(columns: Columns, name: str) -> npt.NDArray[np.float64]:
 
 def every_image_once(columns: Columns) -> Weights:
     """The weights (1, images) of the table as it is."""
-    return np.ones((1, len(next(iter(columns.values())) if isinstance(columns, Mapping) else columns)))
+    return np.ones((1, len(next(iter(columns.values()), ()) if isinstance(columns, Mapping) else columns)))
 
 
 def of_one(pooled: Mapping[str, Real]) -> dict[str, float]:
@@ -47,9 +47,10 @@ def total(values: npt.NDArray[Any], weights: Weights) -> Real:
     """The sum over the images of each resample; nan where a value that is not finite is among them."""
     values = np.asarray(values, dtype=np.float64)
     finite = np.isfinite(values)
+    # not by a product of matrices, whose last digit depends on the number of threads
+    sums = np.einsum("ri,i->r", weights, np.where(finite, values, 0.0))
     if finite.all():
-        return np.asarray(weights @ values)
-    sums = weights @ np.where(finite, values, 0.0)
+        return np.asarray(sums)
     sums[weights[:, ~finite].any(axis=1)] = np.nan
     return np.asarray(sums)
 

@@ -100,8 +100,10 @@ def _calibration_error(value: Real, size: Real, gained: Real) -> Real:
     rank = n - np.cumsum(size, axis=1) + 0.5 * (size + 1)
     place = np.clip(np.nan_to_num(ratio(rank - 0.5, n) * BINS), 0, BINS - 1)  # of a probability that no image has, any
     bin_ = place.astype(np.intp) + BINS * np.arange(len(size))[:, None]
-    gaps = np.bincount(bin_.ravel(), (value * size - gained).ravel(), BINS * len(size)).reshape(-1, BINS)
-    return ratio(np.abs(gaps).sum(axis=1), n[:, 0])
+    known = np.isfinite(value)
+    gaps = np.bincount(bin_.ravel(), (np.where(known, value, 0.0) * size - gained).ravel(), BINS * len(size))
+    error = ratio(np.abs(gaps.reshape(-1, BINS)).sum(axis=1), n[:, 0])
+    return np.where(size[:, ~known].any(axis=1), np.nan, error)
 
 
 def calibration(

@@ -55,6 +55,14 @@ class Params(Section):
         known = self.tasks[model.task].settings
         return type(known).model_validate({**known.model_dump(), **model.settings}) if model.settings else known
 
+    def comparable_with(self, ensemble: Ensemble) -> dict[str, Model]:
+        """The models of its task and dataset. Those with settings of their own answer other classes, or another image."""
+        return {
+            name: model
+            for name, model in self.models.items()
+            if model.task == ensemble.task and model.dataset == ensemble.dataset and not model.settings
+        }
+
     @model_validator(mode="before")
     @classmethod
     def _kinds_of_their_tasks(cls, content: Any) -> Any:

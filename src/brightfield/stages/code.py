@@ -86,7 +86,10 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
     for name, ensemble in settings.ensembles.items():
         entry = settings.tasks[ensemble.task]
         code = listed("ensemble", sections=[params.Ensemble, type(entry.settings)], kind=entry.kind)
-        yield Path("ensemble", f"{name}.json"), code | {"entry": ensemble.model_dump(mode="json")}
+        # a model that is no entry any more leaves its files behind, so DVC would not see that it takes no part
+        models = sorted(settings.comparable_with(ensemble))
+        values = {"entry": ensemble.model_dump(mode="json"), "models": models}
+        yield Path("ensemble", f"{name}.json"), code | values
 
 
 def listed(

@@ -72,7 +72,9 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     return f"{name}: {scoring.said(task, metrics)}, of {shares}"
 
 
-def _chosen(task: Task[Any, Any], entry: params.Ensemble, members: list[str]) -> tuple[ensembles.Choice, Task[Any, Any]]:
+def _chosen(
+    task: Task[Any, Any], entry: params.Ensemble, members: list[str]
+) -> tuple[ensembles.Choice, Task[Any, Any]]:
     """The weights, and the task with the settings that suit the whole; the memory of the validation split is free afterwards."""
     validation = Split.load(task, layout.prepared(entry.dataset), VALIDATION)
     of_members = outputs_of(entry.task, members, validation)
@@ -91,11 +93,7 @@ def _chosen(task: Task[Any, Any], entry: params.Ensemble, members: list[str]) ->
 
 def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:
     """Names of the models that may take part, and of the baselines they are shown beside."""
-    same_data = {
-        n: m  # those with settings of their own answer other classes, or another image
-        for n, m in settings.models.items()
-        if m.task == entry.task and m.dataset == entry.dataset and not m.settings
-    }
+    same_data = settings.comparable_with(entry)
     baselines = [n for n, m in same_data.items() if m.is_baseline]
     members = [n for n, m in same_data.items() if not m.is_baseline and (entry.members == "all" or n in entry.members)]
     if not members:

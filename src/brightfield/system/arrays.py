@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,7 +16,8 @@ from brightfield.errors import BrightfieldError
 from brightfield.system.files import UNWRITABLE
 
 Item = TypeVar("Item")
-IN_MEMORY = 2**29  # bytes that a store keeps in memory before it writes to the disk, and a sequence remembers
+MAPPED_FROM = 2**20  # bytes; a map keeps a descriptor open, and a batch may have hundreds of small arrays
+IN_MEMORY = 2**28  # bytes that a store keeps in memory before it writes to the disk, and a sequence remembers
 FOLDER = Path(".brightfield")  # of the files; on the disk of the project, because that of /tmp is often memory
 
 
@@ -57,6 +60,10 @@ class ArrayStore:
             return found
         assert self._file is not None
         offset, shape, dtype = found
+        size = dtype.itemsize * math.prod(shape)
+        if size < MAPPED_FROM and hasattr(os, "pread"):
+            read = os.pread(self._file.fileno(), size, offset)
+            return np.frombuffer(bytearray(read), dtype).reshape(shape)
         return np.asarray(np.memmap(self._file, dtype, "c", offset, shape))
 
     def _write(self, array: npt.NDArray[Any]) -> int:

@@ -9,8 +9,8 @@ A held core is a locked byte of a file: the kernel unlocks it when the process e
 
 from __future__ import annotations
 
-import functools
 import os
+import platform
 import stat
 import sys
 import tempfile
@@ -25,18 +25,12 @@ from brightfield.system import processes
 if sys.platform != "win32":
     import fcntl
 
-PATIENCE_S = (
-    10.0  # turns are shorter: who waits for this long is behind a process that was stopped, and computes all the same
-)
-PAUSE_S = 60.0  # and does not ask again before this time is over
+# Turns are shorter: who is next and waits for so long is behind a process that was stopped, and goes without.
+PATIENCE_S = 10.0
+QUEUES = 6  # before one is next it takes so many times longer, behind others that compute
+PAUSE_S = 60.0  # who went without does not ask again before this time is over
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.0002, 0.002
 QUEUE = 0  # the byte of the process that is next; the core numbered i is byte i + 1
-
-
-@functools.cache
-def of_this_process() -> Turns:
-    """The turns that all computations of this process take."""
-    return Turns()
 
 
 class Turns:
@@ -52,11 +46,14 @@ class Turns:
         self, folder: Path | None = None, numbers: Sequence[int] | None = None, patience_s: float = PATIENCE_S
     ) -> None:
         self.folder, self.numbers, self.patience_s = folder, numbers, patience_s
-        self._state = threading.Lock()
         self._begin()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(
+                after_in_child=self._begin
+            )  # a fork inherits no locks of files, and any lock of threads
 
     def _begin(self) -> None:
-        self._process = os.getpid()
+        self._state = threading.Lock()
         self._file: int | None = None
         self._tried = False
         self._inside = 0  # contexts that are open at the moment
@@ -72,8 +69,6 @@ class Turns:
         make computations faster, they never prevent one. The context's value says whether the process holds cores.
         """
         with self._state:
-            if self._process != os.getpid():  # a fork inherits no locks
-                self._begin()
             if self._inside == 0 and threads > 1:
                 self._acquire(threads)
             self._inside += 1
@@ -88,13 +83,13 @@ class Turns:
     def _acquire(self, threads: int) -> None:
         if time.monotonic() < self._ask_from or not self._open():
             return
+        self._release(self._held)  # of a turn that Ctrl+C ended before it began
         numbers = processes.cores() if self.numbers is None else self.numbers
-        deadline = time.monotonic() + self.patience_s
         try:
             # who is next keeps that place until enough cores are free, so that nobody overtakes
             if not (
-                self._wait_for([QUEUE], 1, deadline)
-                and self._wait_for([number + 1 for number in numbers], min(threads, len(numbers)), deadline)
+                self._wait_for([QUEUE], 1, QUEUES * self.patience_s)
+                and self._wait_for([number + 1 for number in numbers], min(threads, len(numbers)), self.patience_s)
             ):
                 self._release(self._held)
                 self._ask_from = time.monotonic() + PAUSE_S
@@ -103,9 +98,9 @@ class Turns:
             self._release(self._held)
             raise
 
-    def _wait_for(self, places: Sequence[int], count: int, deadline: float) -> bool:
-        """Lock ``count`` of the bytes, one after the other as they become free; False if time is over before."""
-        wait = SHORTEST_WAIT_S
+    def _wait_for(self, places: Sequence[int], count: int, seconds: float) -> bool:
+        """Lock ``count`` of the bytes, as they become free; False if time is over before, or if nothing can be locked."""
+        wait, deadline = SHORTEST_WAIT_S, time.monotonic() + seconds
         locked = 0
         while True:
             for place in places:
@@ -114,6 +109,8 @@ class Turns:
                     locked += 1
             if locked == count:
                 return True
+            if self._file is None:
+                return False
             if time.monotonic() > deadline:
                 return False
             time.sleep(wait)
@@ -127,12 +124,14 @@ class Turns:
         return self._file is not None
 
     def _try_lock(self, place: int) -> bool:
-        assert self._file is not None
-        if sys.platform == "win32":
+        if sys.platform == "win32" or self._file is None:
             return False
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # the two answers of systems where somebody holds it
+            return False
+        except OSError:  # a file system without locks, now and later
+            self._file = None
             return False
         return True
 
@@ -148,12 +147,26 @@ def _opened(folder: Path | None) -> int | None:
     """The file of locks, open; None where there are no such locks, or where somebody else owns the folder."""
     if sys.platform == "win32":
         return None
-    folder = folder or Path(tempfile.gettempdir()) / f"brightfield-{os.getuid()}"
     try:
+        if folder is None:
+            temporary = Path(tempfile.gettempdir())
+            if temporary.samefile(Path.cwd()):  # what Python falls back on
+                return None
+            folder = temporary / f"brightfield-{os.getuid()}"
         folder.mkdir(mode=0o700, exist_ok=True)
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
             return None
-        return os.open(folder / "cores", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        # named after the machine, because the folder may be shared by several
+        file = folder / f"cores-{platform.node()}"
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError:
         return None
+
+
+_OF_THIS_PROCESS = Turns()  # opens nothing before the first turn
+
+
+def of_this_process() -> Turns:
+    """The turns that all computations of this process take."""
+    return _OF_THIS_PROCESS

@@ -118,5 +118,8 @@ def _fit_network(
         )
     pinned = device.torch_device.type == "cuda"
     loader = sampling.loader(task, samples, training, model.seed, workers, pinned)
-    loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
+    try:
+        loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
+    finally:
+        sampling.end_workers(loader)
     fitted.load_state_dict(checkpoint.best_weights)

@@ -143,6 +143,14 @@ def loader(
     )
 
 
+def end_workers(loader: DataLoader[Sample]) -> None:
+    """End the worker processes; after an exception they would live until Python collects the frames that it passed through."""
+    running = loader._iterator
+    loader._iterator = None
+    if running is not None:
+        running._shutdown_workers()  # type: ignore[attr-defined]  # of an iterator with workers, the only one that is kept
+
+
 def workers_for(compute: params.Compute, on_processor: bool) -> int:
     """Number of processes that prepare batches; a function of the machine unless ``compute.workers`` is a number.
 
