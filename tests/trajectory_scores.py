@@ -16,13 +16,11 @@ All distances in pixels.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from brightfield.metrics import Columns, ratio, totals
+from brightfield.metrics import Columns, every_image_once, of_one, ratio, totals
 from brightfield.metrics.tracking import match
 
 STATISTICS = (
@@ -116,15 +114,16 @@ def summarise(columns: Columns) -> dict[str, float]:
         ``switches_per_1000``, ``jumps_per_1000`` and ``gaps_per_1000`` sightings (frames of a bead); ``lost_percent`` of the beads;
         ``recall`` and ``precision`` of positions within the tolerance, and ``rmse_px``, of one coordinate.
     """
-    total = totals(columns, STATISTICS)
+    total = totals(columns, STATISTICS, every_image_once(columns))
     sightings = total["n_sightings"]
-    return {
+    metrics = {
         **{f"{name}_per_1000": 1000 * ratio(total[name], sightings) for name in ("switches", "jumps", "gaps")},
         "lost_percent": 100 * ratio(total["lost"], total["n_beads"]),
         "recall": ratio(total["paired"], sightings),
         "precision": ratio(total["paired"], total["n_found"]),
-        "rmse_px": math.sqrt(ratio(total["sum_squared_error_px2"], 2 * total["paired"])),
+        "rmse_px": np.sqrt(ratio(total["sum_squared_error_px2"], 2 * total["paired"])),
     }
+    return of_one(metrics)
 
 
 def _sigma(found: pd.DataFrame, truth: pd.DataFrame) -> Real:

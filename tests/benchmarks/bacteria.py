@@ -161,7 +161,7 @@ def _gain(a: Scored, b: Scored, part: str) -> bootstrap.Difference:
         a.tables[part],
         b.tables[part],
         a.tables[part]["group"],
-        a.task.scoring.summarise,
+        a.task.scoring.pooled,
         "mean_iou",
         resamples=SURE.bootstrap,
         confidence=SURE.confidence,
