@@ -82,7 +82,7 @@ def _chosen(
     if not task.answering.needs_calibration:
         return choice, task
     few = for_calibration(validation.encoded)
-    few_of = {member: [activated[i] for i in few] for member, activated in of_members.items()}
+    few_of = {member: map(activated.__getitem__, few) for member, activated in of_members.items()}
     calibrated = task.answering.calibrate(
         list(ensembles.mix(few_of, choice.weights)),
         [validation.truth[i] for i in few],
