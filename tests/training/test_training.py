@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import shutil
 import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +19,6 @@ from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Label
-from brightfield.system import processes, turns
 from brightfield.training import optimisation, sampling
 from brightfield.training.checkpointing import BestCheckpoint
 from brightfield.training.sampling import BalancedSampler
@@ -53,94 +46,6 @@ def test_the_same_seed_gives_the_same_weights_and_history_to_the_last_digit(kind
 def test_another_seed_gives_other_weights() -> None:
     first, second = (fit("tracking", tiny.model("tracking", seed=seed, epochs=1)) for seed in (0, 1))
     assert any(not torch.equal(value, weights(second)[name]) for name, value in weights(first).items())
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked")
-@pytest.mark.parametrize("kind", STOCHASTIC)
-def test_workers_change_nothing_but_who_prepares_the_batches(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    prepared_here = [0]
-    of_batches = sampling.Batches.__getitem__
-
-    def counted(batches: sampling.Batches, batch: sampling.Batch) -> Any:
-        prepared_here[0] += 1
-        return of_batches(batches, batch)
-
-    monkeypatch.setattr(sampling.Batches, "__getitem__", counted)
-    alone = fit(kind, STOCHASTIC[kind])
-    assert prepared_here[0] == 8
-    helped = fit(kind, STOCHASTIC[kind], compute=tiny.COMPUTE.model_copy(update={"workers": 2}))
-    assert prepared_here[0] == 8
-    assert helped.history.equals(alone.history)
-    assert all(torch.equal(value, weights(helped)[name]) for name, value in weights(alone).items())
-
-
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked")
-def test_workers_end_with_a_training_that_is_stopped() -> None:
-    def stop(epoch: int, metrics: dict[str, float]) -> None:
-        del epoch, metrics
-        assert len(multiprocessing.active_children()) == 2
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt) as kept:  # which keeps the frames
-        fit("tracking", tiny.model("tracking"), compute=tiny.COMPUTE.model_copy(update={"workers": 2}), on_epoch=stop)
-    assert kept.tb is not None
-    assert not multiprocessing.active_children()
-
-
-@pytest.mark.parametrize(
-    ("compute", "cores", "on_processor", "expected"),
-    [
-        ({"threads": 2}, 2, True, 0),
-        ({"threads": 2}, 4, True, 2),
-        ({"threads": 2}, 64, True, sampling.MOST_WORKERS),
-        ({"threads": 4}, 2, True, 0),
-        ({"threads": 2}, 2, False, 1),
-        ({"threads": 2}, 1, False, 0),
-        ({"threads": 2, "workers": 3}, 2, True, 3),
-        ({"threads": 2, "workers": 0}, 16, False, 0),
-    ],
-)
-def test_workers_take_the_cores_that_are_left(
-    compute: dict[str, Any], cores: int, on_processor: bool, expected: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setattr(processes, "cores", lambda: list(range(cores)))
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**40))
-    assert sampling.workers_for(params.Compute(**compute), on_processor) == expected
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**26))  # of a container
-    assert sampling.workers_for(params.Compute(**compute), on_processor) == compute.get("workers", 0)
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert sampling.workers_for(params.Compute(**compute), on_processor) == 0
-
-
-# --- beside other processes ------------------------------------------------------------------------------------------
-
-
-def test_every_step_and_every_image_of_validation_is_computed_in_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    open_turns, taken, steps = [0], [0], [0]
-
-    class Counting:
-        @contextmanager
-        def take(self, threads: int) -> Iterator[bool]:
-            assert threads == tiny.COMPUTE.threads
-            open_turns[0] += 1
-            taken[0] += 1
-            yield True
-            open_turns[0] -= 1
-
-    def forward(module: nn.Module, given: Any) -> None:
-        del module, given
-        assert open_turns[0] == 1
-        steps[0] += 1
-
-    monkeypatch.setattr(turns, "of_this_process", Counting)
-    handle = nn.modules.module.register_module_forward_pre_hook(forward)
-    try:
-        fit("segmentation", tiny.model("segmentation", epochs=2))
-    finally:
-        handle.remove()
-    assert taken[0] > 2
-    assert steps[0] > taken[0]
 
 
 # --- the best epoch ---------------------------------------------------------------------------------------------------
