@@ -39,7 +39,7 @@ class Turns:
     Args:
         folder: where the file of locks is; by default a folder of the user's own among the temporary files.
         numbers: of the cores that this process may use; by default all that the system lets it use.
-        patience_s: how long to wait for a turn before computing without one.
+        patience_s: how long to wait for cores, as the next one, before computing without a turn.
     """
 
     def __init__(
@@ -48,9 +48,8 @@ class Turns:
         self.folder, self.numbers, self.patience_s = folder, numbers, patience_s
         self._begin()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(
-                after_in_child=self._begin
-            )  # a fork inherits no locks of files, and any lock of threads
+            # a fork inherits no lock of the file, and those of threads as they are
+            os.register_at_fork(after_in_child=self._begin)
 
     def _begin(self) -> None:
         self._state = threading.Lock()
@@ -65,8 +64,9 @@ class Turns:
         """Hold ``threads`` cores inside the context, after waiting until they are free.
 
         One thread needs no turn, since it waits for no other. A turn inside a turn, or beside one in another thread of the process,
-        is part of it. Where locks are not to be had, and after ``patience_s`` seconds, the context begins without a turn: turns
-        make computations faster, they never prevent one. The context's value says whether the process holds cores.
+        is part of it. Where locks are not to be had, and after ``patience_s`` seconds as the next one or ``QUEUES`` times as long
+        behind others, the context begins without a turn: turns make computations faster, they never prevent one. The context's
+        value says whether the process holds cores.
         """
         with self._state:
             if self._inside == 0 and threads > 1:
