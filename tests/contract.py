@@ -245,16 +245,16 @@ class ContractSuite:
             task.learning.dataset(tiny.records(kind, 2)),
             task.learning.dataset(tiny.records(kind, 2), asked),
         )
+        rng = np.random.default_rng(1)
         for i in range(2):
-            rng = np.random.default_rng(1)
-            drawn, whole = [varied.sample(i, rng) for _ in range(8)], plain.sample(i, rng)
-            assert any(not torch.equal(sample["image"], whole["image"]) for sample in drawn)
-            for sample in drawn:
-                assert sample["image"].shape == whole["image"].shape
-                assert sample["target"].shape == whole["target"].shape
-                assert sample["image"].dtype == torch.float32
-                assert sample["target"].dtype == whole["target"].dtype
-                assert torch.isfinite(sample["image"]).all()
+            whole = plain.cut([i] * 8, rng)
+            drawn = varied.varied(varied.cut([i] * 8, rng), rng)
+            assert not torch.equal(drawn.images, whole.images)
+            assert drawn.images.shape == whole.images.shape
+            assert drawn.targets.shape == whole.targets.shape
+            assert drawn.images.dtype == torch.float32
+            assert drawn.targets.dtype == whole.targets.dtype
+            assert torch.isfinite(drawn.images).all()
 
     def test_a_record_without_truth_is_refused_by_its_name(self, kind: str) -> None:
         record = tiny.records(kind, 1)[0]

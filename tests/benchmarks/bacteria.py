@@ -47,7 +47,7 @@ CODE = [  # on which a network's weights depend, in src/brightfield
     "architectures/unet.py",
     "architectures/unet_pair.py",
     "architectures/watershed.py",
-    "data/augmenting.py",
+    "data/augmenting",
     "simulate/bacteria",
     "simulate/optics.py",
     "tasks/samples.py",

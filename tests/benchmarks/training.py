@@ -68,17 +68,17 @@ samples = task.learning.dataset(records, model.training)
 loss_function = task.learning.loss_function(samples, model.training)
 on_processor = device.torch_device.type == "cpu"
 workers = sampling.workers_for(compute, on_processor)
-loader = sampling.loader(task, samples, model.training, 0, workers, pinned=not on_processor)
+batches = sampling.Batches(task, samples, model.training, 0, device.torch_device, workers)
 checkpoint = BestCheckpoint(task, [], device, None)
 checkpoint.epoch = lambda *_: checkpoint.rows.append({"validation_mean_iou": 0.0})  # validation is no part of a step
 
 def ours():
-    loop.run(network, loss_function, model.training, loader, checkpoint, device, 0, "benchmark")
+    loop.run(network, loss_function, model.training, batches, checkpoint, device, 0, "benchmark")
 
 def plain():
     network.train()
     optimizer = torch.optim.AdamW(network.parameters(), model.training.learning_rate)
-    for image, target in batches:
+    for image, target in ready:
         with device.autocast():
             output = network(image)
         loss = loss_function(output.float(), target)
@@ -91,9 +91,8 @@ def ended():
         torch.cuda.synchronize()
     return time.perf_counter()
 
-to = device.torch_device
-batches = [(b["image"].to(to).contiguous(memory_format=torch.channels_last), b["target"].to(to)) for b in loader]
-network.to(to).to(memory_format=torch.channels_last)
+ready = [(b.images.contiguous(memory_format=torch.channels_last), b.targets) for b in batches.epoch(0)]
+network.to(device.torch_device).to(memory_format=torch.channels_last)
 run = {"ours": ours, "plain": plain}[sys.argv[1]]
 run()  # warm
 start = ended()

@@ -28,13 +28,11 @@ def test_patches_are_cut_from_image_and_target_at_the_same_place_anywhere() -> N
     record = Record("field", "g", field.image, {"clean": field.image.astype(np.float32)})
     samples = task.learning.dataset([record], training(16))
     scale, offset = samples.encoded[0].std, samples.encoded[0].mean
-    corners = set()
-    for seed in range(300):
-        sample = samples.sample(0, np.random.default_rng(seed))
-        assert sample["image"].shape == sample["target"].shape == (1, 16, 16)
-        torch.testing.assert_close(sample["image"], sample["target"])  # clean and noisy are the same here
-        place = round(float(sample["image"][0, 0, 0]) * scale + offset)
-        corners.add(divmod(place, 56))
+    batch = samples.cut([0] * 300, np.random.default_rng(0))
+    assert batch.images.shape == batch.targets.shape == (300, 1, 16, 16)
+    torch.testing.assert_close(batch.images, batch.targets)  # clean and noisy are the same here
+    places = torch.round(batch.images[:, 0, 0, 0] * scale + offset).int().tolist()
+    corners = {divmod(place, 56) for place in places}
     rows, columns = zip(*corners, strict=True)
     assert (min(rows), max(rows)) == (0, 40 - 16)
     assert (min(columns), max(columns)) == (0, 56 - 16)
@@ -43,26 +41,42 @@ def test_patches_are_cut_from_image_and_target_at_the_same_place_anywhere() -> N
 def test_an_image_smaller_than_the_patch_is_mirrored_outwards() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
     samples = task.learning.dataset([numbered(10, 40)], training(16))
-    sample = samples.sample(0, RNG)
-    assert sample["image"].shape == (1, 16, 16)
-    assert sample["target"].shape == (16, 16)
-    assert torch.equal(sample["image"][:, 10:], sample["image"][:, 4:10].flip(1))
-    assert torch.equal(sample["target"][10:], sample["target"][4:10].flip(0))
+    (image,), (target,), _ = samples.cut([0], RNG)
+    assert image.shape == (1, 16, 16)
+    assert target.shape == (16, 16)
+    assert torch.equal(image[:, 10:], image[:, 4:10].flip(1))
+    assert torch.equal(target[10:], target[4:10].flip(0))
 
 
 def test_without_training_images_come_whole_and_as_they_are() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
     samples = task.learning.dataset(iter([numbered(10, 40), numbered(30, 20)]))
     assert len(samples) == 2
-    assert samples.sample(0, RNG)["image"].shape == (1, 10, 40)
-    assert torch.equal(samples.sample(1, RNG)["image"], samples.encoded[1].tensor)
-    assert samples.sample(1, RNG)["target"].shape == (30, 20)
+    assert samples.cut([0], RNG).images.shape == (1, 1, 10, 40)
+    assert torch.equal(samples.cut([1], RNG).images[0], samples.encoded[1].tensor)
+    assert samples.cut([1], RNG).targets.shape == (1, 30, 20)
+    assert samples.varied(batch := samples.cut([1], RNG), RNG) is batch
 
 
 def test_draws_are_a_function_of_the_seed() -> None:
     task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
     settings = params.Training(epochs=1, patch_px=16, augment=["flip", "noise", "brightness", "blur"])
     samples = task.learning.dataset([numbered(40, 40)], settings)
-    first, same, other = (samples.sample(0, np.random.default_rng(seed))["image"] for seed in (3, 3, 4))
+    drawn = []
+    for seed in (3, 3, 4):
+        rng = np.random.default_rng(seed)
+        drawn.append(samples.varied(samples.cut([0, 0], rng), rng).images)
+    first, same, other = drawn
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
+
+
+def test_black_is_what_a_pixel_without_light_is_after_normalisation() -> None:
+    task = tasks.build("classification", tiny.SETTINGS["classification"])
+    dark = Record(
+        "dark", "g", np.random.default_rng(0).integers(50, 250, (32, 32, 3)).astype(np.uint8), {}, {"label": 1}
+    )
+    dark.image[0, 0] = 0
+    samples = task.learning.dataset([dark])
+    batch = samples.cut([0], RNG)
+    torch.testing.assert_close(batch.images[0, :, 0, 0], batch.black.expand(3))

@@ -27,13 +27,13 @@ STOCHASTIC = {
 @pytest.mark.parametrize("kind", STOCHASTIC)
 def test_workers_change_nothing_but_who_prepares_the_batches(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     prepared_here = [0]
-    of_batches = sampling.Batches.__getitem__
+    of_choice = sampling.Cutter.__getitem__
 
-    def counted(batches: sampling.Batches, batch: sampling.Batch) -> Any:
+    def counted(cutter: sampling.Cutter, choice: sampling.Choice) -> Any:
         prepared_here[0] += 1
-        return of_batches(batches, batch)
+        return of_choice(cutter, choice)
 
-    monkeypatch.setattr(sampling.Batches, "__getitem__", counted)
+    monkeypatch.setattr(sampling.Cutter, "__getitem__", counted)
     alone = fit(kind, STOCHASTIC[kind])
     assert prepared_here[0] == 8
     helped = fit(kind, STOCHASTIC[kind], compute=tiny.COMPUTE.model_copy(update={"workers": 2}))

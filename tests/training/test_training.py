@@ -244,11 +244,10 @@ def test_a_last_batch_of_one_is_left_out_because_batch_normalisation_cannot_take
     for images, batch_size, expected in ((5, 4, [4]), (6, 4, [4, 2]), (3, 1, [1, 1, 1]), (1, 4, [1])):
         entry = tiny.model("classification", steps_per_epoch=None, batch_size=batch_size).training
         assert entry is not None
-        loader = sampling.loader(
-            task, task.learning.dataset(tiny.records("classification", images), entry), entry, seed=0
-        )
-        assert [len(batch["image"]) for batch in loader] == expected
-        assert len(loader) == len(expected)
+        samples = task.learning.dataset(tiny.records("classification", images), entry)
+        batches = sampling.Batches(task, samples, entry, 0, torch.device("cpu"))
+        assert [len(batch.images) for batch in batches.epoch(0)] == expected
+        assert len(batches) == len(expected)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "rmsprop"])

@@ -34,6 +34,7 @@ class ArrayStore:
 
     def __init__(self, in_memory: int = IN_MEMORY, folder: Path = FOLDER) -> None:
         self.left, self.folder = in_memory, folder
+        self.nbytes = 0  # of all that was appended
         self._file: IO[bytes] | None = None
         self._arrays: list[npt.NDArray[Any] | tuple[int, tuple[int, ...], np.dtype[Any]]] = []
 
@@ -46,6 +47,7 @@ class ArrayStore:
         Raises:
             BrightfieldError: the disk is full or not writable.
         """
+        self.nbytes += array.nbytes
         if array.nbytes <= self.left or array.size == 0:
             self.left -= array.nbytes
             self._arrays.append(array)

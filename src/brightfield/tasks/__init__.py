@@ -9,7 +9,7 @@ from brightfield import params
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.classification import Classification
 from brightfield.tasks.restoration import Restoration
-from brightfield.tasks.samples import Encoded, Sample
+from brightfield.tasks.samples import Batch, Encoded
 from brightfield.tasks.segmentation import Segmentation
 from brightfield.tasks.tracking import Tracking
 
@@ -31,4 +31,4 @@ def kinds_that(can: Callable[[type[Task[Any, Any]]], bool]) -> str:
     return " or ".join(kind for kind, task in KINDS.items() if can(task)) or "none"
 
 
-__all__ = ["KINDS", "Encoded", "Objective", "Sample", "Task", "build", "kinds_that"]
+__all__ = ["KINDS", "Batch", "Encoded", "Objective", "Task", "build", "kinds_that"]

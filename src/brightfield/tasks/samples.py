@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,28 @@ from torch import Tensor
 
 from brightfield import params
 from brightfield.data.augmenting import Augmenter
+from brightfield.data.augmenting.recorded import mirrored
 from brightfield.system.arrays import ArrayStore, Lazy
 
+RESIDENT_SHARE = 0.25  # largest share of a GPU's free memory that the images take
 
-class Sample(TypedDict):
-    """What a batch is stacked from: ``image`` (C, H, W) float32, ``target`` as the task encodes it."""
 
-    image: Tensor
-    target: Tensor
+class Batch(NamedTuple):
+    """What a network is shown at once.
+
+    Attributes:
+        images: (N, C, H, W) float32.
+        targets: what its outputs are compared with, (N, ...) as the task encodes them.
+        black: (N,) float32, value of a pixel without any light in the units of each image.
+    """
+
+    images: Tensor
+    targets: Tensor
+    black: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; from pinned memory it is copied while the caller goes on."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,18 @@ class Samples(ABC):
         """How many images."""
 
     @abstractmethod
-    def sample(self, i: int, rng: np.random.Generator) -> Sample:
-        """A variant of image ``i``; all that is random in it comes from ``rng``."""
+    def cut(self, images: Sequence[int], rng: np.random.Generator) -> Batch:
+        """Patches of some images, as they are; all that is random comes from ``rng``."""
+
+    def varied(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Augmented patches, on the device where they lie."""
+        del rng
+        return batch
+
+    def reside(self, device: torch.device) -> bool:
+        """Move all images to a device, if that suits them and they fit; returns whether they lie there."""
+        del device
+        return False
 
 
 class EncodedImages(Samples):
@@ -98,6 +122,8 @@ class EncodedImages(Samples):
             noise += example.noise
         self.encoded: Sequence[Encoded] = Lazy(len(encoded), lambda i: self._encoded(*encoded[i]))
         self.targets = Lazy(len(targets), lambda i: torch.from_numpy(self.store[targets[i]]))
+        self._black = [-one.mean / one.std for _, one in encoded]
+        self._resident: list[tuple[Tensor, Tensor]] = []
         self.centred = training.centred if training else 0.0
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
@@ -109,29 +135,38 @@ class EncodedImages(Samples):
     def _encoded(self, number: int, without_pixels: Encoded) -> Encoded:
         return replace(without_pixels, tensor=torch.from_numpy(self.store[number]))
 
-    def sample(self, i: int, rng: np.random.Generator) -> Sample:
-        """A patch, augmented; the whole image as it is without a training."""
-        encoded, target = self.encoded[i], self.targets[i]
-        image = encoded.tensor
-        if self.patch is not None:
-            image, target = self._cut(image, target, self.patch, self.patch_centres[i], rng)
-        if self.augment is not None:
-            image, target = self.augment(image, target, rng, black=-encoded.mean / encoded.std)
-        return {"image": image, "target": target}
+    def cut(self, images: Sequence[int], rng: np.random.Generator) -> Batch:
+        """A patch of each image; whole images without a training."""
+        patches, targets = zip(*(self._patch(i, rng) for i in images), strict=True)
+        cut = Batch(torch.stack(patches), torch.stack(targets), torch.tensor([self._black[i] for i in images]))
+        return cut.to(cut.images.device)
 
-    def _cut(
-        self,
-        image: Tensor,
-        target: Tensor,
-        side: int,
-        patch_centres: list[int],
-        rng: np.random.Generator,
-    ) -> tuple[Tensor, Tensor]:
-        """A random square of both, of a share of them around one of the places; smaller images are mirrored outwards first."""
+    def varied(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """The augmentations of the training."""
+        if self.augment is None:
+            return batch
+        images, targets = self.augment(batch.images, batch.targets, rng, batch.black)
+        return Batch(images, targets, batch.black)
+
+    def reside(self, device: torch.device) -> bool:
+        """Move all images to a GPU, if they leave most of its memory to the network."""
+        if device.type != "cuda" or self.store.nbytes > RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+            return False
+        tensors = zip((encoded.tensor for encoded in self.encoded), self.targets, strict=True)
+        self._resident = [(image.to(device), target.to(device)) for image, target in tensors]
+        return True
+
+    def _patch(self, i: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """A random square of image and target, a share of them around one of the places; what is smaller is mirrored outwards."""
+        side = self.patch
+        image, target = self._resident[i] if self._resident else (self.encoded[i].tensor, self.targets[i])
+        if side is None:
+            return image, target
         image, target = _grow(image, side), _grow(target, side)
         height, width = image.shape[-2:]
-        if patch_centres and rng.random() < self.centred:
-            of_kind = self.store[patch_centres[rng.integers(len(patch_centres))]]
+        places = self.patch_centres[i]
+        if places and rng.random() < self.centred:
+            of_kind = self.store[places[rng.integers(len(places))]]
             row, column = of_kind[rng.integers(len(of_kind))]
             # up to a quarter of a side off the middle, or a network could learn what is there from where it is
             away = rng.integers(-(side // 4), side // 4 + 1, 2) - side // 2
@@ -147,5 +182,5 @@ def _grow(tensor: Tensor, side: int) -> Tensor:
     height, width = tensor.shape[-2:]
     if height >= side and width >= side:
         return tensor
-    padding = [(0, 0)] * (tensor.ndim - 2) + [(0, max(0, side - height)), (0, max(0, side - width))]
-    return torch.from_numpy(np.pad(tensor.numpy(), padding, mode="symmetric"))
+    rows, columns = (mirrored(max(side, have), have).to(tensor.device) for have in (height, width))
+    return tensor[..., rows[:, None], columns]

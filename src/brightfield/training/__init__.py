@@ -116,10 +116,9 @@ def _fit_network(
         checkpoint.encoded_for_epochs = frozen_features.as_encoded(
             frozen, checkpoint.examples.encoded, device, description
         )
-    pinned = device.torch_device.type == "cuda"
-    loader = sampling.loader(task, samples, training, model.seed, workers, pinned)
+    batches = sampling.Batches(task, samples, training, model.seed, device.torch_device, workers)
     try:
-        loop.run(fitted, loss_function, training, loader, checkpoint, device, model.seed, description, resumable)
+        loop.run(fitted, loss_function, training, batches, checkpoint, device, model.seed, description, resumable)
     finally:
-        sampling.end_workers(loader)
+        batches.end()
     fitted.load_state_dict(checkpoint.best_weights)

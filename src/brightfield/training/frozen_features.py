@@ -25,7 +25,7 @@ from brightfield.images import symmetry
 from brightfield.inference.device import Device
 from brightfield.system import progress
 from brightfield.system.files import atomic_file
-from brightfield.tasks import Encoded, Sample
+from brightfield.tasks import Batch, Encoded
 from brightfield.tasks.samples import EncodedImages, Samples
 
 FOLDER = Path(".brightfield/features")
@@ -45,10 +45,11 @@ class FeatureImages(Samples):
     def __len__(self) -> int:
         return len(self.features)
 
-    def sample(self, i: int, rng: np.random.Generator) -> Sample:
-        """The features of one of the views."""
-        view = int(rng.integers(self.features.shape[1]))
-        return {"image": torch.from_numpy(self.features[i, view][:, None, None]), "target": self.targets[i]}
+    def cut(self, images: Sequence[int], rng: np.random.Generator) -> Batch:
+        """The features of one of the views of each image, (N, width, 1, 1)."""
+        views = rng.integers(self.features.shape[1], size=len(images))
+        features = torch.from_numpy(self.features[list(images), views][..., None, None])
+        return Batch(features, torch.stack([self.targets[i] for i in images]), torch.zeros(len(images)))
 
 
 def features_of(network: FeatureNetwork, samples: EncodedImages, device: Device, description: str) -> FeatureImages:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
 
 from brightfield import params
 from brightfield.inference.device import Device, seed_generators
 from brightfield.system import progress
-from brightfield.tasks import Sample
+from brightfield.tasks import Batch
 from brightfield.tasks.learning import LossFunction
 from brightfield.training.checkpointing import BestCheckpoint
 from brightfield.training.resuming import Resumable, State
-from brightfield.training.sampling import BatchSampler
+from brightfield.training.sampling import Batches
 
 
 def run(
     network: nn.Module,
     loss_function: LossFunction,
     training: params.Training,
-    loader: DataLoader[Sample],
+    batches: Batches,
     checkpoint: BestCheckpoint,
     device: Device,
     seed: int,
@@ -36,33 +35,30 @@ def run(
         network: what is trained, with its initial weights.
         loss_function: of an output and its target.
         training: the entry's section.
-        loader: of training batches, see :func:`brightfield.training.sampling.loader`.
+        batches: what it learns from.
         checkpoint: scores the epochs.
         device: where to compute.
         seed: of everything random in the network (dropout).
         description: text of the progress bar.
         resumable: where the training is saved after each epoch, and what an interrupted one left there.
     """
-    assert isinstance(loader.sampler, BatchSampler)
     network.to(device.torch_device).to(memory_format=torch.channels_last)
-    state = State.start(network, training, len(loader))
+    state = State.start(network, training, len(batches))
     first = 0 if resumable is None else resumable.restore(state, checkpoint)
     metric = checkpoint.task.objective.metric
-    with progress.bar(training.epochs * len(loader), description, "step", first * len(loader)) as bar:
+    with progress.bar(training.epochs * len(batches), description, "step", first * len(batches)) as bar:
         for epoch in range(first, training.epochs):
             if training.patience is not None and epoch - 1 - checkpoint.best_epoch >= training.patience:
                 break
             seed_generators(seed, epoch)
-            loader.sampler.set_epoch(epoch)
             network.train()
             losses = []
-            batches = iter(loader)
-            for _ in range(len(loader)):
+            of_epoch = batches.epoch(epoch)
+            for _ in range(len(batches)):
                 rate = float(state.optimizer.param_groups[0]["lr"])
-                with (
-                    device.turn()
-                ):  # the batch is made in it too: on one core it would slow down whoever computes on all
-                    losses.append(_step(state, loss_function, next(batches), device))
+                with device.turn():
+                    # the batch is made in it too: on one core it would slow down whoever computes on all
+                    losses.append(_step(state, loss_function, next(of_epoch), device))
                 bar.update()
             scored = network if state.mean is None else state.mean.network
             checkpoint.epoch(scored, epoch, float(torch.stack(losses).mean()), rate)
@@ -71,14 +67,11 @@ def run(
             bar.set_postfix({metric: f"{checkpoint.rows[-1][f'validation_{metric}']:.4f}"}, refresh=False)
 
 
-def _step(state: State, loss_function: LossFunction, batch: Sample, device: Device) -> torch.Tensor:
+def _step(state: State, loss_function: LossFunction, batch: Batch, device: Device) -> torch.Tensor:
     """One step of the optimizer; returns the loss, which is still on its way on a GPU."""
-    to = device.torch_device
-    image = batch["image"].to(to, non_blocking=True, memory_format=torch.channels_last)
-    target = batch["target"].to(to, non_blocking=True)
     with device.autocast():
-        output = state.network(image)
-    loss = loss_function(output.float(), target)
+        output = state.network(batch.images.contiguous(memory_format=torch.channels_last))
+    loss = loss_function(output.float(), batch.targets)
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()

@@ -1,6 +1,6 @@
 """The choice of images for each batch.
 
-Every batch has a random generator of its own, seeded by the model's seed and the number of the batch. So a batch does not depend on
+Every batch has random generators of its own, seeded by the model's seed and the number of the batch. So a batch does not depend on
 which process prepares it, nor on whether the batches before it were drawn by this process or by one that was interrupted.
 """
 
@@ -18,16 +18,18 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from brightfield import params
+from brightfield.inference.device import one_thread
 from brightfield.system import processes
-from brightfield.tasks import Sample, Task
+from brightfield.tasks import Batch, Task
 from brightfield.tasks.samples import Samples
 
+CUT, AUGMENT = 0, 1  # streams of random numbers of a batch
 MOST_WORKERS = 8
 SHARED = Path("/dev/shm")  # memory through which batches come from workers
 LEAST_SHARED = 2**29  # bytes; in a container it may be small, and a worker that finds none dies
 
 
-class Batch(NamedTuple):
+class Choice(NamedTuple):
     """Which images a batch holds.
 
     Attributes:
@@ -74,7 +76,7 @@ def _endless(members: npt.NDArray[np.intp], rng: np.random.Generator) -> Iterato
         yield from (int(i) for i in rng.permutation(members))
 
 
-class BatchSampler(Sampler[Batch]):
+class BatchSampler(Sampler[Choice]):
     """The batches of one epoch, numbered from the first epoch on."""
 
     def __init__(self, sampler: BalancedSampler, batch_size: int) -> None:
@@ -89,66 +91,91 @@ class BatchSampler(Sampler[Batch]):
         # batch normalisation fails on a batch of one
         return whole + (rest > 1 or (rest == 1 and whole == 0))
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Choice]:
         indices = iter(self.sampler)
         first = self.sampler.epoch * len(self)
         for number in range(len(self)):
-            yield Batch(first + number, [i for _, i in zip(range(self.batch_size), indices, strict=False)])
+            yield Choice(first + number, [i for _, i in zip(range(self.batch_size), indices, strict=False)])
 
 
-class Batches(Dataset[Sample]):
-    """Stacked samples, by batch."""
+class Cutter(Dataset[Batch]):
+    """The batches of a training by their choice of images, augmented where ``augmented``."""
 
-    def __init__(self, samples: Samples, seed: int) -> None:
-        self.samples, self.seed = samples, seed
+    def __init__(self, samples: Samples, seed: int, augmented: bool) -> None:
+        self.samples, self.seed, self.augmented = samples, seed, augmented
 
-    def __getitem__(self, batch: Batch) -> Sample:
-        rng = np.random.default_rng((self.seed, batch.number))
-        drawn = [self.samples.sample(i, rng) for i in batch.images]
-        return {
-            "image": torch.stack([sample["image"] for sample in drawn]),
-            "target": torch.stack([sample["target"] for sample in drawn]),
-        }
+    def __getitem__(self, choice: Choice) -> Batch:
+        with one_thread():
+            batch = self.samples.cut(choice.images, np.random.default_rng((self.seed, choice.number, CUT)))
+            return self.varied(batch, choice.number) if self.augmented else batch
+
+    def varied(self, batch: Batch, number: int) -> Batch:
+        """The augmented batch."""
+        return self.samples.varied(batch, np.random.default_rng((self.seed, number, AUGMENT)))
 
 
-def loader(
-    task: Task[Any, Any], samples: Samples, training: params.Training, seed: int, workers: int = 0, pinned: bool = False
-) -> DataLoader[Sample]:
-    """The loader of training batches, balanced by class if the training asks for it.
+class Batches:
+    """Batches on the device of the network, balanced by class if the training asks for it.
 
-    Its sampler is a :class:`BatchSampler`, which must learn the epoch before each pass.
+    On a processor, processes cut and augment them ahead. A GPU augments itself, and cuts too where the images fit into its memory.
 
     Args:
         task: the task.
         samples: what is drawn from.
         training: batch size, steps, balance.
         seed: of all that is random in the batches.
+        device: where the network is.
         workers: number of processes that prepare batches ahead; with 0 the caller prepares each.
-        pinned: whether batches lie in memory from which a GPU copies while it computes.
     """
-    count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
-    sampling_classes = task.learning.sampling_classes(samples) if training.balance == "batches" else None
-    sampler = BatchSampler(BalancedSampler(len(samples), count, seed, sampling_classes), training.batch_size)
-    return DataLoader(
-        Batches(samples, seed),
-        batch_size=None,
-        sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        multiprocessing_context="fork"
-        if workers
-        else None,  # the caller's images are the workers' then, without a copy
-        pin_memory=pinned,
-        generator=torch.Generator(),  # the global one is the network's: what it draws must not depend on the loader
-    )
 
+    def __init__(
+        self,
+        task: Task[Any, Any],
+        samples: Samples,
+        training: params.Training,
+        seed: int,
+        device: torch.device,
+        workers: int = 0,
+    ) -> None:
+        self.device = device
+        on_gpu = device.type == "cuda"
+        resident = on_gpu and samples.reside(device)
+        if resident:
+            workers = 0
+        self.cutter = Cutter(samples, seed, augmented=resident or not on_gpu)
+        count = None if training.steps_per_epoch is None else training.steps_per_epoch * training.batch_size
+        sampling_classes = task.learning.sampling_classes(samples) if training.balance == "batches" else None
+        self.sampler = BatchSampler(BalancedSampler(len(samples), count, seed, sampling_classes), training.batch_size)
+        self.loader = DataLoader(
+            self.cutter,
+            batch_size=None,
+            sampler=self.sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            # the caller's images are the workers' then, without a copy
+            multiprocessing_context="fork" if workers else None,
+            pin_memory=on_gpu and not resident,  # from there a GPU copies while it computes
+            # the global generator is the network's: what it draws must not depend on the loader
+            generator=torch.Generator(),
+        )
 
-def end_workers(loader: DataLoader[Sample]) -> None:
-    """End the worker processes; after an exception they would live until Python collects the frames that it passed through."""
-    running = loader._iterator
-    loader._iterator = None
-    if running is not None:
-        running._shutdown_workers()  # type: ignore[attr-defined]  # of an iterator with workers, the only one that is kept
+    def __len__(self) -> int:
+        """How many batches an epoch has."""
+        return len(self.sampler)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0."""
+        self.sampler.set_epoch(epoch)
+        for number, batch in enumerate(self.loader, epoch * len(self)):
+            there = batch.to(self.device)
+            yield there if self.cutter.augmented else self.cutter.varied(there, number)
+
+    def end(self) -> None:
+        """End the processes; after an exception they would live until Python collects the frames that it passed through."""
+        running = self.loader._iterator
+        self.loader._iterator = None
+        if running is not None:
+            running._shutdown_workers()  # type: ignore[attr-defined]  # of an iterator with workers, the only one that is kept
 
 
 def workers_for(compute: params.Compute, on_processor: bool) -> int:

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from brightfield.tasks.restoration.blind_spots import SPACING_PX, hide
+from brightfield.tasks.restoration import blind_spots
+from brightfield.tasks.restoration.blind_spots import SPACING_PX
+
+
+def hide(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    seen, hidden = blind_spots.hide(torch.from_numpy(image)[None, None], rng)
+    return seen[0, 0].numpy(), hidden[0, 0].numpy()
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (17, 40), (3, 3), (1, 9), (1, 1)])
@@ -40,8 +47,18 @@ def test_at_a_border_the_median_is_of_what_there_is() -> None:
         assert seen[y, x] == np.median(np.delete(image.ravel(), 3 * y + x))
 
 
-def test_a_share_of_the_pixels_is_hidden_at_another_place_each_time() -> None:
-    image, rng = np.zeros((60, 60), np.float32), np.random.default_rng(0)
-    masks = [hide(image, rng)[1] for _ in range(60)]
-    assert [float(mask.mean()) for mask in masks] == pytest.approx([1 / SPACING_PX**2] * 60)
-    assert np.mean(masks, axis=0).min() > 0  # every pixel has its turn
+def test_every_image_has_a_grid_of_its_own_and_every_pixel_its_turn() -> None:
+    _, masks = blind_spots.hide(torch.zeros(60, 1, 60, 60), np.random.default_rng(0))
+    torch.testing.assert_close(masks.mean(dim=(1, 2, 3)), torch.full((60,), 1 / SPACING_PX**2))
+    assert len({tuple(mask.flatten().tolist()) for mask in masks}) == SPACING_PX**2
+    assert float(masks.mean(dim=0).min()) > 0
+
+
+def test_images_of_a_batch_are_hidden_each_for_itself() -> None:
+    images = torch.randn(12, 1, 20, 20, generator=torch.Generator().manual_seed(0))
+    seen, hidden = blind_spots.hide(images, np.random.default_rng(0))
+    for image, of_image, mask in zip(images[:, 0].numpy(), seen[:, 0].numpy(), hidden[:, 0].numpy(), strict=True):
+        np.testing.assert_array_equal(of_image[mask == 0], image[mask == 0])
+        y, x = next((y, x) for y, x in zip(*np.nonzero(mask), strict=True) if 2 <= y < 18 and 2 <= x < 18)
+        around = np.delete(image[y - 2 : y + 3, x - 2 : x + 3].ravel(), 12)
+        assert of_image[y, x] == pytest.approx(np.median(around))

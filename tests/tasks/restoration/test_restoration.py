@@ -120,18 +120,20 @@ def without_clean(records: list[Record]) -> Any:
 def test_blind_spots_ask_for_hidden_pixels_of_the_noisy_image_itself() -> None:
     (record,) = tiny.records("restoration", 1)
     samples = TASK.learning.dataset(without_clean([record]), params.Training(epochs=1, blind_spots=True))
-    sample = samples.sample(0, np.random.default_rng(0))
-    noisy, hidden = sample["target"]
+    rng = np.random.default_rng(0)
+    batch = samples.varied(samples.cut([0], rng), rng)
+    (seen,), (noisy, hidden) = batch.images[0], batch.targets[0]
     assert torch.equal(noisy, samples.encoded[0].tensor[0])
-    assert torch.equal(sample["image"][0][hidden == 0], noisy[hidden == 0])
-    assert not torch.isclose(sample["image"][0][hidden == 1], noisy[hidden == 1]).all()
+    assert torch.equal(seen[hidden == 0], noisy[hidden == 0])
+    assert not torch.isclose(seen[hidden == 1], noisy[hidden == 1]).all()
 
 
 def test_patches_of_blind_spots_are_cut_and_flipped() -> None:
     samples = TASK.learning.dataset(without_clean(tiny.records("restoration", 2)), BLIND)
-    sample = samples.sample(1, np.random.default_rng(0))
-    assert sample["image"].shape == (1, 32, 32)
-    assert sample["target"].shape == (2, 32, 32)
+    rng = np.random.default_rng(0)
+    batch = samples.varied(samples.cut([1, 0], rng), rng)
+    assert batch.images.shape == (2, 1, 32, 32)
+    assert batch.targets.shape == (2, 2, 32, 32)
 
 
 def test_only_hidden_pixels_count() -> None:

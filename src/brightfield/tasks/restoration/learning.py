@@ -17,7 +17,7 @@ from brightfield.results import Picture
 from brightfield.tasks.learning import Learning, LossFunction
 from brightfield.tasks.restoration import blind_spots
 from brightfield.tasks.restoration.moments import SMALLEST_DEVIATION, mean_and_deviation
-from brightfield.tasks.samples import Encoded, EncodedImages, Example, Sample, Samples
+from brightfield.tasks.samples import Batch, Encoded, EncodedImages, Example, Samples
 
 BETA = 0.5  # exponent of the weights of beta-NLL. 0: the plain likelihood; 1: gradients of the image as with the squared error
 
@@ -25,14 +25,14 @@ BETA = 0.5  # exponent of the weights of beta-NLL. 0: the plain likelihood; 1: g
 class BlindImages(EncodedImages):
     """Noisy images as their own targets: hidden pixels are to be predicted. Clean images are never read.
 
-    ``image`` is (1, H, W) with hidden pixels, ``target`` is (2, H, W): the noisy image, and 1 where it is hidden.
+    Images are (N, 1, H, W) with hidden pixels, targets (N, 2, H, W): the noisy image, and 1 where it is hidden.
     """
 
-    def sample(self, i: int, rng: np.random.Generator) -> Sample:
-        """A patch with hidden pixels."""
-        noisy = super().sample(i, rng)["image"]
-        seen, hidden = blind_spots.hide(noisy[0].numpy(), rng)
-        return {"image": torch.from_numpy(seen)[None], "target": torch.cat([noisy, torch.from_numpy(hidden)[None]])}
+    def varied(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Patches with hidden pixels."""
+        noisy = super().varied(batch, rng)
+        seen, hidden = blind_spots.hide(noisy.images, rng)
+        return noisy._replace(images=seen, targets=torch.cat([noisy.images, hidden], dim=1))
 
 
 class RestorationLearning(Learning[params.RestorationSettings, Picture]):
