@@ -23,14 +23,16 @@ NAME = "a double of CUDA"
 
 
 @contextmanager
-def cuda_double() -> Iterator[None]:
-    """A context in which ``compute.device: auto`` finds the double."""
+def cuda_double(memory: int = 2**34) -> Iterator[None]:
+    """A context in which ``compute.device: auto`` finds the double, with so many bytes of memory, all free."""
     found = torch.device("cuda", 0)
     with ExitStack() as patches:
         for place, name, double in [
             (device, "_torch_device", lambda wanted: torch.device("cpu") if wanted == "cpu" else found),
             (torch.cuda, "is_bf16_supported", lambda *_: True),
             (torch.cuda, "get_device_name", lambda *_: NAME),
+            (torch.cuda, "mem_get_info", lambda *_: (memory, memory)),
+            (torch, "Generator", _Generator),
             (torch.cuda.amp.common, "amp_definitely_not_available", lambda: False),
             (nn.Module, "_apply", _apply),
             (Tensor, "backward", _backward),
@@ -38,6 +40,13 @@ def cuda_double() -> Iterator[None]:
             patches.enter_context(mock.patch.object(place, name, double))
         patches.enter_context(_Double(allow_non_fake_inputs=True))
         yield
+
+
+class _Generator(torch.Generator):
+    """A generator of random numbers, of which a double needs none."""
+
+    def __new__(cls, *_: Any) -> _Generator:
+        return super().__new__(cls)
 
 
 class _Double(FakeTensorMode):

@@ -13,6 +13,7 @@ from torch import nn
 
 import tiny
 from brightfield import params, tasks, training
+from brightfield.data.augmenting import Augmenter
 from brightfield.inference import activations
 from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import Device, start_device
@@ -70,19 +71,38 @@ def elsewhere(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # features of frozen backbones are kept in the current folder
 
 
+@pytest.mark.parametrize("memory", [2**34, 0], ids=["images on the device", "images elsewhere"])
 @pytest.mark.parametrize("model", MODELS)
-def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model: str, double: None) -> None:
+def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model: str, memory: int) -> None:
     found: list[str] = []
     handle = nn.modules.module.register_module_forward_pre_hook(
         lambda module, given: found.extend(x.device.type for x in given if isinstance(x, torch.Tensor))
     )
     try:
-        fitted = fit(MODELS[model])
+        with cuda_double(memory):
+            fitted = fit(MODELS[model])
     finally:
         handle.remove()
     assert len(fitted.history) == 2
     assert set(found) == {"cuda"}
     assert {tensor.device.type for tensor in fitted.network.state_dict().values()} == {"cpu"}
+
+
+@pytest.mark.parametrize("memory", [2**34, 0], ids=["images on the device", "images elsewhere"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_augmentation_is_computed_on_the_device(kind: str, memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    augmented: list[str] = []
+    of_batch = Augmenter.__call__
+
+    def watched(self: Augmenter, images: torch.Tensor, *others: Any) -> Any:
+        augmented.append(images.device.type)
+        return of_batch(self, images, *others)
+
+    monkeypatch.setattr(Augmenter, "__call__", watched)
+    with cuda_double(memory):
+        fit(tiny.model(kind, augment=sorted(task.learning.augmentations)))
+    assert set(augmented) == {"cuda"}
 
 
 def test_an_interrupted_training_goes_on_on_the_device(double: None, tmp_path: Path) -> None:
@@ -164,3 +184,16 @@ def test_a_card_answers_as_the_processor_does(kind: str) -> None:
     ]
     for processor, card in zip(*answers, strict=True):
         np.testing.assert_allclose(card, processor, atol=2e-3)  # a card multiplies with ten bits (TF32)
+
+
+@needs_a_card
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_augments_as_the_processor_does(kind: str) -> None:
+    """The parameters are the same everywhere; white noise alone is another."""
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    same: Any = sorted(task.learning.augmentations - {"noise"})
+    samples = task.learning.dataset(tiny.records(kind, 2), params.Training(epochs=1, augment=same))
+    batch = samples.cut([0, 1] * 16, np.random.default_rng(0))
+    one, other = (samples.varied(batch.to(torch.device(to)), np.random.default_rng(1)) for to in ("cpu", "cuda"))
+    torch.testing.assert_close(other.images.cpu(), one.images, atol=1e-3, rtol=1e-3)
+    assert float((other.targets.cpu() == one.targets).double().mean()) > 0.999  # a class may change at its border

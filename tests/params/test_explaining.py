@@ -98,6 +98,9 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("models", "rbc-convnet", "training"), REMOVED, ["models.rbc-convnet: ", "'convnet' needs section 'training'"]),
     (("models", "rbc-features", "training"), {"epochs": 1}, ["models.rbc-features: ", "takes no section 'training'"]),
     (("models", "rbc-compact", "training", "blind_spots"), True, ["training.blind_spots is for models of kind 'restoration'"]),
+    (("models", "rbc-convnet", "training", "patch_px"), 32, [
+        "training.patch_px is for models of kind 'tracking' or 'segmentation' or 'restoration'", "got 'classification'",
+    ]),
     (("models", "beads-unet", "network", "probabilistic"), True, ["network.probabilistic is for", "got 'tracking'"]),
     (("models", "denoise-blind", "network", "probabilistic"), True, ["no clean image", "leave network.probabilistic out"]),
     (("models", "denoise-blind", "network", "residual"), True, ["hidden from the network", "leave network.residual out"]),

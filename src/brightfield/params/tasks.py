@@ -52,6 +52,8 @@ class ClassificationSettings(TaskSettings):
 class TrackingSettings(TaskSettings):
     """Where are the beads in this frame?"""
 
+    model_options: ClassVar[frozenset[str]] = frozenset({"training.patch_px"})
+
     heat_sigma_px: Annotated[float, Field(gt=0)] = 2.0  # width of the Gaussian that marks a bead
     threshold: Fraction = 0.3  # peaks of the heat map below this are not beads
     separation_px: Annotated[float, Field(gt=0)] = 8.0  # two beads are at least this far apart
@@ -68,7 +70,7 @@ class TrackingSettings(TaskSettings):
 class SegmentationSettings(TaskSettings):
     """Which pixel is background, cell body, cell contour, and of which species?"""
 
-    model_options: ClassVar[frozenset[str]] = frozenset({"training.dice", "training.centred"})
+    model_options: ClassVar[frozenset[str]] = frozenset({"training.patch_px", "training.dice", "training.centred"})
 
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.065
     # cells: background and cell, so cells that touch become one; contours: background, body, contour; species: background, then
@@ -122,7 +124,9 @@ class SegmentationSettings(TaskSettings):
 class RestorationSettings(TaskSettings):
     """What would this image look like with more light?"""
 
-    model_options: ClassVar[frozenset[str]] = frozenset({"training.blind_spots", "network.probabilistic"})
+    model_options: ClassVar[frozenset[str]] = frozenset(
+        {"training.patch_px", "training.blind_spots", "network.probabilistic"}
+    )
 
     # of the deviations that a probabilistic network answers; none: chosen on validation for each model
     deviation_scale: Annotated[float, Field(gt=0)] | None = None

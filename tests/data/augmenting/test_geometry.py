@@ -94,7 +94,7 @@ def test_classes_are_rotated_with_the_image_and_stay_classes() -> None:
 
 @pytest.mark.parametrize("side", [63, 64])
 def test_a_device_rotates_as_the_processor_does(side: int) -> None:
-    """On a processor OpenCV rotates, elsewhere torch: by the same angles, to 1/32 px, which is OpenCV's step."""
+    """On a processor OpenCV rotates, elsewhere torch; OpenCV rounds places to 1/32 px where there are two channels."""
     y, x = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
     smooth = torch.stack([torch.sin(x / 5.0), torch.cos(y / 7.0 + x / 9.0)])[None].expand(24, -1, -1, -1)
     classes = (smooth[:, :1] > 0).byte() + (smooth[:, 1:] > 0.3).byte()
@@ -104,11 +104,11 @@ def test_a_device_rotates_as_the_processor_does(side: int) -> None:
     angles = rng.uniform(-180, 180, 24)[chosen]
     assert len(chosen) >= 8
     elsewhere = rotated(smooth[chosen], angles, "bilinear")
-    slope = 1 / 5.0  # of the steepest change, per pixel
-    assert float((on_processor[chosen] - elsewhere).abs().max()) < 2 * slope / 32 + 0.01
+    steepest = 1 / 5.0  # change a pixel
+    torch.testing.assert_close(elsewhere, on_processor[chosen], atol=steepest / 32, rtol=0)
     assert classes_there is not None
     classes_elsewhere = rotated(classes[chosen].float(), angles, "nearest").byte()
-    assert float((classes_elsewhere == classes_there[chosen]).double().mean()) > 0.99
+    assert float((classes_elsewhere == classes_there[chosen]).double().mean()) > 0.999
 
 
 def test_a_quarter_turn_is_exact_on_a_device() -> None:
