@@ -13,6 +13,8 @@ import tiny
 from brightfield import tasks
 from brightfield.inference import activations
 from brightfield.inference.device import Device, start_device
+from brightfield.system.arrays import Lazy
+from brightfield.tasks import Encoded
 
 
 @pytest.fixture
@@ -134,6 +136,49 @@ def test_crops_go_in_batches_and_answer_as_each_alone(device: Device, monkeypatc
     assert sizes == [3, 3, 1]
     np.testing.assert_allclose(together, alone, rtol=1e-5)
     assert activations.activations(task, network, [], device) == []
+
+
+def test_small_images_of_one_size_go_in_batches_and_answer_as_each_alone(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
+    network = task.learning.network(tiny.model("segmentation"))
+    shapes = [(40, 50)] * 5 + [(50, 40)] * 2 + [(70, 70), (40, 50)]
+    encoded = [task.learning.encode(np.roll(image(*shape), i)) for i, shape in enumerate(shapes)]
+    alone = [activations.activations(task, network, [e], device, views=3)[0] for e in encoded]
+    sizes: list[int] = []
+    network.register_forward_pre_hook(lambda _, inputs: sizes.append(len(inputs[0])))
+    monkeypatch.setattr(activations, "BATCH_PIXELS", 2 * 40 * 50)
+    together = activations.activations(task, network, encoded, device, views=3)
+    assert sizes[::3] == [2, 2, 1, 2, 1, 1]
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_an_image_that_fills_a_batch_alone_is_answered_before_the_next_is_read(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    read: list[int] = []
+
+    def encode(i: int) -> Encoded:
+        read.append(i)
+        return task.learning.encode(image(40, 50))
+
+    monkeypatch.setattr(activations, "BATCH_PIXELS", 40 * 50)
+    answers = activations.stream(task, nn.Identity(), Lazy(3, encode), device)
+    next(answers)
+    assert read == [0]
+
+
+def test_a_batch_of_specks_is_no_larger_after_they_were_padded(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = tasks.build("restoration", tiny.SETTINGS["restoration"])
+    sizes: list[int] = []
+    network = nn.Identity()
+    network.register_forward_pre_hook(lambda _, inputs: sizes.append(inputs[0].numel()))
+    monkeypatch.setattr(activations, "BATCH_PIXELS", 3 * 32 * 32)
+    activations.activations(task, network, [task.learning.encode(image(2, 3)) for _ in range(7)], device)
+    assert sizes == [3 * 32 * 32, 3 * 32 * 32, 32 * 32]
 
 
 def test_the_network_is_in_evaluation_mode_and_keeps_no_graph(device: Device) -> None:

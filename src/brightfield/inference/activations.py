@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +25,9 @@ TILE_PX = 1152  # largest side of a tile, which bounds the memory; the 2048 px o
 # image. For others, many of which see the whole image (squeeze-and-excitation), borders have a small weight and tiles are blended.
 REACH_PX = 32
 BLEND_PX = 64  # overlap of neighbouring tiles beyond the margins
-BATCH_PIXELS = 1024 * 1024  # largest number of pixels in a batch of crops
+BATCH_PIXELS = (
+    1024 * 1024
+)  # largest number of pixels in a batch; a network takes up to ten times as long for small images alone
 
 
 def activations(
@@ -38,7 +40,7 @@ def activations(
 def stream(
     task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device, views: int = 1
 ) -> Iterator[FloatArray]:
-    """Activated output for each image, channels first, one at a time; crops are batched.
+    """Activated output for each image, channels first, one at a time; small images of one size are batched.
 
     Args:
         task: the task, which encodes images and activates outputs.
@@ -49,13 +51,26 @@ def stream(
     """
     network.to(device.torch_device).eval()
     device = device.for_network(network)
-    size = 1
-    if encoded and not task.answering.tileable:
-        size = max(1, BATCH_PIXELS // max(1, encoded[0].tensor[0].numel()))
-    for start in range(0, len(encoded), size):
+    for batch in _batches(encoded):
         with torch.inference_mode():
-            batch = _all_views(task, network, encoded[start : start + size], device, views)
-        yield from batch
+            outputs = _all_views(task, network, batch, device, views)
+        yield from outputs
+
+
+def _batches(encoded: Iterable[Encoded]) -> Iterator[list[Encoded]]:
+    """Neighbours of one size, as many as ``BATCH_PIXELS`` allow; no image is read ahead of one that fills a batch alone."""
+    batch: list[Encoded] = []
+    for image in encoded:
+        if batch and image.tensor.shape != batch[0].tensor.shape:
+            yield batch
+            batch = []
+        batch.append(image)
+        pixels = math.prod(max(side, MULTIPLE) for side in image.tensor.shape[-2:])
+        if (len(batch) + 1) * pixels > BATCH_PIXELS:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _all_views(
@@ -75,34 +90,46 @@ def _turned(image: Encoded, view: int) -> Encoded:
 
 
 def _one_view(task: Task[Any, Any], network: nn.Module, encoded: Sequence[Encoded], device: Device) -> list[FloatArray]:
-    if not task.answering.tileable:
-        return list(_run(task, network, np.stack([image.tensor.numpy() for image in encoded]), device))
-    return [_whole(task, network, image.tensor.numpy(), device) for image in encoded]
+    batch = np.stack([image.tensor.numpy() for image in encoded])
+    return _whole(task, network, batch, device) if task.answering.tileable else list(_run(task, network, batch, device))
 
 
-def _whole(task: Task[Any, Any], network: nn.Module, image: FloatArray, device: Device) -> FloatArray:
-    """Activated output for one image (C, H, W), in tiles if it is large.
+def _whole(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: Device) -> list[FloatArray]:
+    """Activated outputs for images (N, C, H, W), in tiles if they are large.
 
-    The image is padded first and cut then, at multiples of the network's coarsest pixel, so that the grids of the coarse levels
+    Images are padded first and cut then, at multiples of the network's coarsest pixel, so that the grids of the coarse levels
     are the same in a tile as in the whole image.
     """
     local = as_local(network)
     multiple = MULTIPLE if local is None else math.lcm(MULTIPLE, local.multiple_px)
     margin, blend = (REACH_PX, BLEND_PX) if local is None else (local.reach_px, multiple)
-    padded, inside = images.pad_to_multiple(image, multiple)
+    padded, inside = images.pad_to_multiple(batch, multiple)
     overlap = 2 * margin + blend
     tile = max(TILE_PX, 2 * overlap)  # otherwise most of a tile would be margin where the receptive field is large
     tiles = images.tiles(padded.shape[-2:], tile, overlap, multiple)
     if len(tiles) == 1:
-        whole: FloatArray = _run(task, network, padded[None], device)[0][(slice(None), *inside)]
-        return whole
+        wholes = list(_run(task, network, padded, device))
+    else:
+        wholes = [_stitched(task, network, image, tiles, margin, device) for image in padded]
+    return [whole[(slice(None), *inside)] for whole in wholes]
+
+
+def _stitched(
+    task: Task[Any, Any],
+    network: nn.Module,
+    image: FloatArray,
+    tiles: Sequence[tuple[slice, slice]],
+    margin: int,
+    device: Device,
+) -> FloatArray:
+    """Activated output for one image (C, H, W), tile by tile."""
     stitched: images.Stitcher | None = None
     for where in tiles:
-        output = _run(task, network, padded[(None, slice(None), *where)], device)[0]
-        stitched = stitched or images.Stitcher(padded.shape[-2:], len(output), margin)
+        output = _run(task, network, image[(None, slice(None), *where)], device)[0]
+        stitched = stitched or images.Stitcher(image.shape[-2:], len(output), margin)
         stitched.add(where, output)
     assert stitched is not None
-    return stitched.result()[(slice(None), *inside)]
+    return stitched.result()
 
 
 def _run(task: Task[Any, Any], network: nn.Module, batch: FloatArray, device: Device) -> FloatArray:
