@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from brightfield.errors import BrightfieldError
+from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference, Interval, intervals, paired_difference
 from brightfield.metrics import Arrays, Real, Weights, classification, mean
 
@@ -42,6 +43,19 @@ def test_interval_of_a_mean_agrees_with_theory() -> None:
     assert found.value == pytest.approx(x.mean(), rel=1e-12)
     assert found.low == pytest.approx(x.mean() - half, abs=0.1 * half)
     assert found.high == pytest.approx(x.mean() + half, abs=0.1 * half)
+
+
+def test_a_seed_draws_the_same_groups_however_many_resamples_are_pooled_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many groups as there are, one resample after the other."""
+    x, groups = np.random.default_rng(2).normal(5, 2, 12), np.arange(12) // 3
+    table, rng = pd.DataFrame({"x": x}), np.random.default_rng(7)
+    drawn = [np.concatenate([x[groups == group] for group in rng.integers(0, 4, 4)]).mean() for _ in range(300)]
+    for at_once in (bootstrap.AT_ONCE, 100):
+        monkeypatch.setattr(bootstrap, "AT_ONCE", at_once)
+        found = intervals(table, groups, mean_of_x, resamples=300, confidence=0.9, seed=7)["mean"]
+        assert (found.low, found.high) == pytest.approx(tuple(np.quantile(drawn, [0.05, 0.95])), rel=1e-12)
 
 
 def test_nominal_90_percent_covers_the_truth_about_that_often() -> None:

@@ -192,6 +192,7 @@ class _Groups:
         left = times if self.count > 1 else 0
         while left:
             some = min(left, max(1, AT_ONCE // len(self._number)))
-            drawn = [np.bincount(rng.integers(0, self.count, self.count), minlength=self.count) for _ in range(some)]
-            yield np.stack(drawn)[:, self._number].astype(np.float64)
+            drawn = rng.integers(0, self.count, (some, self.count)) + self.count * np.arange(some)[:, None]
+            times_drawn = np.bincount(drawn.ravel(), minlength=some * self.count).reshape(some, self.count)
+            yield times_drawn.astype(np.float64)[:, self._number]
             left -= some
