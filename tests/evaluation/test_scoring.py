@@ -236,14 +236,21 @@ def test_outputs_that_are_decoded_a_few_at_a_time_score_the_same(
         pd.testing.assert_frame_equal(scoring.score(task, split, made).table, whole)
 
 
-def test_where_images_are_described_each_is_scored_alone(prepared: Prepared) -> None:
+@pytest.mark.parametrize("at_a_time", [2, scoring.POOLED_IMAGES])
+def test_where_images_are_described_each_is_scored_alone(
+    at_a_time: int, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The objective of an image by itself beside how crowded it is; pooled metrics do not see the columns."""
     task, folder = tasks.build("segmentation", tiny.SETTINGS["segmentation"]), prepared("segmentation")
     split = Split.load(task, folder, TEST)
     plain = scoring.score(task, split, noisy("segmentation", split)).table
     assert not [name for name in plain if name.endswith(scoring.OF_IMAGE)]
     split.images.index["cover"] = np.linspace(0.1, 0.5, len(split.images))
+    monkeypatch.setattr(scoring, "POOLED_IMAGES", at_a_time)
     table = scoring.score(task, split, noisy("segmentation", split)).table
+    for i in range(len(table)):
+        alone = task.scoring.summarise_subset(plain.iloc[[i]])
+        assert {name: table[name + scoring.OF_IMAGE][i] for name in alone} == pytest.approx(alone, nan_ok=True)
     assert table["cover"].tolist() == pytest.approx(np.linspace(0.1, 0.5, len(split.images)).tolist())
     assert table["mean_iou_of_image"].mean() == pytest.approx(task.scoring.summarise(plain)["mean_iou_per_image"])
     assert task.scoring.summarise(table) == pytest.approx(task.scoring.summarise(plain), nan_ok=True)

@@ -28,6 +28,7 @@ FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6  # maximum number of test images with a figure
 DECODED_PIXELS = 2**24  # number of pixels from which outputs are decoded rather than gathered
+POOLED_IMAGES = 100  # number of images whose own metrics are computed at a time
 # column of the index: kind of an image (defect, level of light), from the simulator or the folder it was imported from
 KIND = "kind"
 
@@ -84,9 +85,15 @@ def score(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -
     index = known[[name for name in columns if name in known]]
     parts = [index, statistics]
     if any(name in known for name in task.scoring.conditions):
-        alone = [task.scoring.summarise_subset(statistics.iloc[[i]]) for i in range(len(statistics))]
-        parts.append(pd.DataFrame(alone).add_suffix(OF_IMAGE))
+        parts.append(_of_each_image(task, statistics).add_suffix(OF_IMAGE))
     return Scores(pd.concat(parts, axis=1), shown)
+
+
+def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFrame:
+    """The task's metrics of a subset for each image alone; some images at a time, each a resample of them with no other."""
+    some = [statistics.iloc[first : first + POOLED_IMAGES] for first in range(0, len(statistics), POOLED_IMAGES)]
+    alone = [pd.DataFrame(task.scoring.pooled_subset(each, np.eye(len(each)))) for each in some]
+    return pd.concat(alone, ignore_index=True)
 
 
 def decoded(task: Task[Any, Any], activated: Iterable[FloatArray], encoded: Iterable[Encoded]) -> Iterator[Result]:
