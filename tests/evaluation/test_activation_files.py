@@ -53,6 +53,12 @@ def test_in_half_precision_what_is_returned_is_what_will_be_read(tmp_path: Path,
     assert (tmp_path / "test.safetensors").stat().st_size < 1000 + sum(array.size * 2 for array in arrays.values())
 
 
+def test_numbers_are_rounded_to_half_precision_as_numpy_does(tmp_path: Path) -> None:
+    array = np.float32(10) ** np.linspace(-12, 4, 4000, dtype=np.float32).reshape(2, 40, 50)
+    (kept,) = write(tmp_path, {"a": array}, half=True)
+    np.testing.assert_array_equal(kept, array.astype(np.float16).astype(np.float32))
+
+
 def test_a_view_is_stored_as_what_it_shows(tmp_path: Path) -> None:
     array = np.arange(12, dtype=np.float32).reshape(3, 4).T[None, ::-1]
     write(tmp_path, {"a": array})
