@@ -1,12 +1,15 @@
-"""Memory that is freed stays with the process."""
+"""Memory that is freed stays with the process, and garbage is looked for less often."""
 
 from __future__ import annotations
 
+import gc
 import platform
 import subprocess
 import sys
 
 import pytest
+
+from brightfield.system import memory
 
 CODE = """
 import resource, sys
@@ -33,3 +36,14 @@ def test_the_same_work_again_takes_no_new_pages() -> None:
     }
     assert faults["default"] > 10_000
     assert faults["keep"] < 1_000
+
+
+def test_garbage_is_looked_for_less_often_but_still_is() -> None:
+    usual = gc.get_threshold()
+    try:
+        memory.collect_rarely()
+        assert gc.isenabled()
+        assert gc.get_threshold()[0] > 10 * usual[0]
+        assert gc.get_threshold()[1:] == usual[1:]
+    finally:
+        gc.set_threshold(*usual)

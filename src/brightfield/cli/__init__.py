@@ -8,7 +8,7 @@ import traceback
 from brightfield.cli import answers, data, locate, registry, stages, tracks, tune
 from brightfield.cli.base import app
 from brightfield.errors import BrightfieldError
-from brightfield.system import environment
+from brightfield.system import environment, memory
 
 __all__ = ["answers", "app", "data", "locate", "main", "registry", "stages", "tracks", "tune"]
 
@@ -16,6 +16,7 @@ __all__ = ["answers", "app", "data", "locate", "main", "registry", "stages", "tr
 def main() -> None:
     """Run a command; an error that the user can mend is one message, never a traceback (unless ``--debug``)."""
     environment.set_defaults()
+    memory.collect_rarely()
     debug = "--debug" in sys.argv
     try:
         app()
