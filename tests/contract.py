@@ -182,6 +182,21 @@ class ContractSuite:
                 alone = summarise(table.iloc[each])
                 assert {name: value[number] for name, value in at_once.items()} == pytest.approx(alone, nan_ok=True)
 
+    def test_a_metric_alone_is_that_among_all(self, kind: str) -> None:
+        task = task_of(kind)
+        scoring = task.scoring
+        truth = [task.learning.truth(record) for record in tiny.records(kind, 6)]
+        pairs = [(truth[(i + i % 2) % 6], truth[i]) for i in range(6)]
+        weights = np.random.default_rng(1).integers(0, 3, (20, 6)).astype(float)
+        table = pd.DataFrame([scoring.statistics(*pair) for pair in pairs])
+        for metric, values in scoring.pooled(table, weights).items():
+            few = pd.DataFrame([scoring.statistics_for(metric, *pair) for pair in pairs])
+            assert few.columns.isin(table.columns).all()
+            for columns in (few, table):
+                np.testing.assert_array_equal(scoring.pooled_for(metric, columns, weights), values)
+            whole = scoring.summarise(table)[metric]
+            assert scoring.score_in(metric, *zip(*pairs, strict=True)) == pytest.approx(whole, nan_ok=True)
+
     def test_statistics_are_numbers_that_pool_into_metrics(self, kind: str) -> None:
         task = task_of(kind)
         records = tiny.records(kind, 5)

@@ -96,6 +96,16 @@ def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFra
     return pd.concat(alone, ignore_index=True)
 
 
+def objective_table(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> pd.DataFrame:
+    """The columns of :func:`score` that :func:`difference` asks for: id, group and the statistics for the task's objective."""
+    answers = decoded(task, activated, split.encoded)
+    metric = task.objective.metric
+    rows = [
+        task.scoring.statistics_for(metric, answer, true) for answer, true in zip(answers, split.truth, strict=True)
+    ]
+    return pd.concat([split.images.index[["id", "group"]], pd.DataFrame(rows)], axis=1)
+
+
 def decoded(task: Task[Any, Any], activated: Iterable[FloatArray], encoded: Iterable[Encoded]) -> Iterator[Result]:
     """The answers of activated outputs; so many are decoded at a time, on all cores where it takes long, as fit into memory."""
     outputs: list[FloatArray] = []
@@ -184,12 +194,13 @@ def _intervals(
 
 def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:
     """The objective of table b minus that of table a, paired by image, with its interval over groups."""
+    metric = task.objective.metric
     return bootstrap.paired_difference(
         a,
         b,
         a["group"],
-        task.scoring.pooled,
-        task.objective.metric,
+        lambda columns, weights: {metric: task.scoring.pooled_for(metric, columns, weights)},
+        metric,
         resamples=settings.bootstrap,
         confidence=settings.confidence,
         seed=settings.seed,

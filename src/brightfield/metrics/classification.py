@@ -80,6 +80,12 @@ def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
     }
 
 
+def auc(columns: Columns, weights: Weights) -> Real:
+    """``auc`` of :func:`pooled` alone."""
+    _, size, gained = _ties(column(columns, "probability"), column(columns, "truth") > 0.5, weights)
+    return _auc(size, gained)
+
+
 def _ties(probability: Real, positive: npt.NDArray[np.bool_], weights: Weights) -> tuple[Real, Real, Real]:
     """The distinct probabilities, (D,), in descending order; for each, and for each resample, the number of images with it and of
     positive ones among them, (resamples, D), which may be none.
@@ -205,21 +211,26 @@ def ceiling(columns: Columns) -> dict[str, npt.NDArray[np.float64]]:
 
 def _ranked(size: Real, gained: Real) -> dict[str, Real]:
     """The metrics that depend only on the order of the probabilities, from the output of :func:`_ties`."""
-    positives, negatives = gained.sum(axis=1), (size - gained).sum(axis=1)
+    positives = gained.sum(axis=1)
     # with each distinct probability as the threshold: the number of images at or above it, and of true positives among them
     selected, true_positives = np.cumsum(size, axis=1), np.cumsum(gained, axis=1)
-    false_positives = selected - true_positives
-    # each positive ranks above all negatives with a lower probability, and above half of those with the same
-    outranked = gained * (negatives[:, None] - false_positives + 0.5 * (size - gained))
     precision = ratio(true_positives, selected)
     at_least = np.ceil(TARGET_RECALL * positives - 1e-9)[:, None]
     enough = np.argmax(true_positives >= at_least, axis=1)[:, None] if size.size else np.zeros((len(size), 0), np.intp)
     at_enough = np.take_along_axis(precision, enough, axis=1).sum(axis=1)
     return {
-        "auc": ratio(outranked.sum(axis=1), positives * negatives),
+        "auc": _auc(size, gained),
         "average_precision": ratio((gained * np.nan_to_num(precision)).sum(axis=1), positives),
         "precision_at_recall_95": np.where(positives > 0, at_enough, np.nan),
     }
+
+
+def _auc(size: Real, gained: Real) -> Real:
+    others = size - gained
+    positives, negatives = gained.sum(axis=1), others.sum(axis=1)
+    # each positive ranks above all negatives with a lower probability, and above half of those with the same
+    outranked = gained * (negatives[:, None] - np.cumsum(others, axis=1) + 0.5 * others)
+    return ratio(outranked.sum(axis=1), positives * negatives)
 
 
 def correct(columns: Columns) -> npt.NDArray[np.float64]:

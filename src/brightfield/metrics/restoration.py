@@ -54,14 +54,9 @@ def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
     Raises:
         ValueError: the pictures differ in size.
     """
-    if predicted.pixels.shape != truth.pixels.shape:
-        raise ValueError(
-            f"prediction and truth must share a shape, got {predicted.pixels.shape} and {truth.pixels.shape}"
-        )
-    span = data_range(truth.pixels)
-    answer, clean = predicted.pixels.astype(np.float64), truth.pixels.astype(np.float64)
+    answer, clean, span = _compared(predicted, truth)
     has_deviation = predicted.deviation is not None
-    if not (span > 0 and np.isfinite(answer).all()):
+    if not _is_defined(answer, span):
         names = (*QUALITY, *AFFINE, *STRUCTURES, *(CALIBRATION if has_deviation else ()))
         return dict.fromkeys(names, float("nan"))
     fitted = affine_fit(answer, clean)
@@ -71,6 +66,25 @@ def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
         **structures(fitted, clean),
         **(calibration(predicted, truth) if has_deviation else {}),
     }
+
+
+def psnr_db(predicted: Picture, truth: Picture) -> float:
+    """``psnr_db`` of :func:`statistics` alone, which takes a twentieth of the time."""
+    answer, clean, span = _compared(predicted, truth)
+    return _psnr_db(_nrmse(answer, clean, span)) if _is_defined(answer, span) else float("nan")
+
+
+def _compared(predicted: Picture, truth: Picture) -> tuple[Real, Real, float]:
+    """The answer and the truth, and the range of intensities of the truth."""
+    if predicted.pixels.shape != truth.pixels.shape:
+        raise ValueError(
+            f"prediction and truth must share a shape, got {predicted.pixels.shape} and {truth.pixels.shape}"
+        )
+    return predicted.pixels.astype(np.float64), truth.pixels.astype(np.float64), data_range(truth.pixels)
+
+
+def _is_defined(answer: Real, span: float) -> bool:
+    return bool(span > 0 and np.isfinite(answer).all())
 
 
 def affine_fit(answer: Real, clean: Real) -> Real:
@@ -84,9 +98,16 @@ def affine_fit(answer: Real, clean: Real) -> Real:
 
 def _quality(answer: Real, clean: Real, span: float) -> tuple[float, float, float]:
     """PSNR in dB, SSIM, normalised root mean square error."""
-    nrmse = math.sqrt(float(np.mean((answer - clean) ** 2))) / span
-    psnr = -20 * math.log10(nrmse) if nrmse > 0 else HIGHEST_PSNR_DB
-    return min(psnr, HIGHEST_PSNR_DB), _ssim(answer, clean, span), nrmse
+    nrmse = _nrmse(answer, clean, span)
+    return _psnr_db(nrmse), _ssim(answer, clean, span), nrmse
+
+
+def _nrmse(answer: Real, clean: Real, span: float) -> float:
+    return math.sqrt(float(np.mean((answer - clean) ** 2))) / span
+
+
+def _psnr_db(nrmse: float) -> float:
+    return min(-20 * math.log10(nrmse) if nrmse > 0 else HIGHEST_PSNR_DB, HIGHEST_PSNR_DB)
 
 
 def structures(answer: Real, clean: Real) -> dict[str, float]:

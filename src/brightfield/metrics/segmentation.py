@@ -49,7 +49,7 @@ def statistics(predicted: ClassMap, truth: ClassMap, n_classes: int, n_species: 
         )
     return {
         **pixels(predicted.classes, truth.classes, n_classes),
-        **_cells(predicted, truth, n_species),
+        **cells(predicted, truth, n_species),
         **_edges(predicted.instances, truth.instances),
     }
 
@@ -71,7 +71,8 @@ def pixels(
     return {f"{prefix}_{t}_{p}": float(counts[t, p]) for t in range(n) for p in range(n)}
 
 
-def _cells(predicted: ClassMap, truth: ClassMap, n_species: int) -> dict[str, float]:
+def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str, float]:
+    """The numbers of cells among the :func:`statistics`."""
     found, found_ids = _numbered(predicted.instances)
     true, true_ids = _numbered(truth.instances)
     n_true, n_found = len(true_ids), len(found_ids)
@@ -205,9 +206,9 @@ def pooled(columns: Columns, weights: Weights, classes: Sequence[str], species: 
     per_image = _confusions(columns, len(classes))
     pixels_ = per_image @ weights.T
     iou = _iou(pixels_)
-    cells, edges = totals(columns, CELLS, weights), totals(columns, EDGES, weights)
-    both = cells["cells"] + cells["found"]
-    ap = {name: ratio(cells[match], both - cells[match]) for name, match in zip(THRESHOLDS, MATCHES, strict=True)}
+    counts, edges = totals(columns, CELLS, weights), totals(columns, EDGES, weights)
+    both = counts["cells"] + counts["found"]
+    ap = {name: ratio(counts[match], both - counts[match]) for name, match in zip(THRESHOLDS, MATCHES, strict=True)}
     return {
         "mean_iou": _mean_defined(iou),
         **{f"iou_{name}": value for name, value in zip(classes, iou, strict=True)},
@@ -216,22 +217,33 @@ def pooled(columns: Columns, weights: Weights, classes: Sequence[str], species: 
         "ap50": ap["50"],
         "ap75": ap["75"],
         "ap50_95": np.asarray(np.mean(list(ap.values()), axis=0)),
-        "cell_precision": ratio(cells["tp_50"], cells["found"]),
-        "cell_recall": ratio(cells["tp_50"], cells["cells"]),
-        "pq": ratio(2 * cells["iou_sum_50"], both),
-        "merges_percent": 100 * ratio(cells["merges"], cells["cells"]),
-        "splits_percent": 100 * ratio(cells["splits"], cells["cells"]),
+        "cell_precision": ratio(counts["tp_50"], counts["found"]),
+        "cell_recall": ratio(counts["tp_50"], counts["cells"]),
+        "pq": ratio(2 * counts["iou_sum_50"], both),
+        "merges_percent": 100 * ratio(counts["merges"], counts["cells"]),
+        "splits_percent": 100 * ratio(counts["splits"], counts["cells"]),
         "boundary_f1": _boundary_f1(edges),
         **_species(columns, weights, len(species)),
     }
 
 
+def mean_iou(columns: Columns, weights: Weights, n_classes: int) -> Real:
+    """``mean_iou`` of :func:`pooled`, from the statistics of :func:`pixels`."""
+    return _mean_defined(_iou(_confusions(columns, n_classes) @ weights.T))
+
+
+def ap50(columns: Columns, weights: Weights) -> Real:
+    """``ap50`` of :func:`pooled`, from the statistics of :func:`cells`."""
+    matched, true, found = totals(columns, ("tp_50", "cells", "found"), weights).values()
+    return ratio(matched, true + found - matched)
+
+
 def _species(columns: Columns, weights: Weights, n: int) -> dict[str, Real]:
     metrics: dict[str, Real] = {}
     if n and f"{SPECIES}_0_0" in columns:
-        cells = _confusions(columns, n, SPECIES) @ weights.T
-        metrics["species_accuracy"] = ratio(np.einsum("cc...->...", cells), cells.sum(axis=(0, 1)))
-        metrics["species_mean_accuracy"] = _mean_defined(_recall(cells))
+        matched = _confusions(columns, n, SPECIES) @ weights.T
+        metrics["species_accuracy"] = ratio(np.einsum("cc...->...", matched), matched.sum(axis=(0, 1)))
+        metrics["species_mean_accuracy"] = _mean_defined(_recall(matched))
     if n and f"{OWN}_{2 * n}_{2 * n}" in columns:
         metrics["species_mean_iou"] = _mean_defined(_iou(_confusions(columns, 2 * n + 1, OWN) @ weights.T))
     return metrics

@@ -27,6 +27,10 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """AUC and the rest of :mod:`brightfield.metrics.classification`."""
         return classification.pooled(columns, weights)
 
+    def pooled_for(self, metric: str, columns: Columns, weights: Weights) -> Real:
+        """AUC, the objective, without the other metrics."""
+        return classification.auc(columns, weights) if metric == "auc" else super().pooled_for(metric, columns, weights)
+
     def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""
         return classification.correct(columns)

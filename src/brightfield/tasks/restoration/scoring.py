@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from brightfield import params
-from brightfield.metrics import Columns, Real, Weights, restoration
+from brightfield.metrics import Columns, Real, Weights, column, mean, restoration
 from brightfield.results import Picture
 from brightfield.tasks.scoring import Scoring
 
@@ -18,6 +18,18 @@ class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
     def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Means over images; pooled shares of structures and calibration."""
         return restoration.pooled(columns, weights)
+
+    def statistics_for(self, metric: str, predicted: Picture, truth: Picture) -> dict[str, float]:
+        """The objective alone, or everything."""
+        if metric == "psnr_db":
+            return {metric: restoration.psnr_db(predicted, truth)}
+        return self.statistics(predicted, truth)
+
+    def pooled_for(self, metric: str, columns: Columns, weights: Weights) -> Real:
+        """The mean of the objective, or one of all metrics."""
+        if metric == "psnr_db":
+            return mean(column(columns, metric), weights)
+        return super().pooled_for(metric, columns, weights)
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """All metrics, of the images of one kind (a level of light)."""

@@ -69,7 +69,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         three, cells = [self._three(each) for each in activated], [each.instances for each in truth]
 
         def ap50(settings: params.SegmentationSettings) -> float:
-            value = scoring.score([self._decoded(each, settings) for each in activated], truth)["ap50"]
+            value = scoring.score_in("ap50", (self._decoded(each, settings) for each in activated), truth)
             return -1.0 if np.isnan(value) else value
 
         return max(separating.candidates(self.settings, three, cells), key=ap50)

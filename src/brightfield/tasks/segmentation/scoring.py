@@ -31,6 +31,18 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         own = segmentation.pixels(predicted.classes, truth.classes, len(self.settings.classes), segmentation.OWN)
         return {**row, **own}
 
+    def statistics_for(self, metric: str, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
+        """The pixels of the three classes alone, or the matched cells."""
+        if metric == "mean_iou":
+            return segmentation.pixels(self._as_three(predicted).classes, self._as_three(truth).classes, len(THREE))
+        return segmentation.cells(predicted, truth) if metric == "ap50" else self.statistics(predicted, truth)
+
+    def pooled_for(self, metric: str, columns: Columns, weights: Weights) -> Real:
+        """The objective, or AP50, without the other metrics."""
+        if metric == "mean_iou":
+            return segmentation.mean_iou(columns, weights, len(THREE))
+        return segmentation.ap50(columns, weights) if metric == "ap50" else super().pooled_for(metric, columns, weights)
+
     def _as_three(self, answer: ClassMap) -> ClassMap:
         if self.settings.scheme == "cells":  # contours are derived from the regions
             classes = class_map(answer.instances, self.settings.contour_px)
