@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import tiny
 from brightfield import params, tasks
 from brightfield.evaluation import ensembles, scoring
-from brightfield.evaluation.ensembles import Outputs
+from brightfield.evaluation.ensembles import ObjectiveOfMixtures, Outputs
 from brightfield.evaluation.scoring import Split
 from brightfield.results import Label
 from brightfield.stages import ensemble as stage
@@ -50,24 +50,31 @@ def test_soft_vote_counts_every_model_the_same() -> None:
 
 
 def test_the_objective_is_that_of_the_weighted_mean(split: Split) -> None:
-    made = outputs(good=GOOD, fair=FAIR, bad=BAD)
-    assert ensembles.objective(TASK, split, made, {"good": 1.0}) == 1.0
-    assert ensembles.objective(TASK, split, made, {"fair": 1.0}) == pytest.approx(8 / 9)
-    assert ensembles.objective(TASK, split, made, {"bad": 1.0}) == 0.0
-    assert ensembles.objective(TASK, split, made, {"good": 0.5, "bad": 0.5}) == 0.5  # all ties
+    objective = ObjectiveOfMixtures(TASK, split, outputs(good=GOOD, fair=FAIR, bad=BAD))
+    assert objective({"good": 1.0}) == 1.0
+    assert objective({"fair": 1.0}) == pytest.approx(8 / 9)
+    assert objective({"bad": 1.0}) == 0.0
+    assert objective({"good": 0.5, "bad": 0.5}) == 0.5  # all ties
+
+
+def test_a_mixture_is_decoded_once(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = ObjectiveOfMixtures(TASK, split, outputs(good=GOOD, bad=BAD))
+    first = [objective(weights) for weights in ({"good": 1.0}, {"good": 0.75, "bad": 0.25})]
+    monkeypatch.setattr(scoring, "decoded", None)
+    assert [objective(weights) for weights in ({"good": 1.0}, {"good": 0.75, "bad": 0.25})] == first
 
 
 def test_greedy_leaves_a_bad_model_out(split: Split) -> None:
-    assert ensembles.greedy(TASK, split, outputs(bad=BAD, good=GOOD), 10) == {"good": 1.0}
+    assert ensembles.greedy(ObjectiveOfMixtures(TASK, split, outputs(bad=BAD, good=GOOD)), 10) == {"good": 1.0}
 
 
 def test_greedy_combines_models_that_make_up_for_each_other(split: Split) -> None:
     """Each of a and b has one positive below all negatives; their mean ranks all positives above all negatives."""
     a, b = [0.4, 0.9, 0.4, 0.3, 0.4, 0.9], [0.4, 0.3, 0.4, 0.9, 0.4, 0.9]
-    made = outputs(a=a, b=b, bad=BAD)
-    assert ensembles.objective(TASK, split, made, {"a": 1.0}) == pytest.approx(6 / 9)
-    assert ensembles.greedy(TASK, split, made, 10) == {"a": 0.5, "b": 0.5}
-    assert ensembles.greedy(TASK, split, made, 1) == {"a": 1.0}
+    objective = ObjectiveOfMixtures(TASK, split, outputs(a=a, b=b, bad=BAD))
+    assert objective({"a": 1.0}) == pytest.approx(6 / 9)
+    assert ensembles.greedy(objective, 10) == {"a": 0.5, "b": 0.5}
+    assert ensembles.greedy(objective, 1) == {"a": 1.0}
 
 
 probabilities = st.lists(st.integers(0, 20).map(lambda i: i / 20), min_size=6, max_size=6)
@@ -77,12 +84,11 @@ probabilities = st.lists(st.integers(0, 20).map(lambda i: i / 20), min_size=6, m
 @given(models=st.lists(probabilities, min_size=1, max_size=4), most=st.integers(1, 6))
 def test_greedy_is_never_worse_on_validation_than_the_best_model(models: list[list[float]], most: int) -> None:
     by_hand: Any = Split("validation", None, [None] * 6, [Label(float(t)) for t in TRUTH])  # type: ignore[arg-type, list-item]
-    made = outputs(**{f"m{i}": values for i, values in enumerate(models)})
-    weights = ensembles.greedy(TASK, by_hand, made, most)
+    objective = ObjectiveOfMixtures(TASK, by_hand, outputs(**{f"m{i}": values for i, values in enumerate(models)}))
+    weights = ensembles.greedy(objective, most)
     assert sum(weights.values()) == pytest.approx(1)
     assert all(weight > 0 for weight in weights.values())
-    singles = [ensembles.objective(TASK, by_hand, made, {name: 1.0}) for name in made]
-    assert ensembles.objective(TASK, by_hand, made, weights) >= max(singles)
+    assert objective(weights) >= max(objective({name: 1.0}) for name in objective.outputs)
 
 
 def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) -> None:
@@ -91,7 +97,7 @@ def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) 
     exact = [task.learning.target(r, e).numpy() for r, e in zip(frames.images, frames.encoded, strict=True)]
     made = {"empty": [np.zeros_like(heat) for heat in exact], "exact": exact}
     assert task.objective.direction == "minimize"
-    assert ensembles.greedy(task, frames, made, 5) == {"exact": 1.0}
+    assert ensembles.greedy(ObjectiveOfMixtures(task, frames, made), 5) == {"exact": 1.0}
 
 
 def test_an_undefined_objective_does_not_stop_it() -> None:
@@ -125,7 +131,8 @@ def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
     """By hand: the ensemble is the good model alone, AUC 1; the fair one has 8/9, the baseline 0, the soft vote 1."""
     made = outputs(good=GOOD, fair=FAIR, baseline=BAD)
     choice = ensembles.Choice("greedy", {"good": 1.0}, {})
-    told = ensembles.compare(TASK, split, made, choice, ["baseline"], params.Evaluation(bootstrap=200))
+    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
+    told = ensembles.compare(TASK, split, made, choice, table, ["baseline"], params.Evaluation(bootstrap=200))
     assert (told["metric"], told["direction"]) == ("auc", "maximize")
     rows = {row["name"]: row for row in told["rows"]}
     assert {name: row["role"] for name, row in rows.items()} == {
@@ -148,9 +155,9 @@ def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
 def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
     made = outputs(fair=FAIR, bad=BAD)
     choice = ensembles.choose(TASK, split, made, entry(method="soft_vote"))
-    told = ensembles.compare(TASK, split, made, choice, [], params.Evaluation(bootstrap=100))
-    (row,) = [row for row in told["rows"] if row["role"] == "method"]
     table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
+    told = ensembles.compare(TASK, split, made, choice, table, [], params.Evaluation(bootstrap=100))
+    (row,) = [row for row in told["rows"] if row["role"] == "method"]
     assert row["value"] == TASK.scoring.summarise(table)["auc"]
     assert row["name"] == "soft_vote"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from brightfield import params
 from brightfield.evaluation import scoring
@@ -37,8 +38,9 @@ class Choice:
 
 def choose(task: Task[Any, Any], validation: Split, outputs: Outputs, settings: params.Ensemble) -> Choice:
     """Choose the weights by the method of the entry, or by the method that is better on the validation split."""
-    candidates = {"soft_vote": soft_vote(outputs), "greedy": greedy(task, validation, outputs, settings.max_members)}
-    values = {name: objective(task, validation, outputs, weights) for name, weights in candidates.items()}
+    objective = ObjectiveOfMixtures(task, validation, outputs)
+    candidates = {"soft_vote": soft_vote(outputs), "greedy": greedy(objective, settings.max_members)}
+    values = {name: objective(weights) for name, weights in candidates.items()}
     method = settings.method
     if method == "best_on_validation":
         better = task.objective.better(values["greedy"], values["soft_vote"])
@@ -51,7 +53,7 @@ def soft_vote(outputs: Outputs) -> Weights:
     return {name: 1 / len(outputs) for name in outputs}
 
 
-def greedy(task: Task[Any, Any], validation: Split, outputs: Outputs, most: int) -> Weights:
+def greedy(objective: ObjectiveOfMixtures, most: int) -> Weights:
     """Select forward with replacement (Caruana et al. 2004, ICML): add the model that improves the objective most.
 
     The selection begins with the best single model and stops when no model improves the ensemble. The weight of a model is the
@@ -60,9 +62,9 @@ def greedy(task: Task[Any, Any], validation: Split, outputs: Outputs, most: int)
     picks: list[str] = []
     best = float("nan")
     while len(picks) < most:
-        values = {name: objective(task, validation, outputs, _shares([*picks, name])) for name in outputs}
-        name = max(values, key=lambda n: task.objective.rank(values[n]))
-        if picks and not task.objective.better(values[name], best):
+        values = {name: objective(_shares([*picks, name])) for name in objective.outputs}
+        name = max(values, key=lambda n: objective.declared.rank(values[n]))
+        if picks and not objective.declared.better(values[name], best):
             break
         picks.append(name)
         best = values[name]
@@ -74,10 +76,14 @@ def compare(
     test: Split,
     outputs: Outputs,
     choice: Choice,
+    ensemble: pd.DataFrame,
     baselines: Sequence[str],
     settings: params.Evaluation,
 ) -> dict[str, Any]:
     """Compare the ensemble on the test split with each member, each baseline and each method of combining.
+
+    Args:
+        ensemble: the scored answers of the ensemble itself, see :func:`brightfield.evaluation.scoring.score`.
 
     Returns:
         ``metric``, ``direction`` and ``rows``: name, role (member, baseline or method), value (of the objective), and gain,
@@ -87,20 +93,31 @@ def compare(
     ways = [(name, "baseline" if name in baselines else "member", {name: 1.0}) for name in outputs]
     ways.append(("soft_vote", "method", soft_vote({name: outputs[name] for name in members})))
     ways.append((choice.method, "method", choice.weights))
-    ensemble = scoring.score(task, test, mix(outputs, choice.weights)).table
     rows = []
     for name, role, weights in {name: (name, role, weights) for name, role, weights in ways}.values():
-        table = scoring.score(task, test, mix(outputs, weights)).table
+        itself = weights == choice.weights
+        table = ensemble if itself else scoring.objective_table(task, test, mix(outputs, weights))
         gain = scoring.difference(task, table, ensemble, settings)
         bounds = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
         rows.append({"name": name, "role": role, "value": gain.a, **bounds})
     return {"metric": task.objective.metric, "direction": task.objective.direction, "rows": rows}
 
 
-def objective(task: Task[Any, Any], split: Split, outputs: Outputs, weights: Weights) -> float:
-    """The task's objective for a weighted mean of outputs."""
-    answers = scoring.decoded(task, mix(outputs, weights), split.encoded)
-    return task.scoring.score(answers, split.truth)[task.objective.metric]
+class ObjectiveOfMixtures:
+    """The task's objective for weighted means of outputs; each is decoded and scored once."""
+
+    def __init__(self, task: Task[Any, Any], split: Split, outputs: Outputs) -> None:
+        self.task, self.split, self.outputs = task, split, outputs
+        self.declared = task.objective
+        self._known: dict[tuple[tuple[str, float], ...], float] = {}
+
+    def __call__(self, weights: Weights) -> float:
+        """The objective for these weights."""
+        mixture = tuple(weights.items())
+        if mixture not in self._known:
+            answers = scoring.decoded(self.task, mix(self.outputs, weights), self.split.encoded)
+            self._known[mixture] = self.task.scoring.score_in(self.declared.metric, answers, self.split.truth)
+        return self._known[mixture]
 
 
 def mix(outputs: Outputs, weights: Weights) -> Iterator[npt.NDArray[np.float32]]:

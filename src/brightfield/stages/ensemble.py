@@ -55,7 +55,9 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             outputs = outputs_of(entry.task, [*members, *baselines], split)
             scores[split_name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
             if split_name == TEST:
-                test, rows = split, ensembles.compare(task, split, outputs, choice, baselines, settings.evaluation)
+                table = scores[TEST].table
+                rows = ensembles.compare(task, split, outputs, choice, table, baselines, settings.evaluation)
+                test = split
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         scoring.write_report(report, task, test, scores, metrics)
