@@ -12,7 +12,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from scipy.special import expit
 
 from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, total
@@ -131,6 +130,8 @@ def calibration(
         spreads: standard deviations of the normal priors of log temperature and bias.
         share: share of positive images in the population, to which images are weighted; None: all weigh the same.
     """
+    from scipy.optimize import minimize  # takes long to load, and not every kind of task needs it
+
     signs, weights = np.where(positive, -1.0, 1.0), _weights(positive, share)
 
     def values(found: npt.NDArray[np.float64]) -> tuple[float, float]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from brightfield.metrics import Columns, Real, Weights, every_image_once, of_one, ratio, totals
@@ -32,6 +31,8 @@ def match(found: npt.NDArray[np.float64], true: npt.NDArray[np.float64], gate_px
     Returns:
         Row numbers in ``found``, row numbers in ``true`` and the distance of each pair.
     """
+    from scipy.optimize import linear_sum_assignment  # takes long to load, and not every kind of task needs it
+
     distance = cdist(found, true)
     reward = gate_px * (min(distance.shape) + 1)  # exceeds any sum of distances, so that one more pair always pays
     rows, cols = linear_sum_assignment(np.where(distance <= gate_px, distance - reward, 0.0))
