@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from brightfield.tasks.segmentation.masks import class_map, parts, parts_probability
+from brightfield.tasks.segmentation.masks import class_map, most_probable, parts, parts_probability
 
 
 def drawn(text: str) -> npt.NDArray[np.int32]:
@@ -169,3 +169,11 @@ def by_definition(labels: npt.NDArray[np.int32], contour_px: float) -> npt.NDArr
 )
 def test_contours_are_as_the_definition_says(labels: npt.NDArray[np.int32], contour_px: float) -> None:
     np.testing.assert_array_equal(class_map(labels, contour_px), by_definition(labels, contour_px))
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 5])
+def test_the_most_probable_class_is_the_first_of_equal_ones(classes: int) -> None:
+    probabilities = np.random.default_rng(0).integers(0, 4, (classes, 30, 40)).astype(np.float32)
+    found = most_probable(probabilities)
+    np.testing.assert_array_equal(found, probabilities.argmax(axis=0))
+    assert found.dtype == np.uint8

@@ -14,9 +14,9 @@ from brightfield import images, params
 from brightfield.results import ClassMap
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.samples import Encoded
-from brightfield.tasks.segmentation import separating
+from brightfield.tasks.segmentation import merging, separating
 from brightfield.tasks.segmentation.cells import connected, species_of
-from brightfield.tasks.segmentation.masks import parts_probability
+from brightfield.tasks.segmentation.masks import most_probable, parts_probability
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
 from brightfield.tasks.segmentation.visibility import shows_something
 
@@ -44,7 +44,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         return self._decoded(_all_background(activated), self.settings)
 
     def _decoded(self, activated: FloatArray, settings: params.SegmentationSettings) -> ClassMap:
-        classes = activated.argmax(axis=0).astype(np.uint8)
+        classes = most_probable(activated)
         if settings.scheme == "cells":
             return ClassMap(classes, connected(classes > 0, settings.min_area_px))
         cells = separating.separated(self._three(activated), settings)
@@ -66,13 +66,15 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         if not self.needs_calibration:
             return self.settings
         scoring = SegmentationScoring(self.settings)
-        three, cells = [self._three(each) for each in activated], [each.instances for each in truth]
+        three = [self._three(each) for each in activated]
+        pieces = [merging.fragments(each) for each in three]
 
         def ap50(settings: params.SegmentationSettings) -> float:
-            value = scoring.score_in("ap50", (self._decoded(each, settings) for each in activated), truth)
+            cells = (separating.separated(a, settings, b) for a, b in zip(three, pieces, strict=True))
+            value = scoring.score_in("ap50", (ClassMap((one > 0).astype(np.uint8), one) for one in cells), truth)
             return -1.0 if np.isnan(value) else value
 
-        return max(separating.candidates(self.settings, three, cells), key=ap50)
+        return max(separating.candidates(self.settings, pieces, [each.instances for each in truth]), key=ap50)
 
     def _three(self, activated: FloatArray) -> FloatArray:
         """Probabilities of background, body and contour from those of the scheme's classes."""

@@ -15,6 +15,8 @@ import numpy.typing as npt
 BACKGROUND, BODY, CONTOUR = 0, 1, 2
 PARTS = 2  # body and contour
 Scheme = Literal["cells", "contours", "species"]
+# of each class, whatever the number of species
+_PART = np.array([BACKGROUND, *(BODY if number % PARTS == 1 else CONTOUR for number in range(1, 256))], np.uint8)
 
 
 def class_map(
@@ -61,9 +63,24 @@ def edges(labels: npt.NDArray[np.int32], within_px: float) -> npt.NDArray[np.boo
     return found
 
 
+def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """The class of each pixel (H, W) with the highest of the probabilities (C, H, W), the first of several.
+
+    As ``argmax``, which is slow along the first axis.
+    """
+    probabilities = np.ascontiguousarray(probabilities)  # a network's output has its channels last
+    highest = probabilities.max(axis=0)
+    lower = np.ones(highest.shape, bool)  # all classes so far
+    classes = np.zeros(highest.shape, np.uint8)
+    for probability in probabilities[:-1]:
+        lower &= probability < highest
+        classes += lower
+    return classes
+
+
 def parts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Background, body and contour from the classes of ``contours`` or ``species``, without distinction of species."""
-    return np.where(classes == BACKGROUND, BACKGROUND, np.where(classes % PARTS == 1, BODY, CONTOUR)).astype(np.uint8)
+    return _PART[classes]
 
 
 def parts_probability(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
