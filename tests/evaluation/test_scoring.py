@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 import tiny
-from brightfield import images, params, tasks
+from brightfield import images, layout, params, tasks
+from brightfield.data import store
 from brightfield.evaluation import scoring
 from brightfield.evaluation.scoring import TEST, VALIDATION, FloatArray, Scores, Split
 from brightfield.results import Label, Points
@@ -58,13 +59,21 @@ def test_a_split_is_loaded_with_its_truth(prepared: Prepared) -> None:
         assert encoded.shape == record.image.shape
 
 
-def test_every_split_but_the_training_split_is_scored(tmp_path: Path) -> None:
+def test_every_split_but_the_training_split_is_scored_and_the_index_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rows = [
         {"id": str(i), "group": "g", "split": s}
         for i, s in enumerate(["train", "test", "suite-z", "validation", "suite-a"])
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "index.csv", index=False)
-    assert scoring.splits_to_score(tmp_path) == ["validation", "test", "suite-a", "suite-z"]
+    for row in rows:
+        (tmp_path / layout.split_images(row["split"])).touch()
+    splits = scoring.splits_to_score(tasks.build("tracking", tiny.SETTINGS["tracking"]), tmp_path)
+    first = next(splits)
+    monkeypatch.setattr(store, "read_index", None)
+    assert [split.name for split in (first, *splits)] == ["validation", "test", "suite-a", "suite-z"]
+    assert first.images.index["id"].tolist() == ["3"]
 
 
 @every_kind

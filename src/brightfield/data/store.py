@@ -152,9 +152,9 @@ class ImageSet:
         return cls(folder / layout.IMAGES, read_index(folder))
 
     @classmethod
-    def prepared(cls, folder: Path, split: str) -> ImageSet:
-        """One split of ``data/prepared/<dataset>``."""
-        index = read_index(folder)
+    def prepared(cls, folder: Path, split: str, index: pd.DataFrame | None = None) -> ImageSet:
+        """One split of ``data/prepared/<dataset>``, whose index is read unless it is given."""
+        index = read_index(folder) if index is None else index
         names = sorted(set(index["split"]))
         if split not in names:
             raise BrightfieldError(f"{folder} has no split {split!r}; it has {', '.join(names)}.")

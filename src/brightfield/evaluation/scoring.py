@@ -43,9 +43,13 @@ class Split:
     truth: Sequence[Result]
 
     @classmethod
-    def load(cls, task: Task[Any, Any], folder: Path, name: str) -> Split:
-        """A split of a prepared dataset, whose images are read and encoded when they are needed."""
-        records = ImageSet.prepared(folder, name)
+    def load(cls, task: Task[Any, Any], folder: Path, name: str, index: pd.DataFrame | None = None) -> Split:
+        """A split of a prepared dataset, whose images are read and encoded when they are needed.
+
+        Args:
+            index: of the dataset, where it is known already.
+        """
+        records = ImageSet.prepared(folder, name, index)
         examples = Examples.of(task, records)
         return cls(name, records, examples.encoded, examples.truth)
 
@@ -64,10 +68,12 @@ class Scores:
     shown: Mapping[int, Result]
 
 
-def splits_to_score(folder: Path) -> list[str]:
-    """Names of the splits to score: validation, test, then the shift suites, without the training split."""
-    names = splitting.in_order({VALIDATION, TEST, *read_index(folder)["split"]})
-    return [name for name in names if name != TRAIN]
+def splits_to_score(task: Task[Any, Any], folder: Path) -> Iterator[Split]:
+    """The splits to score, one at a time: validation, test, then the shift suites, without the training split."""
+    index = read_index(folder)
+    for name in splitting.in_order({VALIDATION, TEST, *index["split"]}):
+        if name != TRAIN:
+            yield Split.load(task, folder, name, index)
 
 
 def score(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> Scores:

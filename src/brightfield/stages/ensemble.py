@@ -50,11 +50,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     ):
         choice, task = _chosen(task, entry, members)
         scores: dict[str, Scores] = {}
-        for split_name in scoring.splits_to_score(data):
-            split = Split.load(task, data, split_name)
+        for split in scoring.splits_to_score(task, data):
             outputs = outputs_of(entry.task, [*members, *baselines], split)
-            scores[split_name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
-            if split_name == TEST:
+            scores[split.name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
+            if split.name == TEST:
                 table = scores[TEST].table
                 rows = ensembles.compare(task, split, outputs, choice, table, baselines, settings.evaluation)
                 test = split

@@ -8,7 +8,6 @@ from typing import Any
 from brightfield import layout, params
 from brightfield.evaluation import comparable, scoring
 from brightfield.evaluation.activation_files import ActivationWriter
-from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
 from brightfield.system.files import atomic_folder
@@ -26,14 +25,13 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> str:
     task = predictor.task
     scores, test = {}, None
     with atomic_folder(layout.predictions(model.task, name)) as outputs, atomic_folder(layout.report(name)) as report:
-        for split_name in scoring.splits_to_score(data):
-            split = Split.load(task, data, split_name)
+        for split in scoring.splits_to_score(task, data):
             ids = list(split.images.index["id"])
-            with ActivationWriter(outputs, split_name, ids, half=task.answering.half_precision) as writer:
+            with ActivationWriter(outputs, split.name, ids, half=task.answering.half_precision) as writer:
                 activated = map(writer.append, ids, predictor.stream(split.encoded))
-                shown = progress.track(activated, f"{name} on {split_name}", len(ids), "image")
-                scores[split_name] = scoring.score(task, split, shown)
-            test = split if split_name == scoring.TEST else test
+                shown = progress.track(activated, f"{name} on {split.name}", len(ids), "image")
+                scores[split.name] = scoring.score(task, split, shown)
+            test = split if split.name == scoring.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
