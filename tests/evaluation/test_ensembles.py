@@ -17,7 +17,6 @@ from brightfield.evaluation import ensembles, scoring
 from brightfield.evaluation.ensembles import ObjectiveOfMixtures, Outputs
 from brightfield.evaluation.scoring import Split
 from brightfield.results import Label
-from brightfield.stages import ensemble as stage
 
 TASK = tasks.build("classification", tiny.SETTINGS["classification"])
 TRUTH = [0, 1, 0, 1, 0, 1]  # of the test split of tiny.records
@@ -160,13 +159,3 @@ def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
     (row,) = [row for row in told["rows"] if row["role"] == "method"]
     assert row["value"] == TASK.scoring.summarise(table)["auc"]
     assert row["name"] == "soft_vote"
-
-
-def test_models_with_settings_of_their_own_take_no_part() -> None:
-    """They answer other classes or see other channels, so their probabilities cannot be averaged with those of the task."""
-    own = params.load(tiny.REPOSITORY / "params.yaml")
-    members, baselines = stage.candidates(own, own.ensembles["bacteria-ensemble"])
-    assert "bacteria-unet" in members
-    assert not [name for name in members if own.models[name].settings]
-    assert [name for name, model in own.models.items() if model.settings]
-    assert baselines == ["bacteria-watershed"]

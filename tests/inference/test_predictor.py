@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import tiny
-from brightfield import tasks
+from brightfield import params, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
 from brightfield.inference.bundle import Bundle, Member
@@ -111,3 +111,24 @@ def test_a_model_and_an_ensemble_are_loaded_alike(tmp_path: Path) -> None:
         assert isinstance(answer, Picture)
         answers.append(answer.pixels)
     np.testing.assert_allclose(answers[2], (answers[0] + answers[1]) / 2, rtol=1e-4, atol=1e-5)
+
+
+def test_a_network_of_five_classes_votes_for_body_and_contour() -> None:
+    asked = params.SegmentationSettings(species=["long", "short"], seed_probability=0.5, pixel_size_um=0.065)
+    members = []
+    for seed, scheme in enumerate(("contours", "species")):
+        torch.manual_seed(seed)
+        task = tasks.build("segmentation", asked.model_copy(update={"scheme": scheme}))
+        entry = tiny.model("segmentation", seed=seed)
+        members.append(Member(Bundle(scheme, "cells", task, entry, task.learning.network(entry).eval(), {}), 0.5))
+    predictor = Predictor(members, tiny.COMPUTE, tasks.build("segmentation", asked))
+    encoded = [predictor.task.learning.encode(record.image) for record in tiny.records("segmentation", 2)]
+    three, five = (
+        activations.activations(member.bundle.task, member.bundle.network, encoded, predictor.device)
+        for member in members
+    )
+    assert [len(one) for one in (three[0], five[0])] == [3, 5]
+    for answer, a, b in zip(predictor.activations(encoded), three, five, strict=True):
+        together = np.stack([b[0], b[1] + b[3], b[2] + b[4]])
+        np.testing.assert_allclose(answer, (a + together) / 2, atol=1e-6)
+    assert len(predictor.predict([record.image for record in tiny.records("segmentation", 2)])) == 2

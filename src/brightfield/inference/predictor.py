@@ -15,7 +15,7 @@ from brightfield import params
 from brightfield.data import coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
-from brightfield.inference.bundle import Member
+from brightfield.inference.bundle import Bundle, Member
 from brightfield.inference.device import start_device
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
@@ -68,11 +68,13 @@ class Predictor:
 
     def stream(self, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
         """The weighted mean of the members' activated outputs, channels first, for each image, one at a time."""
-        outputs = [
-            activations.stream(self.task, m.bundle.network, encoded, self.device, m.bundle.model.test_time_augmentation)
-            for m in self.members
-        ]
+        outputs = [self._votes(member.bundle, encoded) for member in self.members]
         return weighted_mean(outputs, [member.weight for member in self.members])
+
+    def _votes(self, member: Bundle, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
+        views = member.model.test_time_augmentation
+        for activated in activations.stream(member.task, member.network, encoded, self.device, views):
+            yield self.task.answering.voted(activated, member.task.settings)
 
 
 def weighted_mean(

@@ -18,6 +18,10 @@ class TaskSettings(Section):
 
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
 
+    def votes_with(self, other: Self) -> bool:
+        """Whether a model with these settings can take part in an ensemble with the ``other``: its answer says as much, or more."""
+        return self == other
+
     @property
     def class_names(self) -> list[str]:
         """Names of the classes by their index; none where a task has no classes."""
@@ -104,6 +108,11 @@ class SegmentationSettings(TaskSettings):
             return content
         others = {key: value for key, value in content.items() if key not in ("contour_px", "classes")}
         return {**others, "contour_um": content["contour_px"] * content["pixel_size_um"]}
+
+    def votes_with(self, other: Self) -> bool:
+        """Body and contour of each species say what body and contour are."""
+        more = self.scheme == "species" and other.scheme == "contours"
+        return self == (other.model_copy(update={"scheme": self.scheme}) if more else other)
 
     @property
     def contour_px(self) -> float:

@@ -56,11 +56,14 @@ class Params(Section):
         return type(known).model_validate({**known.model_dump(), **model.settings}) if model.settings else known
 
     def comparable_with(self, ensemble: Ensemble) -> dict[str, Model]:
-        """The models of its task and dataset. Those with settings of their own answer other classes, or another image."""
+        """The models of its task and dataset whose answers say what the task asks: of the same image, the same classes or more."""
+        asked = self.tasks[ensemble.task].settings
         return {
             name: model
             for name, model in self.models.items()
-            if model.task == ensemble.task and model.dataset == ensemble.dataset and not model.settings
+            if model.task == ensemble.task
+            and model.dataset == ensemble.dataset
+            and self.settings_of(model).votes_with(asked)
         }
 
     @model_validator(mode="before")

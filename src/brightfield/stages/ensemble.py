@@ -17,7 +17,7 @@ from brightfield.experiments import runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.system import lineage
-from brightfield.system.arrays import IN_MEMORY
+from brightfield.system.arrays import IN_MEMORY, Lazy
 from brightfield.system.files import atomic_folder, write_json
 from brightfield.tasks import Task
 from brightfield.tasks.examples import for_calibration
@@ -48,10 +48,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         atomic_folder(layout.ensemble(entry.task, name)) as folder,
         atomic_folder(layout.report(name)) as report,
     ):
-        choice, task = _chosen(task, entry, members)
+        choice, task = _chosen(settings, task, entry, members)
         scores: dict[str, Scores] = {}
         for split in scoring.splits_to_score(task, data):
-            outputs = outputs_of(entry.task, [*members, *baselines], split)
+            outputs = outputs_of(settings, task, [*members, *baselines], split)
             scores[split.name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
             if split.name == TEST:
                 table = scores[TEST].table
@@ -74,11 +74,11 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
 
 
 def _chosen(
-    task: Task[Any, Any], entry: params.Ensemble, members: list[str]
+    settings: params.Params, task: Task[Any, Any], entry: params.Ensemble, members: list[str]
 ) -> tuple[ensembles.Choice, Task[Any, Any]]:
     """The weights, and the task with the settings that suit the whole; the memory of the validation split is free afterwards."""
     validation = Split.load(task, layout.prepared(entry.dataset), VALIDATION)
-    of_members = outputs_of(entry.task, members, validation)
+    of_members = outputs_of(settings, task, members, validation)
     choice = ensembles.choose(task, validation, of_members, entry)
     if not task.answering.needs_calibration:
         return choice, task
@@ -104,7 +104,16 @@ def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[st
     return members, baselines
 
 
-def outputs_of(task_name: str, models: list[str], split: Split) -> dict[str, Sequence[npt.NDArray[np.float32]]]:
-    """The activated outputs of models on a split, from ``predictions/``; together they take a bounded part of the memory."""
+def outputs_of(
+    settings: params.Params, task: Task[Any, Any], models: list[str], split: Split
+) -> dict[str, Sequence[npt.NDArray[np.float32]]]:
+    """Activated outputs of models on a split, from ``predictions/``, as those of the task; together they take bounded memory."""
     ids, each = list(split.images.index["id"]), IN_MEMORY // len(models)
-    return {name: read_activations(layout.predictions(task_name, name), split.name, ids, each) for name in models}
+
+    def votes(name: str) -> Sequence[npt.NDArray[np.float32]]:
+        model = settings.models[name]
+        own = settings.settings_of(model)
+        stored = read_activations(layout.predictions(model.task, name), split.name, ids, each)
+        return Lazy(len(stored), lambda i: task.answering.voted(stored[i], own))
+
+    return {name: votes(name) for name in models}

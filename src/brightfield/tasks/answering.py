@@ -36,6 +36,16 @@ class Answering(ABC, Generic[Settings, Answer]):
     def activate(self, output: Tensor) -> Tensor:
         """Network output to probabilities, heat maps or intensities: what ensembles average."""
 
+    def voted(self, activated: npt.NDArray[np.float32], settings: Settings) -> npt.NDArray[np.float32]:
+        """The activated output of a member of an ensemble as that of this task.
+
+        Args:
+            activated: of a model with settings of its own.
+            settings: those of the model, which vote with those of this task (:meth:`TaskSettings.votes_with`).
+        """
+        del settings
+        return activated
+
     @abstractmethod
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:
         """The answer for one image from its activated output (channels first)."""

@@ -33,6 +33,10 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         """Convert logits to probabilities of the classes."""
         return torch.softmax(output, dim=-3)
 
+    def voted(self, activated: FloatArray, settings: params.SegmentationSettings) -> FloatArray:
+        """Bodies and contours of all species together, where this task does not ask for species."""
+        return activated if settings.scheme == self.settings.scheme else parts_probability(activated)
+
     def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
         """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed.
 
