@@ -66,9 +66,8 @@ class ActivationWriter:
     def _rounded(self, array: FloatArray) -> npt.NDArray[np.floating[Any]]:
         if self.dtype == np.float32:
             return array
-        half: npt.NDArray[np.float16] = (
-            torch.from_numpy(array).half().numpy()
-        )  # numpy takes ten times as long for tiny numbers
+        # numpy takes ten times as long for tiny numbers
+        half: npt.NDArray[np.float16] = torch.from_numpy(array).half().numpy()
         return half
 
     def __exit__(

@@ -25,9 +25,7 @@ TILE_PX = 1152  # largest side of a tile, which bounds the memory; the 2048 px o
 # image. For others, many of which see the whole image (squeeze-and-excitation), borders have a small weight and tiles are blended.
 REACH_PX = 32
 BLEND_PX = 64  # overlap of neighbouring tiles beyond the margins
-BATCH_PIXELS = (
-    1024 * 1024
-)  # largest number of pixels in a batch; a network takes up to ten times as long for small images alone
+BATCH_PIXELS = 1024 * 1024  # largest number of pixels in a batch; alone, small images take up to ten times as long
 
 
 def activations(
