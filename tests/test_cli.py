@@ -199,7 +199,7 @@ def test_a_stage_that_fails_keeps_what_was_there(project: Path, monkeypatch: pyt
         (("-o", "a", "--sort", "b"), "Give either --out"),
         (("-o", "a", "--sure", "0.8"), "--sure belongs to --sort"),
         (("--sort", "a", "--sure", "1.5"), "less than or equal to 1"),
-        (("--sort", "a", "--pixel-size-um", "0.1"), "--pixel-size-um belongs to --out"),
+        (("--sort", "a", "--fluorescence", "b"), "--fluorescence belongs to --out"),
     ],
 )
 def test_predict_takes_a_folder_for_answers_or_one_for_sorted_copies(

@@ -51,3 +51,23 @@ def test_a_factor_that_nobody_means_is_refused(factor: float) -> None:
 def test_what_would_not_fit_into_memory_is_refused() -> None:
     with pytest.raises(BrightfieldError, match=r"magnified 10 times has 500000x40000 px"):
         images.magnified(np.zeros((4000, 50_000), np.bool_), 10)
+
+
+@pytest.mark.parametrize(("height", "width"), [(4, 4), (9, 9), (3, 8), (6, 6)])
+def test_the_middle_is_framed_in_a_square_of_the_border_s_colour(height: int, width: int) -> None:
+    image = np.full((height, width, 3), (200, 10, 90), np.uint8)
+    image[height // 2, width // 2] = (1, 2, 3)
+    framed = images.framed(image, 6)
+    assert framed.shape == (6, 6, 3)
+    assert framed.dtype == np.uint8
+    colours, counts = np.unique(framed.reshape(-1, 3), axis=0, return_counts=True)
+    assert colours.tolist() == [[1, 2, 3], [200, 10, 90]]
+    assert counts.tolist() == [1, 35]
+    ((row, column),) = np.argwhere(framed[..., 0] == 1)
+    assert abs(row - 3) <= 1
+    assert abs(column - 3) <= 1
+
+
+def test_a_square_of_the_same_size_is_left_as_it_is() -> None:
+    image = np.random.default_rng(0).integers(0, 255, (7, 7), np.uint8)
+    assert np.array_equal(images.framed(image, 7), image)

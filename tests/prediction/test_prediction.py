@@ -10,6 +10,7 @@ import pytest
 import tifffile
 import torch
 
+import brightfield
 import tiny
 from brightfield import images, layout, params, prediction, tasks
 from brightfield.data import coverage
@@ -282,6 +283,25 @@ def test_a_magnified_image_is_answered_in_its_own_pixels(
     assert (classes != unmagnified.classes).mean() > 0.01
 
 
+@pytest.mark.parametrize("asked", [{"magnify": 0.5}, {"pixel_size_um": 0.5 * 0.14}])
+def test_a_crop_of_another_magnification_is_answered_as_one_of_the_training_s(
+    project: Path, tmp_path: Path, asked: dict[str, float]
+) -> None:
+    image = tiny.records("classification", 1)[0].image
+    np.save(tmp_path / "crop.npy", image)
+    write_bundle("classification")
+    model = prediction.load("rbc", "mine")
+    side = model.task.settings.size_px
+    (expected,) = model.predict([images.framed(images.magnified(image, 0.5), side)])
+    (unmagnified,) = model.predict([image])
+    prediction.predict("rbc", [tmp_path / "crop.npy"], Path("out"), reference="mine", **asked)
+    answered = pd.read_csv("out/labels.csv")["probability"].item()
+    assert answered == pytest.approx(expected.probability, rel=1e-4)
+    assert answered != pytest.approx(unmagnified.probability, rel=1e-3)
+    sized = brightfield.load("rbc", "mine").predict(image, pixel_size_um=0.5 * 0.14)
+    assert sized.probability == pytest.approx(expected.probability, rel=1e-6)
+
+
 def test_lengths_follow_the_pixels_of_the_image_whatever_the_magnification(project: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "field.npy", field())
     write_watershed_bundle()
@@ -312,9 +332,12 @@ def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(pro
     assert (found == 321).all()
 
 
-def test_only_bacteria_are_magnified(project: Path, pictures: Path) -> None:
+def test_frames_of_beads_are_not_magnified(project: Path, pictures: Path) -> None:
     write_bundle("tracking")
-    with pytest.raises(BrightfieldError, match="Task 'beads' cannot magnify images"):
+    with pytest.raises(
+        BrightfieldError,
+        match="Task 'beads' cannot magnify images: expected a task of kind classification or segmentation",
+    ):
         prediction.predict("beads", [pictures], Path("out"), reference="mine", magnify=2)
 
 

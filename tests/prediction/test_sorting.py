@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from brightfield.prediction import sorting
 from brightfield.prediction.sorting import Sorted
 from brightfield.results import Label
 from brightfield.system.files import atomic_folder
+from brightfield.tasks.classification.learning import ClassificationLearning
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 OUT = Path("out")
@@ -99,6 +101,26 @@ def test_copies_are_the_same_bytes_with_the_same_times_and_originals_stay(crops:
     assert {name: path.read_bytes() for name, path in copies.items()} == before
     assert {path.read_bytes() for path in crops.iterdir()} == set(before.values())
     assert {path.stat().st_mtime for path in copies.values()} == {1e9}
+
+
+@pytest.mark.parametrize("asked", [{}, {"magnify": 0.5}, {"pixel_size_um": 0.07}])
+def test_crops_of_another_magnification_are_answered_as_those_of_the_training(
+    crops: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, float]
+) -> None:
+    seen: list[np.ndarray] = []
+    encode = ClassificationLearning.encode
+
+    def watched(self: ClassificationLearning, image: np.ndarray) -> Any:
+        seen.append(image)
+        return encode(self, image)
+
+    monkeypatch.setattr(ClassificationLearning, "encode", watched)
+    sort(crops, **asked)
+    (first, *_) = sorted(crops.iterdir())
+    image = images.read(first)
+    expected = images.framed(images.magnified(image, 0.5), 32) if asked else image
+    assert len(seen) == len(PROBABILITIES)
+    np.testing.assert_array_equal(seen[0], expected)
 
 
 def test_the_table_has_the_least_certain_first(crops: Path) -> None:
@@ -359,8 +381,14 @@ def test_what_cannot_be_sorted_is_said(crops: Path, task: str, options: dict[str
 def test_an_image_in_chunks_is_copied_as_a_folder(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import zarr
 
-    read = images.read  # of a task whose crops are grey, as those in chunks are
-    monkeypatch.setattr(images, "read", lambda path: np.dstack([images.to_grey(read(path))] * 3))
+    read, read_frame = images.read, images.read_frame  # of a task whose crops are grey, as those in chunks are
+
+    def in_colour(path: Path) -> images.Frame:
+        frame = read_frame(path)
+        return replace(frame, image=np.dstack([images.to_grey(frame.image)] * 3))
+
+    monkeypatch.setattr(images, "read_frame", in_colour)
+    monkeypatch.setattr(images, "read", lambda path: in_colour(path).image)
 
     group = zarr.open_group(crops / "chunks.zarr", mode="w", zarr_format=2)
     group.create_array("0", data=np.full((32, 32), 200, np.uint8))

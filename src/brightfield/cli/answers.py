@@ -39,12 +39,13 @@ def predict(
     pixel_size_um: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Pixel size of the images, over that in their files; bacteria are magnified to the training's."
+            min=0,
+            help="Pixel size of the images, over that in their files; crops and bacteria are magnified to the training's.",
         ),
     ] = None,
     magnify: Annotated[
         float | None,
-        typer.Option(min=0, help="For segmentation: magnification of the images before prediction; see below."),
+        typer.Option(min=0, help="For segmentation and classification: magnification before prediction; see below."),
     ] = None,
     overwrite: Annotated[
         bool,
@@ -64,20 +65,21 @@ def predict(
     OUT/least-certain.png shows those. Move the images of OUT/unsure into the right folders; then `brightfield import rbc OUT
     --name NAME` imports the folder, without the images that are still in OUT/unsure.
 
-    A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it by the
-    pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it. For another species
-    with cells half as wide, give --magnify 2. Answers have the pixels of the original images.
+    A model of bacteria or of blood cells expects cells of the size in its training data. Images of another magnification are
+    scaled to it by the pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it.
+    For cells half as wide, give --magnify 2. Answers have the pixels of the original images. A crop is cut or filled up to the
+    size of the training's; without any pixel size, a crop of another size is resized to it as a whole.
 
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
     number per class does not matter: the share of positive images is assumed to be that of the model's validation split.
     """
-    of_out = {"--pixel-size-um": pixel_size_um, "--magnify": magnify, "--fluorescence": fluorescence}
+    of_out = {"--fluorescence": fluorescence}
     _check_together(out, sort, sure, of_out)
     if sort is not None:
         from brightfield.prediction import sorting
 
-        chosen = given(sure=sure, recalibrate=recalibrate)
+        chosen = given(sure=sure, recalibrate=recalibrate, pixel_size_um=pixel_size_um, magnify=magnify)
         print(sorting.sort(task, paths, sort, reference=model, overwrite=overwrite, **chosen))
     if out is not None:
         from brightfield import prediction

@@ -17,10 +17,11 @@ from brightfield.images.reading import (
     frames,
     frames_of,
     read,
+    read_frame,
     read_labels,
     read_stack,
 )
-from brightfield.images.scaling import magnified, nearest
+from brightfield.images.scaling import framed, magnified, nearest
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.writing import write_png, write_tiff
 
@@ -36,6 +37,7 @@ __all__ = [
     "evenly_spaced",
     "files",
     "frame_count",
+    "framed",
     "frames",
     "frames_of",
     "header",
@@ -53,6 +55,7 @@ __all__ = [
     "pad_to_multiple",
     "pointer",
     "read",
+    "read_frame",
     "read_labels",
     "read_stack",
     "some_of",

@@ -21,19 +21,48 @@ from brightfield.images.opening import MAX_STACK_PIXELS, open_frames, size_of, s
 Item = TypeVar("Item")
 
 
+@dataclass(frozen=True)
+class Frame:
+    """A frame of a file.
+
+    Attributes:
+        name: unique among the frames read with it, and safe in a file name.
+        image: (H, W) or (H, W, 3).
+        path: the file.
+        header: what the file says beside its pixels.
+        time_s: seconds from the first frame of the file; None where the file does not say.
+    """
+
+    name: str
+    image: Image
+    path: Path
+    header: Header
+    time_s: float | None = None
+
+
 def read(path: Path) -> Image:
     """Read one image from PNG, JPEG, TIFF, OME-TIFF or npy: (H, W) or (H, W, 3), uint8, uint16 or float32.
 
     Alpha is dropped and axes of length 1 are squeezed; bool becomes 0 and 255, any other number float32. Raises
     BrightfieldError for a stack (see :func:`read_stack`) and for anything else than one image of finite numbers.
     """
+    return _read(path, with_header=False).image
+
+
+def read_frame(path: Path) -> Frame:
+    """Like :func:`read`, with what the file says beside its pixels."""
+    return _read(path, with_header=True)
+
+
+def _read(path: Path, with_header: bool) -> Frame:
     with open_frames(path) as source:
         if source.count != 1:
             raise BrightfieldError(
                 f"{path} holds {source.count} frames, expected one image. "
                 "Read it as a stack, or save the frame you want as a file of its own."
             )
-        return standardise(path, source.get(0))
+        header = source.header() if with_header else Header()
+        return Frame(stem(path), standardise(path, source.get(0)), path, header)
 
 
 def read_stack(path: Path) -> Image:
@@ -79,25 +108,6 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
     """
     for frame in _frames(files(paths), with_header=False):
         yield frame.name, frame.image
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A frame of a file.
-
-    Attributes:
-        name: unique among the frames read with it, and safe in a file name.
-        image: (H, W) or (H, W, 3).
-        path: the file.
-        header: what the file says beside its pixels.
-        time_s: seconds from the first frame of the file; None where the file does not say.
-    """
-
-    name: str
-    image: Image
-    path: Path
-    header: Header
-    time_s: float | None = None
 
 
 def frames_of(files: Iterable[Path]) -> Iterator[Frame]:

@@ -40,6 +40,20 @@ def magnified(image: Image, factor: float) -> npt.NDArray[np.float32]:
     return np.asarray(scaled, dtype=np.float32)
 
 
+def framed(image: Image, side: int) -> Image:
+    """The middle of an image (H, W) or (H, W, C) as a square of ``side`` pixels, filled up with the border's median colour."""
+    border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    square = np.empty((side, side, *image.shape[2:]), image.dtype)
+    square[:] = np.median(border, axis=0)
+    kept = [min(side, have) for have in image.shape[:2]]
+    of_image, of_square = (
+        tuple(slice((whole - part) // 2, (whole - part) // 2 + part) for whole, part in zip(shape, kept, strict=True))
+        for shape in (image.shape[:2], (side, side))
+    )
+    square[of_square] = image[of_image]
+    return square
+
+
 def nearest(labels: npt.NDArray[Any], shape: tuple[int, int]) -> npt.NDArray[Any]:
     """Resample labels (H, W) to another shape: each pixel takes the label nearest to its centre."""
     rows, columns = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from brightfield import images, layout, params, tasks
+from brightfield import images, layout, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
@@ -62,13 +62,20 @@ def load(task: str, reference: str) -> Predictor:
     return predictor
 
 
-def load_recalibrated(task: str, reference: str, recalibrate: Path | None) -> tuple[Predictor, str | None]:
+def load_recalibrated(
+    task: str,
+    reference: str,
+    recalibrate: Path | None,
+    pixel_size_um: float | None = None,
+    magnify: float | None = None,
+) -> tuple[Predictor, str | None]:
     """Load a predictor and recalibrate it if labelled images are given; also return a line about the change, or None.
 
     Args:
         task: the task's name in params.yaml.
         reference: the model, see :func:`bundle_folder`.
         recalibrate: labelled images of the acquisition to be predicted (see :mod:`brightfield.prediction.recalibration`).
+        pixel_size_um, magnify: as of the images to be predicted (see :class:`FolderPrediction`).
 
     Raises:
         BrightfieldError: as :func:`load`, and for missing or too few labelled images.
@@ -76,7 +83,8 @@ def load_recalibrated(task: str, reference: str, recalibrate: Path | None) -> tu
     predictor = load(task, reference)
     if recalibrate is None:
         return predictor, None
-    return recalibration.recalibrated(predictor, recalibrate)
+    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, magnify)
+    return recalibration.recalibrated(predictor, recalibrate, sizes)
 
 
 @dataclass(frozen=True)
@@ -129,13 +137,8 @@ class FolderPrediction:
         overwrite: bool = False,
     ) -> None:
         self.predictor = predictor
-        task, trained = predictor.task, predictor.task.settings.pixel_size_um
-        if magnify not in (None, 1) and not task.answering.magnifiable:
-            able = tasks.kinds_that(lambda kind: kind.answering_class.magnifiable)
-            raise BrightfieldError(
-                f"Task {predictor.task_name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
-            )
-        self.sizes = PixelSizes(trained, pixel_size_um, magnify, task.answering.magnifiable)
+        task = predictor.task
+        self.sizes = PixelSizes.of_task(task, predictor.task_name, pixel_size_um, magnify)
         self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
         self._writer.check(task.answer_type)
         self._rows: dict[str, pd.DataFrame] = {}
@@ -189,10 +192,12 @@ class FolderPrediction:
     ) -> tuple[Result, images.Image]:
         """The answer to an image, and the image as the model saw it, magnified."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
-        if magnification != 1:
-            channels = {channel: images.magnified(pixels, magnification) for channel, pixels in channels.items()}
-        seen = channels.pop("image")
         task = self.predictor.task
+        if magnification != 1:
+            channels = {
+                channel: task.answering.magnified(pixels, magnification) for channel, pixels in channels.items()
+            }
+        seen = channels.pop("image")
         result = self.predictor.predict([task.learning.pixels(Record(name, name, seen, channels))])[0]
         return (result if magnification == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
 
@@ -240,7 +245,7 @@ def predict(
     Raises:
         BrightfieldError: an unknown task or model, an image that cannot be read, or existing answers.
     """
-    predictor, recalibrated = load_recalibrated(task, reference, recalibrate)
+    predictor, recalibrated = load_recalibrated(task, reference, recalibrate, pixel_size_um, magnify)
     answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
     listing = images.list_images(paths)

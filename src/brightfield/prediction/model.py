@@ -10,7 +10,7 @@ from typing import Any, overload
 import numpy as np
 import numpy.typing as npt
 
-from brightfield import images, layout, prediction
+from brightfield import layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
 from brightfield.results import Result
@@ -87,8 +87,8 @@ class Model:
         Args:
             images: one image, (H, W) or (H, W, 3), of any size and numeric type; (H, W, 2) with fluorescence for a model that takes
                 it. A stack (N, H, W) or (N, H, W, C), or a list of images, which may differ in size.
-            pixel_size_um: side of a pixel in micrometres; None: that of the training. Images of bacteria are magnified to the pixel
-                size of the training for prediction; answers are in the pixels of the images.
+            pixel_size_um: side of a pixel in micrometres; None: that of the training. Fields of bacteria and crops of cells are
+                magnified to the pixel size of the training for prediction; answers are in the pixels of the images.
             names: names of the images in tables; None: their numbers from 0.
 
         Returns:
@@ -112,7 +112,7 @@ class Model:
         task = self._predictor.task
         if not task.answering.magnifiable or pixel_size_um == self.pixel_size_um:
             return self._predictor.predict(given)
-        seen = [images.magnified(image, pixel_size_um / self.pixel_size_um) for image in given]
+        seen = [task.answering.magnified(image, pixel_size_um / self.pixel_size_um) for image in given]
         answers = zip(self._predictor.predict(seen), given, strict=True)
         return [task.answering.to_original_scale(answer, image.shape[:2]) for answer, image in answers]
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any, Self
 
+from brightfield import images, tasks
 from brightfield.errors import BrightfieldError
+from brightfield.tasks import Task
 
 SAME = 0.02  # relative difference up to which two pixel sizes count as equal: files round them
 MOST_MAGNIFICATION = 8.0  # a file that states a size further from that of the training is more likely wrong than right
@@ -28,6 +31,23 @@ class PixelSizes:
     magnifiable: bool = False
     _stated: Counter[float | None] = field(default_factory=Counter)
     _magnified: Counter[float] = field(default_factory=Counter)
+
+    @classmethod
+    def of_task(
+        cls, task: Task[Any, Any], name: str, given_um: float | None = None, magnification: float | None = None
+    ) -> Self:
+        """Those of the images that a model of the task ``name`` is to answer.
+
+        Raises:
+            BrightfieldError: the task does not support magnification.
+        """
+        magnifiable = task.answering.magnifiable
+        if magnification not in (None, 1) and not magnifiable:
+            able = tasks.kinds_that(lambda kind: kind.answering_class.magnifiable)
+            raise BrightfieldError(
+                f"Task {name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
+            )
+        return cls(task.settings.pixel_size_um, given_um, magnification, magnifiable)
 
     def known(self, stated_um: float | None) -> float | None:
         """The pixel size of an image that was given or that its file states; None where it is only assumed."""
@@ -55,6 +75,11 @@ class PixelSizes:
         self._stated[stated_um] += 1
         self._magnified[magnification] += 1
         return size_um, magnification
+
+    def seen(self, task: Task[Any, Any], frame: images.Frame) -> images.Image:
+        """The pixels of a frame as a model of the task sees them."""
+        _, magnification = self.of(frame.name, frame.header.pixel_size_um)
+        return frame.image if magnification == 1 else task.answering.magnified(frame.image, magnification)
 
     def lines(self) -> list[str]:
         """One line on the pixel sizes in use, and one where the user's contradicts that of the files."""

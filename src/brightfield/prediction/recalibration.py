@@ -8,21 +8,25 @@ share of positive images cannot be estimated from images that were collected by 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from brightfield import images, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Label
+from brightfield.tasks import Task
 
 FEWEST = 5  # smallest number of images of each class
 
 
-def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
+def recalibrated(predictor: Predictor, labelled: Path, sizes: PixelSizes | None = None) -> tuple[Predictor, str]:
     """The model recalibrated for another acquisition, and a line about the change.
 
     Args:
         predictor: a model of a task whose answering is ``recalibratable``.
         labelled: a folder with a folder of images for each class.
+        sizes: decide the magnification of each; None: by the pixel size in its file.
 
     Raises:
         BrightfieldError: a task without probabilities of classes, a missing folder, or too few images in it.
@@ -34,7 +38,8 @@ def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
             f"Task {predictor.task_name!r} has no probabilities of classes to recalibrate: expected a task of kind {able}. "
             "Leave out --recalibrate."
         )
-    pixels, truth = _read(labelled, task.class_names)
+    sizes = sizes or PixelSizes.of_task(task, predictor.task_name)
+    pixels, truth = _read(labelled, task, sizes)
     known, calibrated = (
         task.settings,
         task.answering.adapted(predictor.activations([task.learning.encode(image) for image in pixels]), truth),
@@ -47,7 +52,9 @@ def recalibrated(predictor: Predictor, labelled: Path) -> tuple[Predictor, str]:
     return adapted, summary
 
 
-def _read(folder: Path, classes: list[str]) -> tuple[list[images.Image], list[Label]]:
+def _read(folder: Path, task: Task[Any, Any], sizes: PixelSizes) -> tuple[list[images.Image], list[Label]]:
+    """The labelled images as the model sees them, and their labels."""
+    classes = task.class_names
     if missing := [name for name in classes if not (folder / name).is_dir()]:
         raise BrightfieldError(
             f"{folder} has no folder {missing[0]}: expected one for each class, {' and '.join(classes)}, with labelled images "
@@ -56,7 +63,7 @@ def _read(folder: Path, classes: list[str]) -> tuple[list[images.Image], list[La
     pixels: list[images.Image] = []
     truth: list[Label] = []
     for value, name in enumerate(classes):
-        found = [image for _, image in images.frames([folder / name])]
+        found = [sizes.seen(task, frame) for frame in images.frames_of(images.files([folder / name]))]
         if len(found) < FEWEST:
             raise BrightfieldError(
                 f"{folder / name} contains {len(found)} images: expected at least {FEWEST} (about 15 are better)."

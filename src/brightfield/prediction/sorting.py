@@ -20,6 +20,7 @@ from brightfield import images, params, prediction, tasks
 from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Label, contact_sheets
 from brightfield.results.canvas import Canvas
 from brightfield.system import progress
@@ -50,6 +51,7 @@ class Sorted:
         warning: a line about images outside the range of the training data, if there are any.
         listing: the files that were found, taken and left out.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
+        notes: lines on pixel sizes.
     """
 
     table: pd.DataFrame
@@ -60,10 +62,12 @@ class Sorted:
     warning: str | None
     listing: images.Listing
     recalibrated: str | None = None
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         counts = self.table["sorted_into"].value_counts()
         lines = [self.recalibrated] if self.recalibrated else []
+        lines += self.notes
         lines += [f"warning: {self.warning}"] if self.warning else []
         lines += self.listing.lines()
         lines.append(", ".join(f"{name}: {counts.get(name, 0)}" for name in self.folders) + f" in {self.folder}")
@@ -97,6 +101,8 @@ def sort(
     sure: float = SURE,
     overwrite: bool = False,
     recalibrate: Path | None = None,
+    pixel_size_um: float | None = None,
+    magnify: float | None = None,
 ) -> Sorted:
     """Predict images and copy each, byte for byte and with its times, into the folder of its answer.
 
@@ -111,6 +117,7 @@ def sort(
             training data; 0: no answer is unsure.
         overwrite: replace a folder that was sorted before; files other than its copies are never replaced.
         recalibrate: labelled images of the same acquisition, in a folder for each class.
+        pixel_size_um, magnify: see :class:`brightfield.prediction.FolderPrediction`.
 
     Raises:
         BrightfieldError: a task that does not classify images, an unknown model, an image that cannot be read or predicted, or
@@ -128,13 +135,14 @@ def sort(
     named = copy_names(listing.taken)
     folder = out.resolve()
     _check_place(folder, named, overwrite)
-    predictor, recalibrated = prediction.load_recalibrated(task, reference, recalibrate)
+    predictor, recalibrated = prediction.load_recalibrated(task, reference, recalibrate, pixel_size_um, magnify)
+    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, magnify)
     folders = _folders(predictor.task.class_names)
     with atomic_folder(folder) as partial:
         for name in folders:
             (partial / name).mkdir()
         rows = []
-        for source, answer in _answers(predictor, progress.track(named, f"sort {task}", unit="image")):
+        for source, answer in _answers(predictor, sizes, progress.track(named, f"sort {task}", unit="image")):
             rows.append({"image": named[source], "source": str(source), **answer, "sorted_into": _place(answer, sure)})
             copy = shutil.copytree if source.is_dir() else shutil.copy2  # an image in chunks is a folder
             copy(source, partial / rows[-1]["sorted_into"] / named[source])
@@ -143,7 +151,7 @@ def sort(
         table = everything[[column for column in COLUMNS if column in everything]]
         table.to_csv(partial / SORTED, index=False, float_format="%.6g", lineterminator="\n")
     warning = prediction.warning(everything) if "outside" in everything else None
-    return Sorted(table, out, task, folders, sure, warning, listing, recalibrated)
+    return Sorted(table, out, task, folders, sure, warning, listing, recalibrated, tuple(sizes.lines()))
 
 
 def certainty(answer: Label) -> float:
@@ -227,13 +235,13 @@ def _copies(folder: Path) -> set[str]:
     return {image for image, source in zip(table["image"], table["source"], strict=True) if Path(source).is_file()}
 
 
-def _answers(predictor: Predictor, sources: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
+def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The row of the table of each image, in order: probability, answer, certainty, and its distance from the training data."""
     batch: list[Path] = []
     read: list[images.Image] = []
     for source in sources:
         batch.append(source)
-        read.append(images.read(source))
+        read.append(sizes.seen(predictor.task, images.read_frame(source)))
         if sum(image.size for image in read) >= BATCH_VALUES:
             yield from zip(batch, _answered(predictor, batch, read), strict=True)
             batch, read = [], []

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from brightfield import params
+from brightfield import images, params
 from brightfield.results import Result
 from brightfield.tasks.samples import Encoded
 
@@ -73,6 +73,10 @@ class Answering(ABC, Generic[Settings, Answer]):
     def adapted(self, activated: Sequence[npt.NDArray[np.float32]], truth: Sequence[Answer]) -> Settings:
         """The settings for an acquisition of which these are a few images; for tasks that are ``recalibratable``."""
         raise NotImplementedError
+
+    def magnified(self, image: images.Image, factor: float) -> images.Image:
+        """An image as a model should see it whose training images have ``factor`` times as many pixels a micrometre."""
+        return images.magnified(image, factor)
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

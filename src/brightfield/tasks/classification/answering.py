@@ -10,7 +10,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
-from brightfield import params
+from brightfield import images, params
 from brightfield.metrics import classification
 from brightfield.results import Label
 from brightfield.tasks.answering import Answering
@@ -22,6 +22,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
 
     tileable = False
     recalibratable = True
+    magnifiable = True
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert the logit to a probability."""
@@ -33,6 +34,15 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
         probability = expit(classification.logit(activated[0]) / temperature + bias)
         return Label(float(probability), threshold(self.settings))
+
+    def magnified(self, image: images.Image, factor: float) -> images.Image:
+        """A crop of the task's size around the middle, in which the cell has another size."""
+        return images.framed(images.magnified(image, factor), self.settings.size_px)
+
+    def to_original_scale(self, answer: Label, shape: tuple[int, int]) -> Label:
+        """The same label."""
+        del shape
+        return answer
 
     @property
     def needs_calibration(self) -> bool:
