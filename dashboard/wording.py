@@ -30,12 +30,12 @@ def in_tables(metric: str, signed: bool = False) -> str:
 
 
 def number(value: float | None, signed: bool = False) -> str:
-    """A number with three decimals, fewer if it is large; a dash if it is undefined."""
+    """A number with three decimals, fewer if it is large; a dash if it is undefined. With a sign it is a difference."""
     if value is None or math.isnan(value):
         return DASH
     size = abs(value)
-    if size and size < 0.001:
-        return f"{value:{'+' if signed else ''}.2e}"
+    if size and size < 0.001 and not signed:  # a difference so small is none
+        return f"{value:.2e}"
     decimals = 3 if size < 10 else 2 if size < 100 else 1
     return f"{value:{'+' if signed else ''}.{decimals}f}"
 

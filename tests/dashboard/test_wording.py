@@ -80,6 +80,7 @@ def test_number(value: float | None, text: str) -> None:
 def test_signs_and_intervals() -> None:
     assert number(0.1, signed=True) == "+0.100"
     assert number(-0.1, signed=True) == "-0.100"
+    assert number(0.000341, signed=True) == "+0.000"
     assert number(float("nan")) == DASH
     assert interval(0.1, 0.25) == "0.100 to 0.250"
     assert interval(float("nan"), 0.2) == "no interval: too few groups"
