@@ -132,3 +132,5 @@ def test_a_network_of_five_classes_votes_for_body_and_contour() -> None:
         together = np.stack([b[0], b[1] + b[3], b[2] + b[4]])
         np.testing.assert_allclose(answer, (a + together) / 2, atol=1e-6)
     assert len(predictor.predict([record.image for record in tiny.records("segmentation", 2)])) == 2
+    with pytest.raises(BrightfieldError, match="scheme 'contours' cannot take part in an ensemble of scheme 'species'"):
+        Predictor(members[::-1], tiny.COMPUTE).activations(encoded)

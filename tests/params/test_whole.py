@@ -96,7 +96,13 @@ def test_own_settings_that_the_task_does_not_take_are_refused(settings: dict[str
     assert said in complaint(("models", "bacteria-unet", "settings"), settings)
 
 
-def test_a_model_with_settings_of_its_own_is_no_member() -> None:
+def test_a_model_that_tells_species_may_be_named_as_a_member() -> None:
+    content = changed(("ensembles", "bacteria-ensemble", "members"), ["bacteria-unet", "bacteria-species"])
+    settings = params.parse(content)
+    assert settings.ensembles["bacteria-ensemble"].members == ["bacteria-unet", "bacteria-species"]
+
+
+def test_a_model_that_sees_another_image_is_no_member() -> None:
     content = changed(("models", "bacteria-unet", "settings"), {"fluorescence": True})
     content["ensembles"]["bacteria-ensemble"]["members"] = ["bacteria-unet", "bacteria-lite"]
     with pytest.raises(

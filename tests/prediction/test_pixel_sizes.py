@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
+import tiny
+from brightfield import images, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.prediction.pixel_sizes import PixelSizes
 
 
 def test_a_file_without_a_size_has_that_of_the_training() -> None:
     sizes = PixelSizes(0.065, magnifiable=True)
-    assert sizes.of("a", None) == (0.065, 1)
+    assert sizes.of("a", None) == (0.065, None)
     assert sizes.lines() == ["Pixel size: 0.065 um, that of the training; the files state none."]
 
 
@@ -26,8 +31,8 @@ def test_a_stated_size_is_used_and_images_are_magnified_to_the_training() -> Non
 
 def test_where_images_are_not_magnified_the_size_counts_all_the_same() -> None:
     sizes = PixelSizes(0.1)
-    assert sizes.of("a", 0.2) == (0.2, 1)
-    assert sizes.of("b", 90.0) == (90.0, 1)
+    assert sizes.of("a", 0.2) == (0.2, None)
+    assert sizes.of("b", 90.0) == (90.0, None)
 
 
 def test_the_given_size_stands_over_the_files_and_says_so() -> None:
@@ -60,3 +65,17 @@ def test_a_size_that_cannot_be_right_is_refused() -> None:
     ):
         sizes.of("a", 10.0)
     assert PixelSizes(0.065, given_um=10.0, magnifiable=True).of("a", None)[0] == 10
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, None), (0.14, 1.0), (0.1402, 1.0), (0.07, 0.5)])
+def test_crops_are_magnified_by_what_is_given_and_not_by_their_files(
+    given: float | None, expected: float | None
+) -> None:
+    """Training takes crops as they come, so a size that their files state must not change answers."""
+    task = tasks.build("classification", tiny.SETTINGS["classification"].model_copy(update={"pixel_size_um": 0.14}))
+    sizes = PixelSizes.of_task(task, "rbc", given)
+    assert sizes.of("a", 0.05)[1] == expected
+    crop = np.full((40, 40, 3), 7, np.uint8)
+    seen = sizes.seen(task, images.Frame("a", crop, Path("a.tif"), images.Header(pixel_size_um=0.05)))
+    side = task.settings.size_px
+    assert seen.shape == (crop.shape if expected is None else (side, side, 3))

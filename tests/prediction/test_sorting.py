@@ -123,6 +123,17 @@ def test_crops_of_another_magnification_are_answered_as_those_of_the_training(
     np.testing.assert_array_equal(seen[0], expected)
 
 
+def test_a_magnified_crop_is_compared_with_the_training_as_it_came(crops: Path) -> None:
+    """What fills it up, and interpolation, have no noise: all would be outside, and so unsure."""
+    trained(Coverage.fit(coverage.measure_records(tiny.records("classification", 40, groups=10))))
+    asked, usual = (
+        sort(crops, out=Path(name), **options).table for name, options in (("a", {"magnify": 0.5}), ("b", {}))
+    )
+    assert asked.set_index("image")["distance"].to_dict() == pytest.approx(
+        usual.set_index("image")["distance"].to_dict()
+    )
+
+
 def test_the_table_has_the_least_certain_first(crops: Path) -> None:
     sort(crops)
     table = pd.read_csv(OUT / "sorted.csv")

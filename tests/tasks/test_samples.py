@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 import tiny
 from brightfield import params, tasks
 from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
 
 RNG = np.random.default_rng(0)
 
@@ -56,6 +58,14 @@ def test_without_training_images_come_whole_and_as_they_are() -> None:
     assert torch.equal(samples.cut([1], RNG).images[0], samples.encoded[1].tensor)
     assert samples.cut([1], RNG).targets.shape == (1, 30, 20)
     assert samples.varied(batch := samples.cut([1], RNG), RNG) is batch
+
+
+def test_whole_images_of_several_sizes_are_refused_with_what_to_do() -> None:
+    samples = tasks.build("segmentation", tiny.SETTINGS["segmentation"]).learning.dataset(
+        [numbered(10, 40), numbered(30, 20)], training(None)
+    )
+    with pytest.raises(BrightfieldError, match=r"Images of 20x10 to 40x30 px .* Set training.patch_px"):
+        samples.cut([0, 1], RNG)
 
 
 def test_draws_are_a_function_of_the_seed() -> None:

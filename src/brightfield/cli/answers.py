@@ -40,7 +40,7 @@ def predict(
         float | None,
         typer.Option(
             min=0,
-            help="Pixel size of the images, over that in their files; crops and bacteria are magnified to the training's.",
+            help="Pixel size of the images, over that in their files; images of cells are magnified to the training's.",
         ),
     ] = None,
     magnify: Annotated[
@@ -65,10 +65,12 @@ def predict(
     OUT/least-certain.png shows those. Move the images of OUT/unsure into the right folders; then `brightfield import rbc OUT
     --name NAME` imports the folder, without the images that are still in OUT/unsure.
 
-    A model of bacteria or of blood cells expects cells of the size in its training data. Images of another magnification are
-    scaled to it by the pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it.
-    For cells half as wide, give --magnify 2. Answers have the pixels of the original images. A crop is cut or filled up to the
-    size of the training's; without any pixel size, a crop of another size is resized to it as a whole.
+    A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it by the
+    pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it. For another species
+    with cells half as wide, give --magnify 2. Answers have the pixels of the original images.
+
+    Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
+    scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.
 
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their

@@ -83,7 +83,7 @@ def _all_views(
 
 
 def _turned(image: Encoded, view: int) -> Encoded:
-    tensor = torch.from_numpy(np.ascontiguousarray(symmetry.turned(image.tensor.numpy(), view)))
+    tensor = torch.from_numpy(symmetry.turned(image.tensor.numpy(), view).copy())
     return replace(image, tensor=tensor, shape=image.shape if view % 2 == 0 else image.shape[::-1])
 
 

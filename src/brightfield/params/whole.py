@@ -119,10 +119,11 @@ class Params(Section):
     def _strangers(self, where: str, ensemble: Ensemble) -> list[str]:
         """Named members whose answers cannot be averaged with those of the task."""
         named = [] if ensemble.members == "all" else ensemble.members
+        asked = self.tasks[ensemble.task].settings
         return [
             f"{where}: {name!r} has settings of its own, so its answers cannot be averaged with others"
             for name in named
-            if self.models[name].settings
+            if not self.settings_of(self.models[name]).votes_with(asked)
         ]
 
     def _disagreements(self, where: str, entry: Any) -> list[str]:

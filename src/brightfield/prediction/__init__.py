@@ -120,7 +120,7 @@ class FolderPrediction:
         out: output folder (see :mod:`brightfield.results.writing`).
         pixel_size_um: side of a pixel of all images in micrometres; None: as the file of each states, else that of the task.
         magnify: magnification of the images before prediction; answers are scaled back to the images' own pixels. None: where the
-            task is ``magnifiable``, the magnification to the pixel size of the training; else 1.
+            task is ``magnifiable``, to the pixel size of the training; of crops only from ``pixel_size_um``, not from files.
         overwrite: replace existing answers.
 
     Raises:
@@ -178,28 +178,29 @@ class FolderPrediction:
             )
         header = header or images.Header()
         size_um, magnification = self.sizes.of(name, header.pixel_size_um)
-        result, seen = self._answer(name, image, fluorescence, magnification)
+        result, compared_as = self._answer(name, image, fluorescence, magnification)
         self._writer.add(name, image, result, fluorescence, pixel_size_um=size_um)
         self._stated.add(name, header, time_s)
         self._rows[name] = self.predictor.task.rows(result)
         if source is not None:
             self._sources[name] = source
-        if (compared := self.predictor.compare([seen])) is not None:
+        if (compared := self.predictor.compare([compared_as])) is not None:
             self._compared.append(compared.assign(image=name))
 
     def _answer(
-        self, name: str, image: images.Image, fluorescence: images.Image | None, magnification: float
+        self, name: str, image: images.Image, fluorescence: images.Image | None, magnification: float | None
     ) -> tuple[Result, images.Image]:
-        """The answer to an image, and the image as the model saw it, magnified."""
+        """The answer to an image, and the image as it is compared with the training's."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
-        task = self.predictor.task
-        if magnification != 1:
-            channels = {
-                channel: task.answering.magnified(pixels, magnification) for channel, pixels in channels.items()
-            }
+        answering = self.predictor.task.answering
+        if magnification is not None:
+            channels = {channel: answering.magnified(pixels, magnification) for channel, pixels in channels.items()}
         seen = channels.pop("image")
-        result = self.predictor.predict([task.learning.pixels(Record(name, name, seen, channels))])[0]
-        return (result if magnification == 1 else task.answering.to_original_scale(result, image.shape[:2])), seen
+        result = self.predictor.predict([self.predictor.task.learning.pixels(Record(name, name, seen, channels))])[0]
+        if seen.shape != image.shape:
+            result = answering.to_original_scale(result, image.shape[:2])
+        # what fills up a crop is no part of it
+        return result, image if answering.takes_crops else seen
 
     def finish(self) -> PredictionSummary:
         """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data.

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from brightfield import layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result
 
 # an array (H, W, C) with at most so many channels is one image, any other with three axes a stack (N, H, W)
@@ -104,17 +105,21 @@ class Model:
         metadata = replace(self._predictor.task.metadata, pixel_size_um=pixel_size_um or self.pixel_size_um)
         answers = [
             replace(answer, metadata=replace(metadata, image=title))
-            for answer, title in zip(self._answers(given, metadata.pixel_size_um), titles, strict=True)
+            for answer, title in zip(self._answers(given, pixel_size_um), titles, strict=True)
         ]
         return answers[0] if alone else answers
 
-    def _answers(self, given: list[npt.NDArray[Any]], pixel_size_um: float) -> list[Result]:
+    def _answers(self, given: list[npt.NDArray[Any]], pixel_size_um: float | None) -> list[Result]:
         task = self._predictor.task
-        if not task.answering.magnifiable or pixel_size_um == self.pixel_size_um:
+        _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um).of("the image", None)
+        if magnification is None:
             return self._predictor.predict(given)
-        seen = [task.answering.magnified(image, pixel_size_um / self.pixel_size_um) for image in given]
-        answers = zip(self._predictor.predict(seen), given, strict=True)
-        return [task.answering.to_original_scale(answer, image.shape[:2]) for answer, image in answers]
+        seen = [task.answering.magnified(image, magnification) for image in given]
+        answers = zip(self._predictor.predict(seen), given, seen, strict=True)
+        return [
+            answer if image.shape == as_seen.shape else task.answering.to_original_scale(answer, image.shape[:2])
+            for answer, image, as_seen in answers
+        ]
 
 
 def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool, list[npt.NDArray[Any]]]:

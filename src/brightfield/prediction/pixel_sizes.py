@@ -23,12 +23,15 @@ class PixelSizes:
         given_um: pixel size that the user gave for all images; None: that of each file, or else that of the training.
         magnification: magnification that the user gave; None: from the pixel size, where the task is ``magnifiable``.
         magnifiable: whether images may be answered at another magnification.
+        by_files: whether the pixel size that a file states decides the magnification. Crops are learnt from as they come, whatever
+            their files state, so only what the user gives counts for them.
     """
 
     trained_um: float
     given_um: float | None = None
     magnification: float | None = None
     magnifiable: bool = False
+    by_files: bool = True
     _stated: Counter[float | None] = field(default_factory=Counter)
     _magnified: Counter[float] = field(default_factory=Counter)
 
@@ -47,14 +50,16 @@ class PixelSizes:
             raise BrightfieldError(
                 f"Task {name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
             )
-        return cls(task.settings.pixel_size_um, given_um, magnification, magnifiable)
+        return cls(
+            task.settings.pixel_size_um, given_um, magnification, magnifiable, by_files=not task.answering.takes_crops
+        )
 
     def known(self, stated_um: float | None) -> float | None:
         """The pixel size of an image that was given or that its file states; None where it is only assumed."""
         return self.given_um or stated_um
 
-    def of(self, name: str, stated_um: float | None) -> tuple[float, float]:
-        """The pixel size of an image, and the magnification at which the model sees it.
+    def of(self, name: str, stated_um: float | None) -> tuple[float, float | None]:
+        """The pixel size of an image, and the magnification at which the model sees it; None: as it comes.
 
         Args:
             name: name of the image, for messages.
@@ -64,22 +69,28 @@ class PixelSizes:
             BrightfieldError: the stated size differs so much from that of the training that it is probably wrong.
         """
         size_um = self.known(stated_um) or self.trained_um
-        magnification = self.magnification or 1.0
-        if self.magnification is None and self.magnifiable and not _same(size_um, self.trained_um):
-            magnification = size_um / self.trained_um
-            if self.given_um is None and not 1 / MOST_MAGNIFICATION <= magnification <= MOST_MAGNIFICATION:
-                raise BrightfieldError(
-                    f"The file of {name} states a pixel size of {size_um:g} um, the model was trained at {self.trained_um:g} um: "
-                    f"expected a difference of at most {MOST_MAGNIFICATION:g} times. Give the right one with --pixel-size-um."
-                )
+        magnification = self._magnification(name, self.given_um or (stated_um if self.by_files else None))
         self._stated[stated_um] += 1
-        self._magnified[magnification] += 1
+        self._magnified[magnification or 1.0] += 1
         return size_um, magnification
+
+    def _magnification(self, name: str, size_um: float | None) -> float | None:
+        if self.magnification is not None or not self.magnifiable or size_um is None:
+            return self.magnification
+        if _same(size_um, self.trained_um):
+            return 1.0
+        magnification = size_um / self.trained_um
+        if self.given_um is None and not 1 / MOST_MAGNIFICATION <= magnification <= MOST_MAGNIFICATION:
+            raise BrightfieldError(
+                f"The file of {name} states a pixel size of {size_um:g} um, the model was trained at {self.trained_um:g} um: "
+                f"expected a difference of at most {MOST_MAGNIFICATION:g} times. Give the right one with --pixel-size-um."
+            )
+        return magnification
 
     def seen(self, task: Task[Any, Any], frame: images.Frame) -> images.Image:
         """The pixels of a frame as a model of the task sees them."""
         _, magnification = self.of(frame.name, frame.header.pixel_size_um)
-        return frame.image if magnification == 1 else task.answering.magnified(frame.image, magnification)
+        return frame.image if magnification is None else task.answering.magnified(frame.image, magnification)
 
     def lines(self) -> list[str]:
         """One line on the pixel sizes in use, and one where the user's contradicts that of the files."""

@@ -238,25 +238,25 @@ def _copies(folder: Path) -> set[str]:
 def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The row of the table of each image, in order: probability, answer, certainty, and its distance from the training data."""
     batch: list[Path] = []
-    read: list[images.Image] = []
+    read: list[images.Frame] = []
     for source in sources:
         batch.append(source)
-        read.append(sizes.seen(predictor.task, images.read_frame(source)))
-        if sum(image.size for image in read) >= BATCH_VALUES:
-            yield from zip(batch, _answered(predictor, batch, read), strict=True)
+        read.append(images.read_frame(source))
+        if sum(frame.image.size for frame in read) >= BATCH_VALUES:
+            yield from zip(batch, _answered(predictor, sizes, read), strict=True)
             batch, read = [], []
     if batch:
-        yield from zip(batch, _answered(predictor, batch, read), strict=True)
+        yield from zip(batch, _answered(predictor, sizes, read), strict=True)
 
 
-def _answered(predictor: Predictor, sources: Sequence[Path], read: Sequence[images.Image]) -> Iterator[dict[str, Any]]:
+def _answered(predictor: Predictor, sizes: PixelSizes, read: Sequence[images.Frame]) -> Iterator[dict[str, Any]]:
     task, encoded = predictor.task, []
-    for source, image in zip(sources, read, strict=True):
+    for frame in read:
         try:
-            encoded.append(task.learning.encode(image))
+            encoded.append(task.learning.encode(sizes.seen(task, frame)))
         except BrightfieldError as error:
-            raise BrightfieldError(f"{source}: {error}") from error
-    compared = predictor.compare(read)
+            raise BrightfieldError(f"{frame.path}: {error}") from error
+    compared = predictor.compare([frame.image for frame in read])
     far: list[dict[Any, Any]] = [{}] * len(read) if compared is None else compared.to_dict("records")
     for activated, each, distances in zip(predictor.activations(encoded), encoded, far, strict=True):
         label: Label = task.answering.decode(activated, each)

@@ -24,6 +24,9 @@ class Answering(ABC, Generic[Settings, Answer]):
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
     magnifiable: ClassVar[bool] = False
+    # whether images are crops of one size. Those of another size are resized as a whole, unless a magnification is given: then they
+    # are cut or filled up
+    takes_crops: ClassVar[bool] = False
     # whether a few labelled images of another acquisition adapt probabilities to it, see :meth:`adapted`
     recalibratable: ClassVar[bool] = False
     # whether activated outputs lose nothing that counts in half precision, in which they are stored
@@ -76,7 +79,7 @@ class Answering(ABC, Generic[Settings, Answer]):
 
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """An image as a model should see it whose training images have ``factor`` times as many pixels a micrometre."""
-        return images.magnified(image, factor)
+        return image if factor == 1 else images.magnified(image, factor)
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

@@ -15,6 +15,7 @@ from torch import Tensor
 from brightfield import params
 from brightfield.data.augmenting import Augmenter
 from brightfield.data.augmenting.recorded import mirrored
+from brightfield.errors import BrightfieldError
 from brightfield.system.arrays import ArrayStore, Lazy
 
 RESIDENT_SHARE = 0.25  # largest share of a GPU's free memory that the images take
@@ -136,8 +137,18 @@ class EncodedImages(Samples):
         return replace(without_pixels, tensor=torch.from_numpy(self.store[number]))
 
     def cut(self, images: Sequence[int], rng: np.random.Generator) -> Batch:
-        """A patch of each image; whole images without a training."""
+        """A patch of each image, or the whole images, without ``patch_px``.
+
+        Raises:
+            BrightfieldError: whole images of several sizes.
+        """
         patches, targets = zip(*(self._patch(i, rng) for i in images), strict=True)
+        if len(shapes := {tuple(patch.shape) for patch in patches}) > 1:
+            height, width = zip(*(shape[-2:] for shape in shapes), strict=True)
+            raise BrightfieldError(
+                f"Images of {min(width)}x{min(height)} to {max(width)}x{max(height)} px cannot be learnt from whole, in one batch. "
+                "Set training.patch_px, the side of the patches that are cut from them."
+            )
         cut = Batch(torch.stack(patches), torch.stack(targets), torch.tensor([self._black[i] for i in images]))
         return cut.to(cut.images.device)
 

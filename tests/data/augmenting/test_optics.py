@@ -39,6 +39,15 @@ def test_black_stays_black_when_an_image_is_normalised() -> None:
     torch.testing.assert_close(normalised[0], normalised[1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", OPTICS)
+@pytest.mark.parametrize("value", [0.0, 0.7, 65535.0])
+def test_an_image_of_one_colour_stays_finite(name: str, value: float) -> None:
+    light = torch.full((20, 3, 24, 24), value)
+    normalised, black = optics.renormalised(light)
+    varied, _ = Augmenter([name], OPTICS)(normalised, torch.ones(20, 1), np.random.default_rng(0), black)
+    assert torch.isfinite(varied).all()
+
+
 def test_more_dye_absorbs_more_in_proportion_and_leaves_the_empty_slide() -> None:
     """Beer-Lambert: absorbance is proportional to the dye, so its logarithm spreads by the two spreads together."""
     light = slides(400)

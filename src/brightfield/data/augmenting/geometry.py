@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,14 +43,12 @@ def turned(images: Tensor, views: npt.NDArray[np.int64]) -> Tensor:
 
 def rotate() -> Move:
     """A rotation by any angle, half of the time, mirrored at the border."""
-    on_processor: Callable[..., Any] | None = None
+    on_processor = _albumentations()  # loaded here, once, and not by every process that prepares batches
 
     def move(images: Tensor, places: Places, rng: np.random.Generator) -> tuple[Tensor, Places]:
-        nonlocal on_processor
         chosen, angles = some(rng, len(images), 0.5), rng.uniform(-180, 180, len(images))
         images, places = images.clone(), None if places is None else places.clone()
         if images.device.type == "cpu":
-            on_processor = on_processor or _albumentations()
             for i in chosen:
                 on_processor(images[i], None if places is None else places[i], angles[i])
         elif len(chosen):

@@ -26,9 +26,12 @@ DARK = 1e-6  # least light of an empty slide
 
 
 def renormalised(light: Tensor) -> tuple[Tensor, Tensor]:
-    """Images with mean 0 and standard deviation 1, and what a pixel without light is in their units, (N,)."""
+    """Images with mean 0 and standard deviation 1, and what a pixel without light is in their units, (N,).
+
+    An image of one colour becomes 0, as :func:`brightfield.images.normalise` has it.
+    """
     variance, mean = torch.var_mean(light, dim=(1, 2, 3), correction=0, keepdim=True)
-    deviation = variance.sqrt()
+    deviation = torch.where(variance > 0, variance.sqrt(), 1.0)
     return (light - mean) / deviation, (-mean / deviation).flatten()
 
 

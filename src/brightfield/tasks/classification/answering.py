@@ -23,6 +23,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     tileable = False
     recalibratable = True
     magnifiable = True
+    takes_crops = True
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert the logit to a probability."""
@@ -37,7 +38,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
 
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """A crop of the task's size around the middle, in which the cell has another size."""
-        return images.framed(images.magnified(image, factor), self.settings.size_px)
+        return images.framed(super().magnified(image, factor), self.settings.size_px)
 
     def to_original_scale(self, answer: Label, shape: tuple[int, int]) -> Label:
         """The same label."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from brightfield import images, params
+from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.samples import Encoded
@@ -35,7 +36,13 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
 
     def voted(self, activated: FloatArray, settings: params.SegmentationSettings) -> FloatArray:
         """Bodies and contours of all species together, where this task does not ask for species."""
-        return activated if settings.scheme == self.settings.scheme else parts_probability(activated)
+        if settings.scheme == self.settings.scheme:
+            return activated
+        if (settings.scheme, self.settings.scheme) != ("species", "contours"):
+            raise BrightfieldError(
+                f"A model of scheme {settings.scheme!r} cannot take part in an ensemble of scheme {self.settings.scheme!r}."
+            )
+        return parts_probability(activated)
 
     def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
         """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed.
