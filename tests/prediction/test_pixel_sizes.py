@@ -29,6 +29,15 @@ def test_a_stated_size_is_used_and_images_are_magnified_to_the_training() -> Non
     ]
 
 
+def test_a_magnification_is_said_where_files_state_no_size() -> None:
+    sizes = PixelSizes(0.14, magnification=1.4, magnifiable=True)
+    assert sizes.of("a", None) == (0.14, 1.4)
+    assert sizes.lines() == [
+        "Pixel size: 0.14 um, that of the training; the files state none; the model sees them magnified 1.4 times (trained at "
+        "0.14 um)."
+    ]
+
+
 def test_where_images_are_not_magnified_the_size_counts_all_the_same() -> None:
     sizes = PixelSizes(0.1)
     assert sizes.of("a", 0.2) == (0.2, None)

@@ -105,7 +105,7 @@ class PixelSizes:
                 )
             return lines
         if not stated:
-            return [f"Pixel size: {self.trained_um:g} um, that of the training; the files state none."]
+            return [f"Pixel size: {self.trained_um:g} um, that of the training; the files state none{self._seen_at()}."]
         number = sum(stated.values())
         lines = [
             f"Pixel size: {_listed(list(stated))} um, as the files of {number} of {total} images state{self._seen_at()}."
