@@ -22,6 +22,7 @@ from brightfield.training.resuming import Resumable
 from cuda_double import NAME, cuda_double
 from kinds import KINDS
 
+MEMORY = 2**34  # bytes of the double, in which all images find place; with 0 they lie elsewhere
 AUTO = params.Compute(device="auto", threads=1)
 needs_a_card = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
@@ -71,8 +72,10 @@ def elsewhere(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # features of frozen backbones are kept in the current folder
 
 
-@pytest.mark.parametrize("memory", [2**34, 0], ids=["images on the device", "images elsewhere"])
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("model", "memory"),
+    [*((model, MEMORY) for model in MODELS), *((kind, 0) for kind in KINDS), ("restoration, blind spots", 0)],
+)
 def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model: str, memory: int) -> None:
     found: list[str] = []
     handle = nn.modules.module.register_module_forward_pre_hook(
@@ -88,7 +91,7 @@ def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model:
     assert {tensor.device.type for tensor in fitted.network.state_dict().values()} == {"cpu"}
 
 
-@pytest.mark.parametrize("memory", [2**34, 0], ids=["images on the device", "images elsewhere"])
+@pytest.mark.parametrize("memory", [MEMORY, 0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_augmentation_is_computed_on_the_device(kind: str, memory: int, monkeypatch: pytest.MonkeyPatch) -> None:
     task = tasks.build(kind, tiny.SETTINGS[kind])
