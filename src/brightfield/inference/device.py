@@ -85,17 +85,6 @@ def start_device(compute: params.Compute, seed: int | None = None) -> Device:
     return Device(device, _bfloat16(compute.precision, device), chosen=compute.precision == "auto")
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A context of many small operations, in which further threads cost more than they help."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def seed_generators(seed: int, epoch: int | None = None) -> None:
     """Seed all random generators of the process, of Python, numpy and torch, on every device; anew for each epoch of a training."""
     if epoch is not None:

@@ -18,7 +18,6 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from brightfield import params
-from brightfield.inference.device import one_thread
 from brightfield.system import processes
 from brightfield.tasks import Batch, Task
 from brightfield.tasks.samples import Samples
@@ -105,9 +104,8 @@ class Cutter(Dataset[Batch]):
         self.samples, self.seed, self.augmented = samples, seed, augmented
 
     def __getitem__(self, choice: Choice) -> Batch:
-        with one_thread():
-            batch = self.samples.cut(choice.images, np.random.default_rng((self.seed, choice.number, CUT)))
-            return self.varied(batch, choice.number) if self.augmented else batch
+        batch = self.samples.cut(choice.images, np.random.default_rng((self.seed, choice.number, CUT)))
+        return self.varied(batch, choice.number) if self.augmented else batch
 
     def varied(self, batch: Batch, number: int) -> Batch:
         """The augmented batch."""
