@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,6 @@ from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.prediction.recalibration import recalibrated
 from brightfield.system.files import atomic_folder
-from brightfield.tasks.classification.learning import ClassificationLearning
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 DARKENED = -1.5  # what another lamp takes from every logit
@@ -56,19 +54,11 @@ def test_a_shift_of_all_probabilities_is_undone_and_the_threshold_stays(crops: P
     assert "bias +0.50 -> +" in summary
 
 
-def test_labelled_images_are_magnified_as_the_others_are(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[np.ndarray] = []
-    encode = ClassificationLearning.encode
-
-    def watched(self: ClassificationLearning, image: np.ndarray) -> Any:
-        seen.append(image)
-        return encode(self, image)
-
-    monkeypatch.setattr(ClassificationLearning, "encode", watched)
+def test_labelled_images_are_magnified_as_the_others_are(crops: Path, seen_crops: list[np.ndarray]) -> None:
     prediction.load_recalibrated("rbc", "mine", crops, magnify=2.0)
-    assert len(seen) == LABELLED
+    assert len(seen_crops) == LABELLED
     first = images.read(images.files([crops / "bad"])[0])
-    np.testing.assert_array_equal(seen[0], images.framed(images.magnified(first, 2.0), 32))
+    np.testing.assert_array_equal(seen_crops[0], images.framed(images.magnified(first, 2.0), 32))
 
 
 def test_answers_are_those_of_the_recalibrated_model(crops: Path) -> None:

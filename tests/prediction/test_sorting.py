@@ -26,7 +26,6 @@ from brightfield.prediction import sorting
 from brightfield.prediction.sorting import Sorted
 from brightfield.results import Label
 from brightfield.system.files import atomic_folder
-from brightfield.tasks.classification.learning import ClassificationLearning
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 OUT = Path("out")
@@ -105,22 +104,14 @@ def test_copies_are_the_same_bytes_with_the_same_times_and_originals_stay(crops:
 
 @pytest.mark.parametrize("asked", [{}, {"magnify": 0.5}, {"pixel_size_um": 0.07}])
 def test_crops_of_another_magnification_are_answered_as_those_of_the_training(
-    crops: Path, monkeypatch: pytest.MonkeyPatch, asked: dict[str, float]
+    crops: Path, seen_crops: list[np.ndarray], asked: dict[str, float]
 ) -> None:
-    seen: list[np.ndarray] = []
-    encode = ClassificationLearning.encode
-
-    def watched(self: ClassificationLearning, image: np.ndarray) -> Any:
-        seen.append(image)
-        return encode(self, image)
-
-    monkeypatch.setattr(ClassificationLearning, "encode", watched)
     sort(crops, **asked)
     (first, *_) = sorted(crops.iterdir())
     image = images.read(first)
     expected = images.framed(images.magnified(image, 0.5), 32) if asked else image
-    assert len(seen) == len(PROBABILITIES)
-    np.testing.assert_array_equal(seen[0], expected)
+    assert len(seen_crops) == len(PROBABILITIES)
+    np.testing.assert_array_equal(seen_crops[0], expected)
 
 
 def test_a_magnified_crop_is_compared_with_the_training_as_it_came(crops: Path) -> None:
