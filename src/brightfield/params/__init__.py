@@ -40,6 +40,7 @@ from brightfield.params.simulations import (
     RbcSimulation,
     Simulation,
     Suite,
+    Variety,
 )
 from brightfield.params.spaces import Search, Space, put
 from brightfield.params.tasks import (
@@ -92,6 +93,7 @@ __all__ = [
     "Transfer",
     "UNet",
     "UNetPair",
+    "Variety",
     "Watershed",
     "Wavelet",
     "entry",

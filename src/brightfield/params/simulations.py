@@ -10,10 +10,12 @@ from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, D
 from brightfield.params.base import Fraction, Section
 
 Suite = Literal["focus", "density", "light", "camera"]
+Variety = Literal["usual", "wide"]
 
 
 class _Simulation(Section):
     seed: Annotated[int, Field(ge=0)] = 0
+    variety: Variety = "usual"  # of one lab; wide: of many labs, for networks that others begin with
     # test suites beside the test split, each with one thing changed: whether a model holds up is then a number
     suites: Annotated[tuple[Suite, ...], Field(strict=False)] = ()
     suite_groups: Annotated[int, Field(ge=1)] = 6  # smears, movies or fields in each
