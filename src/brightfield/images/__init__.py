@@ -21,7 +21,7 @@ from brightfield.images.reading import (
     read_labels,
     read_stack,
 )
-from brightfield.images.scaling import framed, magnified, nearest
+from brightfield.images.scaling import framed, magnified, nearest, resized
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.writing import write_png, write_tiff
 
@@ -58,6 +58,7 @@ __all__ = [
     "read_frame",
     "read_labels",
     "read_stack",
+    "resized",
     "some_of",
     "stem",
     "tiles",

@@ -28,13 +28,18 @@ def magnified(image: Image, factor: float) -> npt.NDArray[np.float32]:
             f"An image of {image.shape[1]}x{image.shape[0]} px magnified {factor:g} times has {width}x{height} px, expected 1 to "
             f"{MAX_PIXELS:,} pixels. Cut the image, or use another factor."
         )
+    return resized(image, (height, width))
+
+
+def resized(image: Image, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Resize an image (H, W) or (H, W, C) to (height, width), as :func:`magnified` does."""
     from skimage.transform import resize  # takes its time to import
 
     scaled = resize(
         image.astype(np.float32),
-        (height, width, *image.shape[2:]),
+        (*shape, *image.shape[2:]),
         order=1,
-        anti_aliasing=factor < 1,
+        anti_aliasing=shape[0] < image.shape[0],
         preserve_range=True,
     )
     return np.asarray(scaled, dtype=np.float32)

@@ -1,22 +1,24 @@
 """Simulated dense fields of Myxococcus xanthus and E. coli in brightfield and phase contrast, with every cell labelled.
 
 Rods are placed (:mod:`.placement`), drawn with their labels (:mod:`.rendering`), illuminated (:mod:`.imaging`, :mod:`.abbe`) and
-photographed.
+photographed. :mod:`.variety` has the conditions of many labs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from brightfield import images
 from brightfield.data.records import Record
 from brightfield.params import BacteriaAppearance, BacteriaSimulation, Suite
-from brightfield.simulate.bacteria.imaging import Focus, fluorescence, transmitted_light
+from brightfield.simulate.bacteria import variety
+from brightfield.simulate.bacteria.imaging import Focus, Slide, fluorescence, transmitted_light
 from brightfield.simulate.bacteria.placement import E_COLI, MYXOCOCCUS
 from brightfield.simulate.bacteria.rendering import draw_scene
 from brightfield.simulate.optics import PIXEL_RESPONSE, Camera, Real, dust, illumination, log_uniform, pixel_response
@@ -30,6 +32,8 @@ ELECTRONS_PER_COUNT = (0.3, 1.2)
 OFFSET = (90.0, 130.0)  # counts without light
 READ_NOISE = (1.5, 3.0)  # electrons
 ROW_NOISE = 0.4  # electrons
+
+FINE_STEPS = 16  # of a count of 8 bits, in an enlarged image
 
 # Changes by the suites. Focus: up to twice as far from focus as in training
 SUITE_FOCUS = ((1.0, 1.5), (1.5, 2.0))  # in units of FOCUS_UM: grades that alternate between fields
@@ -56,6 +60,10 @@ class Acquisition:
     camera: Camera
     response: float = PIXEL_RESPONSE  # standard deviation of the pixels' sensitivity
     sensor_blur_px: float = 0.0  # crosstalk, as the standard deviation of a Gaussian
+    pixel: float = 1.0  # size of a pixel, relative to that of the simulation
+    coarse: float = 1.0  # size of the camera's pixel relative to the image's: one that is larger is enlarged
+    hot: float = 0.0  # share of pixels that are hot
+    slide: Slide = field(default_factory=Slide)
 
 
 def groups(params: BacteriaSimulation) -> int:
@@ -84,8 +92,9 @@ def simulate_group(
     # one random stream per step, so that a suite that changes one leaves the others as they are
     taking, placing, lighting, photographing, glowing = rng.spawn(5)
     how = draw_acquisition(params, taking, number, suite)
-    scene = draw_scene(params.size_px, pixel_um, how.covers, placing)
-    light = transmitted_light(scene, how.modality, how.focus, pixel_um, lighting)
+    pixel_um *= how.pixel
+    scene = draw_scene(params.size_px, pixel_um, how.covers, placing, how.slide.species)
+    light = transmitted_light(scene, how.modality, how.focus, pixel_um, lighting, how.slide)
     image = photograph(light, how, photographing)
     fields: dict[str, npt.NDArray[Any]] = {"labels": scene.labels, "species": scene.species}
     if params.fluorescence:
@@ -99,7 +108,8 @@ def draw_acquisition(
     params: BacteriaSimulation, rng: np.random.Generator, number: int = 0, suite: Suite | None = None
 ) -> Acquisition:
     """Draw the conditions of field ``number``; a suite changes one of them and leaves the others as drawn."""
-    usual = _draw_acquisition(params.phase_fraction, rng)
+    draw = _draw_acquisition if params.variety == "usual" else _draw_wide
+    usual = draw(params.phase_fraction, rng)
     if params.appearance is not None:
         usual = _matched(usual, params.appearance, rng)
     return usual if suite is None else SUITES[suite](usual, number, rng)
@@ -116,6 +126,25 @@ def _draw_acquisition(phase_fraction: float, rng: np.random.Generator) -> Acquis
         camera=Camera(
             rng.uniform(*ELECTRONS_PER_COUNT), rng.uniform(*OFFSET), rng.uniform(*READ_NOISE), row_noise=ROW_NOISE
         ),
+    )
+
+
+def _draw_wide(phase_fraction: float, rng: np.random.Generator) -> Acquisition:
+    modality = "phase" if rng.uniform() < phase_fraction else "brightfield"
+    wide, electrons = variety.draw_wide(rng), log_uniform(*variety.ELECTRONS, rng)
+    return Acquisition(
+        covers=variety.draw_covers(rng),
+        modality=modality,
+        focus=variety.draw_focus(modality, rng),
+        electrons=electrons,
+        vignette=rng.uniform(*variety.VIGNETTE),
+        camera=variety.draw_camera(electrons, rng),
+        response=rng.uniform(*variety.RESPONSE),
+        sensor_blur_px=rng.uniform(*variety.BLUR_PX),
+        pixel=wide.pixel,
+        coarse=wide.coarse,
+        hot=wide.hot,
+        slide=wide.slide,
     )
 
 
@@ -173,10 +202,24 @@ SUITES: dict[Suite, Callable[[Acquisition, int, np.random.Generator], Acquisitio
 
 def photograph(light: Real, how: Acquisition, rng: np.random.Generator) -> npt.NDArray[np.uint16]:
     """The camera's image of this light (H, W), 1 where there is no cell."""
+    whole = light.shape
+    if how.coarse > 1:
+        light = images.magnified(light, 1 / how.coarse)
     shape = (light.shape[0], light.shape[1])
     uneven = illumination(shape, rng, how.vignette) * dust(shape, rng)
     electrons = how.electrons * light * uneven
     if how.sensor_blur_px:
         electrons = ndimage.gaussian_filter(electrons, how.sensor_blur_px, mode="nearest")
     image: npt.NDArray[np.uint16] = how.camera.expose(electrons, rng, pixel_response(shape, rng, how.response))
-    return image
+    if how.hot:
+        hot = rng.uniform(size=shape) < how.hot
+        most = 2**how.camera.bits - 1
+        image[hot] = np.clip(rng.uniform(1.5, 4.0, int(hot.sum())) * np.median(image), 0, most).astype(image.dtype)
+    return image.astype(np.uint16) if image.shape == whole else _enlarged(image, whole)
+
+
+def _enlarged(image: npt.NDArray[Any], shape: tuple[int, ...]) -> npt.NDArray[np.uint16]:
+    """An image at another shape, interpolated as for a prediction at another magnification; it keeps a few steps of a count."""
+    factor = FINE_STEPS if image.dtype == np.uint8 else 1
+    fine = images.resized(image, (shape[0], shape[1])) * factor
+    return np.clip(np.rint(fine), 0, 2**16 - 1).astype(np.uint16)

@@ -30,11 +30,13 @@ class Illumination:
         rings: numerical aperture and number of points of each ring of the condenser; (0, 1) is the axis.
         plate: inner and outer numerical aperture of the phase ring; None in brightfield.
         amplitude: amplitude transmission of the ring, which also shifts by a quarter of a wave, so that cells are dark.
+        negative: the ring shifts the other way (negative phase contrast), so that cells are bright.
     """
 
     rings: tuple[tuple[float, int], ...]
     plate: tuple[float, float] | None = None
     amplitude: float = 1.0
+    negative: bool = False
 
     def points(self) -> list[tuple[float, float]]:
         """Directions of illumination as spatial frequencies (fx, fy) per um."""
@@ -48,9 +50,16 @@ class Illumination:
 BRIGHTFIELD = Illumination(rings=((0.0, 1), (0.25, 2), (0.43, 4)))  # a condenser of NA 0.45
 
 
-def phase_contrast(amplitude: float, width: float) -> Illumination:
+def brightfield(stretched: float) -> Illumination:
+    """Brightfield with a condenser opened so many times as wide as ``BRIGHTFIELD``: closed, contrast grows."""
+    rings = tuple((aperture * stretched, n) for aperture, n in BRIGHTFIELD.rings)
+    return Illumination(rings=rings)
+
+
+def phase_contrast(amplitude: float, width: float, negative: bool = False) -> Illumination:
     """Phase contrast with a ring at NA 0.55; a narrower ring gives a wider halo."""
-    return Illumination(rings=((0.55, 10),), plate=(0.55 - width / 2, 0.55 + width / 2), amplitude=amplitude)
+    plate = (0.55 - width / 2, 0.55 + width / 2)
+    return Illumination(rings=((0.55, 10),), plate=plate, amplitude=amplitude, negative=negative)
 
 
 def form_image(
@@ -117,5 +126,6 @@ def _ring(squared: Real, light: Illumination) -> npt.NDArray[np.complex64] | np.
         return np.complex64(1)
     inner, outer = ((aperture / WAVELENGTH_UM) ** 2 for aperture in light.plate)
     on_ring = (squared >= inner) & (squared <= outer)
-    plate: npt.NDArray[np.complex64] = np.where(on_ring, np.complex64(-1j * light.amplitude), np.complex64(1))
+    shift = 1j if light.negative else -1j
+    plate: npt.NDArray[np.complex64] = np.where(on_ring, np.complex64(shift * light.amplitude), np.complex64(1))
     return plate

@@ -5,15 +5,15 @@ A cell of thickness h delays the phase of a wave by k dn h and reduces its ampli
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
 from brightfield.simulate.bacteria.abbe import BRIGHTFIELD, WAVELENGTH_UM, Illumination, form_image, phase_contrast
-from brightfield.simulate.bacteria.placement import E_COLI, SPECIES
+from brightfield.simulate.bacteria.placement import E_COLI, SPECIES, Species
 from brightfield.simulate.bacteria.rendering import Scene
 from brightfield.simulate.optics import Real, around, log_uniform, smooth_field
 
@@ -25,6 +25,8 @@ BACKGROUND_UM = (0.25, 0.8)  # length over which it varies, standard deviation o
 SPECKS_PER_UM2 = 4 / 33**2  # density of debris smaller than a cell
 SPECK_UM = (0.1, 0.2)  # size of a speck, standard deviation of a Gaussian
 SPECK_PHASE = (0.1, 0.4)  # rad
+BLOB_UM = (0.6, 3.0)  # radius of a blob
+BLOB_PHASE = (-0.3, 1.2)  # rad
 RING_AMPLITUDE = (0.4, 0.65)  # amplitude transmission of the phase ring
 RING_WIDTH = (0.16, 0.34)  # numerical aperture
 # Illumination of the slide, by modality
@@ -53,33 +55,76 @@ class Focus:
     tilt_um: float
 
 
-def transmitted_light(scene: Scene, modality: str, focus: Focus, pixel_um: float, rng: np.random.Generator) -> Real:
+@dataclass(frozen=True)
+class Slide:
+    """What lies on the slide beside the shapes of cells, and the light that falls on it.
+
+    Attributes:
+        species: by code, refraction and absorption of the cells.
+        spread: relative standard deviation of the refraction from cell to cell.
+        background: by modality, range of the standard deviation of the medium's phase in rad.
+        specks_per_um2: density of debris smaller than a cell.
+        blobs_per_um2: density of debris as large as a cell, of irregular shape.
+        light: by modality, draws the illumination.
+    """
+
+    species: Mapping[int, Species] = field(default_factory=lambda: SPECIES)
+    spread: float = REFRACTION_SPREAD
+    background: Mapping[str, tuple[float, float]] = field(default_factory=lambda: BACKGROUND_PHASE)
+    specks_per_um2: float = SPECKS_PER_UM2
+    blobs_per_um2: float = 0.0
+    light: Mapping[str, Callable[[np.random.Generator], Illumination]] = field(default_factory=lambda: LIGHT)
+
+
+def transmitted_light(
+    scene: Scene,
+    modality: str,
+    focus: Focus,
+    pixel_um: float,
+    rng: np.random.Generator,
+    slide: Slide | None = None,
+) -> Real:
     """The image of a scene before the camera, (H, W), 1 where there is no cell; the slide may be tilted."""
-    shape = scene.owner.shape
-    refraction = np.array([0.0, *(SPECIES[code].refraction for code in scene.rods[1:])], np.float32)
-    refraction *= rng.normal(1, REFRACTION_SPREAD, len(refraction)).astype(np.float32)
-    absorption = np.array([0.0, *(SPECIES[code].absorption for code in scene.rods[1:])], np.float32)
+    slide, shape = slide or Slide(), scene.owner.shape
+    refraction = np.array([0.0, *(slide.species[code].refraction for code in scene.rods[1:])], np.float32)
+    refraction *= rng.normal(1, slide.spread, len(refraction)).astype(np.float32)
+    absorption = np.array([0.0, *(slide.species[code].absorption for code in scene.rods[1:])], np.float32)
     wavenumber = np.float32(2 * np.pi / WAVELENGTH_UM)
     granules = 1 + np.float32(GRANULES) * smooth_field(shape, 0.15 / pixel_um, rng)
     phase = wavenumber * refraction[scene.owner] * scene.thickness * granules
-    roughness = np.float32(rng.uniform(*BACKGROUND_PHASE[modality]))
+    roughness = np.float32(rng.uniform(*slide.background[modality]))
     phase += roughness * smooth_field(shape, rng.uniform(*BACKGROUND_UM) / pixel_um, rng)
-    _add_specks(phase, pixel_um, rng)
+    _add_specks(phase, pixel_um, slide.specks_per_um2, rng)
+    if slide.blobs_per_um2:
+        _add_blobs(phase, pixel_um, slide.blobs_per_um2, rng)
     transmission = np.exp(1j * phase - absorption[scene.owner] * scene.thickness / 2)
     planes = (focus.z_um - focus.tilt_um, focus.z_um, focus.z_um + focus.tilt_um)
-    images = form_image(transmission, pixel_um, planes, LIGHT[modality](rng))
+    images = form_image(transmission, pixel_um, planes, slide.light[modality](rng))
     inner = slice(scene.pad, -scene.pad)
     return _tilted(images[:, inner, inner], rng)
 
 
-def _add_specks(phase: Real, pixel_um: float, rng: np.random.Generator) -> None:
+def _add_specks(phase: Real, pixel_um: float, per_um2: float, rng: np.random.Generator) -> None:
     """Add debris to a phase in rad, in place."""
     rows, columns = phase.shape
-    for _ in range(rng.poisson(SPECKS_PER_UM2 * rows * columns * pixel_um**2)):
+    for _ in range(rng.poisson(per_um2 * rows * columns * pixel_um**2)):
         cx, cy = rng.uniform(0, columns), rng.uniform(0, rows)
         sigma = rng.uniform(*SPECK_UM) / pixel_um
         box, dy, dx = around((rows, columns), cx, cy, 4 * sigma)
         phase[box] += rng.uniform(*SPECK_PHASE) * np.exp(-(dx**2 + dy**2) / (2 * sigma**2))
+
+
+def _add_blobs(phase: Real, pixel_um: float, per_um2: float, rng: np.random.Generator) -> None:
+    """Add clots and crystals, whose outline is that of a smooth random field within a disc, in place."""
+    rows, columns = phase.shape
+    for _ in range(rng.poisson(per_um2 * rows * columns * pixel_um**2)):
+        cx, cy = rng.uniform(0, columns), rng.uniform(0, rows)
+        radius = rng.uniform(*BLOB_UM) / pixel_um
+        box, dy, dx = around((rows, columns), cx, cy, 2 * radius)
+        texture = smooth_field((phase[box].shape[0], phase[box].shape[1]), radius / 3, rng)
+        inside = 1 - (dx**2 + dy**2) / radius**2 + 0.7 * texture
+        edge = 1 / (1 + np.exp(-np.clip(inside, -5, 5) / 0.1))
+        phase[box] += rng.uniform(*BLOB_PHASE) * edge * np.exp(-(((dx**2 + dy**2) / (1.7 * radius) ** 2) ** 4))
 
 
 def _tilted(planes: Real, rng: np.random.Generator) -> Real:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Occupancy, Swarm
+from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Occupancy, Pose, Swarm
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
@@ -23,10 +23,10 @@ ITERATIONS = 120  # number of pushes
 REFRESH = 5  # iterations between searches for neighbours
 SKIN_UM = 0.3  # largest gap between neighbouring discs: they may touch before the next search
 DISC_SPACING = 0.9  # distance between the discs of a rod, in radii
-MAX_LENGTH_UM = 12.0
-MAX_CURVATURE = 0.25  # per um
+MAX_CURVATURE = 0.25  # per um, by pushes
 MAX_S_BEND = 0.12  # per um^2
 RELAXATION = 0.985  # factor by which a forced bend relaxes in an iteration
+SISTER_ANGLE = 0.12  # rad, standard deviation between two rods that have just divided
 ALLOWED_OVERLAP = 0.25  # largest final overlap over the width: rods that overlap by more are removed
 CANDIDATES = 5  # number of initial poses, of which a rod takes the least crowded
 
@@ -42,6 +42,9 @@ class Species:
     flexibility: float  # relative bending under a push
     refraction: float  # refractive index above that of the medium
     absorption: float  # absorption coefficient per um
+    longest: float = 12.0
+    sisters: float = 0.0  # share of the rods that have just divided: another lies end to end with them
+    waist: float = 0.0  # largest pinch in the middle of a rod that is about to divide, relative to the radius
 
 
 MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.07, 1.0, refraction=0.038, absorption=0.05)
@@ -51,11 +54,15 @@ SPECIES = {species.code: species for species in (MYXOCOCCUS, E_COLI)}
 
 @dataclass(frozen=True)
 class Rod:
-    """One bacterium: all points closer than ``radius_um`` to the polyline ``axis``, (K, 2) x and y in um."""
+    """One bacterium: all points closer than ``radius_um`` to the polyline ``axis``, (K, 2) x and y in um.
+
+    Where it is pinched, the radius in the middle is smaller by the share ``waist``.
+    """
 
     species: int
     radius_um: float
     axis: Floats
+    waist: float = 0.0
 
 
 @dataclass
@@ -70,6 +77,9 @@ class _Crowd:
     s_bend: Floats
     length: Floats  # length of the axis, without the caps
     radius: Floats
+    waist: Floats
+    flexibility: Floats
+    bend_limit: Floats  # largest curvature, per um
     owner: Integers
     station: Floats
 
@@ -90,18 +100,21 @@ class _Discs:
     sin: Floats
 
 
-def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> list[Rod]:
+def place(
+    size_um: float, covers: Mapping[int, float], rng: np.random.Generator, species: Mapping[int, Species] = SPECIES
+) -> list[Rod]:
     """Place rods in a square field.
 
     Args:
         size_um: side of the field; rods also lie up to ``MARGIN_UM`` beyond it.
         covers: by species code, the share of the area to cover, before rods that do not fit are removed.
         rng: source of everything random.
+        species: by code, the shapes of the rods.
 
     Returns:
         Rods that overlap by at most a quarter of a width.
     """
-    crowd = _scatter(size_um, covers, rng)
+    crowd = _scatter(size_um, covers, rng, species)
     if not len(crowd.radius):
         return []
     for iteration in range(ITERATIONS):
@@ -114,11 +127,15 @@ def place(size_um: float, covers: Mapping[int, float], rng: np.random.Generator)
     position = _discs(crowd, 1.0).position
     removed = _overlapping(crowd, position)
     axes = np.split(position, np.flatnonzero(np.diff(crowd.owner)) + 1)
-    everyone = zip(crowd.species, crowd.radius, axes, strict=True)
-    return [Rod(int(s), float(r), axis) for i, (s, r, axis) in enumerate(everyone) if i not in removed]
+    everyone = zip(crowd.species, crowd.radius, axes, crowd.waist, strict=True)
+    return [
+        Rod(int(s), float(r), axis, float(waist)) for i, (s, r, axis, waist) in enumerate(everyone) if i not in removed
+    ]
 
 
-def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> _Crowd:
+def _scatter(
+    size_um: float, covers: Mapping[int, float], rng: np.random.Generator, everyone: Mapping[int, Species]
+) -> _Crowd:
     """Rods of every species at their initial poses, each the least crowded of a few that its species draws."""
     area = (size_um + 2 * MARGIN_UM) ** 2
     occupancy = Occupancy(size_um)
@@ -128,15 +145,24 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
     }
     rows: list[tuple[float, ...]] = []
     for code, cover in covers.items():
-        species, covered = SPECIES[code], 0.0
+        species, covered = everyone[code], 0.0
         while covered < cover * area:
             width = rng.normal(*species.width)
-            length = float(np.clip(rng.normal(*species.length), 1.5 * width, MAX_LENGTH_UM))
-            x, y, angle = occupancy.choose([habits[code].draw(rng) for _ in range(CANDIDATES)], length, width)
-            rows.append((code, x, y, angle, rng.normal(0, species.curvature), length - width, width / 2))
-            covered += length * width - (1 - np.pi / 4) * width**2
-    table = np.array(rows, dtype=np.float64).reshape(-1, 7)
-    code_column, x_column, y_column, angles, rest, axis, radius = table.T
+            length = float(np.clip(rng.normal(*species.length), 1.5 * width, species.longest))
+            pose = occupancy.choose([habits[code].draw(rng) for _ in range(CANDIDATES)], length, width)
+            bend = rng.normal(0, species.curvature)
+            pinch = rng.uniform(0, species.waist) if species.waist else 0.0
+            poses = [pose]
+            if species.sisters and rng.uniform() < species.sisters:
+                poses.append(_sister(pose, length, rng))
+            for x, y, angle in poses:
+                rows.append((code, x, y, angle, bend, length - width, width / 2, pinch))
+                covered += length * width - (1 - np.pi / 4) * width**2
+    table = np.array(rows, dtype=np.float64).reshape(-1, 8)
+    code_column, x_column, y_column, angles, rest, axis, radius, waist = table.T
+    shapes = [everyone[int(code)] for code in code_column]
+    flexibility = np.array([shape.flexibility for shape in shapes])
+    bend_limit = np.array([max(MAX_CURVATURE, 2 * shape.curvature) for shape in shapes])
     n_discs = np.maximum(3, np.ceil(axis / (radius * DISC_SPACING)).astype(int) + 1)
     return _Crowd(
         species=code_column.astype(np.intp),
@@ -147,9 +173,21 @@ def _scatter(size_um: float, covers: Mapping[int, float], rng: np.random.Generat
         s_bend=np.zeros(len(table)),
         length=axis,
         radius=radius,
+        waist=waist,
+        flexibility=flexibility,
+        bend_limit=bend_limit,
         owner=np.repeat(np.arange(len(table)), n_discs),
         station=np.concatenate([np.linspace(-0.5, 0.5, n) for n in n_discs]) if len(table) else np.empty(0),
     )
+
+
+def _sister(pose: Pose, length_um: float, rng: np.random.Generator) -> Pose:
+    """Another rod of the same length, end to end with the first, at a small angle."""
+    x, y, angle = pose
+    turned = angle + rng.normal(0, SISTER_ANGLE)
+    along = np.array([np.cos(angle) + np.cos(turned), np.sin(angle) + np.sin(turned)]) / 2
+    x, y = np.array([x, y]) + length_um * along
+    return float(x), float(y), turned
 
 
 def _discs(crowd: _Crowd, growth: float) -> _Discs:
@@ -199,10 +237,10 @@ def _push(crowd: _Crowd, discs: _Discs, girth: float, near: Integers) -> None:
     across = -force[:, 0] * discs.sin + force[:, 1] * discs.cos
     crowd.centre += 0.54 * np.stack([crowd.total(force[:, k]) for k in (0, 1)], axis=1) / touched[:, None]
     crowd.angle += 0.8 * np.clip(_fit(crowd, across, discs.along), -0.15, 0.15)
-    flexibility = np.array([SPECIES[code].flexibility for code in SPECIES])[crowd.species - 1]
-    bent = crowd.curvature + flexibility * 0.5 * np.clip(_fit(crowd, across, discs.bow), -0.05, 0.05)
-    waved = crowd.s_bend + flexibility * 0.5 * np.clip(_fit(crowd, across, discs.wave), -0.03, 0.03)
-    crowd.curvature = np.clip(crowd.rest + (bent - crowd.rest) * RELAXATION, -MAX_CURVATURE, MAX_CURVATURE)
+    bent = crowd.curvature + crowd.flexibility * 0.5 * np.clip(_fit(crowd, across, discs.bow), -0.05, 0.05)
+    waved = crowd.s_bend + crowd.flexibility * 0.5 * np.clip(_fit(crowd, across, discs.wave), -0.03, 0.03)
+    relaxed = crowd.rest + (bent - crowd.rest) * RELAXATION
+    crowd.curvature = np.clip(relaxed, -crowd.bend_limit, crowd.bend_limit)
     crowd.s_bend = np.clip(waved * RELAXATION, -MAX_S_BEND, MAX_S_BEND)
 
 

@@ -14,10 +14,14 @@ import numpy.typing as npt
 import scipy.fft
 from scipy import ndimage
 
-from brightfield.simulate.bacteria.placement import Rod, place
+from brightfield.simulate.bacteria.placement import SPECIES, Rod, Species, place
 
 PAD_UM = 2.0  # margin of the scene beyond the image, which sends light into it
 MIN_PIECE_PX = 12  # smallest visible area of a cell: smaller pieces are left out of image and truth
+PINCH_STEP, PINCH_LENGTH = (
+    0.15,
+    0.6,
+)  # in radii: pieces of a pinched rod's axis, and the length over which it is pinched
 CHUNK = 2048  # number of segments drawn at once
 
 
@@ -42,7 +46,13 @@ class Scene:
     pad: int
 
 
-def draw_scene(size_px: int, pixel_um: float, covers: Mapping[int, float], rng: np.random.Generator) -> Scene:
+def draw_scene(
+    size_px: int,
+    pixel_um: float,
+    covers: Mapping[int, float],
+    rng: np.random.Generator,
+    species: Mapping[int, Species] = SPECIES,
+) -> Scene:
     """Place the cells of one square field and draw their thickness and labels.
 
     Args:
@@ -50,8 +60,9 @@ def draw_scene(size_px: int, pixel_um: float, covers: Mapping[int, float], rng: 
         pixel_um: side of a pixel.
         covers: share of the area to cover, by species code (see :func:`place`).
         rng: source of everything random.
+        species: by code, the shapes of the cells.
     """
-    return scene_of(place(size_px * pixel_um, covers, rng), size_px, pixel_um)
+    return scene_of(place(size_px * pixel_um, covers, rng, species), size_px, pixel_um)
 
 
 def scene_of(rods: Sequence[Rod], size_px: int, pixel_um: float) -> Scene:
@@ -95,11 +106,11 @@ def _segments(
     """
     if not rods:
         return
-    start = np.concatenate([rod.axis[:-1] for rod in rods]) / pixel_um + pad
-    end = np.concatenate([rod.axis[1:] for rod in rods]) / pixel_um + pad
-    pieces = [len(rod.axis) - 1 for rod in rods]
-    number = np.repeat(np.arange(1, len(rods) + 1), pieces)
-    radius = np.repeat([rod.radius_um / pixel_um for rod in rods], pieces)
+    axes = [_finer(rod) if rod.waist else rod.axis for rod in rods]
+    start = np.concatenate([axis[:-1] for axis in axes]) / pixel_um + pad
+    end = np.concatenate([axis[1:] for axis in axes]) / pixel_um + pad
+    number = np.repeat(np.arange(1, len(rods) + 1), [len(axis) - 1 for axis in axes])
+    radius = np.concatenate([_radii(rod, axis) for rod, axis in zip(rods, axes, strict=True)]) / pixel_um
     reach = np.ceil(abs(end - start).max(axis=1) / 2 + radius).astype(int) + 1
     order = np.argsort(reach, kind="stable")  # pieces of similar size together, as they share a window
     for chunk in np.split(order, range(CHUNK, len(order), CHUNK)):
@@ -116,6 +127,24 @@ def _segments(
         piece, row, column = np.nonzero(seen)
         thickness = np.float32(2 * pixel_um) * np.sqrt(within[seen])
         yield y[piece, row] * size + x[piece, column], thickness, number[chunk][piece]
+
+
+def _finer(rod: Rod) -> npt.NDArray[np.float64]:
+    """The axis of a pinched rod in pieces short enough for its radius to change smoothly along it."""
+    steps = np.hypot(*np.diff(rod.axis, axis=0).T)
+    station = np.concatenate([[0.0], np.cumsum(steps)])
+    fine = np.linspace(0, station[-1], max(3, int(np.ceil(station[-1] / (PINCH_STEP * rod.radius_um)))) + 1)
+    return np.stack([np.interp(fine, station, rod.axis[:, k]) for k in (0, 1)], axis=1)
+
+
+def _radii(rod: Rod, axis: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The radius of each piece of an axis in um: smaller in the middle of a pinched rod."""
+    if not rod.waist:
+        return np.full(len(axis) - 1, rod.radius_um)
+    steps = np.hypot(*np.diff(axis, axis=0).T)
+    from_middle = np.cumsum(steps) - steps / 2 - steps.sum() / 2
+    radii: npt.NDArray[np.float64] = 1 - rod.waist * np.exp(-((from_middle / (PINCH_LENGTH * rod.radius_um)) ** 2))
+    return rod.radius_um * radii
 
 
 def _fill_holes(owner: npt.NDArray[np.int32]) -> None:
