@@ -16,6 +16,7 @@ import streamlit as st
 
 from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
+from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import FolderPrediction
 from queries import project, reports
@@ -74,6 +75,11 @@ def references(task: str) -> list[str]:
     roles = {m["name"]: m["role"] for m in known[known["task"] == task].to_dict("records")}
     ranked = [*reports.on_test(task)["model"], *list(roles)[::-1]]
     return [n for n in dict.fromkeys(ranked) if (project.folder(task, n, roles[n]) / layout.BUNDLE).is_file()]
+
+
+def has_starter(task: str) -> bool:
+    """Whether a model of the task is part of the package."""
+    return task in starters.tasks()
 
 
 def predictor(task: str, reference: str) -> Predictor:

@@ -28,6 +28,8 @@ def choose() -> tuple[str, str | None]:
     if len(champion) and not found.problem:
         row = champion.iloc[0]
         labels = {CHAMPION: f"champion: {row['model']}, version {row['version']}", **labels}
+    if answering.has_starter(task):
+        labels |= {layout.STARTER: "starter: part of Brightfield, not trained here"}
     if not labels:
         return task, None
     label = labels.__getitem__

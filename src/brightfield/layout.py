@@ -24,6 +24,12 @@ MEMBERS = "members"  # folder with the bundles of an ensemble's members
 RUN = "run.json"  # the run in MLflow
 HISTORY = "history.csv"  # a row an epoch
 
+# A trained model of each task that is part of the package: see :func:`starter`
+STARTER = "starter"  # what it is called on the command line and in params.yaml
+STARTERS = Path(__file__).parent / "starters"
+CARD = "card.md"  # what it learnt from, how good it is, where it fails
+LEARNT = "learnt.json"  # hashes of the images that it learnt from
+
 # In the folder of a report
 METRICS = "metrics.json"
 IMAGE_SCORES = "images.csv"  # a row an image
@@ -58,6 +64,11 @@ def split_images(split: str) -> str:
 def model(task: str, name: str) -> Path:
     """The bundle of one trained model, with ``HISTORY`` and ``RUN``."""
     return Path("models") / task / name
+
+
+def starter(task: str) -> Path:
+    """The bundle that is part of the package, with ``CARD`` and ``LEARNT``; not every task has one."""
+    return STARTERS / task
 
 
 def unfinished(name: str) -> Path:

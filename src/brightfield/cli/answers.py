@@ -26,7 +26,10 @@ def predict(
     ] = None,
     model: Annotated[
         str,
-        typer.Option(help="champion, another alias or version of the registry, a model's name, or a bundle's folder."),
+        typer.Option(
+            help="champion, another alias or version of the registry, a model's name, a bundle's folder, or starter: the model "
+            "that comes with Brightfield and needs no training."
+        ),
     ] = "champion",
     recalibrate: Annotated[
         Path | None,

@@ -1,4 +1,4 @@
-"""``brightfield champions``, ``rollback``, ``sync``."""
+"""``brightfield champions``, ``versions``, ``rollback``, ``sync``."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ def champions() -> None:
     from brightfield.evaluation import champions as table
 
     print(table.as_text())
+
+
+@app.command(rich_help_panel=REGISTRY)
+def versions(task: TASK) -> None:
+    """What a training of a task can begin with (`training.init_from`), and what `predict --model` takes."""
+    from brightfield.evaluation import versions as table
+
+    print(table.as_text(task))
 
 
 @app.command(rich_help_panel=REGISTRY)

@@ -22,9 +22,14 @@ def as_text() -> str:
         metric = tasks.KINDS[entry.kind].objective.metric
         value, low, high = _objective(champion.model, metric)
         baselines = [n for n, m in settings.models.items() if m.task == name and m.is_baseline]
-        beside = ", ".join(_objective(n, metric)[0] for n in baselines)
+        beside = ", ".join(objective_of(n, metric) for n in baselines)
         rows.append((name, champion.model, str(champion.number), metric, value, f"{low} to {high}", beside))
     return text_table(head, rows)
+
+
+def objective_of(name: str, metric: str) -> str:
+    """The objective of a model or an ensemble on test, as its report has it; `?` without one."""
+    return _objective(name, metric)[0]
 
 
 def _objective(name: str, metric: str) -> tuple[str, str, str]:

@@ -60,9 +60,9 @@ class Training(Section):
     balance: Literal["loss", "batches", "none"] = "loss"
     # decay a step of the mean of weights that is scored and kept
     ema: Annotated[float, Field(ge=0, lt=1)] | None = None
-    # weights to begin with: a version of the registry (`brightfield champions` shows some), or the folder of a bundle; no model of
-    # this pipeline, because DVC would not know that it comes first
-    init_from: Annotated[str, Field(pattern=r"^([0-9]+|.*/.*)$")] | None = None
+    # weights to begin with: `starter`, a version of the registry (`brightfield versions TASK` lists them), or the folder of a
+    # bundle; no model of this pipeline, because DVC would not know that it comes first
+    init_from: Annotated[str, Field(pattern=r"^(starter|[0-9]+|.*/.*)$")] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
     dice: Annotated[float, Field(ge=0)] = 0.0  # segmentation: weight of the Dice loss beside cross-entropy

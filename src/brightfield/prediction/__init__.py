@@ -12,6 +12,7 @@ from brightfield import images, layout, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
+from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import recalibration
 from brightfield.prediction.pixel_sizes import PixelSizes
@@ -25,12 +26,14 @@ def bundle_folder(task: str, reference: str) -> Path:
 
     Args:
         task: the task's name in params.yaml.
-        reference: a folder with ``bundle.json``; the name of a local model or ensemble; or a reference of the registry: an alias
-            such as ``champion``, a version number, a model's name.
+        reference: ``starter``, the model that is part of the package; a folder with ``bundle.json``; the name of a local model or
+            ensemble; or a reference of the registry: an alias such as ``champion``, a version number, a model's name.
 
     Raises:
         BrightfieldError: there is no such bundle.
     """
+    if reference == layout.STARTER:
+        return starters.folder(task)
     candidates = (Path(reference), layout.model(task, reference), layout.ensemble(task, reference))
     for folder in candidates:
         if (folder / layout.BUNDLE).is_file():
@@ -39,7 +42,8 @@ def bundle_folder(task: str, reference: str) -> Path:
         return registry.fetch(task, reference, layout.FETCHED)
     except BrightfieldError as error:
         here = sorted(path.parent.name for path in Path().glob(f"*/{task}/*/{layout.BUNDLE}"))
-        raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.") from error
+        ready = f" `--model {layout.STARTER}` needs no training." if task in starters.tasks() else ""
+        raise BrightfieldError(f"{error} Trained here: {', '.join(here) or 'none'}.{ready}") from error
 
 
 def load(task: str, reference: str) -> Predictor:

@@ -26,8 +26,8 @@ def load(task_or_folder: str | Path, version: str | int = "champion") -> Model:
     Args:
         task_or_folder: the name of a task in params.yaml of the current folder, or a folder with a bundle (one of ``models/``,
             ``ensembles/``, or a copy), which needs no project around it.
-        version: version of the task's model: ``champion``, ``previous`` or a version number of the registry, or the name of a
-            model or an ensemble that was trained here. Not used for a folder.
+        version: version of the task's model: ``starter``, ``champion``, ``previous`` or a version number of the registry, or the
+            name of a model or an ensemble that was trained here. Not used for a folder.
 
     Raises:
         BrightfieldError: no such task, model or folder, or a damaged bundle.

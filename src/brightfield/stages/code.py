@@ -59,9 +59,9 @@ def run() -> None:
 def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Each list's path below ``code/`` and what it holds.
 
-    Those of `train` and `ensemble` have the values of their entry. That of `prepare` also has the settings of the task, which are
-    written beside the images: other settings ask other questions of the same images, and DVC's templates have no way from a dataset
-    to them.
+    Those of `train` and `ensemble` have the values of their entry, and what a training begins with. That of `prepare` also has the
+    settings of the task, which are written beside the images: other settings ask other questions of the same images, and DVC's
+    templates have no way from a dataset to them.
     """
     for simulator, section in by_name(params.Simulation, "simulator").items():
         yield Path("simulate", f"{simulator}.json"), listed("simulate", sections=[section], simulator=simulator)
@@ -82,7 +82,8 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
         architecture = model.network.architecture
         fitted: Sections = [params.Model, params.Training, type(settings.settings_of(model)), networks[architecture]]
         code = listed("train", sections=fitted, kind=model.kind, architecture=architecture)
-        yield Path("train", f"{name}.json"), code | {"entry": model.model_dump(mode="json")} | computed
+        begun = {} if model.training is None else _starter(model.task, model.training)
+        yield Path("train", f"{name}.json"), code | {"entry": model.model_dump(mode="json")} | computed | begun
     for name, ensemble in settings.ensembles.items():
         entry = settings.tasks[ensemble.task]
         code = listed("ensemble", sections=[params.Ensemble, type(entry.settings)], kind=entry.kind)
@@ -140,6 +141,14 @@ def _with_bases(sections: Sections) -> list[type[BaseModel]]:
 
 
 @cache
+def _starter(task: str, training: params.Training) -> dict[str, Any]:
+    """The digest of the starter that a training begins with: another one is another training."""
+    described = layout.starter(task) / layout.BUNDLE  # has the checksum of the weights
+    if training.init_from != layout.STARTER or not described.is_file():
+        return {}
+    return {"starter": _digest_of_file(described)}
+
+
 def _digest_of_file(path: Path) -> str:
     return hashlib.sha256(
         path.read_text(encoding="utf-8").encode()

@@ -1,4 +1,4 @@
-"""Initial weights of a training, from a registered version or from a folder."""
+"""Initial weights of a training: of the starter, of a registered version or from a folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
-from brightfield.inference import bundle
+from brightfield.inference import bundle, starters
 
 MOST_NEW = 0.2  # largest share of weights without an initial value: those of the last layer, where classes differ
 
@@ -24,12 +24,14 @@ def initial_weights(model: params.Model) -> dict[str, Tensor] | None:
     source = None if model.training is None else model.training.init_from
     if source is None:
         return None
+    if source == layout.STARTER:
+        return bundle.read_weights(starters.folder(model.task))
     folder = Path(source) if "/" in source else registry.fetch(model.task, source, layout.FETCHED)
     outputs = (layout.model(model.task, "any").parent.resolve(), layout.ensemble(model.task, "any").parent.resolve())
     if folder.resolve().parent in outputs:
         raise BrightfieldError(
             f"training.init_from {source!r} is an output of this pipeline, and DVC would not see the dependency. Give its "
-            "version in the registry (`brightfield champions`, or the MLflow UI), or a copy of its folder."
+            f"version in the registry (`brightfield versions {model.task}` lists them), or a copy of its folder."
         )
     return bundle.read_weights(folder)
 
