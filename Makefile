@@ -11,7 +11,7 @@ TRIALS ?= 20
 MLFLOW_PORT ?= 5000
 DASHBOARD_PORT ?= 8501
 
-.PHONY: help install formats repro test test-slow test-all bench docs tune dashboard mlflow champions lint format clean-mlflow
+.PHONY: help install formats repro test test-slow test-all bench starters docs tune dashboard mlflow champions lint format clean-mlflow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ test-all: $(INSTALLED) ## run every test, those in a browser and of the whole pi
 
 bench: $(INSTALLED) ## measure what is promised into reports/bench: make bench, or make bench NAME=beads_simulation
 	@python tests/benchmarks/run.py $(NAME)
+
+starters: $(INSTALLED) ## train the models that come with Brightfield anew, hours: make starters TASK=bacteria
+	@python -m brightfield.starters.making $(TASK)
 
 docs: $(INSTALLED) ## build the documentation into site/index.html; nothing is fetched, and a warning is an error
 	@python docs/generate.py

@@ -74,6 +74,7 @@ METRICS: Mapping[str, Metric] = {
     "mean_iou": _share("mean IoU"),
     "mean_iou_per_image": _share("mean IoU per image"),
     "mean_accuracy": _share("mean accuracy"),
+    "dice": _share("Dice"),
     "ap50": _share("AP50"),
     "ap75": _share("AP75"),
     "ap50_95": _share("AP50 to AP95"),

@@ -197,7 +197,8 @@ def pooled(columns: Columns, weights: Weights, classes: Sequence[str], species: 
 
     Returns:
         ``mean_iou`` (over the classes that occur), ``iou_<class>``, ``mean_accuracy`` (mean recall of the classes that
-        are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``ap50``, ``ap75``, ``ap50_95``
+        are in the truth), ``mean_iou_per_image`` (mean over images of each image's mean IoU), ``dice`` (of everything but the
+        first class, the background), ``ap50``, ``ap75``, ``ap50_95``
         (the mean over the thresholds 0.5, 0.55 ... 0.95), ``cell_precision`` and ``cell_recall`` at IoU 0.5, ``pq``,
         ``merges_percent`` and ``splits_percent`` (of the true cells) and ``boundary_f1``. Where answers have species,
         ``species_accuracy`` (of the cells that were found), ``species_mean_accuracy`` (mean recall of the species) and
@@ -214,6 +215,7 @@ def pooled(columns: Columns, weights: Weights, classes: Sequence[str], species: 
         **{f"iou_{name}": value for name, value in zip(classes, iou, strict=True)},
         "mean_accuracy": _mean_defined(_recall(pixels_)),
         "mean_iou_per_image": mean(_mean_defined(_iou(per_image)), weights),
+        "dice": _dice(pixels_),
         "ap50": ap["50"],
         "ap75": ap["75"],
         "ap50_95": np.asarray(np.mean(list(ap.values()), axis=0)),
@@ -236,6 +238,12 @@ def ap50(columns: Columns, weights: Weights) -> Real:
     """``ap50`` of :func:`pooled`, from the statistics of :func:`cells`."""
     matched, true, found = totals(columns, ("tp_50", "cells", "found"), weights).values()
     return ratio(matched, true + found - matched)
+
+
+def _dice(confusion_: Real) -> Real:
+    """Dice of cells against background, the first class; nan where neither truth nor answer has a cell."""
+    shared = confusion_[1:, 1:].sum(axis=(0, 1))
+    return ratio(2 * shared, confusion_[1:].sum(axis=(0, 1)) + confusion_[:, 1:].sum(axis=(0, 1)))
 
 
 def _species(columns: Columns, weights: Weights, n: int) -> dict[str, Real]:

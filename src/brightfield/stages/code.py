@@ -140,7 +140,6 @@ def _with_bases(sections: Sections) -> list[type[BaseModel]]:
     return sorted(found, key=lambda each: each.__name__)
 
 
-@cache
 def _starter(task: str, training: params.Training) -> dict[str, Any]:
     """The digest of the starter that a training begins with: another one is another training."""
     described = layout.starter(task) / layout.BUNDLE  # has the checksum of the weights
@@ -149,6 +148,7 @@ def _starter(task: str, training: params.Training) -> dict[str, Any]:
     return {"starter": _digest_of_file(described)}
 
 
+@cache
 def _digest_of_file(path: Path) -> str:
     return hashlib.sha256(
         path.read_text(encoding="utf-8").encode()

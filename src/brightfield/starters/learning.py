@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
-from torch import Tensor
 
-from brightfield import params, tasks, training
+from brightfield import layout, params, tasks, training
 from brightfield.data.records import Record
+from brightfield.inference import bundle
+from brightfield.inference.bundle import Bundle
 from brightfield.inference.device import start_device
 from brightfield.simulate import simulate
+from brightfield.starters import sources
 from brightfield.system import processes, progress
-from brightfield.system.files import atomic_file
-from brightfield.tasks import Task
-from brightfield.training import Fitted
+from brightfield.system.files import atomic_folder
 from brightfield.training.resuming import Resumable, fingerprint
 
 RECIPE = Path(__file__).with_name("recipe.yaml")
 WATCHED = 14  # every so manieth group of a simulation chooses the epoch
-WATCHED_REAL = 4  # and every so manieth real image
+WATCHED_REAL = 5  # and every so manieth group of real images
 DIGITS = 12  # of a hash
 
 
@@ -48,56 +48,54 @@ def simulated(name: str, known: params.Params) -> tuple[list[Record], list[Recor
     return train, watched
 
 
-def learnt_from_simulations(
+def from_simulations(
     name: str, known: params.Params, train: Sequence[Record], watched: Sequence[Record], scratch: Path
-) -> dict[str, Tensor]:
-    """The weights of the long training, from ``scratch`` where the same one was done before: same entry, same images."""
-    task, model = _task(name, known), known.models[name]
+) -> Bundle:
+    """The model after the long training, from ``scratch`` where the same one was done before: same entry, same images."""
+    model = known.models[name]
     identity = {"model": model.model_dump(mode="json"), "data": sorted(hashes(train))}
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:DIGITS]
-    kept = scratch / f"{name}-{digest}.safetensors"
-    if kept.is_file():
-        return safetensors.torch.load_file(kept)
-    scratch.mkdir(parents=True, exist_ok=True)
-    made = fingerprint(identity, start_device(known.compute, model.seed), known.compute.threads)
-    resumable = Resumable(scratch / f"{name}-unfinished.safetensors", made)
-    fitted = _fit(task, model, train, watched, known, f"{name}: simulations", resumable=resumable)
-    with atomic_file(kept) as partial:
-        partial.write_bytes(safetensors.torch.save(dict(fitted.network.state_dict())))
-    resumable.remove()
-    return dict(fitted.network.state_dict())
+    kept = scratch / f"{name}-{digest}"
+    if not kept.is_dir():
+        scratch.mkdir(parents=True, exist_ok=True)
+        made = fingerprint(identity, start_device(known.compute, model.seed), known.compute.threads)
+        resumable = Resumable(scratch / f"{name}-unfinished.safetensors", made)
+        found = _fit(name, name, known, train, watched, "simulations", resumable=resumable)
+        with atomic_folder(kept) as folder:
+            bundle.write(folder, name, name, found.task.settings, model, found.network, {})
+        resumable.remove()
+    return bundle.read(kept)
 
 
-def learnt_from_real(
+def from_real(
     name: str,
     known: params.Params,
-    begun: Mapping[str, Tensor],
+    begun: Bundle,
     real: Sequence[Record],
     train: Sequence[Record],
     watched: Sequence[Record],
-) -> Fitted:
-    """The training that goes on with real images: every few of them choose the epoch, beside simulated ones."""
-    chosen = [record for number, record in enumerate(real) if number % WATCHED_REAL == 0]
-    learnt = [record for number, record in enumerate(real) if number % WATCHED_REAL]
+) -> Bundle:
+    """The model after the training that goes on with real images; some of them, and simulated ones, choose the epoch."""
+    chosen, learnt = (
+        [seen for record in real if _watches(record) == watching for seen in sources.to_learn_from(record)]
+        for watching in (True, False)
+    )
     beside = train[:: max(1, len(train) // max(1, len(learnt)))]
-    task, model = _task(name, known), known.models[f"{name}-real"]
-    return _fit(task, model, [*learnt, *beside], [*chosen, *watched], known, f"{name}: real images", initial=begun)
+    initial = begun.network.state_dict()
+    return _fit(name, f"{name}-real", known, [*learnt, *beside], [*chosen, *watched], "real images", initial=initial)
 
 
-def _fit(
-    task: Task[Any, Any],
-    model: params.Model,
-    train: Any,
-    watched: Any,
-    known: params.Params,
-    description: str,
-    **how: Any,
-) -> Fitted:
-    return training.fit(task, model, train, watched, known.compute, description=description, **how)
+def _watches(record: Record) -> bool:
+    """Whether a real image chooses the epoch: every so manieth group, by a number that belongs to it."""
+    return zlib.crc32(record.group.encode()) % WATCHED_REAL == 0
 
 
-def _task(name: str, known: params.Params) -> Task[Any, Any]:
-    return tasks.build(known.tasks[name].kind, known.settings_of(known.models[name]))
+def _fit(name: str, entry: str, known: params.Params, train: Any, watched: Any, description: str, **how: Any) -> Bundle:
+    model = known.models[entry]
+    kind = known.tasks[name].kind
+    task = tasks.build(kind, known.settings_of(model))
+    fitted = training.fit(task, model, train, watched, known.compute, description=f"{name}: {description}", **how)
+    return Bundle(layout.STARTER, name, tasks.build(kind, fitted.settings), model, fitted.network, {})
 
 
 def hashes(records: Iterable[Record]) -> set[str]:
