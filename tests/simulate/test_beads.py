@@ -10,16 +10,8 @@ import pytest
 from brightfield.data.records import Record
 from brightfield.params import BeadsAppearance, BeadsSimulation, Suite
 from brightfield.simulate import simulate
-from brightfield.simulate.beads import (
-    DEFOCUS_UM,
-    ELECTRONS,
-    RAMP_UM,
-    VISIBLE,
-    Movie,
-    draw_light,
-    draw_movie,
-    simulate_group,
-)
+from brightfield.simulate.beads import RAMP_UM, Movie, draw_light, draw_movie, simulate_group
+from brightfield.simulate.beads.conditions import DEFOCUS_UM, ELECTRONS, VISIBLE
 from brightfield.simulate.beads.diffraction import FINE_UM
 from brightfield.simulate.beads.motion import CONTACT_PX, MARGIN_PX, SEPARATION_PX
 

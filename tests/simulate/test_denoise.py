@@ -11,7 +11,8 @@ from scipy import ndimage
 from brightfield.data.records import Record
 from brightfield.params import DenoiseSimulation
 from brightfield.simulate import simulate
-from brightfield.simulate.denoise import Acquisition, draw_scene, level
+from brightfield.simulate.denoise import draw_scene, level
+from brightfield.simulate.denoise.conditions import Acquisition
 
 
 @pytest.fixture(scope="module")

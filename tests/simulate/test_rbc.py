@@ -14,7 +14,9 @@ from brightfield import params
 from brightfield.data import splitting
 from brightfield.params import RbcSimulation, Suite
 from brightfield.simulate import simulate
-from brightfield.simulate.rbc import CAUSES, Crop, Smear, _toned, draw_crop, draw_smear, render
+from brightfield.simulate.rbc import CAUSES, Crop, draw_crop, draw_smear, render
+from brightfield.simulate.rbc.processing import toned
+from brightfield.simulate.rbc.smears import Smear
 
 PLAIN = Smear(
     stain=np.array([0.03, 0.14, 0.20]),
@@ -142,5 +144,5 @@ def test_suites_look_as_they_are_named() -> None:
 
 def test_a_tone_curve_lifts_the_shadows_and_keeps_black_and_white() -> None:
     np.testing.assert_array_equal(
-        _toned(np.array([0, 64, 255], np.uint8), 0.5), [0, round(255 * (64 / 255) ** 0.5), 255]
+        toned(np.array([0, 64, 255], np.uint8), 0.5), [0, round(255 * (64 / 255) ** 0.5), 255]
     )

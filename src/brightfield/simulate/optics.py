@@ -32,6 +32,9 @@ class Camera:
         offset: counts without light.
         read_noise: standard deviation in electrons, independent for each pixel.
         row_noise: standard deviation in electrons, shared by the pixels of a row.
+        column_noise: the same of a column.
+        grain: standard deviation in electrons of noise that neighbouring pixels share.
+        grain_px: standard deviation in px of the Gaussian by which they share it.
         bits: counts saturate at ``2**bits - 1``; up to 8 bits give uint8, more give uint16.
     """
 
@@ -40,6 +43,9 @@ class Camera:
     read_noise: float = 2.0
     row_noise: float = 0.4
     bits: int = 16
+    column_noise: float = 0.0
+    grain: float = 0.0
+    grain_px: float = 1.0
 
     def expected_counts(self, electrons: Real) -> Real:
         """The mean counts of a pixel, before rounding and saturation."""
@@ -55,12 +61,17 @@ class Camera:
 
         Returns:
             An array of the same shape, uint8 or uint16:
-            ``clip(round((Poisson(electrons * response) + read noise + row noise) / electrons_per_count + offset))``.
+            ``clip(round((Poisson(electrons * response) + noise) / electrons_per_count + offset))``.
         """
         collected = rng.poisson(np.clip(electrons * response, 0, None)).astype(np.float64)
         collected += rng.normal(0, self.read_noise, collected.shape)
         rows = (collected.shape[0],) + (1,) * (collected.ndim - 1)
         collected += rng.normal(0, self.row_noise, rows)
+        if self.column_noise:
+            collected += rng.normal(0, self.column_noise, (collected.shape[1],) + (1,) * (collected.ndim - 2))
+        if self.grain:
+            field = self.grain * smooth_field((collected.shape[0], collected.shape[1]), self.grain_px, rng)
+            collected += field.reshape(field.shape + (1,) * (collected.ndim - 2))
         counts = np.rint(self.expected_counts(collected))
         return np.clip(counts, 0, 2**self.bits - 1).astype(np.uint8 if self.bits <= 8 else np.uint16)
 

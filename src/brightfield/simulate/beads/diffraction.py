@@ -86,7 +86,7 @@ class RingProfile:
         blurred = _applied(tables.forth, deviation) * np.exp(-2 * np.pi**2 * tables.frequency**2 * variance)
         coarse = 1 + np.einsum("kq,qr->kr", blurred.astype(np.float32), tables.back)
         fine = [np.interp(tables.fine, tables.radial, profile) for profile in np.maximum(coarse, 0)]
-        return np.asarray(fine, dtype=np.float32)
+        return np.asarray(fine, dtype=np.float32).reshape(len(z), tables.fine.size)  # also of no height
 
 
 def ring_profile(sphere: Sphere, condenser: float, pixel_um: float) -> RingProfile:

@@ -34,15 +34,17 @@ class Room:
     Attributes:
         shape: rows and columns of the frame.
         nearest_px: smallest distance between the centres of two beads.
+        margin_px: a bead's centre stays this far inside the frame.
     """
 
     shape: Shape
     nearest_px: float
+    margin_px: float = MARGIN_PX
 
     def holds(self, positions: Positions) -> bool:
         """Whether beads at (..., N, 2) x and y are inside the frame and at allowed distances."""
-        upper = np.array(self.shape[::-1]) - 1 - MARGIN_PX
-        if bool((positions < np.minimum(MARGIN_PX, upper)).any() or (positions > upper).any()):
+        upper = np.array(self.shape[::-1]) - 1 - self.margin_px
+        if bool((positions < np.minimum(self.margin_px, upper)).any() or (positions > upper).any()):
             return False
         between = positions[..., :, None, :] - positions[..., None, :, :]
         near = np.count_nonzero((between**2).sum(axis=-1) < self.nearest_px**2)
@@ -64,8 +66,10 @@ def place(room: Room, n: int, touching: bool, rng: np.random.Generator) -> Posit
 
     Where beads touch, every second is placed beside an earlier one.
     """
-    upper = np.array(room.shape[::-1]) - 1 - MARGIN_PX
-    lower = np.minimum(MARGIN_PX, upper)
+    upper = np.array(room.shape[::-1]) - 1 - room.margin_px
+    lower = np.minimum(room.margin_px, upper)
+    if n == 0:
+        return np.empty((0, 2))
     placed = rng.uniform(lower, upper)[None]
     for attempt in range(TRIES * (n - 1)):
         if len(placed) == n:

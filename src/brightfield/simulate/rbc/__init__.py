@@ -11,8 +11,7 @@ that any model can reach on these crops is known: the mean of max(p, 1 - p).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,9 +19,12 @@ from scipy.ndimage import binary_erosion, gaussian_filter, map_coordinates
 from scipy.special import expit
 
 from brightfield.data.records import Record
-from brightfield.params import RbcAppearance, RbcSimulation, Suite
-from brightfield.simulate.optics import Camera, Real, dust, illumination, log_uniform, pixel_response, smooth_field
+from brightfield.params import RbcAppearance, RbcSimulation, Suite, Variety
+from brightfield.simulate.optics import Camera, Real, dust, illumination, pixel_response, smooth_field
 from brightfield.simulate.rbc.erythrocyte import SICK, cell_thickness, healthy_cell
+from brightfield.simulate.rbc.processing import compressed, sharpened, toned
+from brightfield.simulate.rbc.smears import SUITES, Smear, matched_smear, usual_smear
+from brightfield.simulate.rbc.variety import crowd, wide_smear
 
 SUPERSAMPLING = 2  # samples per pixel and axis
 DELTA_N = 0.06  # refractive index of a cell above that of the plasma
@@ -31,8 +33,6 @@ APERTURE = 0.75  # numerical aperture of a 40x objective
 MEDIUM = 1.33  # refractive index of the medium
 CONTRAST_LIMITS = (0.4, 1.8)  # transport of intensity is linear in z and overshoots far from focus,
 LINEAR_UM = 1.5  # so it saturates about here: farther out the blur dominates
-# Absorption per um of cell in red, green and blue: the stains that smears mix
-STAINS = np.array([[0.03, 0.14, 0.20], [0.05, 0.19, 0.13], [0.15, 0.18, 0.09]])  # eosin, eosin rich in azure, azure
 CROP_FOCUS_UM = 0.42  # standard deviation of the focus within a smear
 FAIR_CONTOUR = 0.37  # largest error, as a severity, of a contour that did not fail
 CONTOUR_ERROR_UM = 1.0  # error of a contour of severity 1
@@ -41,36 +41,12 @@ OVERLAP_UM = (7.9, 4.5)  # distance of an overlapping cell at severity 0, and it
 APART_UM = (8.8, 10.5)  # distance of a neighbour that does not touch
 FOCUS_UM = (0.3, 4.0)  # |z| of an out-of-focus cell at severity 0, and its increase to severity 1
 
-READ_NOISE = 6.0  # electrons
-# Changes by the suites. Focus: the whole smear is out of focus, but most cells are still good
-SUITE_FOCUS_UM = (0.6, 1.2)
-SUITE_NEIGHBOURS = (0.8, 1.0)  # density: nearly every crop has a neighbour
-SUITE_DIMMING = (0.35, 0.6)  # light: factor of a dimmer lamp
-SUITE_BLEED = 0.25  # camera: crosstalk between colours,
-SUITE_GAMMA = (0.6, 0.8)  # a tone curve that brightens the shadows,
-SUITE_READ_NOISE = 18.0  # and a noisier sensor
-
 # Shares of the defects among crops with one, and the severity at which half of the experts say bad
 CAUSES = {"sick": 0.4, "out_of_focus": 0.2, "overlapping": 0.2, "failed_contour": 0.2}
 THRESHOLDS = {"sick": 0.30, "out_of_focus": 0.25, "overlapping": 0.02, "failed_contour": 0.42}
 TAU = 0.05  # spread of the experts' thresholds, in severity
 
-
-@dataclass(frozen=True)
-class Smear:
-    """The parameters common to all crops of a smear."""
-
-    stain: Real  # (3,) absorption per um
-    white: Real  # (3,) brightness of the empty background, 1 is white
-    focus_um: float  # mean distance from focus
-    electrons: float  # per pixel at white
-    neighbours: float  # probability of a neighbour in the crop
-    texture: float  # relative standard deviation of the dried plasma
-    # (3, 3) response of each colour of the camera (column) to each colour of light (row)
-    mixing: Real = field(default_factory=lambda: np.eye(3))
-    gamma: float = 1.0  # exponent of the camera's tone curve
-    read_noise: float = READ_NOISE  # electrons
-    contour: bool = True  # whether the contour is drawn, in red
+VARIETIES: dict[Variety, Callable[[np.random.Generator], Smear]] = {"usual": usual_smear, "wide": wide_smear}
 
 
 @dataclass(frozen=True)
@@ -101,70 +77,29 @@ def simulate_group(
     """Simulate the crops of one smear.
 
     Yields:
-        Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px, and
+        Records with an image (size_px, size_px, 3) uint8 on which the cell's contour is a pure red line of 1 px (where the
+        variety is wide, in few smears: in others a cell is as far off the middle as its contour is wrong), and
         a row of label (1 good, 0 bad), p_positive (the probability from which the label was drawn), kind and smear.
     """
-    smear, name = draw_smear(rng, suite, params.appearance), f"smear{number:03d}"
+    smear, name = draw_smear(rng, suite, params.appearance, params.variety), f"smear{number:03d}"
     for i, crop_rng in enumerate(rng.spawn(params.crops_per_smear)):
         crop = draw_crop(params.good_fraction, smear, crop_rng)
-        image = render(crop, smear, params.size_px, params.pixel_size_um, crop_rng)
+        image = render(crop, smear, params.size_px, params.pixel_size_um / smear.magnification, crop_rng)
         row = {"label": crop.label, "p_positive": crop.p_positive, "kind": crop.kind, "smear": name}
         yield Record(f"{name}_{i:03d}", name, image, row=row)
 
 
-def draw_smear(rng: np.random.Generator, suite: Suite | None = None, appearance: RbcAppearance | None = None) -> Smear:
+def draw_smear(
+    rng: np.random.Generator,
+    suite: Suite | None = None,
+    appearance: RbcAppearance | None = None,
+    variety: Variety = "usual",
+) -> Smear:
     """Draw stain, light, focus and density of one smear; a suite changes one of them and leaves the others as drawn."""
-    smear = _draw_smear(rng) if appearance is None else _matched(_draw_smear(rng), appearance, rng)
+    smear = VARIETIES[variety](rng)
+    if appearance is not None:
+        smear = matched_smear(smear, appearance, rng)
     return smear if suite is None else SUITES[suite](smear, rng)
-
-
-def _draw_smear(rng: np.random.Generator) -> Smear:
-    blue = rng.uniform() ** 3  # a blue filter in the lamp: strong in few smears, weak in most
-    return Smear(
-        stain=rng.dirichlet([0.7, 1.0, 0.6]) @ STAINS * rng.lognormal(0.1, 0.22),
-        white=rng.uniform(0.6, 0.95) * rng.lognormal(0, 0.04, 3) * np.exp(-blue * np.array([0.7, 0.45, 0.05])),
-        focus_um=rng.normal(0, 0.3),
-        electrons=log_uniform(1500, 6000, rng),
-        neighbours=rng.uniform(0.05, 0.45),
-        texture=rng.uniform(0.0, 0.02),
-    )
-
-
-def _matched(smear: Smear, own: RbcAppearance, rng: np.random.Generator) -> Smear:
-    """Draw the values that an appearance sets from its ranges; colours vary together, as with one lamp or dye."""
-    drawn: dict[str, Any] = {"contour": own.contour}
-    for name, ends in (("white", own.white), ("stain", own.stain)):
-        if ends is not None:
-            low, high = np.transpose(ends)
-            drawn[name] = low + rng.uniform() * (high - low)
-    if own.electrons is not None:
-        drawn["electrons"] = log_uniform(*own.electrons, rng)
-    if own.focus_um is not None:
-        drawn["focus_um"] = float(rng.choice([-1.0, 1.0])) * rng.uniform(*own.focus_um)
-    for name, limits in (("texture", own.texture), ("read_noise", own.read_noise), ("neighbours", own.neighbours)):
-        if limits is not None:
-            drawn[name] = rng.uniform(*limits)
-    return replace(smear, **drawn)
-
-
-def _other_camera(smear: Smear, rng: np.random.Generator) -> Smear:
-    bleed = SUITE_BLEED * rng.uniform(0.5, 1, (3, 3))
-    np.fill_diagonal(bleed, 1)
-    mixing = bleed / bleed.sum(axis=0)
-    return replace(smear, mixing=mixing, gamma=rng.uniform(*SUITE_GAMMA), read_noise=SUITE_READ_NOISE)
-
-
-def _dimmed(smear: Smear, rng: np.random.Generator) -> Smear:
-    share = rng.uniform(*SUITE_DIMMING)
-    return replace(smear, white=smear.white * share)
-
-
-SUITES: dict[Suite, Callable[[Smear, np.random.Generator], Smear]] = {
-    "focus": lambda smear, rng: replace(smear, focus_um=rng.choice([-1.0, 1.0]) * rng.uniform(*SUITE_FOCUS_UM)),
-    "density": lambda smear, rng: replace(smear, neighbours=rng.uniform(*SUITE_NEIGHBOURS)),
-    "light": _dimmed,
-    "camera": _other_camera,
-}
 
 
 def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> Crop:
@@ -188,26 +123,19 @@ def draw_crop(good_fraction: float, smear: Smear, rng: np.random.Generator) -> C
 def render(crop: Crop, smear: Smear, size_px: int, pixel_um: float, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Render one crop, (size_px, size_px, 3) uint8."""
     thickness, mask = _scene(crop, smear, size_px, pixel_um, rng)
-    light = _transmitted(thickness, crop.z_um, smear.stain, pixel_um)
+    light = _transmitted(thickness, crop.z_um, smear, pixel_um)
     shape = (size_px, size_px)
     shade = illumination(shape, rng, vignette=0.04) * dust(shape, rng) * pixel_response(shape, rng)
-    shade = shade * (1 + smear.texture * smooth_field(shape, 2.0, rng))
+    shade = shade**smear.unevenness * (1 + smear.texture * smooth_field(shape, 2.0, rng))
     camera = Camera(
         electrons_per_count=smear.electrons / 255, offset=0, read_noise=smear.read_noise, row_noise=1, bits=8
     )
     electrons = smear.electrons * (light * smear.white * shade[..., None]) @ smear.mixing
-    image: npt.NDArray[np.uint8] = _toned(camera.expose(electrons, rng), smear.gamma)
+    image = toned(camera.expose(electrons, rng), smear.gamma)
+    image = compressed(sharpened(image, smear.sharpening), smear.compression)
     if smear.contour:
         image[_contour(_displaced(mask, crop.contour_error, pixel_um, rng))] = (255, 0, 0)
     return image
-
-
-def _toned(counts: npt.NDArray[np.uint8], gamma: float) -> npt.NDArray[np.uint8]:
-    """Apply the camera's tone curve."""
-    if gamma == 1:
-        return counts
-    curve = np.rint(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8)
-    return curve[counts]
 
 
 def _scene(
@@ -219,6 +147,10 @@ def _scene(
     if crop.kind in SICK:
         shape = SICK[crop.kind](shape, crop.severity)
     centre = rng.uniform(-0.5, 0.5, 2)
+    if smear.off_centre_um and not smear.contour:
+        # a contour that did not fail leaves its cell near the middle
+        angle, away = rng.uniform(0, 2 * np.pi), smear.off_centre_um * crop.contour_error**2
+        centre = away * np.array([np.cos(angle), np.sin(angle)])
     thickness = cell_thickness(shape, centre, size, step, rng)
     inside = thickness > 0
     overlapping = crop.kind == "overlapping"
@@ -232,10 +164,12 @@ def _scene(
         else:
             second[inside] = 0  # a neighbour ends at the edge of a large cell
         thickness = thickness + second
+    if smear.crowding:
+        thickness = np.where(inside, thickness, thickness + crowd(smear.crowding, centre, APART_UM[0], size, step, rng))
     return thickness, _binned(inside.astype(np.float32)) > 0.5
 
 
-def _transmitted(thickness: Real, z_um: float, stain: Real, pixel_um: float) -> Real:
+def _transmitted(thickness: Real, z_um: float, smear: Smear, pixel_um: float) -> Real:
     """The transmitted light in three colours, (H, W, 3), 1 where there is no cell."""
     step = pixel_um / SUPERSAMPLING
     smooth = gaussian_filter(thickness, 0.1 / step)
@@ -244,8 +178,9 @@ def _transmitted(thickness: Real, z_um: float, stain: Real, pixel_um: float) -> 
     z_linear = LINEAR_UM * float(np.tanh(z_um / LINEAR_UM))
     focusing = np.clip(1 - z_linear * DELTA_N * laplacian, *CONTRAST_LIMITS)
     sigma = np.hypot(0.21 * WAVELENGTH_UM / APERTURE, 0.45 * abs(z_um) * APERTURE / MEDIUM)
+    sigma = np.hypot(sigma, smear.blur_um)
     # the blur is wider than a pixel even in focus, so binning before it loses nothing and costs a quarter
-    sharp = (_binned(np.exp(-alpha * thickness) * focusing) for alpha in stain.astype(np.float32))
+    sharp = (_binned(np.exp(-alpha * thickness) * focusing) for alpha in smear.stain.astype(np.float32))
     return np.stack([gaussian_filter(c, sigma / pixel_um, mode="nearest", truncate=3) for c in sharp], axis=-1)
 
 
