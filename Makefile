@@ -30,8 +30,9 @@ $(INSTALLED): pyproject.toml uv.lock
 formats: $(INSTALLED) ## install the readers of microscopes' own files: ND2, CZI (its reader is under GPL-3) and LIF
 	@$(BIN)/uv sync --frozen --inexact --extra formats --quiet
 
-repro: $(INSTALLED) ## run the whole pipeline: simulate, train, evaluate, combine, register, for all four tasks
+repro: $(INSTALLED) ## run the whole pipeline for all four tasks; make repro PROFILE=full trains more models, for longer
 	@test -d .git || git init --quiet
+	@test -z "$(PROFILE)" || brightfield profile $(PROFILE)
 	@dvc repro
 	@echo; brightfield champions
 	@printf "\nLook further: make dashboard (compare models, try an image), make mlflow (every run).\n"

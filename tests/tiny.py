@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from ruamel.yaml import YAML
 
-from brightfield import params
+from brightfield import layout, params
 from brightfield.data.records import Record
+from brightfield.params import overlaying
 from kinds import KINDS
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -40,17 +41,31 @@ MOST: dict[str, int] = {
     "input_px": 32,
     "max_members": 4,
 }
+FULL = "full"
 SIZES: dict[str, int] = {"bacteria": 128, "denoise": 64}  # size_px of the simulators whose size is free
 
 
 # --- params.yaml ------------------------------------------------------------------------------------------------------
 
 
+def full_params(source: Path = REPOSITORY / "params.yaml") -> params.Params:
+    """A params.yaml with the models of the profile ``full``: one at least of each architecture."""
+    return params.parse(overlaying.overlaid(params.read_yaml(source), FULL))
+
+
 def tiny_params(source: Path = REPOSITORY / "params.yaml") -> Any:
-    """The contents of a params.yaml with every size made small: the same entries, names and comments, as ruamel's mapping."""
+    """A params.yaml of the profile ``full`` with every size made small: its entries, names and comments, as ruamel's mapping.
+
+    A network that begins with a starter is as large as that.
+    """
     content = _yaml().load(source.read_text(encoding="utf-8"))
-    for section in ("compute", "evaluation", "simulations", "models", "ensembles"):
+    for line in overlaying.put_on(content, params.read_yaml(layout.PROFILES / f"{FULL}.yaml")):
+        raise ValueError(line)
+    for section in ("compute", "evaluation", "simulations", "ensembles"):
         _shrink(content.get(section) or {})
+    for model in (content.get("models") or {}).values():
+        training = model.get("training") or {}
+        _shrink(training if "init_from" in training else model)
     for simulation in (content.get("simulations") or {}).values():
         if simulation["simulator"] in SIZES:
             simulation["size_px"] = SIZES[simulation["simulator"]]

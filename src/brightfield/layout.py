@@ -29,6 +29,9 @@ STARTER = "starter"  # what it is called on the command line and in params.yaml
 STARTERS = Path(__file__).parent / "starters"
 CARD = "card.md"  # what it learnt from, how good it is, where it fails
 LEARNT = "learnt.json"  # hashes of the images that it learnt from
+STARTER_SCORES = "scores.json"
+RECIPE = STARTERS / "recipe.yaml"  # what starters learn from, in the form of params.yaml
+PROFILES = Path(__file__).parent / "params" / "profiles"  # overlays of params.yaml: one file each
 
 # In the folder of a report
 METRICS = "metrics.json"

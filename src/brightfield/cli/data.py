@@ -106,6 +106,28 @@ def use(
         print(f"{path}: {dataset}")
 
 
+@app.command(rich_help_panel=DATA)
+def profile(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="The profile to put on; without it, what there is.")
+    ] = None,
+) -> None:
+    """Choose how much `dvc repro` trains (edits params.yaml): `full` adds models and epochs, `default` takes them back.
+
+    Entries and values of your own are left as they are.
+    """
+    from brightfield.params import overlaying
+
+    if name is None:
+        put_on = overlaying.in_force() or [overlaying.DEFAULT]
+        for each in overlaying.names():
+            print(f"{'*' if each in put_on else ' '} {each}: {overlaying.about(each)}")
+        return
+    for line in overlaying.choose(name):
+        print(f"warning: {line}")
+    print(f"params.yaml has the profile {name}. `dvc repro` runs what that changed.")
+
+
 @data_app.command("list")
 def data_list(
     json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,

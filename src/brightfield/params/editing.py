@@ -33,15 +33,23 @@ def add_entries(added: Mapping[str, tuple[str, Mapping[str, Any]]], path: Path =
 
     def change(document: Any) -> None:
         for section, (name, content) in added.items():
-            entries = document.setdefault(section, CommentedMap())
-            if name in entries:
+            if name in document.get(section, ()):
                 raise BrightfieldError(
                     f"{path} has {section}.{name} already; choose another name or remove that entry."
                 )
-            # before the last: what stands behind that one, the next section's comment among it, stays where it is
-            entries.insert(max(len(entries) - 1, 0), name, _laid_out(content))
+            insert(document, section, name, content)
 
-    _edit(change, path)
+    edit(change, path)
+
+
+def insert(document: Any, section: str, name: str, content: Mapping[str, Any]) -> None:
+    """Add an entry to the section of a document as ``ruamel.yaml`` reads it, or of plain contents; in place."""
+    entries = document.setdefault(section, CommentedMap())
+    if isinstance(entries, CommentedMap):
+        # before the last: what stands behind that one, the next section's comment among it, stays where it is
+        entries.insert(max(len(entries) - 1, 0), name, _laid_out(content))
+    else:
+        entries[name] = content
 
 
 def _laid_out(content: Any) -> Any:
@@ -66,10 +74,15 @@ def set_values(values: Mapping[str, Any], path: Path = params.PARAMS) -> None:
                 here = here[key]
             here[last] = value
 
-    _edit(change, path)
+    edit(change, path)
 
 
-def _edit(change: Callable[[Any], None], path: Path) -> None:
+def edit(change: Callable[[Any], None], path: Path) -> None:
+    """Change the document of a ``params.yaml`` in place, and write it if it is valid.
+
+    Raises:
+        BrightfieldError: it cannot be read, or would not be valid any more.
+    """
     yaml = YAML()  # round trip: comments survive
     yaml.preserve_quotes = True
     yaml.width = 120

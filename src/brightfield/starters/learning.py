@@ -22,7 +22,6 @@ from brightfield.system import processes, progress
 from brightfield.system.files import atomic_folder
 from brightfield.training.resuming import Resumable, fingerprint
 
-RECIPE = Path(__file__).with_name("recipe.yaml")
 WATCHED = 14  # every so manieth group of a simulation chooses the epoch
 WATCHED_REAL = 5  # and every so manieth group of real images
 DIGITS = 12  # of a hash
@@ -30,7 +29,7 @@ DIGITS = 12  # of a hash
 
 def recipe() -> params.Params:
     """The recipe of all starters."""
-    return params.load(RECIPE)
+    return params.load(layout.RECIPE)
 
 
 def simulated(name: str, known: params.Params) -> tuple[list[Record], list[Record]]:

@@ -26,7 +26,6 @@ from brightfield.system.files import atomic_folder, write_json
 
 SCRATCH = Path(".brightfield/starters")  # long trainings are kept here, and one that is interrupted goes on
 REAL = "BRIGHTFIELD_REAL_DATA"
-SCORES = "scores.json"
 SHOWN = (
     "auc",
     "capped_error_px",
@@ -69,7 +68,7 @@ def make(name: str, top: Path | None) -> None:
     with atomic_folder(layout.starter(name)) as folder:
         _write(folder, name, final, learnt)
         simulated = _on_default(name, bundle.read(folder))
-        write_json(folder / SCORES, {"simulated": simulated, "real": scores})
+        write_json(folder / layout.STARTER_SCORES, {"simulated": simulated, "real": scores})
         text = "\n".join(_card(name, known, there, simulated, scores, len(learnt))) + "\n"
         (folder / layout.CARD).write_text(text, encoding="utf-8")
 

@@ -1,0 +1,112 @@
+"""Profiles: overlays of ``params.yaml`` with more models and longer trainings, put on and taken off by a command.
+
+An overlay lists entries to add to sections, and values to set as pairs: what ``params.yaml`` says without it, and with it. So it
+can be taken off again, and a value that the user has set is left as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from brightfield import layout, params
+from brightfield.errors import BrightfieldError
+from brightfield.params import editing
+from brightfield.params.spaces import MISSING, at, put
+
+DEFAULT = "default"  # params.yaml without any overlay
+
+
+def names() -> list[str]:
+    """The profiles that there are."""
+    return [DEFAULT, *sorted(path.stem for path in layout.PROFILES.glob("*.yaml"))]
+
+
+def about(name: str) -> str:
+    """What a profile is for, in a sentence."""
+    return "what params.yaml holds when it is new" if name == DEFAULT else str(_read(name)["about"])
+
+
+def in_force(path: Path = params.PARAMS) -> list[str]:
+    """The overlays of which every entry is in ``params.yaml``."""
+    document = params.read_yaml(path)
+    overlays = {name: _entries(_read(name)) for name in names() if name != DEFAULT}
+    return [name for name, added in overlays.items() if all(_has(document, *where) for *where, _ in added)]
+
+
+def choose(name: str, path: Path = params.PARAMS) -> list[str]:
+    """Put the overlay ``name`` on, and take every other off; ``default`` only takes off.
+
+    Returns:
+        A line for each thing that was not as expected, and was left as it is.
+
+    Raises:
+        BrightfieldError: there is no such profile, or the whole would not be valid any more.
+    """
+    if name not in names():
+        raise BrightfieldError(f"There is no profile {name!r}: expected {', '.join(names())}.")
+    lines: list[str] = []
+
+    def change(document: Any) -> None:
+        for other in names():
+            if other not in (DEFAULT, name):
+                lines.extend(put_off(document, _read(other)))
+        if name != DEFAULT:
+            lines.extend(put_on(document, _read(name)))
+
+    editing.edit(change, path)
+    return lines
+
+
+def put_on(document: Any, overlay: Mapping[str, Any]) -> Iterator[str]:
+    """Add the entries and set the values of an overlay, in place; a line for each that was left as it is."""
+    yield from _set(document, overlay, before=0, after=1)
+    for section, name, content in _entries(overlay):
+        if not _has(document, section, name):
+            editing.insert(document, section, name, content)
+        elif document[section][name] != content:
+            yield f"{section}.{name} is in params.yaml already, and not as the profile has it: left as it is"
+
+
+def put_off(document: Any, overlay: Mapping[str, Any]) -> Iterator[str]:
+    """The reverse of :func:`put_on`."""
+    for section, name, content in _entries(overlay):
+        if _has(document, section, name) and document[section][name] == content:
+            del document[section][name]
+        elif _has(document, section, name):
+            yield f"{section}.{name} is not as the profile has it: left in params.yaml"
+    yield from _set(document, overlay, before=1, after=0)
+
+
+def overlaid(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The contents of a ``params.yaml`` with an overlay put on."""
+    document = deepcopy(dict(content))
+    if name != DEFAULT:
+        for _ in put_on(document, _read(name)):
+            pass  # what a user has changed is not looked at here
+    return document
+
+
+def _set(document: Any, overlay: Mapping[str, Any], *, before: int, after: int) -> Iterator[str]:
+    for dotted, pair in overlay.get("values", {}).items():
+        found = at(document, dotted)
+        if found == pair[before]:
+            put(document, dotted, pair[after])
+        elif found != pair[after] and found is not MISSING:
+            yield f"{dotted} is {found!r} in params.yaml, neither {pair[0]!r} nor {pair[1]!r}: left as it is"
+
+
+def _entries(overlay: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    return [
+        (section, name, content) for section, added in overlay["entries"].items() for name, content in added.items()
+    ]
+
+
+def _has(document: Any, section: str, name: str) -> bool:
+    return name in (document.get(section) or {})
+
+
+def _read(name: str) -> dict[str, Any]:
+    return params.read_yaml(layout.PROFILES / f"{name}.yaml")
