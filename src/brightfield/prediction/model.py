@@ -95,7 +95,7 @@ class Model:
                 it. A stack (N, H, W) or (N, H, W, C), or a list of images, which may differ in size.
             pixel_size_um: side of a pixel in micrometres; None: that of the training. Fields of bacteria and crops of cells are
                 magnified to the pixel size of the training for prediction; answers are in the pixels of the images.
-            magnify: magnification for prediction, in place of that from ``pixel_size_um``. ``"auto"``: measured on the images, all of
+            magnify: magnification for prediction, in place of that from ``pixel_size_um``. ``"auto"``: measured on the images, of
                 one acquisition, unless ``pixel_size_um`` is given; :meth:`measure` returns what is found.
             names: names of the images in tables; None: their numbers from 0.
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from brightfield import images
+from brightfield.images.scaling import LARGEST, SMALLEST
 from brightfield.results import ClassMap
 from brightfield.results.regions import regions
 from brightfield.tasks.answering import Look
@@ -24,12 +25,13 @@ from brightfield.tasks.samples import Encoded
 FloatArray = npt.NDArray[np.floating[Any]]
 Decode = Callable[[npt.NDArray[np.float32], Encoded], tuple[ClassMap, npt.NDArray[np.float32]]]
 
-MAGNIFICATIONS = tuple(2.0 ** (step / 2) for step in range(-5, 6))  # of the first pass: 0.18 to 5.7
+MAGNIFICATIONS: tuple[float, ...] = tuple(2.0 ** (step / 2) for step in range(-5, 6))  # of the first pass: 0.18 to 5.7
 SEEN_PX = 448  # largest side of a cut-out, in pixels as the model sees it
 LEAST_PX = 48  # at magnifications where an image would be smaller it is not answered
 # least mean probability of the most probable class within cells: right magnifications of 9 acquisitions had 0.86 to 0.96, and of 9
 # that the model could not answer at any magnification the best had 0.82
 SURE = 0.83
+CLEAR = 0.8  # the same in a cell whose width is measured
 FEW = 5.0  # number of cells that halves the weight of a certainty
 SPREAD = 0.6  # standard deviation of the logarithm (base 2) of widths about the known one, beyond which a magnification counts less
 FEWEST = 3  # cells below which even cells that are cut at the border are measured
@@ -41,8 +43,8 @@ class Cells:
     """Cells that were found at one magnification.
 
     Attributes:
-        width_px: their width in pixels as the model sees them.
-        certainty: mean probability of the most probable class within them.
+        width_px: median width in pixels, as the model sees them, of those that it is sure of.
+        certainty: mean probability of the most probable class within all of them.
         count: their number.
     """
 
@@ -57,12 +59,15 @@ class Cells:
 
 
 def of_labels(labels: Iterable[npt.NDArray[np.int32]]) -> float | None:
-    """The width of the cells of label images (H, W) in pixels; None without cells."""
+    """The width of the cells of label images (H, W) in pixels; None without cells.
+
+    It is the mean of the logarithms, which lies in the middle of what a model learns also where there are two species of two widths.
+    """
     found = [_measured(ClassMap((one > 0).astype(np.uint8), one)) for one in labels]
     if not found:
         return None
-    widths, areas, _ = map(np.concatenate, zip(*found, strict=True))
-    return _median(widths, areas)
+    widths, weights, _ = _together(found)
+    return float(np.exp(np.average(np.log(widths), weights=weights))) if len(widths) else None
 
 
 def of_fields(fields: Sequence[images.Image], known_px: float, look: Look, decode: Decode) -> float | None:
@@ -86,10 +91,11 @@ def of_fields(fields: Sequence[images.Image], known_px: float, look: Look, decod
     factor, cells = max(found.items(), key=lambda item: item[1].score(known_px))
     if cells.certainty < SURE:
         return None
-    width = cells.width_px / factor
-    finer = known_px / width
-    again = _seen(fields, finer, look, decode)
-    return width if again is None or again.certainty < SURE else again.width_px / finer
+    finer = known_px * factor / cells.width_px
+    again = _seen(fields, finer, look, decode) if SMALLEST <= finer <= LARGEST else None
+    if again is not None and again.score(known_px) >= cells.score(known_px):
+        return again.width_px / finer
+    return cells.width_px / factor
 
 
 def _seen(fields: Sequence[images.Image], factor: float, look: Look, decode: Decode) -> Cells | None:
@@ -97,31 +103,40 @@ def _seen(fields: Sequence[images.Image], factor: float, look: Look, decode: Dec
     cuts = [busiest(field, int(np.ceil(SEEN_PX / factor))) for field in fields]
     large = [images.magnified(cut, factor) for cut in cuts if min(cut.shape[:2]) * factor >= LEAST_PX]
     found = [_measured(*decode(activated, encoded)) for activated, encoded in look(large)]
-    if not sum(len(widths) for widths, _, _ in found):
+    if not found:
         return None
-    widths, areas, certainties = map(np.concatenate, zip(*found, strict=True))
-    width = _median(widths, areas)
-    return None if width is None else Cells(width, float(np.average(certainties, weights=areas)), len(widths))
+    widths, weights, certainties = _together(found)
+    clear = certainties >= CLEAR
+    if not clear.any():
+        return None
+    certainty = float(np.average(certainties, weights=np.square(weights)))
+    return Cells(_median(widths[clear], weights[clear]), certainty, len(widths))
 
 
 def _measured(
     answer: ClassMap, certainty: npt.NDArray[np.float32] | None = None
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Width, area and mean certainty of each cell, without those at the border unless there are too few others."""
+    """Width, weight and mean certainty of each cell, without those at the border unless there are too few others.
+
+    The weight is the square root of the area: by number specks would count too much, by area cells that were not separated.
+    """
     table = regions(ClassMap((answer.instances > 0).astype(np.uint8), answer.instances), ["", "cell"], 1.0)
     inside = ~table["at_border"].to_numpy(bool)
     rows = table[inside] if inside.sum() >= FEWEST else table
     sure = np.ones(answer.instances.shape) if certainty is None else certainty
     means = np.asarray(ndimage.mean(sure, answer.instances, rows["label"].to_numpy()), float).reshape(len(rows))
-    return rows["width_um"].to_numpy(float), rows["area_px"].to_numpy(float), means
+    return rows["width_um"].to_numpy(float), np.sqrt(rows["area_px"].to_numpy(float)), means
 
 
-def _median(widths: FloatArray, areas: FloatArray) -> float | None:
-    """The width below which the cells have half of the area, so that specks count little; None without cells."""
-    if not len(widths):
-        return None
+def _together(found: Sequence[tuple[FloatArray, ...]]) -> tuple[FloatArray, ...]:
+    """The measures of all fields, one after the other."""
+    return tuple(np.concatenate(values) for values in zip(*found, strict=True))
+
+
+def _median(widths: FloatArray, weights: FloatArray) -> float:
+    """The width below which the cells have half of the weight."""
     order = np.argsort(widths, kind="stable")
-    share = np.cumsum(areas[order])
+    share = np.cumsum(weights[order])
     return float(widths[order][np.searchsorted(share, share[-1] / 2)])
 
 
