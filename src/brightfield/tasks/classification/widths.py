@@ -12,7 +12,10 @@ from brightfield import images
 
 # shares of the crop's side
 SMOOTH = 1 / 85  # sigma of the Gaussian against noise
-MIDDLE = 1 / 4  # radius of the disc that shows the cell
+MIDDLES = (
+    1 / 4,
+    1 / 8,
+)  # radii of discs that show the cell: the larger one beyond a pale middle, the smaller one a small cell
 SPECK = 1 / 30  # radius of what is removed from the edge of the cell: debris, bridges to neighbours
 CELL = 0.75  # quantile of the difference from the background in the middle that is the cell's: paler parts are left out
 EDGE = 0.5  # share of that difference at the edge of the cell
@@ -42,8 +45,9 @@ def of_crop(crop: images.Image) -> float | None:
     difference = np.sqrt(np.square(smooth - np.median(border, axis=0)).sum(axis=-1))
     rows, columns = np.ogrid[:height, :width]
     away = np.hypot(rows - (height - 1) / 2, columns - (width - 1) / 2)
-    middle = away <= side * MIDDLE
-    cell = ndimage.binary_fill_holes(difference > EDGE * np.quantile(difference[middle], CELL))
+    level = max(np.quantile(difference[away <= side * radius], CELL) for radius in MIDDLES)
+    middle = away <= side * MIDDLES[0]
+    cell = ndimage.binary_fill_holes(difference > EDGE * level)
     parts, count = ndimage.label(ndimage.binary_opening(cell, _disc(max(1, round(side * SPECK)))))
     shown = np.bincount(parts[middle], minlength=count + 1)[1:]
     if not shown.any():

@@ -61,7 +61,7 @@ class Cells:
 def of_labels(labels: Iterable[npt.NDArray[np.int32]]) -> float | None:
     """The width of the cells of label images (H, W) in pixels; None without cells.
 
-    It is the mean of the logarithms, which lies in the middle of what a model learns also where there are two species of two widths.
+    It is the mean of the logarithms: in the middle of what a model learns, also where there are two species of two widths.
     """
     found = [_measured(ClassMap((one > 0).astype(np.uint8), one)) for one in labels]
     if not found:
