@@ -97,7 +97,7 @@ def test_the_second_pass_looks_where_the_first_found_the_known_width() -> None:
 
     found = TASK.answering.width([field], 10.0, look)
     assert found == pytest.approx(12, rel=0.12)
-    assert len(asked) == len(widths.MAGNIFICATIONS) - 2 + 1  # two would leave too little of the field
+    assert len(asked) == len(widths.MAGNIFICATIONS) - 3 + 1  # three would leave too little of the field
     assert asked[-1][0] == pytest.approx(96 * 10 / 12, rel=0.12)
 
 
