@@ -82,6 +82,13 @@ class ContractSuite:
         assert {name: scores[name] for name in known.perfect} == pytest.approx(known.perfect, abs=1e-3)
         assert task.objective.metric in scores
 
+    def test_what_is_measured_is_known_from_the_training(self, kind: str) -> None:
+        task = task_of(kind)
+        width = task.learning.known_width(tiny.records(kind, 6))
+        assert (width is None) == (task.answering.measured is None)
+        assert width is None or 1 < width < 48
+        assert task.answering.measured is None or task.answering.magnifiable
+
     def test_the_loss_is_least_at_a_perfect_output(self, kind: str) -> None:
         task, known = task_of(kind), KINDS[kind]
         samples = task.learning.dataset(tiny.records(kind, 2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import tempfile
 import zipfile
@@ -18,7 +19,8 @@ from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import FolderPrediction
+from brightfield.prediction import FolderPrediction, own_scale
+from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from queries import project, reports
 
 SUFFIXES = ("png", "jpg", "jpeg", "tif", "tiff")
@@ -97,19 +99,29 @@ def _load(folder: str, changed: int) -> Predictor:
     return Predictor.load(Path(folder), project.settings().compute)
 
 
-def answer(model: Predictor, uploads: Sequence[Upload], on_image: Callable[[str], None] = lambda text: None) -> Answers:
+def answer(
+    model: Predictor,
+    uploads: Sequence[Upload],
+    on_image: Callable[[str], None] = lambda text: None,
+    magnify: Magnification | None = None,
+) -> Answers:
     """Predict every frame of every file; a file that is not an image becomes a problem.
 
     Args:
         model: the predictor.
         uploads: the files.
         on_image: called with the name of each image before its prediction.
+        magnify: magnification before prediction; None: as the files say, ``"auto"``: measured.
+
+    Raises:
+        BrightfieldError: the model cannot magnify images, or not measure by how much.
     """
     about: list[dict[str, Any]] = []
     problems: list[str] = []
     taken: set[str] = set()
     with tempfile.TemporaryDirectory() as place:
-        answering = FolderPrediction(model, Path(place))
+        factor = _measured(model, uploads) if magnify == AUTO else magnify
+        answering = FolderPrediction(model, Path(place), magnify=factor)
         for upload in uploads:
             try:
                 for frame in _frames(upload, taken, MOST_FRAMES - len(about)):
@@ -130,6 +142,16 @@ def answer(model: Predictor, uploads: Sequence[Upload], on_image: Callable[[str]
             answered.warning,
             list(answered.notes),
         )
+
+
+def _measured(model: Predictor, uploads: Sequence[Upload]) -> Measured | None:
+    """The magnification of all images together; None where none can be read."""
+    own_scale.check(model)
+    shown: list[images.Image] = []
+    for upload in uploads:
+        with contextlib.suppress(BrightfieldError):  # predicting says what is wrong with a file
+            shown += [frame.image for frame in _frames(upload, set(), MOST_FRAMES - len(shown))]
+    return own_scale.measure(model, shown) if shown else None
 
 
 def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[images.Frame]:

@@ -7,10 +7,13 @@ from pathlib import Path
 import streamlit as st
 
 import parts
-from brightfield import layout
+from brightfield import layout, tasks
+from brightfield.images.scaling import LARGEST, SMALLEST
+from brightfield.prediction.own_scale import AUTO, Magnification
 from queries import answering, project, tracking
 from queries.answering import CHAMPION, Answers, Upload
 
+AS_THEY_COME, MEASURED, BY_FACTOR = "as the files say", "measure it", "by a factor"
 SHOWN_PX = 1000  # longest side of a shown overlay
 PER_PAGE = 6  # number of images per page
 MIME = {".csv": "text/csv", ".png": "image/png", ".tif": "image/tiff"}
@@ -19,8 +22,8 @@ MIME = {".csv": "text/csv", ".png": "image/png", ".tif": "image/tiff"}
 def choose() -> tuple[str, str | None]:
     """Let the user choose task and model; None if no model is trained."""
     left, right = st.columns([2, 2], vertical_alignment="bottom")
-    tasks = list(project.settings().tasks)
-    task = left.segmented_control("Task", tasks, default=tasks[0], required=True, key="predict-task") or tasks[0]
+    names = list(project.settings().tasks)
+    task = left.segmented_control("Task", names, default=names[0], required=True, key="predict-task") or names[0]
     found = tracking.champions()
     parts.away(found.problem)
     champion = found.table[found.table["task"] == task]
@@ -51,17 +54,41 @@ def ask(task: str, reference: str) -> Answers | None:
         f"Every image is normalised to mean 0 and standard deviation 1. The models were trained on images with {pixel:g} µm per "
         "pixel; sizes in the tables assume it where a file states no other."
     )
+    magnify = magnification(task)
     if not files:
         return None
     model = answering.predictor(task, reference)
-    asked = (id(model), task, tuple(file.file_id for file in files))
+    asked = (id(model), task, magnify, tuple(file.file_id for file in files))
     if st.session_state.get("asked") != asked:
         with st.spinner("Predicting"):
             uploads = [Upload(file.name, file.getvalue()) for file in files]
-            st.session_state["answers"] = answering.answer(model, uploads)
+            st.session_state["answers"] = answering.answer(model, uploads, magnify=magnify)
             st.session_state["asked"] = asked
     answers: Answers = st.session_state["answers"]
     return answers
+
+
+def magnification(task: str) -> Magnification | None:
+    """Let the user choose how images are magnified, where the task can do it."""
+    of_kind = tasks.KINDS[project.settings().tasks[task].kind].answering_class
+    if not of_kind.magnifiable:
+        return None
+    ways = [AS_THEY_COME, *([MEASURED] if of_kind.measured else []), BY_FACTOR]
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    way = left.segmented_control(
+        "Magnification",
+        ways,
+        default=AS_THEY_COME,
+        required=True,
+        key=f"predict-magnification-{task}",
+        help="Measure it where images are of another magnification than the training's, and their files do not say which: all "
+        "images must then be of one acquisition.",
+    )
+    if way == MEASURED:
+        return AUTO
+    if way == BY_FACTOR:
+        return right.number_input("Factor", SMALLEST, LARGEST, 1.0, 0.1, key=f"predict-factor-{task}")
+    return None
 
 
 def show(answers: Answers) -> None:

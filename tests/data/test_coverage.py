@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -123,11 +124,20 @@ def test_json_keeps_everything() -> None:
     pd.testing.assert_frame_equal(again.compare(images), FITTED.compare(images))
 
 
+def test_json_keeps_the_width_where_it_was_measured() -> None:
+    assert "width_px" not in FITTED.as_dict()
+    assert Coverage.from_dict(FITTED.as_dict()).width_px is None
+    wide = dataclasses.replace(FITTED, width_px=11.5)
+    assert Coverage.from_dict(json.loads(json.dumps(wide.as_dict()))).width_px == 11.5
+
+
 def test_what_a_bundle_keeps_is_bounded() -> None:
     assert len(Coverage.fit(numbers(3000)).images) <= coverage.MOST_IMAGES
 
 
-@pytest.mark.parametrize("change", [{"centre": [1.0]}, {"images": []}, {"names": []}, {"limit": None}, {"scale": "a"}])
+@pytest.mark.parametrize(
+    "change", [{"centre": [1.0]}, {"images": []}, {"names": []}, {"limit": None}, {"scale": "a"}, {"width_px": 0}]
+)
 def test_other_json_is_refused(change: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError, ValueError)):
         Coverage.from_dict({**FITTED.as_dict(), **change})

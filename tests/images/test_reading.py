@@ -116,6 +116,18 @@ def test_frames_of_a_stack_are_read_lazily(tmp_path: Path, stack: np.ndarray, mo
     assert len(read) == 2
 
 
+def test_a_sample_is_spread_over_files_and_over_the_frames_of_few(tmp_path: Path) -> None:
+    for name, count in (("a", 9), ("b", 1), ("c", 9)):
+        np.save(
+            tmp_path / f"{name}.npy", np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None], (count, 4, 5))
+        )
+    files = images.files([tmp_path])
+    assert [frame.image[0, 0] for frame in images.sample(files[:1], 3)] == [0, 4, 8]
+    assert [(frame.path.stem, frame.image[0, 0]) for frame in images.sample(files, 2)] == [("a", 4), ("c", 4)]
+    assert [frame.path.stem for frame in images.sample(files, 6)] == ["a", "a", "b", "c", "c"]
+    assert images.sample([], 3) == []
+
+
 def test_channels_are_not_taken_for_frames_or_colours(tmp_path: Path, stack: np.ndarray) -> None:
     tifffile.imwrite(tmp_path / "a.ome.tif", stack[:3], photometric="minisblack", metadata={"axes": "CYX"})
     for reader in (images.read, images.read_stack):

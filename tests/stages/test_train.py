@@ -98,6 +98,24 @@ def test_the_run_of_a_training_that_nobody_goes_on_with_is_ended(capsys: pytest.
     assert bundle.read(layout.model(TASK, NAME)).name == NAME
 
 
+@pytest.mark.parametrize(
+    ("task", "name", "kind", "width"),
+    [
+        ("rbc", "rbc-convnet", "classification", 18 * 85 / 32),  # crops of 32 px are resized to the task's 85
+        ("bacteria", "bacteria-lite", "segmentation", 15),
+        ("bacteria", "bacteria-watershed", "segmentation", None),
+        ("denoise", "denoise-unet", "restoration", None),
+    ],
+)
+@pytest.mark.usefixtures("tracked_project")
+def test_a_network_carries_the_width_of_what_it_was_shown(task: str, name: str, kind: str, width: float | None) -> None:
+    write_prepared(layout.prepared(task), kind)
+    train.run(name)
+    covered = bundle.read(layout.model(task, name)).coverage
+    assert covered is not None
+    assert covered.width_px == (None if width is None else pytest.approx(width, rel=0.1))
+
+
 def _leave_state(run_id: str) -> None:
     """What a training of other settings leaves."""
     resumable = Resumable(layout.unfinished(NAME), "of other settings")

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from brightfield.cli.base import ANSWERS, TASK, app, given
+
+AUTO = "auto"  # that of brightfield.prediction.own_scale, whose import takes long
+
+
+def _magnification(text: str) -> float | str:
+    """A number above 0, or auto.
+
+    Raises:
+        typer.BadParameter: the text is neither.
+    """
+    if text.strip().lower() == AUTO:
+        return AUTO
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not (math.isfinite(factor) and factor > 0):
+        raise typer.BadParameter(f"got {text!r}: expected a number above 0, or {AUTO}.")
+    return factor
 
 
 @app.command(rich_help_panel=ANSWERS)
@@ -47,8 +67,12 @@ def predict(
         ),
     ] = None,
     magnify: Annotated[
-        float | None,
-        typer.Option(min=0, help="For segmentation and classification: magnification before prediction; see below."),
+        Any,
+        typer.Option(
+            parser=_magnification,
+            metavar="FACTOR|auto",
+            help="For segmentation and classification: magnification before prediction, or auto, to measure it; see below.",
+        ),
     ] = None,
     overwrite: Annotated[
         bool,
@@ -71,6 +95,10 @@ def predict(
     A model of bacteria expects cells of the width in its training data. Images of another magnification are scaled to it by the
     pixel size in their files (OME, ImageJ, Micro-Manager, TIFF resolution); --pixel-size-um stands over it. For another species
     with cells half as wide, give --magnify 2. Answers have the pixels of the original images.
+
+    --magnify auto measures the width of the cells, on a few images that stand for all, and brings it to what the model knows. Give
+    it the images of one acquisition at a time. Where cells are not found for sure, it says so and changes nothing. --pixel-size-um
+    stands over it.
 
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
     scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,6 +94,8 @@ class Coverage:
         images: (M, N) standardised measures of training images, at most ``MOST_IMAGES``.
         limit: distance that 99 of 100 training images stay within when they are compared with images of other groups.
         alone: the coverage of ``ALONE``, measures that are compared by themselves; None in models from before they were measured.
+        width_px: width of what the images show (cells), in pixels as a model sees them; None where a task measures none, and in
+            models from before it was measured.
     """
 
     names: tuple[str, ...]
@@ -102,6 +105,7 @@ class Coverage:
     images: FloatArray
     limit: float
     alone: Coverage | None = None
+    width_px: float | None = None
 
     @classmethod
     def fit(cls, measures: pd.DataFrame) -> Self:
@@ -167,7 +171,8 @@ class Coverage:
         """Plain values for JSON."""
         arrays = {key: getattr(self, key).tolist() for key in ARRAYS}
         alone = {} if self.alone is None else {"alone": self.alone.as_dict()}
-        return {"names": list(self.names), **arrays, "limit": self.limit, **alone}
+        width = {} if self.width_px is None else {"width_px": self.width_px}
+        return {"names": list(self.names), **arrays, "limit": self.limit, **alone, **width}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
@@ -183,7 +188,10 @@ class Coverage:
         if (centre.shape, scale.shape, precision.shape, images.shape) != expected or not images.size:
             raise ValueError(f"the arrays do not have the shapes for {n} measures")
         alone = cls.from_dict(content["alone"]) if "alone" in content else None
-        return cls(names, centre, scale, precision, images, float(content["limit"]), alone)
+        width_px = float(content["width_px"]) if "width_px" in content else None
+        if width_px is not None and not (math.isfinite(width_px) and width_px > 0):
+            raise ValueError(f"the width is {width_px}: expected pixels, above 0")
+        return cls(names, centre, scale, precision, images, float(content["limit"]), alone, width_px)
 
 
 def _unbounded(measures: pd.DataFrame, names: Sequence[str]) -> FloatArray:

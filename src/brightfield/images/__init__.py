@@ -20,6 +20,7 @@ from brightfield.images.reading import (
     read_frame,
     read_labels,
     read_stack,
+    sample,
 )
 from brightfield.images.scaling import framed, magnified, nearest, resized
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
@@ -59,6 +60,7 @@ __all__ = [
     "read_labels",
     "read_stack",
     "resized",
+    "sample",
     "some_of",
     "stem",
     "tiles",

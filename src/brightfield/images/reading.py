@@ -127,6 +127,20 @@ def _frames(files: Iterable[Path], with_header: bool) -> Iterator[Frame]:
                 yield Frame(unique_name(name, taken), standardise(path, source.get(i)), path, header, time_s)
 
 
+def sample(files: Sequence[Path], most: int) -> list[Frame]:
+    """Up to about ``most`` frames, evenly spaced over files, and over the frames of each where there are fewer files."""
+    chosen = evenly_spaced(files, most)
+    found: list[Frame] = []
+    for path in chosen:
+        with open_frames(path) as source:
+            numbers = range(source.count)
+            # one frame a file: that in the middle
+            of_file = evenly_spaced(numbers, most // len(chosen)) if len(chosen) <= most // 2 else [source.count // 2]
+            header = source.header()
+            found += [Frame(stem(path), standardise(path, source.get(i)), path, header) for i in of_file]
+    return found
+
+
 def evenly_spaced(items: Sequence[Item], most: int) -> list[Item]:
     """Up to ``most`` evenly spaced items of a sequence, because neighbours (frames of a movie, crops of a smear) are alike."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round()

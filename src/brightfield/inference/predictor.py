@@ -13,6 +13,7 @@ import torch
 
 from brightfield import params
 from brightfield.data import coverage
+from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
 from brightfield.inference.bundle import Bundle, Member
@@ -59,8 +60,17 @@ class Predictor:
         The training data are those of the member with the largest weight; None if its bundle, of an earlier version, has no
         coverage. See :meth:`brightfield.data.coverage.Coverage.compare`.
         """
-        covered = max(self.members, key=lambda member: member.weight).bundle.coverage
+        covered = self._covered
         return None if covered is None else covered.compare(coverage.measure_images(images))
+
+    @property
+    def known_width_px(self) -> float | None:
+        """The width of what the training images show, in pixels as the model sees them; None where it was not measured."""
+        return None if self._covered is None else self._covered.width_px
+
+    @property
+    def _covered(self) -> Coverage | None:
+        return max(self.members, key=lambda member: member.weight).bundle.coverage
 
     def activations(self, encoded: Sequence[Encoded]) -> list[npt.NDArray[np.float32]]:
         """All of :meth:`stream`."""

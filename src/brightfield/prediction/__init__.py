@@ -14,7 +14,8 @@ from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import recalibration
+from brightfield.prediction import own_scale, recalibration
+from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result, writing
 from brightfield.results.stated import Stated
@@ -71,24 +72,62 @@ def load_recalibrated(
     reference: str,
     recalibrate: Path | None,
     pixel_size_um: float | None = None,
-    magnify: float | None = None,
-) -> tuple[Predictor, str | None]:
-    """Load a predictor and recalibrate it if labelled images are given; also return a line about the change, or None.
+    magnify: Magnification | None = None,
+    files: Sequence[Path] = (),
+    fluorescence: Path | None = None,
+) -> tuple[Predictor, str | None, float | Measured | None]:
+    """Load a predictor, measure the magnification if that is asked for, and recalibrate if labelled images are given.
 
     Args:
         task: the task's name in params.yaml.
         reference: the model, see :func:`bundle_folder`.
         recalibrate: labelled images of the acquisition to be predicted (see :mod:`brightfield.prediction.recalibration`).
-        pixel_size_um, magnify: as of the images to be predicted (see :class:`FolderPrediction`).
+        pixel_size_um, magnify: as of the images to be predicted (see :func:`predict`).
+        files: the images to be predicted, for ``magnify="auto"``.
+        fluorescence: that of the images (see :func:`predict`).
+
+    Returns:
+        The predictor; a line about the change of its calibration, or None; and the magnification, measured if that was asked for.
 
     Raises:
-        BrightfieldError: as :func:`load`, and for missing or too few labelled images.
+        BrightfieldError: as :func:`load`, for missing or too few labelled images, and as :func:`own_scale.measure`.
     """
     predictor = load(task, reference)
+    factor = settled(predictor, files, pixel_size_um, magnify, fluorescence)
     if recalibrate is None:
-        return predictor, None
-    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, magnify)
-    return recalibration.recalibrated(predictor, recalibrate, sizes)
+        return predictor, None, factor
+    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, factor)
+    return *recalibration.recalibrated(predictor, recalibrate, sizes), factor
+
+
+def settled(
+    predictor: Predictor,
+    files: Sequence[Path],
+    pixel_size_um: float | None = None,
+    magnify: Magnification | None = None,
+    fluorescence: Path | None = None,
+) -> float | Measured | None:
+    """The magnification as given, measured on some of the files if it is to be; a given pixel size stands over that.
+
+    Raises:
+        BrightfieldError: as :func:`own_scale.measure`, and for an image that cannot be read.
+    """
+    if magnify != AUTO:
+        return magnify
+    if pixel_size_um is not None:
+        return None
+    own_scale.check(predictor)
+    most = predictor.task.answering.sample
+    shown = images.sample(files, most)
+    pixels = predictor.task.learning.pixels
+    if fluorescence is None:
+        return own_scale.measure(predictor, [pixels(Record(each.name, each.name, each.image)) for each in shown])
+    lights = images.sample(images.files([fluorescence]), most)
+    fields = [{"fluorescence": images.to_grey(light.image)} for light in lights]
+    both = zip(shown, fields, strict=False)  # where one lacks its other, predicting says so
+    return own_scale.measure(
+        predictor, [pixels(Record(each.name, each.name, each.image, light)) for each, light in both]
+    )
 
 
 @dataclass(frozen=True)
@@ -123,8 +162,9 @@ class FolderPrediction:
         predictor: the model.
         out: output folder (see :mod:`brightfield.results.writing`).
         pixel_size_um: side of a pixel of all images in micrometres; None: as the file of each states, else that of the task.
-        magnify: magnification of the images before prediction; answers are scaled back to the images' own pixels. None: where the
-            task is ``magnifiable``, to the pixel size of the training; of crops only from ``pixel_size_um``, not from files.
+        magnify: magnification of the images before prediction, given or measured (:func:`settled`); answers are scaled back to the
+            images' own pixels. None: where the task is ``magnifiable``, to the pixel size of the training; of crops only from
+            ``pixel_size_um``, not from files.
         overwrite: replace existing answers.
 
     Raises:
@@ -137,7 +177,7 @@ class FolderPrediction:
         out: Path,
         *,
         pixel_size_um: float | None = None,
-        magnify: float | None = None,
+        magnify: float | Measured | None = None,
         overwrite: bool = False,
     ) -> None:
         self.predictor = predictor
@@ -228,7 +268,7 @@ def predict(
     reference: str = "champion",
     overwrite: bool = False,
     pixel_size_um: float | None = None,
-    magnify: float | None = None,
+    magnify: Magnification | None = None,
     recalibrate: Path | None = None,
     fluorescence: Path | None = None,
 ) -> PredictionSummary:
@@ -243,17 +283,20 @@ def predict(
         reference: the model (see :func:`bundle_folder`).
         overwrite: replace existing answers.
         pixel_size_um: side of a pixel in micrometres; None: as the file of each image states, else that of the task.
-        magnify: magnification of the images before prediction (see :class:`FolderPrediction`).
+        magnify: magnification of the images before prediction (see :class:`FolderPrediction`); ``"auto"``: measured, by the width
+            of what some of the images show.
         recalibrate: labelled images of the same acquisition.
         fluorescence: a folder (or one file) with a fluorescence image of the same name for each image.
 
     Raises:
         BrightfieldError: an unknown task or model, an image that cannot be read, or existing answers.
     """
-    predictor, recalibrated = load_recalibrated(task, reference, recalibrate, pixel_size_um, magnify)
-    answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=magnify, overwrite=overwrite)
-    fluorescent = None if fluorescence is None else images.frames([fluorescence])
     listing = images.list_images(paths)
+    predictor, recalibrated, factor = load_recalibrated(
+        task, reference, recalibrate, pixel_size_um, magnify, listing.taken, fluorescence
+    )
+    answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=factor, overwrite=overwrite)
+    fluorescent = None if fluorescence is None else images.frames([fluorescence])
     sources = listing.sources()
     for frame in progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image"):
         light = None if fluorescent is None else _same_name(frame.name, fluorescent)

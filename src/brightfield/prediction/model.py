@@ -13,6 +13,8 @@ import numpy.typing as npt
 from brightfield import layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction import own_scale
+from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result
 
@@ -64,6 +66,7 @@ class Model:
         images: npt.NDArray[Any],
         *,
         pixel_size_um: float | None = None,
+        magnify: Magnification | None = None,
         names: Sequence[str] | None = None,
     ) -> Any: ...
 
@@ -73,6 +76,7 @@ class Model:
         images: Sequence[npt.NDArray[Any]],
         *,
         pixel_size_um: float | None = None,
+        magnify: Magnification | None = None,
         names: Sequence[str] | None = None,
     ) -> list[Result]: ...
 
@@ -81,6 +85,7 @@ class Model:
         images: npt.NDArray[Any] | Sequence[npt.NDArray[Any]],
         *,
         pixel_size_um: float | None = None,
+        magnify: Magnification | None = None,
         names: Sequence[str] | None = None,
     ) -> Any:
         """Predict one image, or several.
@@ -90,13 +95,16 @@ class Model:
                 it. A stack (N, H, W) or (N, H, W, C), or a list of images, which may differ in size.
             pixel_size_um: side of a pixel in micrometres; None: that of the training. Fields of bacteria and crops of cells are
                 magnified to the pixel size of the training for prediction; answers are in the pixels of the images.
+            magnify: magnification for prediction, in place of that from ``pixel_size_um``. ``"auto"``: measured on the images, of
+                one acquisition, unless ``pixel_size_um`` is given; :meth:`measure` returns what is found.
             names: names of the images in tables; None: their numbers from 0.
 
         Returns:
             One result (see :mod:`brightfield.results`) for one image, a list of results for a stack or a list.
 
         Raises:
-            BrightfieldError: an array that is not an image, an image that the task does not accept, or a wrong number of names.
+            BrightfieldError: an array that is not an image, an image that the task does not accept, a wrong number of names, or a
+                task or model that cannot be magnified so.
         """
         alone, given = _as_list(images)
         titles = [str(i) for i in range(len(given))] if names is None else list(names)
@@ -105,13 +113,31 @@ class Model:
         metadata = replace(self._predictor.task.metadata, pixel_size_um=pixel_size_um or self.pixel_size_um)
         answers = [
             replace(answer, metadata=replace(metadata, image=title))
-            for answer, title in zip(self._answers(given, pixel_size_um), titles, strict=True)
+            for answer, title in zip(self._answers(given, pixel_size_um, magnify), titles, strict=True)
         ]
         return answers[0] if alone else answers
 
-    def _answers(self, given: list[npt.NDArray[Any]], pixel_size_um: float | None) -> list[Result]:
+    def measure(self, images: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> Measured:
+        """The magnification that brings what images of one acquisition show to the width that the model knows.
+
+        Args:
+            images: as for :meth:`predict`.
+
+        Returns:
+            ``factor``, None where it could not be measured, and ``line``, which says what was measured.
+
+        Raises:
+            BrightfieldError: a task that measures nothing, or a model from before the width was measured.
+        """
+        return own_scale.measure(self._predictor, _as_list(images)[1])
+
+    def _answers(
+        self, given: list[npt.NDArray[Any]], pixel_size_um: float | None, magnify: Magnification | None
+    ) -> list[Result]:
         task = self._predictor.task
-        _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um).of("the image", None)
+        if magnify == AUTO:
+            magnify = None if pixel_size_um else self.measure(given)
+        _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um, magnify).of("the image", None)
         if magnification is None:
             return self._predictor.predict(given)
         seen = [task.answering.magnified(image, magnification) for image in given]

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from brightfield import images, tasks
 from brightfield.errors import BrightfieldError
+from brightfield.prediction.own_scale import Measured
 from brightfield.tasks import Task
 
 SAME = 0.02  # relative difference up to which two pixel sizes count as equal: files round them
@@ -21,10 +22,12 @@ class PixelSizes:
     Attributes:
         trained_um: pixel size of the training.
         given_um: pixel size that the user gave for all images; None: that of each file, or else that of the training.
-        magnification: magnification that the user gave; None: from the pixel size, where the task is ``magnifiable``.
+        magnification: magnification that the user gave, or that was measured; None: from the pixel size, where the task is
+            ``magnifiable``.
         magnifiable: whether images may be answered at another magnification.
         by_files: whether the pixel size that a file states decides the magnification. Crops are learnt from as they come, whatever
             their files state, so only what the user gives counts for them.
+        measured: what was measured, where the magnification was.
     """
 
     trained_um: float
@@ -32,27 +35,34 @@ class PixelSizes:
     magnification: float | None = None
     magnifiable: bool = False
     by_files: bool = True
+    measured: Measured | None = None
     _stated: Counter[float | None] = field(default_factory=Counter)
     _magnified: Counter[float] = field(default_factory=Counter)
 
     @classmethod
     def of_task(
-        cls, task: Task[Any, Any], name: str, given_um: float | None = None, magnification: float | None = None
+        cls,
+        task: Task[Any, Any],
+        name: str,
+        given_um: float | None = None,
+        magnification: float | Measured | None = None,
     ) -> Self:
-        """Those of the images that a model of the task ``name`` is to answer.
+        """Those of the images that a model of the task ``name`` is to answer; a given pixel size stands over what was measured.
 
         Raises:
             BrightfieldError: the task does not support magnification.
         """
+        measured = magnification if isinstance(magnification, Measured) and given_um is None else None
+        if isinstance(magnification, Measured):
+            magnification = None if measured is None else measured.factor
         magnifiable = task.answering.magnifiable
         if magnification not in (None, 1) and not magnifiable:
             able = tasks.kinds_that(lambda kind: kind.answering_class.magnifiable)
             raise BrightfieldError(
                 f"Task {name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
             )
-        return cls(
-            task.settings.pixel_size_um, given_um, magnification, magnifiable, by_files=not task.answering.takes_crops
-        )
+        by_files = not task.answering.takes_crops
+        return cls(task.settings.pixel_size_um, given_um, magnification, magnifiable, by_files, measured)
 
     def known(self, stated_um: float | None) -> float | None:
         """The pixel size of an image that was given or that its file states; None where it is only assumed."""
@@ -93,7 +103,10 @@ class PixelSizes:
         return frame.image if magnification is None else task.answering.magnified(frame.image, magnification)
 
     def lines(self) -> list[str]:
-        """One line on the pixel sizes in use, and one where the user's contradicts that of the files."""
+        """One line on what was measured, one on the pixel sizes in use, and one where the user's contradicts that of the files."""
+        return ([self.measured.line] if self.measured else []) + self._lines()
+
+    def _lines(self) -> list[str]:
         total = sum(self._stated.values())
         stated = {size: number for size, number in self._stated.items() if size is not None}
         if self.given_um is not None:
@@ -119,7 +132,7 @@ class PixelSizes:
 
     def _seen_at(self) -> str:
         factors = sorted(factor for factor in self._magnified if factor != 1)
-        if not factors:
+        if not factors or (self.measured is not None and self.measured.factor is not None):
             return ""
         shown = f"{factors[0]:.3g}" if len(factors) == 1 else f"{factors[0]:.3g} to {factors[-1]:.3g}"
         return f"; the model sees them magnified {shown} times (trained at {self.trained_um:g} um)"

@@ -20,6 +20,7 @@ from brightfield import images, params, prediction, tasks
 from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction.own_scale import Magnification
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Label, contact_sheets
 from brightfield.results.canvas import Canvas
@@ -51,7 +52,7 @@ class Sorted:
         warning: a line about images outside the range of the training data, if there are any.
         listing: the files that were found, taken and left out.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
-        notes: lines on pixel sizes.
+        notes: lines on pixel sizes, and on what was measured.
     """
 
     table: pd.DataFrame
@@ -102,7 +103,7 @@ def sort(
     overwrite: bool = False,
     recalibrate: Path | None = None,
     pixel_size_um: float | None = None,
-    magnify: float | None = None,
+    magnify: Magnification | None = None,
 ) -> Sorted:
     """Predict images and copy each, byte for byte and with its times, into the folder of its answer.
 
@@ -117,7 +118,7 @@ def sort(
             training data; 0: no answer is unsure.
         overwrite: replace a folder that was sorted before; files other than its copies are never replaced.
         recalibrate: labelled images of the same acquisition, in a folder for each class.
-        pixel_size_um, magnify: see :class:`brightfield.prediction.FolderPrediction`.
+        pixel_size_um, magnify: see :func:`brightfield.prediction.predict`.
 
     Raises:
         BrightfieldError: a task that does not classify images, an unknown model, an image that cannot be read or predicted, or
@@ -135,8 +136,10 @@ def sort(
     named = copy_names(listing.taken)
     folder = out.resolve()
     _check_place(folder, named, overwrite)
-    predictor, recalibrated = prediction.load_recalibrated(task, reference, recalibrate, pixel_size_um, magnify)
-    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, magnify)
+    predictor, recalibrated, factor = prediction.load_recalibrated(
+        task, reference, recalibrate, pixel_size_um, magnify, listing.taken
+    )
+    sizes = PixelSizes.of_task(predictor.task, task, pixel_size_um, factor)
     folders = _folders(predictor.task.class_names)
     with atomic_folder(folder) as partial:
         for name in folders:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from brightfield import layout, params, tasks, training
+from brightfield import images, layout, params, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
 from brightfield.evaluation import comparable
@@ -20,6 +21,8 @@ from brightfield.system.files import atomic_folder
 from brightfield.training import Fitted
 from brightfield.training.resuming import Resumable, fingerprint
 from brightfield.training.warm_start import initial_weights
+
+MEASURED = 300  # most images of the training split of which the width of what they show is measured
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> str:
@@ -63,6 +66,9 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             "trained_images": len(train),
         }
         covered = coverage.read_coverage(data)
+        if not model.is_baseline:  # which knows no width
+            shown = images.evenly_spaced(range(len(train)), MEASURED)
+            covered = replace(covered, width_px=task.learning.known_width(train[i] for i in shown))
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / layout.HISTORY, index=False, lineterminator="\n")
         write_reference(started, folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,7 @@ def _write(folder: Path, name: str, model: Bundle, learnt: Sequence[Record]) -> 
     """The bundle, its weights in half precision, and the hashes of all images that had a part in it."""
     measured = measure_records(progress.track(learnt, f"measure {name}", unit="image"))
     provenance = {"lineage": lineage.collect(device="cpu").as_dict(), "trained_images": len(learnt)}
-    covered = Coverage.fit(measured)
+    covered = replace(Coverage.fit(measured), width_px=model.task.learning.known_width(learnt))
     network = model.network.half()
     bundle.write(folder, layout.STARTER, name, model.task.settings, model.model, network, provenance, covered)
     write_json(folder / layout.LEARNT, {"images": sorted(learning.hashes(learnt))})

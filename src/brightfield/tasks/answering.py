@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -16,6 +16,8 @@ from brightfield.tasks.samples import Encoded
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
+# what a model answers to images: of each the activated output, and the image as it was encoded
+Look = Callable[[Sequence[images.Image]], list[tuple[npt.NDArray[np.float32], Encoded]]]
 
 
 class Answering(ABC, Generic[Settings, Answer]):
@@ -24,6 +26,9 @@ class Answering(ABC, Generic[Settings, Answer]):
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
     magnifiable: ClassVar[bool] = False
+    # what in images is measured to find their magnification, see :meth:`width`; None: nothing
+    measured: ClassVar[str | None] = None
+    sample: ClassVar[int] = 8  # most images of an acquisition that are measured
     # whether images are crops of one size. Those of another size are resized as a whole, unless a magnification is given: then they
     # are cut or filled up
     takes_crops: ClassVar[bool] = False
@@ -80,6 +85,19 @@ class Answering(ABC, Generic[Settings, Answer]):
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """An image as a model should see it whose training images have ``factor`` times as many pixels a micrometre."""
         return image if factor == 1 else images.magnified(image, factor)
+
+    def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
+        """The width of what the images of one acquisition show, in their own pixels; for tasks that have something ``measured``.
+
+        Args:
+            shown: images of one magnification, each as ``learning.encode`` takes it.
+            known_px: the width that the model knows, see :meth:`Learning.known_width`.
+            look: the model.
+
+        Returns:
+            The width, or None where nothing was found with enough certainty.
+        """
+        raise NotImplementedError
 
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""

@@ -91,6 +91,14 @@ class Learning(ABC, Generic[Settings, Answer]):
             noise = noise_windows(encoded.tensor[0].numpy(), self.background_mask(record))
         return Example(encoded, target, centres, noise)
 
+    def known_width(self, records: Iterable[Record]) -> float | None:
+        """The width of what the records show, in pixels as a network sees it; None where the task measures none.
+
+        It travels with a model, see :meth:`Answering.width`.
+        """
+        del records
+        return None
+
     @abstractmethod
     def loss_function(self, samples: Samples, training: params.Training) -> LossFunction:
         """The loss for a training on these samples: of an output and its target, a scalar to be minimised.

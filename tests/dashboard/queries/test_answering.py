@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import pytest
 import tifffile
@@ -19,6 +20,8 @@ from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.inference.bundle import Member
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction import own_scale
+from brightfield.prediction.own_scale import Measured
 from queries import answering
 from queries.answering import Upload
 
@@ -94,6 +97,29 @@ def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pyte
     assert "1 of 2 images lie outside" in str(answers.warning)
     assert "The farthest is dark" in str(answers.warning)
     assert answers.tables["images.csv"]["outside"].tolist() == [0, 1]
+
+
+def test_images_are_magnified_by_a_factor_or_by_what_is_measured(
+    model: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads = [Upload("a.tif", tiff(cells())), Upload("no.png", b"no"), Upload("b.tif", tiff(cells()))]
+    with pytest.raises(BrightfieldError, match="does not know how wide cells are"):
+        answering.answer(model, uploads, magnify="auto")
+    shown: list[int] = []
+
+    def measure(_: Predictor, some: list[np.ndarray]) -> Measured:
+        shown.append(len(some))
+        return Measured(2.0, "The cells are narrow.")
+
+    monkeypatch.setattr(own_scale, "check", lambda _: ("cells", 40.0))
+    monkeypatch.setattr(own_scale, "measure", measure)
+    answers = answering.answer(model, uploads, magnify="auto")
+    assert shown == [2]
+    assert answers.notes[0] == "The cells are narrow."
+    assert len(answers.problems) == 1
+    given = answering.answer(model, uploads, magnify=2.0)
+    assert "magnified 2 times" in given.notes[0]
+    pd.testing.assert_frame_equal(given.tables["regions.csv"], answers.tables["regions.csv"])
 
 
 def test_files_of_one_image_are_not_those_of_another(model: Predictor) -> None:

@@ -43,6 +43,28 @@ def test_predict(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("project")
+def test_a_magnification_is_offered_where_the_task_has_one(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("beads").run()
+    assert not [each for each in app.segmented_control if each.key and "magnification" in each.key]
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    ways = app.segmented_control(key="predict-magnification-bacteria")
+    assert ways.options == ["as the files say", "measure it", "by a factor"]
+    ways.set_value("by a factor").run()
+    app.number_input(key="predict-factor-bacteria").set_value(1.5).run()
+    app.file_uploader(key="upload-bacteria").set_value(
+        [("cells.tif", (tmp_path / "cells.tif").read_bytes(), "image/tiff")]
+    ).run()
+    assert not app.exception, app.exception[0].message
+    assert "magnified 1\\.5 times" in text(app)
+    app.segmented_control(key="predict-magnification-bacteria").set_value("measure it").run()
+    assert "does not know how wide cells are" in app.error[0].value
+
+
+@pytest.mark.usefixtures("project")
 def test_predict_without_a_usable_bundle() -> None:
     app = open_page("predict")
     app.segmented_control(key="predict-task").set_value("beads").run()

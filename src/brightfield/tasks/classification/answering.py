@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,8 @@ from torch import Tensor
 from brightfield import images, params
 from brightfield.metrics import classification
 from brightfield.results import Label
-from brightfield.tasks.answering import Answering
+from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.classification import widths
 from brightfield.tasks.samples import Encoded
 
 
@@ -24,6 +26,8 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     recalibratable = True
     magnifiable = True
     takes_crops = True
+    measured: ClassVar[str | None] = "cells"
+    sample: ClassVar[int] = 64  # each shows one cell
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert the logit to a probability."""
@@ -39,6 +43,11 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """A crop of the task's size around the middle, in which the cell has another size."""
         return images.framed(super().magnified(image, factor), self.settings.size_px)
+
+    def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
+        """The median width of the cells, from the colours of the crops."""
+        del known_px, look
+        return widths.of_crops(shown)
 
     def to_original_scale(self, answer: Label, shape: tuple[int, int]) -> Label:
         """The same label."""

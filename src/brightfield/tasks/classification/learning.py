@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from brightfield import architectures, images, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.results import Label
+from brightfield.tasks.classification import widths
 from brightfield.tasks.learning import Learning, LossFunction
 from brightfield.tasks.samples import Encoded, Samples
 
@@ -44,6 +46,10 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
         from skimage.transform import resize
 
         return np.asarray(resize(image.astype(np.float32), (size, size), order=1, anti_aliasing=True))
+
+    def known_width(self, records: Iterable[Record]) -> float | None:
+        """The median width of the cells in crops of the task's size."""
+        return widths.of_crops(self.prepare(record.image) for record in records)
 
     def target(self, record: Record, encoded: Encoded) -> Tensor:
         """The label, 0 or 1, shape (1,)."""

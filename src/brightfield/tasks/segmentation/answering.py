@@ -13,9 +13,9 @@ from torch import Tensor
 from brightfield import images, params
 from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
-from brightfield.tasks.answering import Answering
+from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.samples import Encoded
-from brightfield.tasks.segmentation import merging, separating
+from brightfield.tasks.segmentation import merging, separating, widths
 from brightfield.tasks.segmentation.cells import connected, species_of
 from brightfield.tasks.segmentation.masks import most_probable, parts_probability
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
@@ -28,6 +28,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
     """Decodes cells: the contour class separates touching cells, and a watershed adds it to the cells again."""
 
     magnifiable: ClassVar[bool] = True
+    measured: ClassVar[str | None] = "cells"
     half_precision: ClassVar[bool] = True  # probabilities: 11 bits are finer than any network is sure
 
     def activate(self, output: Tensor) -> Tensor:
@@ -90,6 +91,14 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
     def _three(self, activated: FloatArray) -> FloatArray:
         """Probabilities of background, body and contour from those of the scheme's classes."""
         return parts_probability(activated) if self.settings.scheme == "species" else activated
+
+    def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
+        """The width of the cells, see :mod:`brightfield.tasks.segmentation.widths`."""
+
+        def decode(activated: FloatArray, encoded: Encoded) -> tuple[ClassMap, FloatArray]:
+            return self.decode(activated, encoded), self._three(activated).max(axis=0)
+
+        return widths.of_fields(shown, known_px, look, decode)
 
     def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
         """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""

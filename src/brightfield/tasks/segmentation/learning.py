@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +18,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
 from brightfield.tasks.learning import Learning, LossFunction
 from brightfield.tasks.samples import Encoded, Samples
+from brightfield.tasks.segmentation import widths
 from brightfield.tasks.segmentation.masks import class_map, edges
 
 QUIET_PX = 8  # distance from a cell beyond which pixels are background, without its diffraction pattern
@@ -119,6 +121,10 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
         kinds.append((labels > 0) & edges(labels, self.settings.contour_px) & ~outside)
         found = [np.argwhere(kind) for kind in kinds]
         return [pixels for pixels in found if len(pixels)]
+
+    def known_width(self, records: Iterable[Record]) -> float | None:
+        """The width of the labelled cells."""
+        return widths.of_labels(np.asarray(record.fields["labels"], dtype=np.int32) for record in records)
 
     def background_mask(self, record: Record) -> npt.NDArray[np.bool_]:
         """The pixels outside the cells and their halos."""

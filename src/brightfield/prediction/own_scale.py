@@ -1,0 +1,98 @@
+"""``--magnify auto``: the magnification of an acquisition, from the width of what its images show and the width that a model knows.
+
+One acquisition has one magnification, so it is measured on several images together: a field with few cells measures badly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from brightfield import images, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.images.scaling import LARGEST, SMALLEST
+from brightfield.inference.predictor import Predictor
+from brightfield.tasks import Encoded
+
+AUTO: Final = "auto"
+SAME = 0.05  # relative difference up to which widths count as equal: they are not measured better
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The magnification that was measured.
+
+    Attributes:
+        factor: magnification at which the model should see the images; None: it could not be measured.
+        line: what was measured, for a person.
+    """
+
+    factor: float | None
+    line: str
+
+
+# a factor, one that was measured, or one that is still to be measured
+Magnification = float | Measured | Literal["auto"]
+
+
+def check(predictor: Predictor) -> tuple[str, float]:
+    """What the model's task measures, and the width that the model knows, in pixels.
+
+    Raises:
+        BrightfieldError: a task that measures nothing, or a model that knows no width.
+    """
+    measured, known_px = predictor.task.answering.measured, predictor.known_width_px
+    if measured is None:
+        able = tasks.kinds_that(lambda kind: kind.answering_class.measured is not None)
+        raise BrightfieldError(
+            f"Task {predictor.task_name!r} cannot measure its magnification: expected a task of kind {able}. "
+            "Leave out --magnify auto."
+        )
+    if known_px is None:
+        names = " and ".join(member.bundle.name for member in predictor.members)
+        raise BrightfieldError(
+            f"{names} does not know how wide {measured} are: it is a classical method, or was trained by an earlier version. Train "
+            "it again, or give --magnify a number."
+        )
+    return measured, known_px
+
+
+def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
+    """Measure the magnification of images of one acquisition.
+
+    Args:
+        predictor: the model.
+        shown: images (H, W) or (H, W, C), as its task encodes them; at most ``answering.sample`` of them are looked at.
+
+    Raises:
+        BrightfieldError: as :func:`check`, and for an image that the task does not accept.
+    """
+    objects, known_px = check(predictor)
+    task = predictor.task
+
+    def look(seen: Sequence[images.Image]) -> list[tuple[npt.NDArray[np.float32], Encoded]]:
+        encoded = [task.learning.encode(image) for image in seen]
+        return list(zip(predictor.activations(encoded), encoded, strict=True))
+
+    some = images.evenly_spaced(shown, task.answering.sample)
+    width_px = task.answering.width(some, known_px, look)
+    counted = f"{len(some)} image{'s' if len(some) != 1 else ''}"
+    if width_px is None or not SMALLEST <= known_px / width_px <= LARGEST:
+        return Measured(
+            None,
+            f"The width of the {objects} could not be measured on {counted}: too few are found for sure. The model sees them as "
+            "without --magnify auto.",
+        )
+    factor = known_px / width_px
+    if abs(factor - 1) <= SAME:
+        factor, seen_at = 1.0, "as they come"
+    else:
+        seen_at = f"magnified {factor:.3g} times"
+    return Measured(
+        factor,
+        f"The {objects} are {width_px:.1f} px wide ({counted}), the model knows {known_px:.1f} px: it sees them {seen_at}.",
+    )
