@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,12 @@ from brightfield.cli.base import DATA, TASK, app
 
 data_app = typer.Typer(help="List the datasets of this project.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data", rich_help_panel=DATA)
+
+
+class Recipe(StrEnum):
+    """What `use` can add."""
+
+    own = "own"
 
 
 @app.command("import", rich_help_panel=DATA)
@@ -98,10 +105,29 @@ def export(
 def use(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="A dataset of params.yaml.")],
     model: Annotated[list[str] | None, typer.Option("--model", help="Change this model only. Repeatable.")] = None,
+    recipe: Annotated[
+        Recipe | None,
+        typer.Option(help="own: instead, add the model that is recommended for your own images, beside the baselines."),
+    ] = None,
 ) -> None:
-    """Train the models of a task on another dataset (edits params.yaml)."""
+    """Train the models of a task on another dataset (edits params.yaml).
+
+    With --recipe own the models stay as they are. A new one begins with the starter, learns from DATASET for as long as pays, and
+    answers to all flips and quarter turns; the baselines of the task are added for DATASET as well. The champion of the task is then
+    chosen among them.
+    """
     from brightfield.data import catalogue
 
+    if recipe is not None:
+        if model:
+            raise typer.BadParameter("--recipe adds models of its own: leave out --model.")
+        added = catalogue.use_recipe(dataset)
+        for name in added:
+            print(f"models.{name}: added")
+        print(
+            f"`dvc repro {' '.join(f'evaluate@{name}' for name in added)}` runs these alone; `dvc repro` also registers the best."
+        )
+        return
     for path in catalogue.use(dataset, model or ()):
         print(f"{path}: {dataset}")
 

@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 from brightfield import layout, params
 from brightfield.data.exporting import export_dataset
@@ -93,6 +95,47 @@ def use(name: str, models: Sequence[str] = ()) -> list[str]:
         paths.append(f"tasks.{task}.dataset")
     editing.set_values(dict.fromkeys(paths, name))
     return paths
+
+
+def use_recipe(name: str) -> list[str]:
+    """Add what is recommended for a lab's own images, and let the task's champion be chosen on them.
+
+    It is the starter, trained on for as long as pays, which answers to all flips and quarter turns; and the classical baselines of the
+    task, to be compared with. Other models are left on their datasets.
+
+    Returns:
+        Names of the models that were added.
+
+    Raises:
+        BrightfieldError: no such dataset, its task has no starter, or there is a model of that name.
+    """
+    settings = params.load()
+    task = params.entry(settings.datasets, name, "dataset").task
+    recipe = params.read_yaml(layout.RECIPE)["models"]
+    if not (layout.starter(task) / layout.BUNDLE).is_file():
+        raise BrightfieldError(
+            f"Task {task!r} has no starter, so there is no recipe. `brightfield use {name}` lets its models learn from {name}."
+        )
+    entry = deepcopy(recipe.get(f"{task}-real", recipe[task]))
+    entry |= {"dataset": name, "test_time_augmentation": 8}
+    entry["training"] |= {"init_from": layout.STARTER}
+    known = params.read_yaml(params.PARAMS)["models"]
+    baselines = {m: known[m] for m, of in settings.models.items() if of.task == task and of.is_baseline}
+    added = {f"{name}-own": entry}
+    for model, content in baselines.items():
+        added[f"{name}-{model.removeprefix(f'{task}-')}"] = {**deepcopy(content), "dataset": name}
+
+    def change(document: Any) -> None:
+        for model, content in added.items():
+            if model in document["models"]:
+                raise BrightfieldError(
+                    f"params.yaml has models.{model} already. Remove it, or train it with `dvc repro`."
+                )
+            editing.insert(document, "models", model, content)
+        document["tasks"][task]["dataset"] = name
+
+    editing.edit(change, params.PARAMS)
+    return list(added)
 
 
 def _track(folder: Path) -> None:
