@@ -113,8 +113,8 @@ def use(
     """Train the models of a task on another dataset (edits params.yaml).
 
     With --recipe own the models stay as they are. A new one begins with the starter, learns from DATASET for as long as pays, and
-    answers to all flips and quarter turns; the baselines of the task are added for DATASET as well. The champion of the task is then
-    chosen among them.
+    answers to all flips and quarter turns; the baselines of the task are added for DATASET as well. The champion of the task is
+    then chosen among them.
     """
     from brightfield.data import catalogue
 

@@ -100,8 +100,8 @@ def use(name: str, models: Sequence[str] = ()) -> list[str]:
 def use_recipe(name: str) -> list[str]:
     """Add what is recommended for a lab's own images, and let the task's champion be chosen on them.
 
-    It is the starter, trained on for as long as pays, which answers to all flips and quarter turns; and the classical baselines of the
-    task, to be compared with. Other models are left on their datasets.
+    It is the starter, trained on for as long as pays, which answers to all flips and quarter turns; and the classical baselines of
+    the task, to be compared with. Other models are left on their datasets.
 
     Returns:
         Names of the models that were added.
