@@ -234,3 +234,70 @@ def test_an_answer_without_deviations_tells_nothing_of_them() -> None:
     assert not set(statistics) & set(restoration.CALIBRATION)
     broken = Picture(RAMP * np.float32(np.nan), np.ones_like(RAMP))
     assert set(restoration.CALIBRATION) <= set(restoration.statistics(broken, Picture(RAMP)))
+
+
+# --- noisy truth ------------------------------------------------------------------------------------------------------
+
+NOISE = 50.0
+
+
+def noisy(seed: int) -> np.ndarray:
+    return (RAMP + np.random.default_rng(seed).normal(0, NOISE, RAMP.shape)).astype(np.float32)
+
+
+def repeats(count: int, seed: int = 100) -> Picture:
+    """The mean of other noisy images, with the deviation of its noise."""
+    mean = np.mean([noisy(seed + i) for i in range(count)], axis=0)
+    return Picture(mean.astype(np.float32), np.full(RAMP.shape, NOISE / np.sqrt(count), np.float32))
+
+
+def test_the_psnr_estimated_from_repeats_is_that_against_the_clean_image() -> None:
+    for error in (15.0, 60.0):
+        answer = Picture((RAMP + np.random.default_rng(1).normal(0, error, RAMP.shape)).astype(np.float32))
+        estimated = [restoration.statistics(answer, repeats(4, seed)) for seed in range(100, 400, 10)]
+        found = restoration.summarise(pd.DataFrame(estimated))
+        exact = restoration.statistics(answer, Picture(RAMP))
+        # the range of noisy images is a little wider
+        wider = 20 * np.log10(
+            np.mean([restoration.data_range(repeats(4, s).pixels) for s in range(100, 400, 10)]) / 998
+        )
+        assert found["estimated_psnr_db"] == pytest.approx(exact["psnr_db"] + wider, abs=0.2)
+        assert found["estimated_psnr_affine_db"] == pytest.approx(exact["psnr_affine_db"] + wider, abs=0.2)
+        assert not {"psnr_db", "ssim"} & set(found)
+
+
+def test_the_error_of_a_good_answer_may_be_negative_by_chance_and_is_pooled_before_the_logarithm() -> None:
+    rows = [restoration.statistics(Picture(RAMP), repeats(4, seed)) for seed in range(100, 400, 10)]
+    errors = [row["squared_error"] for row in rows]
+    assert min(errors) < 0 < max(errors)
+    pooled = restoration.summarise(pd.DataFrame(rows))
+    assert pooled["estimated_psnr_db"] == pytest.approx(min(100.0, -10 * np.log10(max(np.mean(errors), 1e-10))))
+    assert max(row["estimated_psnr_db"] for row in rows) == restoration.HIGHEST_PSNR_DB
+
+
+def test_hidden_pixels_tell_the_error_beside_the_noise_and_no_psnr() -> None:
+    hidden = np.zeros(RAMP.shape, bool)
+    hidden[::3, ::3] = True
+    deviation = np.where(hidden, np.float32(NOISE), np.float32(np.inf))
+    truth = Picture(noisy(1), deviation)
+    found = {what: restoration.statistics(Picture(p), truth) for what, p in {"clean": RAMP, "off": RAMP + 50}.items()}
+    assert set(found["clean"]) == {"blind_error"}
+    assert found["clean"]["blind_error"] == pytest.approx(1, abs=0.15)
+    assert found["off"]["blind_error"] == pytest.approx(1 + (50 / NOISE) ** 2, abs=0.3)
+    elsewhere = RAMP.copy()
+    elsewhere[~hidden] += 1000  # pixels that the model saw do not count
+    assert restoration.statistics(Picture(elsewhere), truth) == found["clean"]
+
+
+def test_a_noisy_truth_that_says_nothing_gives_nan() -> None:
+    flat = Picture(np.zeros((16, 16), np.float32), np.ones((16, 16), np.float32))
+    assert all(math.isnan(value) for value in restoration.statistics(flat, flat).values())
+    unknown = Picture(RAMP, np.full(RAMP.shape, np.inf, np.float32))
+    assert math.isnan(restoration.statistics(Picture(RAMP * np.float32("nan")), unknown)["blind_error"])
+
+
+def test_the_noise_of_the_truth_does_not_widen_deviations() -> None:
+    rng = np.random.default_rng(0)
+    answer = Picture((RAMP + rng.normal(0, 30, RAMP.shape)).astype(np.float32), np.full(RAMP.shape, 10, np.float32))
+    assert restoration.deviation_scale([(answer, Picture(RAMP))]) == pytest.approx(3, rel=0.05)
+    assert restoration.deviation_scale([(answer, repeats(4))]) == pytest.approx(3, rel=0.05)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -37,13 +38,19 @@ class Denoiser(Classical):
         """Remove white noise of standard deviation ``sigma`` from an image (H, W)."""
 
     def fit(self, images: Sequence[Tensor], targets: Sequence[Tensor]) -> None:
-        """Choose the strength and whether to stabilise; images and targets are (1, H, W)."""
+        """Choose the strength and whether to stabilise; images are (1, H, W).
+
+        Targets are (1, H, W), or (2, H, W) with 1 in the second channel where a pixel counts: one that is hidden from the image,
+        and whose own value is the target (Batson and Royer, ICML 2019).
+        """
         chosen = np.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).astype(int)
-        pairs = [(images[i][0].numpy(), targets[i][0].numpy()) for i in chosen]
+        pairs = [(images[i][0].numpy(), *_target(targets[i].numpy())) for i in chosen]
 
         def log_error(how: tuple[float, bool]) -> float:
             """Mean logarithm of the squared error: ranks like the negative PSNR."""
-            return float(np.mean([np.log(np.mean((self.denoise(x, *how) - y) ** 2) + 1e-12) for x, y in pairs]))
+            return float(
+                np.mean([np.log(np.mean((self.denoise(x, *how) - y)[counts] ** 2) + 1e-12) for x, y, counts in pairs])
+            )
 
         ways = [(strength, stabilised) for stabilised in (False, True) for strength in self.strengths]
         strength, stabilised = min(ways, key=log_error)
@@ -63,3 +70,8 @@ class Denoiser(Classical):
             return self.filter(image, sigma, strength)
         camera = CameraNoise.of(image)
         return camera.restore(self.filter(camera.stabilise(image), 1.0, strength))
+
+
+def _target(target: FloatArray) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The target (H, W), and which of its pixels count."""
+    return target[0], target[1] > 0 if len(target) == 2 else np.ones(target.shape[1:], bool)

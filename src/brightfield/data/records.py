@@ -18,8 +18,10 @@ class Record:
         image: (H, W) or (H, W, C), uint8, uint16 or float32.
         fields: arrays of ground truth. The names in use: ``labels`` (H, W) int32 instance ids, ``species`` (N + 1,) uint8
             species of each instance id (entry 0 unused), ``fluorescence`` (H, W), ``positions`` (N, 2) float64 x and y in px,
-            ``clean`` (H, W) float32, ``transmission`` (H, W) of the beads alone, 1 where there is none.
-        row: numbers and words (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): the image's columns of ``index.csv``.
+            ``clean`` (H, W) float32, ``repeats`` (H, W) float32 mean of other noisy images of the same field, ``transmission``
+            (H, W) of the beads alone, 1 where there is none.
+        row: numbers and words (``label`` 0 or 1, ``kind``, ``defocus_um``, ...): the image's columns of ``index.csv``. ``labelled``
+            is 0 where the truth is unknown; without that column it is known.
     """
 
     id: str

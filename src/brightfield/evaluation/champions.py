@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from brightfield import layout, params, tasks
 from brightfield.experiments import registry
@@ -19,7 +20,7 @@ def as_text() -> str:
         if champion is None:
             rows.append((name, "none yet: run `dvc repro`", "", "", "", "", ""))
             continue
-        metric = tasks.KINDS[entry.kind].objective.metric
+        metric = tasks.KINDS[entry.kind].objective_of(_scores(champion.model)).metric
         value, low, high = _objective(champion.model, metric)
         baselines = [n for n, m in settings.models.items() if m.task == name and m.is_baseline]
         beside = ", ".join(objective_of(n, metric) for n in baselines)
@@ -33,9 +34,16 @@ def objective_of(name: str, metric: str) -> str:
 
 
 def _objective(name: str, metric: str) -> tuple[str, str, str]:
-    path = layout.report(name) / layout.METRICS
-    if not path.is_file():
+    scored = _scores(name)
+    if metric not in scored:
         return "?", "?", "?"
-    found = json.loads(path.read_text(encoding="utf-8"))["test"][metric]
+    found = scored[metric]
     value, low, high = ("?" if found[key] is None else f"{found[key]:.4g}" for key in ("value", "low", "high"))
     return value, low, high
+
+
+def _scores(name: str) -> dict[str, Any]:
+    """The metrics of a model on the test split; empty before it was evaluated."""
+    path = layout.report(name) / layout.METRICS
+    scored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["test"] if path.is_file() else {}
+    return scored

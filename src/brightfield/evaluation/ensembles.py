@@ -43,7 +43,7 @@ def choose(task: Task[Any, Any], validation: Split, outputs: Outputs, settings: 
     values = {name: objective(weights) for name, weights in candidates.items()}
     method = settings.method
     if method == "best_on_validation":
-        better = task.objective.better(values["greedy"], values["soft_vote"])
+        better = objective.declared.better(values["greedy"], values["soft_vote"])
         method = "greedy" if better else "soft_vote"
     return Choice(method, candidates[method], values)
 
@@ -100,7 +100,8 @@ def compare(
         gain = scoring.difference(task, table, ensemble, settings)
         bounds = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
         rows.append({"name": name, "role": role, "value": gain.a, **bounds})
-    return {"metric": task.objective.metric, "direction": task.objective.direction, "rows": rows}
+    objective = task.objective_on(test.truth)
+    return {"metric": objective.metric, "direction": objective.direction, "rows": rows}
 
 
 class ObjectiveOfMixtures:
@@ -108,7 +109,7 @@ class ObjectiveOfMixtures:
 
     def __init__(self, task: Task[Any, Any], split: Split, outputs: Outputs) -> None:
         self.task, self.split, self.outputs = task, split, outputs
-        self.declared = task.objective
+        self.declared = task.objective_on(split.truth)
         self._known: dict[tuple[tuple[str, float], ...], float] = {}
 
     def __call__(self, weights: Weights) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -46,17 +45,19 @@ def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
     """
     entry = settings.tasks[task_name]
     task = tasks.build(entry.kind, entry.settings)
-    found = []
+    found, ranks = [], {}
     for trained in _trained(settings, task_name, own_dataset=True):
         table = _table(layout.report(trained.name) / layout.IMAGE_SCORES)
-        value = _objective(task, table[table["split"] == VALIDATION])
-        found.append(Candidate(trained.name, trained.role, trained.folder, table, value))
+        scored = task.scoring.summarise(table[table["split"] == VALIDATION])
+        objective = task.objective_of(scored)
+        found.append(Candidate(trained.name, trained.role, trained.folder, table, scored[objective.metric]))
+        ranks[trained.name] = objective.rank(scored[objective.metric])
     if not found:
         raise BrightfieldError(
             f"Nothing can become champion of {task_name!r}: no model or ensemble uses its dataset {entry.dataset!r}. "
             f"Point one to it, or set tasks.{task_name}.dataset to a dataset that models use."
         )
-    return sorted(found, key=lambda candidate: task.objective.rank(candidate.validation), reverse=True)
+    return sorted(found, key=lambda candidate: ranks[candidate.name], reverse=True)
 
 
 def ineligible(settings: params.Params, task_name: str) -> list[Trained]:
@@ -110,7 +111,7 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
 
 def should_promote(settings: params.Params, task_name: str, difference: Difference) -> bool:
     """Whether a difference is enough to make the candidate the champion."""
-    direction = tasks.KINDS[settings.tasks[task_name].kind].objective.direction
+    direction = tasks.KINDS[settings.tasks[task_name].kind].objective_of((difference.metric,)).direction
     enough = difference.favours if settings.evaluation.promote == "clearly_better" else difference.better
     return enough(direction)
 
@@ -119,8 +120,3 @@ def _table(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise BrightfieldError(f"{path} is missing: a candidate was not evaluated yet. Run `dvc repro`.")
     return pd.read_csv(path, dtype={"id": str, "group": str})
-
-
-def _objective(task: Any, table: pd.DataFrame) -> float:
-    value: float = task.scoring.summarise(table)[task.objective.metric]
-    return value

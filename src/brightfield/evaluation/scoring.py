@@ -105,7 +105,7 @@ def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFra
 def objective_table(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> pd.DataFrame:
     """The columns of :func:`score` that :func:`difference` asks for: id, group and the statistics for the task's objective."""
     answers = decoded(task, activated, split.encoded)
-    metric = task.objective.metric
+    metric = task.objective_on(split.truth).metric
     rows = [
         task.scoring.statistics_for(metric, answer, true) for answer, true in zip(answers, split.truth, strict=True)
     ]
@@ -200,7 +200,7 @@ def _intervals(
 
 def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:
     """The objective of table b minus that of table a, paired by image, with its interval over groups."""
-    metric = task.objective.metric
+    metric = task.objective_of(a).metric
     return bootstrap.paired_difference(
         a,
         b,
@@ -215,8 +215,9 @@ def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings:
 
 def said(task: Task[Any, Any], metrics: Mapping[str, Any]) -> str:
     """The objective on the test split in words, with its interval."""
-    scored = metrics["test"][task.objective.metric]
-    return f"{declared(task.objective.metric).said(scored['value'], scored['low'], scored['high'])} on test"
+    metric = task.objective_of(metrics["test"]).metric
+    scored = metrics["test"][metric]
+    return f"{declared(metric).said(scored['value'], scored['low'], scored['high'])} on test"
 
 
 def write_report(

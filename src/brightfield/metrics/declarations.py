@@ -94,6 +94,12 @@ METRICS: Mapping[str, Metric] = {
     "psnr_affine_db": Metric("PSNR affine", "maximize", "dB", 3),
     "ssim_affine": _share("SSIM affine"),
     "nrmse_affine": _share("NRMSE affine", "minimize"),
+    # against other noisy images of the same field, whose noise is subtracted
+    "estimated_psnr_db": Metric("PSNR estimated from repeats", "maximize", "dB", 3),
+    "estimated_psnr_affine_db": Metric("PSNR affine estimated from repeats", "maximize", "dB", 3),
+    "repeat_nrmse": _share("NRMSE to the other repeats", "minimize"),
+    # of pixels hidden from the model, against their noisy values; 1 is a perfect answer, which errs by the noise alone
+    "blind_error": Metric("blind-spot error", "minimize", "noise variances"),
     "lost_percent": _percent("lost"),
     "lost_area_percent": _percent("lost area"),
     "invented_percent": _percent("invented"),

@@ -5,6 +5,9 @@ truth, so that a few hot pixels do not flatter an answer. ``psnr_db``, ``ssim`` 
 ``psnr_affine_db``, ``ssim_affine`` and ``nrmse_affine`` compare after the gain and offset that bring the answer nearest to the
 truth (as Weigert et al., Nature Methods 2018): they do not depend on the scale of intensities.
 
+Where there is no clean image, an answer is compared with noisy pixels that had no part in it: a truth whose ``deviation`` is that
+of its noise, and infinite where the model saw the pixel. See :func:`noisy_statistics`.
+
 Structures are regions above a common level in the truth and in the fitted answer; see :func:`structures`. Predicted deviations are
 compared with the errors; see :func:`calibration`.
 """
@@ -32,6 +35,10 @@ LEAST_STRUCTURE_PX = 10  # smallest area of a structure: about that of a point u
 MAJORITY = 0.5  # a structure of which a smaller share of pixels is shown in the other image is lost or invented
 INSIDE = tuple(range(10, 100, 10))  # central intervals of a normal distribution, in per cent
 DEVIATIONS = {"within_1_deviation": 1.0, "within_2_deviations": 2.0}
+ESTIMATED = {
+    "estimated_psnr_db": "squared_error",
+    "estimated_psnr_affine_db": "squared_error_affine",
+}  # metric -> statistic
 CALIBRATION = (*(f"inside_{percent}" for percent in INSIDE), *DEVIATIONS, "squared_z")
 
 
@@ -49,11 +56,13 @@ def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
         similarity after Wang et al. (IEEE TIP 2004) with their Gaussian window of sigma 1.5 px, nan when a side is
         shorter than 11 px; ``nrmse``, root mean square error / range; the same with ``_affine``; the counts of :func:`structures`;
         where the answer has deviations, the shares of :func:`calibration`. All nan when the truth is constant, or the answer is
-        not finite.
+        not finite. For a noisy truth, those of :func:`noisy_statistics`.
 
     Raises:
         ValueError: the pictures differ in size.
     """
+    if truth.deviation is not None:
+        return noisy_statistics(predicted, truth)
     answer, clean, span = _compared(predicted, truth)
     has_deviation = predicted.deviation is not None
     if not _is_defined(answer, span):
@@ -66,6 +75,43 @@ def statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
         **structures(fitted, clean),
         **(calibration(predicted, truth) if has_deviation else {}),
     }
+
+
+def noisy_statistics(predicted: Picture, truth: Picture) -> dict[str, float]:
+    """The contribution of one image whose truth is a noisy image, independent of the one that was answered.
+
+    The squared error against a noisy image y of the same field exceeds that against the clean one by the variance of the noise of
+    y, whatever the answer, as long as the answer does not depend on that noise (Lehtinen et al., ICML 2018; for hidden pixels
+    Batson and Royer, ICML 2019). So to copy the noise of the input gains nothing.
+
+    Args:
+        predicted: the answer.
+        truth: noisy pixels, and the standard deviation of their noise: infinite for pixels that do not count.
+
+    Returns:
+        Where some pixels do not count (hidden ones alone do): ``blind_error``, the mean of (error / deviation)^2, 1 for an answer
+        that errs by the noise alone. Where all count (the mean of other repeats): ``squared_error``, the mean squared error less
+        the variance of the noise, over range^2, an unbiased estimate of that against the clean image, which chance may make
+        negative; ``estimated_psnr_db`` from it, at most ``HIGHEST_PSNR_DB``; both also with ``_affine``; ``repeat_nrmse``, the root
+        mean square error against the other repeats, noise included, over the range. The range is that of the noisy truth. nan
+        when the truth is constant or the answer is not finite.
+
+    Raises:
+        ValueError: the pictures differ in size.
+    """
+    assert truth.deviation is not None
+    answer, noisy, span = _compared(predicted, truth)
+    known = np.isfinite(truth.deviation)
+    defined = _is_defined(answer, span) and bool((truth.deviation > 0).all())
+    if not known.all():
+        error = (answer[known] - noisy[known]) / truth.deviation[known] if defined else np.full(1, np.nan)
+        return {"blind_error": float(np.mean(error**2))}
+    if not defined:
+        return dict.fromkeys((*ESTIMATED, *ESTIMATED.values(), "repeat_nrmse"), float("nan"))
+    variance = float(np.mean(truth.deviation.astype(np.float64) ** 2)) / span**2
+    nrmse, affine = _nrmse(answer, noisy, span), _nrmse(affine_fit(answer, noisy), noisy, span)
+    found = {"squared_error": nrmse**2 - variance, "squared_error_affine": affine**2 - variance, "repeat_nrmse": nrmse}
+    return found | {metric: _psnr_db(math.sqrt(max(found[name], 0.0))) for metric, name in ESTIMATED.items()}
 
 
 def psnr_db(predicted: Picture, truth: Picture) -> float:
@@ -176,13 +222,27 @@ def _z(predicted: Picture, truth: Picture) -> Real:
     return error / np.maximum(predicted.deviation.astype(np.float64), np.finfo(np.float32).tiny)
 
 
+def _estimated_psnr(columns: Columns, metric: str, weights: Weights) -> Real:
+    """The PSNR of the mean squared error: that of one image may be negative by chance, and has no logarithm then."""
+    errors = mean(column(columns, ESTIMATED[metric]), weights)
+    lowest = 10 ** (-HIGHEST_PSNR_DB / 10)
+    return np.asarray(-10 * np.log10(np.maximum(errors, lowest)))
+
+
 def deviation_scale(pairs: Iterable[tuple[Picture, Picture]]) -> float:
     """The factor on the deviations for which the mean z^2 is 1, over pairs of answer and truth; 1 if undefined.
 
-    It is the maximum-likelihood estimate for normal errors.
+    It is the maximum-likelihood estimate for normal errors. The noise of a truth that is itself noisy is subtracted.
     """
-    scale = math.sqrt(float(np.mean([np.mean(_z(answer, truth) ** 2) for answer, truth in pairs])))
-    return scale if math.isfinite(scale) and scale > 0 else 1.0
+    square = float(np.mean([np.mean(_z(answer, truth) ** 2) - _noise_in_z(answer, truth) for answer, truth in pairs]))
+    return math.sqrt(square) if math.isfinite(square) and square > 0 else 1.0
+
+
+def _noise_in_z(predicted: Picture, truth: Picture) -> float:
+    """What the noise of the truth adds to the mean z^2."""
+    if truth.deviation is None:
+        return 0.0
+    return float(np.mean(_z(Picture(truth.pixels + truth.deviation, predicted.deviation), truth) ** 2))
 
 
 def _ssim(answer: Real, clean: Real, span: float) -> float:
@@ -211,7 +271,13 @@ def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
         ``lost_area_percent`` and ``invented_area_percent``, their pixels in per cent of those of the true ones. Where answers have
         deviations: ``within_1_deviation``, ``within_2_deviations``, ``squared_z``, and ``interval_error``, the mean absolute
         difference between the share of pixels inside an interval and the nominal one (Kuleshov, Fenner and Ermon, ICML 2018).
+        For a noisy truth, the mean of ``blind_error``, or of ``repeat_nrmse`` and, of the mean squared error, the PSNR.
     """
+    if "blind_error" in columns:
+        return {"blind_error": mean(column(columns, "blind_error"), weights)}
+    if "repeat_nrmse" in columns:
+        estimated = {metric: _estimated_psnr(columns, metric, weights) for metric in ESTIMATED}
+        return {**estimated, "repeat_nrmse": mean(column(columns, "repeat_nrmse"), weights)}
     found = totals(columns, STRUCTURES, weights)
     metrics = {name: mean(column(columns, name), weights) for name in (*QUALITY, *AFFINE)}
     for what in ("lost", "invented"):

@@ -65,6 +65,8 @@ class Training(Section):
     init_from: Annotated[str, Field(pattern=r"^(starter|[0-9]+|.*/.*)$")] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
+    # with blind_spots: what is hidden with a pixel, because its noise is like the pixel's: its row (stripes along rows), its column
+    blind_mask: Literal["pixel", "row", "column"] = "pixel"
     dice: Annotated[float, Field(ge=0)] = 0.0  # segmentation: weight of the Dice loss beside cross-entropy
     # segmentation: share of the patches that are centred on a cell of each species, or where cells touch, in turns
     centred: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -105,6 +107,10 @@ class Model(Section):
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         blind = self.training is not None and self.training.blind_spots
+        if self.training is not None and self.training.blind_mask != "pixel" and not blind:
+            raise ValueError(
+                f"training.blind_mask {self.training.blind_mask!r} says what training.blind_spots hides; set that to true, too"
+            )
         probabilistic = isinstance(self.network, UNet) and self.network.probabilistic
         if blind and probabilistic:
             raise ValueError(

@@ -16,6 +16,9 @@ class TaskSettings(Section):
     # options of a model's entry, by dotted path, that only some kinds of task understand: those that this one does
     model_options: ClassVar[frozenset[str]] = frozenset()
 
+    # whether images without truth (``labelled`` 0 in an index) can be learnt from and scored
+    learns_without_truth: ClassVar[bool] = False
+
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
 
     def votes_with(self, other: Self) -> bool:
@@ -136,6 +139,8 @@ class RestorationSettings(TaskSettings):
     model_options: ClassVar[frozenset[str]] = frozenset(
         {"training.patch_px", "training.blind_spots", "network.probabilistic"}
     )
+
+    learns_without_truth: ClassVar[bool] = True
 
     # of the deviations that a probabilistic network answers; none: chosen on validation for each model
     deviation_scale: Annotated[float, Field(gt=0)] | None = None

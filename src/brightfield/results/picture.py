@@ -25,7 +25,8 @@ class Picture(BaseResult):
     Attributes:
         pixels: (H, W) float32 in the intensity units of the input.
         deviation: (H, W) float32, the standard deviation of the error of each pixel, in the same units; None where the model does
-            not predict it, and for truth.
+            not predict it, and for exact truth. Of a truth that is itself a noisy image: that of its noise, and infinite where
+            the truth is unknown.
     """
 
     pixels: npt.NDArray[np.float32]

@@ -60,7 +60,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         scoring.write_report(report, task, test, scores, metrics)
-        comparable.write_report(name, task.objective.metric, metrics, report)
+        comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / layout.ENSEMBLE, described)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]

@@ -36,5 +36,5 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> str:
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)
-        comparable.write_report(name, task.objective.metric, metrics, report)
+        comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
     return f"{name}: {scoring.said(task, metrics)}"

@@ -19,7 +19,8 @@ def run(name: str, options: Sequence[str] = ()) -> None:
     known = params.load_with("datasets", name, options)
     settings = params.entry(known.datasets, name, "dataset")
     raw = ImageSet.raw(layout.raw(name))
-    index = split(labelled(raw.index, name), settings)
+    able = known.tasks[settings.task].settings.learns_without_truth
+    index = split(raw.index if able else labelled(raw.index, name), settings)
     images = ImageSet(raw.path, index)
     found = auditing.audit(progress.track(images, f"audit {name}", unit="image"), index)
     for warning in found.warnings:

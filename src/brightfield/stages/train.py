@@ -72,15 +72,16 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         bundle.write(folder, name, model.task, fitted.settings, model, fitted.network, provenance, covered)
         fitted.history.to_csv(folder / layout.HISTORY, index=False, lineterminator="\n")
         write_reference(started, folder)
-        comparable.write_curve(name, task.objective.metric, fitted.history)
+        comparable.write_curve(name, fitted.objective.metric, fitted.history)
     if resumable is not None:
         resumable.remove()
-    return _said(name, task.objective.metric, fitted)
+    return _said(name, fitted)
 
 
-def _said(name: str, metric: str, fitted: Fitted) -> str:
+def _said(name: str, fitted: Fitted) -> str:
     if fitted.best_epoch is None:
         return f"{name}: fitted"
+    metric = fitted.objective.metric
     value = declared(metric).said(fitted.history[f"validation_{metric}"][fitted.best_epoch])
     return f"{name}: {value} on validation, after epoch {fitted.best_epoch + 1} of {len(fitted.history)}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, ClassVar, Generic, TypeVar
 
 import pandas as pd
@@ -33,6 +33,8 @@ class Task(Generic[Settings, Answer]):
     """
 
     objective: ClassVar[Objective]
+    # of data whose truth is not exact, the better first; the metrics that their truth allows say which of them it is
+    substitutes: ClassVar[tuple[Objective, ...]] = ()
     answer_type: ClassVar[type]  # of :mod:`brightfield.results`: how answers are written, drawn, served and shown
     learning_class: ClassVar[type[Learning[Any, Any]]]
     answering_class: ClassVar[type[Answering[Any, Any]]]
@@ -46,6 +48,17 @@ class Task(Generic[Settings, Answer]):
         self.learning: Learning[Settings, Answer] = self.learning_class(settings)
         self.answering: Answering[Settings, Answer] = self.answering_class(settings)
         self.scoring: Scoring[Settings, Answer] = self.scoring_class(settings)
+
+    @classmethod
+    def objective_of(cls, names: Container[str]) -> Objective:
+        """The objective of data, from the names of its metrics or statistics: the first objective among them."""
+        return next((each for each in (cls.objective, *cls.substitutes) if each.metric in names), cls.objective)
+
+    def objective_on(self, truth: Sequence[Answer]) -> Objective:
+        """The objective of data, from the truth of its images, which is of one sort for all of them."""
+        if not self.substitutes or not truth:
+            return self.objective
+        return self.objective_of(self.scoring.statistics(truth[0], truth[0]))
 
     @property
     def class_names(self) -> list[str]:

@@ -14,6 +14,7 @@ from brightfield.architectures import classical
 from brightfield.architectures.protocols import as_frozen
 from brightfield.data.store import ImageSet
 from brightfield.inference.device import Device, start_device
+from brightfield.metrics.declarations import Objective
 from brightfield.system import progress
 from brightfield.tasks import Task
 from brightfield.tasks.samples import Samples
@@ -31,12 +32,14 @@ class Fitted:
         history: one row per epoch: epoch, train_loss, learning_rate, validation_<metric>...; empty for a baseline.
         best_epoch: the best epoch, or the last where a network learns without clean images; None for a baseline.
         settings: the task's settings, calibrated on the validation split.
+        objective: by which the epoch was chosen.
     """
 
     network: nn.Module
     history: pd.DataFrame
     best_epoch: int | None
     settings: params.TaskSettings
+    objective: Objective
 
 
 def fit(
@@ -53,7 +56,8 @@ def fit(
     """Fit a model's network on one split, and choose its best epoch on another.
 
     Every epoch ends with the task's metrics on the whole images of the validation split. The weights of the epoch with the best
-    objective are returned, or those of the last epoch where a network learns without clean images (``blind_spots``).
+    objective are returned, or those of the last epoch where a network learns without clean images (``blind_spots``) although the
+    validation split has them.
 
     Args:
         task: the task.
@@ -74,9 +78,8 @@ def fit(
     if initial is not None:
         warm_start.begin_with(network, initial)
     device = device.for_network(network)
-    # choosing an epoch by its score would use the clean images
     blind = model.training is not None and model.training.blind_spots
-    checkpoint = BestCheckpoint(task, validation, device, on_epoch, keep_last=blind)
+    checkpoint = BestCheckpoint(task, validation, device, on_epoch, blind)
     history, best_epoch = pd.DataFrame({"epoch": []}), None
     if model.training is None:
         samples = task.learning.dataset(progress.track(train, f"{description}: reading"))
@@ -89,7 +92,7 @@ def fit(
     settings = task.settings
     if task.answering.needs_calibration:
         settings = checkpoint.calibrated(network, model.test_time_augmentation)
-    return Fitted(network.to("cpu").eval(), history, best_epoch, settings)
+    return Fitted(network.to("cpu").eval(), history, best_epoch, settings, checkpoint.objective)
 
 
 def _fit_network(

@@ -18,7 +18,13 @@ OnEpoch = Callable[[int, dict[str, float]], None]  # epoch from 0, metrics; may 
 
 
 class BestCheckpoint:
-    """Scores the network after each epoch and stores the best weights, or the last ones (``keep_last``)."""
+    """Scores the network after each epoch and stores the best weights, or the last ones (``keep_last``).
+
+    Attributes:
+        objective: by which epochs are compared, as the truth of the validation images allows.
+        keep_last: whether the last weights count: of a network that learns without clean images where those of the validation
+            split are known, because to choose by them would use them.
+    """
 
     def __init__(
         self,
@@ -26,11 +32,12 @@ class BestCheckpoint:
         validation: Records,
         device: Device,
         on_epoch: OnEpoch | None,
-        keep_last: bool = False,
+        blind: bool = False,
     ) -> None:
-        self.keep_last = keep_last
         self.task, self.device, self.on_epoch = task, device, on_epoch
         self.examples = Examples.of(task, validation)
+        self.objective = task.objective_on(self.examples.truth)
+        self.keep_last = blind and self.objective == task.objective
         self.encoded_for_epochs = self.examples.encoded  # features where only the last layers are trained
         self.rows: list[dict[str, float]] = []
         self.best_epoch = 0
@@ -45,8 +52,8 @@ class BestCheckpoint:
         metrics = {f"validation_{name}": value for name, value in scored.items()}
         row = {"train_loss": train_loss, "learning_rate": learning_rate, **metrics}
         self.rows.append({"epoch": epoch, **row})
-        value = metrics[f"validation_{self.task.objective.metric}"]
-        if self.keep_last or not self.best_weights or self.task.objective.better(value, self.best_value):
+        value = metrics[f"validation_{self.objective.metric}"]
+        if self.keep_last or not self.best_weights or self.objective.better(value, self.best_value):
             self.best_epoch, self.best_value = epoch, value
             self.best_weights = {name: t.detach().cpu().clone() for name, t in network.state_dict().items()}
         if self.on_epoch is not None:

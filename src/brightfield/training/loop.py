@@ -45,7 +45,7 @@ def run(
     network.to(device.torch_device).to(memory_format=torch.channels_last)
     state = State.start(network, training, len(batches))
     first = 0 if resumable is None else resumable.restore(state, checkpoint)
-    metric = checkpoint.task.objective.metric
+    metric = checkpoint.objective.metric
     with progress.bar(training.epochs * len(batches), description, "step", first * len(batches)) as bar:
         for epoch in range(first, training.epochs):
             if training.patience is not None and epoch - 1 - checkpoint.best_epoch >= training.patience:

@@ -15,6 +15,7 @@ from brightfield.experiments import runs
 from brightfield.inference.device import start_device
 from brightfield.params import editing
 from brightfield.system import lineage, progress
+from brightfield.tasks.examples import Examples
 from brightfield.training import studies
 from brightfield.training.warm_start import initial_weights
 
@@ -29,7 +30,7 @@ def tune(name: str, trials: int) -> None:
     if model.training is None:
         raise BrightfieldError(f"{name!r} is a baseline; only models with a section 'training' are tuned.")
     trial_runner = _Trials(settings, name)
-    study = studies.start(name, trial_runner.identity(), tasks.KINDS[model.kind].objective.direction)
+    study = studies.start(name, trial_runner.identity(), trial_runner.objective.direction)
     left = trials - studies.finished(study)
     print(f"{name}: {studies.finished(study)} of {trials} trials are done; see `make dashboard`, page Tuning")
     if left > 0:
@@ -52,10 +53,10 @@ class _Trials:
         self.settings, self.name = settings, name
         self.model, self.space = settings.models[name], settings.space(name)
         self.task = tasks.build(self.model.kind, settings.settings_of(self.model))
-        self.objective = self.task.objective
         self.initial = initial_weights(self.model)
         data = layout.prepared(self.model.dataset)
         self.train, self.validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
+        self.objective = self.task.objective_on(Examples.of(self.task, self.validation).truth)
         self.dataset = runs.DatasetRef(self.model.dataset, data.as_posix(), lineage.data_hash(data), "train")
         self.lineage = lineage.collect(device=start_device(settings.compute).name)
         self.parent_id: str | None = None

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from brightfield.tasks.restoration import blind_spots
-from brightfield.tasks.restoration.blind_spots import SPACING_PX
+from brightfield.tasks.restoration.blind_spots import SPACING_PX, Mask
 
 
-def hide(image: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    seen, hidden = blind_spots.hide(torch.from_numpy(image)[None, None], rng)
+def hide(image: np.ndarray, rng: np.random.Generator, mask: Mask = "pixel") -> tuple[np.ndarray, np.ndarray]:
+    seen, hidden = blind_spots.hide(torch.from_numpy(image)[None, None], rng, mask)
     return seen[0, 0].numpy(), hidden[0, 0].numpy()
 
 
@@ -62,3 +62,28 @@ def test_images_of_a_batch_are_hidden_each_for_itself() -> None:
         y, x = next((y, x) for y, x in zip(*np.nonzero(mask), strict=True) if 2 <= y < 18 and 2 <= x < 18)
         around = np.delete(image[y - 2 : y + 3, x - 2 : x + 3].ravel(), 12)
         assert of_image[y, x] == pytest.approx(np.median(around))
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (17, 40), (3, 3)])
+def test_a_hidden_row_shows_nothing_of_itself(shape: tuple[int, int]) -> None:
+    image = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    before, hidden = hide(image, np.random.default_rng(1), "row")
+    rows = np.flatnonzero(hidden.any(axis=1))
+    assert len(rows) > 0
+    assert hidden[rows].all()  # whole rows
+    np.testing.assert_array_equal(before[hidden == 0], image[hidden == 0])
+    for row in rows:
+        other = image.copy()
+        other[row] += 1e6
+        np.testing.assert_array_equal(hide(other, np.random.default_rng(1), "row")[0][row], before[row])
+
+
+def test_every_row_has_its_turn_and_columns_are_rows_of_the_image_turned() -> None:
+    image = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
+    seen, hidden = hide(image, np.random.default_rng(2), "column")
+    turned, turned_hidden = hide(image.T.copy(), np.random.default_rng(2), "row")
+    np.testing.assert_array_equal(seen.T, turned)
+    np.testing.assert_array_equal(hidden.T, turned_hidden)
+    _, masks = blind_spots.hide(torch.zeros(60, 1, 30, 30), np.random.default_rng(0), "row")
+    torch.testing.assert_close(masks.mean(dim=(1, 2, 3)), torch.full((60,), 1 / SPACING_PX))
+    assert float(masks.mean(dim=0).min()) > 0

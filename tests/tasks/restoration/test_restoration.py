@@ -12,6 +12,7 @@ from torch import Tensor
 import tiny
 from brightfield import params, tasks, training
 from brightfield.data.records import Record
+from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import weighted_mean
 from brightfield.metrics import restoration
 from brightfield.results import Picture
@@ -169,6 +170,125 @@ def test_noisy_images_alone_teach_to_denoise() -> None:
     fitted = training.fit(TASK, model, without_clean(records), unseen, tiny.COMPUTE)
     noisy = [restoration.statistics(Picture(r.image), Picture(r.fields["clean"]))["psnr_db"] for r in unseen]
     assert fitted.history["validation_psnr_db"].iloc[-1] > np.mean(noisy) + 3
+
+
+# --- no clean images ---------------------------------------------------------------------------------------------------
+
+
+def with_repeats(records: list[Record]) -> Any:
+    """Each with another noisy image of the same field instead of the clean one."""
+    rng = np.random.default_rng(9)
+    made = []
+    for r in records:
+        other = (rng.poisson(r.fields["clean"] * 12) / 12).astype(np.float32)
+        noise = float(np.sqrt(np.mean(r.fields["clean"]) / 12))
+        made.append(Record(r.id, r.group, r.image, {"repeats": other}, {"repeats_deviation": noise}))
+    return made
+
+
+def test_the_objective_is_what_the_truth_allows() -> None:
+    records = tiny.records("restoration", 2)
+    expected = {"psnr_db": records, "estimated_psnr_db": with_repeats(records), "blind_error": without_clean(records)}
+    for metric, known in expected.items():
+        truth = [TASK.learning.truth(record) for record in known]
+        assert TASK.objective_on(truth).metric == metric
+        assert TASK.objective_of(TASK.scoring.score(truth, truth)).metric == metric
+    assert TASK.objective_on([]) == TASK.objective
+
+
+@pytest.mark.parametrize("make", [without_clean, with_repeats])
+def test_an_epoch_is_chosen_and_a_training_stopped_without_clean_images(make: Any) -> None:
+    records = make(tiny.records("restoration", 4))
+    model = tiny.model(
+        "restoration",
+        network={"residual": False},
+        blind_spots=True,
+        epochs=12,
+        patience=2,
+        learning_rate=0.3,
+        schedule="constant",
+    )
+    fitted = training.fit(TASK, model, records, records[:2], tiny.COMPUTE)
+    values = [fitted.objective.rank(value) for value in fitted.history[f"validation_{fitted.objective.metric}"]]
+    assert fitted.best_epoch == int(np.argmax(values))
+    assert len(values) == min(12, fitted.best_epoch + 3)
+
+
+@pytest.mark.parametrize(("make", "metric"), [(without_clean, "blind_error"), (with_repeats, "estimated_psnr_db")])
+def test_what_copies_the_noise_scores_worse_than_what_removes_it(make: Any, metric: str) -> None:
+    """The input itself, a little smoothed, and the clean image; each as the model sees the image that is scored."""
+    from scipy import ndimage
+
+    records = tiny.records("restoration", 6)
+    known = make(records)
+    truth = [TASK.learning.truth(record) for record in known]
+    shown = [np.asarray(TASK.learning.pixels(record), np.float32) for record in known]
+    answers = (shown, [ndimage.gaussian_filter(s, 1.5) for s in shown], [r.fields["clean"] for r in records])
+    objective = TASK.objective_on(truth)
+    copied, smoothed, clean = (
+        objective.rank(TASK.scoring.score([Picture(p) for p in answer], truth)[metric]) for answer in answers
+    )
+    assert copied < smoothed < clean
+
+
+def test_a_supervised_training_on_noise_alone_says_what_to_do() -> None:
+    records = without_clean(tiny.records("restoration", 2))
+    with pytest.raises(BrightfieldError, match=r"Set training.blind_spots: true \(and network.residual"):
+        training.fit(TASK, tiny.model("restoration"), records, records, tiny.COMPUTE)
+
+
+def test_pairs_of_repeats_teach_as_clean_images_do() -> None:
+    records = with_repeats(tiny.records("restoration", 8, seed=1))
+    unseen: Any = tiny.records("restoration", 4, seed=2)
+    model = tiny.model("restoration", network={"filters": 8}, epochs=4, steps_per_epoch=25, learning_rate=0.02)
+    fitted = training.fit(TASK, model, records, unseen, tiny.COMPUTE)
+    noisy = [restoration.statistics(Picture(r.image), Picture(r.fields["clean"]))["psnr_db"] for r in unseen]
+    assert fitted.history["validation_psnr_db"].max() > np.mean(noisy) + 3
+
+
+@pytest.mark.parametrize("make", [without_clean, with_repeats])
+def test_a_baseline_finds_its_strength_without_clean_images(make: Any) -> None:
+    records: Any = tiny.records("restoration", 4)
+    exact, found = (
+        training.fit(TASK, tiny.baseline("restoration"), known, known, tiny.COMPUTE).network
+        for known in (records, make(records))
+    )
+    seen = [TASK.learning.encode(r.image) for r in records]
+    scores = []
+    for network in (exact, found):
+        answers = [TASK.answering.decode(network.answer(e.tensor.numpy()), e) for e in seen]
+        scores.append(TASK.scoring.score(answers, [TASK.learning.truth(r) for r in records])["psnr_db"])
+    assert scores[1] == pytest.approx(scores[0], abs=1.0)
+
+
+@pytest.mark.parametrize(("mask", "best"), [("row", "row"), ("column", "column")])
+def test_stripes_are_hidden_where_they_were_found(mask: str, best: str) -> None:
+    (record,) = tiny.records("restoration", 1)
+    known = Record("a", "a", record.image, {}, {"blind_mask": mask})
+    counts = np.isfinite(TASK.learning.truth(known).deviation)
+    lines = counts.any(axis=1 if best == "row" else 0)
+    assert 0 < lines.mean() < 0.5
+    assert (counts[lines] if best == "row" else counts[:, lines]).all()
+
+
+def test_patches_with_hidden_rows_are_turned_with_them() -> None:
+    samples = TASK.learning.dataset(
+        without_clean(tiny.records("restoration", 8)), BLIND.model_copy(update={"blind_mask": "row"})
+    )
+    rng = np.random.default_rng(0)
+    batch = samples.varied(samples.cut(list(range(8)), rng), rng)
+    hidden = batch.targets[:, 1].numpy() > 0
+    whole_rows, whole_columns = hidden.all(axis=2).any(axis=1), hidden.all(axis=1).any(axis=1)
+    assert (whole_rows ^ whole_columns).all()
+    assert whole_rows.any()
+    assert whole_columns.any()
+    noisy = batch.targets[:, :1]
+    assert torch.equal(batch.images[~torch.from_numpy(hidden)[:, None]], noisy[~torch.from_numpy(hidden)[:, None]])
+
+
+def test_a_mask_without_blind_spots_is_refused() -> None:
+    with pytest.raises(BrightfieldError, match="blind_mask 'row' says what training.blind_spots hides"):
+        tiny.model("restoration", blind_mask="row")
 
 
 # --- levels of light --------------------------------------------------------------------------------------------------

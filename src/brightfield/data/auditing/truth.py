@@ -90,6 +90,7 @@ _TRUTHS: Mapping[str, Callable[[np.ndarray, Record], str | None]] = {
     "labels": _check_same_size("labels"),
     "fluorescence": _check_same_size("fluorescence values"),
     "clean": _check_same_size("clean values"),
+    "repeats": _check_same_size("other repeats"),
     "transmission": _check_same_size("transmission values"),
     "positions": _check_positions,
     "species": _check_species,

@@ -14,6 +14,7 @@ class Restoration(Task[params.RestorationSettings, Picture]):
     """The network works on normalised images; answers have the units of the noisy image."""
 
     objective = Objective("psnr_db")
+    substitutes = (Objective("estimated_psnr_db"), Objective("blind_error"))
     answer_type = Picture
     learning_class = RestorationLearning
     answering_class = RestorationAnswering

@@ -1,10 +1,13 @@
 """Blind spots: pixels hidden from a network that learns to predict them from their neighbours (Krull, Buchholz and Jug, CVPR 2019).
 
 If the noise of neighbouring pixels is independent, the best prediction of a hidden noisy pixel is its clean value. So a network
-that predicts hidden pixels learns to denoise from noisy images alone.
+that predicts hidden pixels learns to denoise from noisy images alone. Where the noise of a row, or of a column, is alike (stripes),
+all of it is hidden (Broaddus, Krull, Weigert, Schmidt and Myers, ISBI 2020).
 """
 
 from __future__ import annotations
+
+from typing import Literal, get_args
 
 import numpy as np
 import torch
@@ -18,27 +21,40 @@ AROUND_PX = 2  # half-width of the neighbourhood whose median replaces a hidden 
 SIDES = range(2 * AROUND_PX + 1)
 # rows and columns of the neighbours, in an image that is padded by AROUND_PX
 AROUND = [(y, x) for y in SIDES for x in SIDES if (y, x) != (AROUND_PX, AROUND_PX)]
+OTHER_ROWS = [(y, x) for y, x in AROUND if y != AROUND_PX]
+
+Mask = Literal["pixel", "row", "column"]
+MASKS: dict[str, Mask] = {mask: mask for mask in get_args(Mask)}
 
 
-def hide(images: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Hide a grid of pixels of each image.
+def hide(images: Tensor, rng: np.random.Generator, mask: Mask = "pixel") -> tuple[Tensor, Tensor]:
+    """Hide a grid of pixels of each image, or every few of its rows or columns.
 
     A hidden pixel is replaced by the median of its 5x5 neighbourhood without itself, which leaves less of a checkerboard in the
-    answers than the value of a neighbour (N2V2: Hoeck, Buchholz, Brachmann, Jug and Freytag, ECCV workshops 2022).
+    answers than the value of a neighbour (N2V2: Hoeck, Buchholz, Brachmann, Jug and Freytag, ECCV workshops 2022). Of a hidden row
+    or column the neighbourhood is without all of it.
 
     Args:
         images: (N, 1, H, W).
         rng: random generator for the offsets of the grids.
+        mask: what is hidden with a pixel, because its noise is like the pixel's.
 
     Returns:
         The images with hidden pixels, and their masks, (N, 1, H, W) with 1 where a pixel is hidden and 0 elsewhere.
     """
+    if mask == "column":
+        seen, hidden = hide(images.mT, rng, "row")
+        return seen.mT.contiguous(), hidden.mT.contiguous()
     rows, columns = (_grid(rng, len(images), side).to(images.device) for side in images.shape[-2:])
+    allowed = AROUND
+    if mask == "row":
+        columns = torch.arange(images.shape[-1], device=images.device).expand(len(images), -1)
+        allowed = OTHER_ROWS
     rows, columns = rows[:, :, None], columns[:, None, :]
     which = torch.arange(len(images), device=images.device)[:, None, None]
     # no mirroring at the border: a pixel near it would become its own neighbour
     padded = F.pad(images[:, 0], [AROUND_PX] * 4, value=torch.nan)
-    shifts = torch.tensor(AROUND, device=images.device)
+    shifts = torch.tensor(allowed, device=images.device)
     around = padded[which[..., None], rows[..., None] + shifts[:, 0], columns[..., None] + shifts[:, 1]]
     seen, hidden = images.clone(), torch.zeros_like(images)
     seen[which, 0, rows, columns] = _median(around)

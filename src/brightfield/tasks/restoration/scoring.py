@@ -21,7 +21,7 @@ class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
 
     def statistics_for(self, metric: str, predicted: Picture, truth: Picture) -> dict[str, float]:
         """The objective alone, or everything."""
-        if metric == "psnr_db":
+        if metric == "psnr_db" and truth.deviation is None:
             return {metric: restoration.psnr_db(predicted, truth)}
         return self.statistics(predicted, truth)
 
