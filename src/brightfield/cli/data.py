@@ -47,6 +47,15 @@ def import_(
     pixel_size_um: Annotated[
         float | None, typer.Option(min=1e-6, help="Pixel size of these images in um; needed where positions are in um.")
     ] = None,
+    noisy: Annotated[
+        bool, typer.Option("--noisy", help="Restoration: these are noisy images, and there are no clean ones.")
+    ] = False,
+    repeats: Annotated[
+        bool,
+        typer.Option(
+            "--repeats", help="Restoration: each folder or stack is one field, taken several times, all noisy."
+        ),
+    ] = False,
     licence: Annotated[str, typer.Option(help="Licence of the images, stored with the dataset.")] = "",
 ) -> None:
     """Import your own images as a dataset.
@@ -64,7 +73,9 @@ def import_(
     depth; or images of any name with the masks that Cellpose saves beside them (a.tif, a_cp_masks.png).
     Labels: TIFF or PNG (Fiji, Labkit, Cellpose), HDF5 of ilastik (labels.h5), or selections of ImageJ (RoiSet.zip, rois/).
 
-    restoration: a folder of clean images (camera noise is added), or parallel folders clean/ and noisy/.
+    restoration: a folder of clean images (camera noise is added), or parallel folders clean/ and noisy/. Without clean images:
+    the folder noisy/ alone (or --noisy), whose stacks are time-lapses; or repeats/ (or --repeats), in which each stack, or folder
+    of images, is one field taken several times.
     """
     from brightfield.data import catalogue
 
@@ -78,6 +89,8 @@ def import_(
         connected=connected or (),
         pixel_size_um=pixel_size_um,
         licence=licence,
+        noisy=noisy,
+        repeats=repeats,
     )
     print(report)
     print(f"Next: `brightfield use {name}` points the models of {task} to this dataset, `dvc repro` trains them.")

@@ -29,6 +29,8 @@ def add(
     connected: Sequence[int] = (),
     pixel_size_um: float | None = None,
     licence: str = "",
+    noisy: bool = False,
+    repeats: bool = False,
 ) -> ImportReport:
     """Import images as ``datasets.<name>`` of a task; if anything fails, nothing is left behind.
 
@@ -50,6 +52,8 @@ def add(
         connected=connected,
         pixel_size_um=pixel_size_um,
         licence=licence,
+        noisy=noisy,
+        repeats=repeats,
     )
     try:
         _track(layout.raw(name))

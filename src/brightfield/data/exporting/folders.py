@@ -34,11 +34,23 @@ def write_classes(records: ImageSet, folder: Path, settings: TaskSettings) -> It
 
 
 def write_pairs(records: ImageSet, folder: Path, settings: TaskSettings) -> Iterator[tuple[str, str]]:
-    """Write ``clean/<id>.tif`` and ``noisy/<id>.tif``; yields the clean file and the group."""
+    """Write ``clean/<id>.tif`` and ``noisy/<id>.tif``; of repeats ``repeats/<field>/<id>.tif``, of noisy images alone the second.
+
+    Yields the first file and the group.
+    """
+    fields: dict[object, str] = {}
+    taken: set[str] = set()
     for record in records:
-        for name, image in (("clean", record.fields["clean"]), ("noisy", record.image)):
-            _write(folder / name / f"{record.id}.tif", image, settings)
-        yield f"clean/{record.id}.tif", record.group
+        files = {f"noisy/{record.id}.tif": record.image}
+        if "clean" in record.fields:
+            files = {f"clean/{record.id}.tif": record.fields["clean"], **files}
+        elif "repeats" in record.fields:
+            field = record.row["field"]
+            fields[field] = fields.get(field) or images.unique_name(str(field), taken)
+            files = {f"repeats/{fields[field]}/{record.id}.tif": record.image}
+        for name, image in files.items():
+            _write(folder / name, image, settings)
+        yield next(iter(files)), record.group
 
 
 def _write(path: Path, image: images.Image, settings: TaskSettings) -> None:

@@ -90,6 +90,8 @@ def import_dataset(
     connected: Sequence[int] = (),
     pixel_size_um: float | None = None,
     licence: str = "",
+    noisy: bool = False,
+    repeats: bool = False,
 ) -> ImportReport:
     """Check all images of a source and write them to ``destination/{images.h5, index.csv, about.json}``.
 
@@ -106,12 +108,21 @@ def import_dataset(
             ``accepts_connected``.
         pixel_size_um: pixel size of these images, over what their files state.
         licence: licence of the images, stored with them.
+        noisy: whether these are noisy images without clean ones, where the importer ``accepts_noisy``.
+        repeats: whether they are, and each folder or stack is one field, taken several times.
 
     Raises:
         BrightfieldError: lists up to 20 problems and their number; nothing was written then.
     """
     importer = params.entry(IMPORTERS, kind, "kind of task")
     _check_arguments(kind, importer, source, destination, positions, connected)
+    if noisy and repeats:
+        raise BrightfieldError(
+            "Noisy images are alone or repeats of fields, got both --noisy and --repeats. Leave one out."
+        )
+    if (noisy or repeats) and not importer.accepts_noisy:
+        able = _kinds_that(lambda each: each.accepts_noisy)
+        raise BrightfieldError(f"--noisy and --repeats are for images to be denoised: kind {able}, got {kind!r}.")
     grouping = Grouping.from_options(group_pattern, groups_csv)
     used = frozenset(path.resolve() for path in (groups_csv, positions) if path is not None)
     request = Request(
@@ -123,6 +134,7 @@ def import_dataset(
         used,
         connected=tuple(connected),
         pixel_size_um=pixel_size_um,
+        noisy="repeats" if repeats else "noisy" if noisy else None,
     )
     parts = _parts(importer, request, source)
     checker = Checker(request.findings)

@@ -79,6 +79,7 @@ class Request:
         taken: ids that are in use.
         connected: for labels that are classes of pixels: numbers of the classes whose separate regions are the cells.
         pixel_size_um: pixel size of these images, if it differs from the task's.
+        noisy: ``noisy`` or ``repeats`` where all images are said to be noisy ones, alone or repeats of fields.
     """
 
     source: Path
@@ -90,6 +91,7 @@ class Request:
     taken: set[str] = field(default_factory=set)
     connected: tuple[int, ...] = ()
     pixel_size_um: float | None = None
+    noisy: str | None = None
 
     def relative(self, path: Path) -> str:
         """The path within the source, for messages and ids."""
@@ -195,12 +197,14 @@ class Importer:
         accepts_single_file: whether the source may be a single file, such as a movie.
         accepts_positions: whether a table of positions may be named.
         accepts_connected: whether classes may be named whose separate regions are objects.
+        accepts_noisy: whether images may be said to be noisy ones, without clean ones.
     """
 
     parts: Callable[[Request], Iterable[Part]]
     accepts_single_file: bool = False
     accepts_positions: bool = False
     accepts_connected: bool = False
+    accepts_noisy: bool = False
 
 
 class Checker:

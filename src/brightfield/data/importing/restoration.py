@@ -1,4 +1,4 @@
-"""Clean images, alone or with the noisy images of the same scenes.
+"""Clean images, alone or with the noisy images of the same scenes; noisy images alone (:mod:`.noisy`).
 
 Clean images alone get the noise of a camera, as in the denoise simulation (:func:`with_camera_noise`).
 """
@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
+from brightfield.data.importing import noisy
 from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 
-GROUP = r"^(?P<group>[^_]+)_"
-GROUP_RULE = "the name up to its first underscore"
 PEAK_ELECTRONS = (4.0, 60.0)  # range of the brightest pixel, drawn log-uniformly: from hardly visible to fair
 READ_NOISE = 1.6  # standard deviation in electrons: a scientific CMOS camera
 SEED = 20_240_601  # fixed, so that the same images give the same dataset
@@ -26,14 +25,20 @@ _PAIRS = (("clean", "noisy"), ("high", "low"))
 
 
 def parts(request: Request) -> list[Part]:
-    """One part for each clean image. Raises BrightfieldError where there are none."""
+    """One part for each clean image, noisy image or field. Raises BrightfieldError where there are none."""
+    if request.noisy is not None:
+        return noisy.PARTS[request.noisy](request, request.source)
     folders, files = request.children(request.source)
     by_name = {folder.name: folder for folder in folders}
     pair = _pair_of(by_name)
     if pair is not None:
         _leave_out(request, [*folders, *files], pair, "beside the folders of pairs")
         return _paired(request, [pair])
-    if not files and "clean" not in by_name and (pairs := _nested_pairs(request, folders)):
+    sort = next((name for name in ("clean", *noisy.PARTS) if name in by_name), None)
+    if sort in noisy.PARTS:
+        _leave_out(request, [*folders, *files], (by_name[sort],), f"beside the folder {sort}")
+        return noisy.PARTS[sort](request, by_name[sort])
+    if not files and sort is None and (pairs := _nested_pairs(request, folders)):
         return _paired(request, pairs)
     alone = by_name.get("clean")
     if alone is not None:
@@ -45,11 +50,12 @@ def parts(request: Request) -> list[Part]:
     if not files and not request.findings.problems:
         raise BrightfieldError(
             f"{request.source} has no images, expected clean images in it, or the folders clean and noisy (or high and "
-            f"low) with files of the same names. It has the folders: {', '.join(by_name) or 'none'}."
+            "low) with files of the same names, or the folder noisy or repeats alone (or --noisy, --repeats). "
+            f"It has the folders: {', '.join(by_name) or 'none'}."
         )
     request.findings.note(
         f"camera noise was added to the clean images: {PEAK_ELECTRONS[0]:g} to {PEAK_ELECTRONS[1]:g} electrons at "
-        f"their brightest, read noise {READ_NOISE:g} electrons"
+        f"their brightest, read noise {READ_NOISE:g} electrons; if they are noisy themselves, give --noisy"
     )
     return [_simulated(request, path) for path in files]
 
@@ -97,13 +103,13 @@ def _images_below(request: Request, top: Path) -> dict[str, Path]:
 def _paired(request: Request, folders: Iterable[tuple[Path, Path]]) -> list[Part]:
     made: list[Part] = []
     for clean_folder, noisy_folder in folders:
-        clean, noisy = _images_below(request, clean_folder), _images_below(request, noisy_folder)
-        for one, other in ((clean, noisy), (noisy, clean)):
+        clean, dim = _images_below(request, clean_folder), _images_below(request, noisy_folder)
+        for one, other in ((clean, dim), (dim, clean)):
             for name in [name for name in one if name not in other]:
                 request.findings.problem(
                     f"{request.relative(one[name])} has no file of the same name in the other folder"
                 )
-        made += [_pair(request, clean_folder, clean[name], noisy[name]) for name in clean if name in noisy]
+        made += [_pair(request, clean_folder, clean[name], dim[name]) for name in clean if name in dim]
     if not made and not request.findings.problems:
         raise BrightfieldError(f"The folders of {request.source} have no images, expected pairs of the same names.")
     return made
@@ -111,36 +117,36 @@ def _paired(request: Request, folders: Iterable[tuple[Path, Path]]) -> list[Part
 
 def _pair(request: Request, top: Path, clean_path: Path, noisy_path: Path) -> Part:
     relative = request.relative(clean_path)
-    group = request.group(images.stem(clean_path), relative, GROUP, GROUP_RULE)
+    group = request.group(images.stem(clean_path), relative, noisy.GROUP, noisy.GROUP_RULE)
     inside = (top.parent.relative_to(request.source) / clean_path.parent.relative_to(top)).as_posix()
     name = images.stem(clean_path)
     identity = request.new_id(name if inside == "." else f"{inside}/{name}")
 
     def records() -> Iterator[Record]:
         clean = request.grey(relative, images.read(clean_path)).astype(np.float32)
-        noisy = request.grey(request.relative(noisy_path), images.read(noisy_path))
-        if clean.shape != noisy.shape:
+        dim = request.grey(request.relative(noisy_path), images.read(noisy_path))
+        if clean.shape != dim.shape:
             raise BrightfieldError(
-                f"{request.relative(noisy_path)} is {noisy.shape[0]} x {noisy.shape[1]} pixels, expected the size of "
+                f"{request.relative(noisy_path)} is {dim.shape[0]} x {dim.shape[1]} pixels, expected the size of "
                 f"{relative}: {clean.shape[0]} x {clean.shape[1]}."
             )
-        if noisy.min() == noisy.max():
+        if dim.min() == dim.max():
             raise BrightfieldError(f"{request.relative(noisy_path)} is constant, expected an image with contrast.")
-        yield Record(identity, group, noisy, {"clean": clean})
+        yield Record(identity, group, dim, {"clean": clean})
 
     return Part(relative, (clean_path, noisy_path), records, series=group)
 
 
 def _simulated(request: Request, path: Path) -> Part:
     relative = request.relative(path)
-    group = request.group(images.stem(path), relative, GROUP, GROUP_RULE)
+    group = request.group(images.stem(path), relative, noisy.GROUP, noisy.GROUP_RULE)
     identity = request.new_id(images.stem(path))
 
     def records() -> Iterator[Record]:
         clean = request.grey(relative, images.read(path)).astype(np.float32)
         rng = np.random.default_rng([SEED, zlib.crc32(identity.encode())])  # independent of the other images
-        noisy, peak = with_camera_noise(clean, rng)
-        yield Record(identity, group, noisy, {"clean": clean}, {"peak_electrons": peak})
+        dim, peak = with_camera_noise(clean, rng)
+        yield Record(identity, group, dim, {"clean": clean}, {"peak_electrons": peak})
 
     return Part(relative, (path,), records)
 
@@ -164,4 +170,4 @@ def with_camera_noise(
     return (dark + scale * electrons / peak).astype(np.float32), peak
 
 
-IMPORTER = Importer(parts)
+IMPORTER = Importer(parts, accepts_noisy=True)
