@@ -33,11 +33,16 @@ def _settings(path: str, changed: int) -> params.Params:
 
 
 @st.cache_resource(show_spinner="Loading the tasks")
-def objective(kind: str) -> tuple[str, str]:
-    """Metric and direction (``maximize`` or ``minimize``) by which models of a kind of task are chosen."""
+def objective(kind: str, scored: tuple[str, ...] = ()) -> tuple[str, str]:
+    """Metric and direction (``maximize`` or ``minimize``) by which models of a kind of task are chosen.
+
+    Args:
+        kind: of the task.
+        scored: the metrics that the truth of a dataset allows; none: those of exact truth.
+    """
     from brightfield import tasks  # imports torch, which takes seconds
 
-    found = tasks.KINDS[kind].objective
+    found = tasks.KINDS[kind].objective_of(scored)
     return found.metric, found.direction
 
 

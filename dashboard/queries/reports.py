@@ -50,10 +50,17 @@ def scores() -> pd.DataFrame:
     return table.astype({"value": float, "low": float, "high": float})
 
 
+def objective(task: str, dataset: str | None = None) -> tuple[str, str]:
+    """Metric and direction by which the models of a task are compared, as the truth of a dataset, by default the task's, allows."""
+    entry, table = project.settings().tasks[task], scores()
+    of_dataset = (table["task"] == task) & (table["dataset"] == (dataset or entry.dataset)) & (table["part"] == TEST)
+    return project.objective(entry.kind, tuple(sorted(set(table.loc[of_dataset, "metric"]))))
+
+
 def on_test(task: str) -> pd.DataFrame:
     """The objective on the test split of the task's dataset: one row per model, the best first."""
     entry = project.settings().tasks[task]
-    metric, direction = project.objective(entry.kind)
+    metric, direction = objective(task)
     table = scores()
     wanted = {"task": task, "dataset": entry.dataset, "part": TEST, "metric": metric, "answers": AS_THEY_ARE}
     table = table[(table[list(wanted)] == pd.Series(wanted)).all(axis=1)]
@@ -71,7 +78,7 @@ def on_suites(task: str, metric: str | None = None, answers: str = AS_THEY_ARE) 
         answers: ``AS_THEY_ARE``, ``RECALIBRATED`` or ``CEILING``.
     """
     best = on_test(task)
-    metric = metric or project.objective(project.settings().tasks[task].kind)[0]
+    metric = metric or objective(task)[0]
     table = scores()
     wanted = table["model"].isin(best["model"]) & (table["metric"] == metric) & (table["answers"] == answers)
     order = {name: place for place, name in enumerate(best["model"])}
@@ -87,7 +94,7 @@ def ceilings(task: str, metric: str) -> dict[str, float]:
 
 def metrics(task: str) -> list[str]:
     """The metrics of the task's models, the objective first."""
-    first, _ = project.objective(project.settings().tasks[task].kind)
+    first, _ = objective(task)
     table = scores()
     found = table.loc[(table["task"] == task) & (table["answers"] == AS_THEY_ARE), "metric"]
     return [first, *(name for name in dict.fromkeys(found) if name != first)]
@@ -96,7 +103,7 @@ def metrics(task: str) -> list[str]:
 def on_kinds(task: str, metric: str | None = None) -> tuple[pd.DataFrame, list[str]]:
     """A metric of each model on the test images of each kind (such as a level of light), and the kinds, as :func:`on_suites`."""
     best = on_test(task)
-    metric = metric or project.objective(project.settings().tasks[task].kind)[0]
+    metric = metric or objective(task)[0]
     table = best[["model", "role"]].merge(kinds(task, metric), on="model", how="inner")
     table["part"] = [f"{kind} ({images})" for kind, images in zip(table["kind"], table["images"], strict=True)]
     return table, list(dict.fromkeys(table["part"]))

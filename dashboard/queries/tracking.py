@@ -100,7 +100,7 @@ def _reported(task: str, model: str) -> dict[str, float]:
 
 
 def _logged(version: registry.Version) -> dict[str, float]:
-    metric, _ = project.objective(project.settings().tasks[version.task].kind)
+    metric, _ = reports.objective(version.task)
     table = all_runs().table
     row = table[table["run_id"] == version.run_id]
     names = {"value": "", "low": "_low", "high": "_high"}

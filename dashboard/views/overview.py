@@ -16,7 +16,7 @@ PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
     """Show one task: its champion, and the scores of all models."""
     entry = project.settings().tasks[task]
-    metric, direction = project.objective(entry.kind)
+    metric, direction = reports.objective(task)
     table = reports.on_test(task)
     champion = champions[champions["task"] == task]
     with st.container(border=True, height="stretch"):

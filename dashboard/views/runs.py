@@ -8,7 +8,7 @@ import streamlit as st
 import parts
 from brightfield.metrics.declarations import BOUNDS
 from figures import curves, style
-from queries import project, tracking
+from queries import project, reports, tracking
 from wording import DASH, direction, short, unique_labels, words
 
 MOST_COMPARED = 12  # largest number of lines in one panel that are distinguishable
@@ -36,7 +36,7 @@ def chosen(table: pd.DataFrame) -> pd.DataFrame:
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
     """The columns of the list of runs."""
-    objectives = {name: project.objective(entry.kind)[0] for name, entry in project.settings().tasks.items()}
+    objectives = {name: reports.objective(name)[0] for name in project.settings().tasks}
     value = pd.Series(float("nan"), index=table.index)
     for task, metric in objectives.items():
         if (column := f"metrics.test_{metric}") in table:
@@ -128,7 +128,7 @@ def over_epochs(table: pd.DataFrame) -> None:
     if not names:
         st.markdown("None of these runs has metrics by epoch.")
         return
-    objectives = {f"validation_{project.objective(entry.kind)[0]}" for entry in project.settings().tasks.values()}
+    objectives = {f"validation_{reports.objective(name)[0]}" for name in project.settings().tasks}
     first = [n for n in names if n in objectives or n == "train_loss"][:FIRST_CURVES]
     picked = st.multiselect("Metrics", names, default=first or names[:1], format_func=words, key="runs-curves")
     found = tracking.histories(tuple(table["run_id"]), tuple(picked))

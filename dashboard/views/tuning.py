@@ -7,7 +7,7 @@ import streamlit as st
 
 import parts
 from figures import scores, studies, style
-from queries import project
+from queries import project, reports
 from queries import studies as queries
 from wording import number, words
 
@@ -16,7 +16,8 @@ MORE_TRIALS = 20  # the suggested number of trials is a multiple of it
 
 def goal(model: str) -> tuple[str, str]:
     """Metric and direction of a model's study."""
-    return project.objective(project.settings().models[model].kind)
+    entry = project.settings().models[model]
+    return reports.objective(entry.task, entry.dataset)
 
 
 def summary(trials: pd.DataFrame, metric: str, direction: str) -> None:

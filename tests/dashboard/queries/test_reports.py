@@ -6,8 +6,11 @@ import math
 from pathlib import Path
 
 import pytest
+import streamlit as st
 
+from brightfield import layout
 from brightfield.errors import BrightfieldError
+from brightfield.system.files import write_json
 from queries import reports as queries
 
 
@@ -127,3 +130,15 @@ def test_metrics_of_each_image_against_what_it_is_like(project: Path) -> None:
     assert table.loc[table["metric"] == "ap50", "value"].notna().all()
     assert queries.by_condition("rbc").empty
     assert queries.by_condition("denoise").empty
+
+
+def test_the_objective_is_what_the_truth_of_the_dataset_allows(project: Path) -> None:
+    assert queries.objective("denoise") == ("psnr_db", "maximize")
+    for model, value in (("denoise-nlm", 1.2), ("denoise-unet", 1.1)):
+        report = layout.report(model)
+        report.mkdir(parents=True)
+        write_json(report / layout.METRICS, {"test": {"blind_error": {"value": value, "low": 1.0, "high": 1.5}}})
+    st.cache_data.clear()
+    assert queries.objective("denoise") == ("blind_error", "minimize")
+    assert list(queries.on_test("denoise")["model"]) == ["denoise-unet", "denoise-nlm"]
+    assert queries.metrics("denoise") == ["blind_error"]
