@@ -13,6 +13,8 @@ import tiny
 from brightfield import params, tasks, training
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.inference import activations
+from brightfield.inference.device import start_device
 from brightfield.inference.predictor import weighted_mean
 from brightfield.metrics import restoration
 from brightfield.results import Picture
@@ -261,6 +263,16 @@ def test_a_baseline_finds_its_strength_without_clean_images(make: Any) -> None:
     assert scores[1] == pytest.approx(scores[0], abs=1.0)
 
 
+def test_the_noise_of_hidden_pixels_is_that_of_bright_and_dark_ones() -> None:
+    """Photon noise of a bright half (100 counts) and a dark one (4): the mean variance is 52; of hardly any counts, their own."""
+    counts = np.random.default_rng(0).poisson(np.repeat([4.0, 100.0], 64)[None] * np.ones((128, 1)))
+    truth = TASK.learning.truth(Record("a", "a", counts.astype(np.uint16)))
+    assert truth.deviation[np.isfinite(truth.deviation)] == pytest.approx(np.sqrt(52), rel=0.1)
+    few = np.random.default_rng(0).poisson(0.02, (64, 64)).astype(np.uint16)
+    truth = TASK.learning.truth(Record("a", "a", few))
+    assert truth.deviation[np.isfinite(truth.deviation)] == pytest.approx(few.std(), rel=0.1)
+
+
 @pytest.mark.parametrize(("mask", "best"), [("row", "row"), ("column", "column")])
 def test_stripes_are_hidden_where_they_were_found(mask: str, best: str) -> None:
     (record,) = tiny.records("restoration", 1)
@@ -269,6 +281,31 @@ def test_stripes_are_hidden_where_they_were_found(mask: str, best: str) -> None:
     lines = counts.any(axis=1 if best == "row" else 0)
     assert 0 < lines.mean() < 0.5
     assert (counts[lines] if best == "row" else counts[:, lines]).all()
+
+
+def test_hidden_rows_teach_to_remove_stripes_that_hidden_pixels_leave() -> None:
+    """And scores by hidden rows, without clean images, say so."""
+    rng = np.random.default_rng(3)
+    striped = [
+        Record(
+            r.id, r.group, (r.image + rng.normal(0, 0.4, (48, 1))).astype(np.float32), r.fields, {"blind_mask": "row"}
+        )
+        for r in tiny.records("restoration", 8, seed=1)
+    ]
+    alone: Any = [Record(r.id, r.group, r.image, {}, r.row) for r in striped]
+    psnr, blind = {}, {}
+    for mask in ("pixel", "row"):
+        settings = {"blind_spots": True, "blind_mask": mask, "epochs": 2, "steps_per_epoch": 40, "learning_rate": 0.02}
+        model = tiny.model("restoration", network={"residual": False, "filters": 8}, **settings)
+        fitted = training.fit(TASK, model, alone, alone, tiny.COMPUTE)
+        seen = [TASK.learning.encode(r.image) for r in striped]
+        activated = activations.activations(TASK, fitted.network, seen, start_device(tiny.COMPUTE))
+        answers = [TASK.answering.decode(a, e) for a, e in zip(activated, seen, strict=True)]
+        truth = [TASK.learning.truth(r) for r in striped]
+        psnr[mask] = TASK.scoring.score(answers, truth)["psnr_db"]
+        blind[mask] = fitted.history["validation_blind_error"].min()
+    assert psnr["row"] > psnr["pixel"] + 2
+    assert blind["row"] < blind["pixel"]
 
 
 def test_patches_with_hidden_rows_are_turned_with_them() -> None:

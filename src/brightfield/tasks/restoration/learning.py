@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from brightfield import architectures, images, params
-from brightfield.architectures.stabilising import noise_of
+from brightfield.architectures.stabilising import CameraNoise, noise_of
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.results import Picture
@@ -133,8 +133,11 @@ def _grey(record: Record) -> npt.NDArray[np.float32]:
 
 
 def _noise_of(image: npt.NDArray[np.float32]) -> float:
-    """Standard deviation of the noise of one image; of one whose neighbours are mostly alike, with few counts, an upper bound."""
-    return noise_of(image) or float(np.diff(image).std() / np.sqrt(2))
+    """Standard deviation of the noise of one image, its variance averaged over bright and dark pixels."""
+    if noise_of(image) == 0:  # few counts: neighbours are mostly alike. The specimen is counted as noise, too
+        return float(np.diff(image).std() / np.sqrt(2))
+    camera = CameraNoise.of(image)
+    return float(np.sqrt(max(camera.slope * float(image.mean()) + camera.dark, 0.0)))
 
 
 def _is_known(record: Record) -> bool:
