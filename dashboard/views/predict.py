@@ -54,7 +54,7 @@ def ask(task: str, reference: str) -> Answers | None:
         f"Every image is normalised to mean 0 and standard deviation 1. The models were trained on images with {pixel:g} µm per "
         "pixel; sizes in the tables assume it where a file states no other."
     )
-    magnify = magnification(task)
+    magnify = magnification(task, reference)
     if not files:
         return None
     model = answering.predictor(task, reference)
@@ -68,19 +68,20 @@ def ask(task: str, reference: str) -> Answers | None:
     return answers
 
 
-def magnification(task: str) -> Magnification | None:
+def magnification(task: str, reference: str) -> Magnification | None:
     """Let the user choose how images are magnified, where the task can do it."""
     of_kind = tasks.KINDS[project.settings().tasks[task].kind].answering_class
     if not of_kind.magnifiable:
         return None
+    by_itself = reference == layout.STARTER  # nobody knows whose images it answers
     ways = [AS_THEY_COME, *([MEASURED] if of_kind.measured else []), BY_FACTOR]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     way = left.segmented_control(
         "Magnification",
         ways,
-        default=AS_THEY_COME,
+        default=MEASURED if by_itself and MEASURED in ways else AS_THEY_COME,
         required=True,
-        key=f"predict-magnification-{task}",
+        key=f"predict-magnification-{task}{'-starter' if by_itself else ''}",
         help="Measure it where images are of another magnification than the training's, and their files do not say which: all "
         "images must then be of one acquisition.",
     )

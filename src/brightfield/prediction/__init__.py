@@ -109,9 +109,13 @@ def settled(
 ) -> float | Measured | None:
     """The magnification as given, measured on some of the files if it is to be; a given pixel size stands over that.
 
+    A starter measures it unless something else is given: nobody knows whose images it answers.
+
     Raises:
         BrightfieldError: as :func:`own_scale.measure`, and for an image that cannot be read.
     """
+    if magnify is None and own_scale.measures_by_default(predictor):
+        magnify = AUTO
     if magnify != AUTO:
         return magnify
     if pixel_size_um is not None:

@@ -135,6 +135,8 @@ class Model:
         self, given: list[npt.NDArray[Any]], pixel_size_um: float | None, magnify: Magnification | None
     ) -> list[Result]:
         task = self._predictor.task
+        if magnify is None and own_scale.measures_by_default(self._predictor):
+            magnify = AUTO
         if magnify == AUTO:
             magnify = None if pixel_size_um else self.measure(given)
         _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um, magnify).of("the image", None)

@@ -12,7 +12,7 @@ from typing import Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from brightfield import images, tasks
+from brightfield import images, layout, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.images.scaling import LARGEST, SMALLEST
 from brightfield.inference.predictor import Predictor
@@ -37,6 +37,12 @@ class Measured:
 
 # a factor, one that was measured, or one that is still to be measured
 Magnification = float | Measured | Literal["auto"]
+
+
+def measures_by_default(predictor: Predictor) -> bool:
+    """Whether the magnification is measured unless it is given: by a starter whose task can."""
+    starter = [member.bundle.name for member in predictor.members] == [layout.STARTER]
+    return starter and predictor.task.answering.measured is not None and predictor.known_width_px is not None
 
 
 def check(predictor: Predictor) -> tuple[str, float]:
