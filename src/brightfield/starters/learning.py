@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from brightfield import layout, params, tasks, training
 from brightfield.data.records import Record
@@ -51,19 +52,7 @@ def from_simulations(
     name: str, known: params.Params, train: Sequence[Record], watched: Sequence[Record], scratch: Path
 ) -> Bundle:
     """The model after the long training, from ``scratch`` where the same one was done before: same entry, same images."""
-    model = known.models[name]
-    identity = {"model": model.model_dump(mode="json"), "data": sorted(hashes(train))}
-    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:DIGITS]
-    kept = scratch / f"{name}-{digest}"
-    if not kept.is_dir():
-        scratch.mkdir(parents=True, exist_ok=True)
-        made = fingerprint(identity, start_device(known.compute, model.seed), known.compute.threads)
-        resumable = Resumable(scratch / f"{name}-unfinished.safetensors", made)
-        found = _fit(name, name, known, train, watched, "simulations", resumable=resumable)
-        with atomic_folder(kept) as folder:
-            bundle.write(folder, name, name, found.task.settings, model, found.network, {})
-        resumable.remove()
-    return bundle.read(kept)
+    return _kept(name, name, known, train, watched, "simulations", scratch, None)
 
 
 def from_real(
@@ -73,6 +62,7 @@ def from_real(
     real: Sequence[Record],
     train: Sequence[Record],
     watched: Sequence[Record],
+    scratch: Path,
 ) -> Bundle:
     """The model after the training that goes on with real images; some of them, and simulated ones, choose the epoch."""
     chosen, learnt = (
@@ -80,8 +70,8 @@ def from_real(
         for watching in (True, False)
     )
     beside = train[:: max(1, len(train) // max(1, len(learnt)))]
-    initial = begun.network.state_dict()
-    return _fit(name, f"{name}-real", known, [*learnt, *beside], [*chosen, *watched], "real images", initial=initial)
+    everything = [*learnt, *beside]
+    return _kept(name, f"{name}-real", known, everything, [*chosen, *watched], "real images", scratch, begun)
 
 
 def _watches(record: Record) -> bool:
@@ -89,12 +79,49 @@ def _watches(record: Record) -> bool:
     return zlib.crc32(record.group.encode()) % WATCHED_REAL == 0
 
 
-def _fit(name: str, entry: str, known: params.Params, train: Any, watched: Any, description: str, **how: Any) -> Bundle:
-    model = known.models[entry]
-    kind = known.tasks[name].kind
-    task = tasks.build(kind, known.settings_of(model))
-    fitted = training.fit(task, model, train, watched, known.compute, description=f"{name}: {description}", **how)
-    return Bundle(layout.STARTER, name, tasks.build(kind, fitted.settings), model, fitted.network, {})
+def _kept(
+    name: str,
+    entry: str,
+    known: params.Params,
+    train: Any,
+    watched: Any,
+    description: str,
+    scratch: Path,
+    begun: Bundle | None,
+) -> Bundle:
+    """A training's result, kept in ``scratch`` under a digest of its entry, its images and what it begins with."""
+    model, kind = known.models[entry], known.tasks[name].kind
+    initial = None if begun is None else begun.network.state_dict()
+    identity = {"model": model.model_dump(mode="json"), "data": sorted(hashes(train)), "begun": _digest(initial)}
+    digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:DIGITS]
+    kept = scratch / f"{name}-{digest}"
+    if not kept.is_dir():
+        scratch.mkdir(parents=True, exist_ok=True)
+        made = fingerprint(identity, start_device(known.compute, model.seed), known.compute.threads)
+        resumable = Resumable(scratch / f"{name}-unfinished.safetensors", made)
+        fitted = training.fit(
+            tasks.build(kind, known.settings_of(model)),
+            model,
+            train,
+            watched,
+            known.compute,
+            description=f"{name}: {description}",
+            initial=initial,
+            resumable=resumable,
+        )
+        with atomic_folder(kept) as folder:
+            bundle.write(folder, layout.STARTER, name, fitted.settings, model, fitted.network, {})
+        resumable.remove()
+    return bundle.read(kept)
+
+
+def _digest(weights: Mapping[str, Tensor] | None) -> str:
+    """What tells initial weights apart."""
+    found = hashlib.sha256()
+    for key, value in sorted((weights or {}).items()):
+        found.update(key.encode())
+        found.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def hashes(records: Iterable[Record]) -> set[str]:

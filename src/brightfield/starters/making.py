@@ -46,25 +46,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m brightfield.starters.making", description=__doc__)
     parser.add_argument("tasks", nargs="*", help=f"of {', '.join(known.tasks)}; all without")
     parser.add_argument("--real", type=Path, default=os.environ.get(REAL), help=f"folder of real images [{REAL}]")
+    parser.add_argument("--quick", action="store_true", help="leave out the trainings without each source in turn")
     given = parser.parse_args(arguments)
     for name in given.tasks or known.tasks:
         params.entry(known.tasks, name, "task")
-        make(name, None if given.real is None else Path(given.real))
+        make(name, None if given.real is None else Path(given.real), quick=given.quick)
 
 
-def make(name: str, top: Path | None) -> None:
-    """Make the starter of one task, from simulations and the sources that lie in the folder ``top``."""
+def make(name: str, top: Path | None, *, quick: bool = False) -> None:
+    """Make the starter of one task, from simulations and the sources that lie in the folder ``top``.
+
+    Unless ``quick``, a training without each source in turn says how good the starter is on images of a source that it never saw.
+    """
     known = learning.recipe()
     train, watched = learning.simulated(name, known)
     begun = learning.from_simulations(name, known, train, watched, SCRATCH)
     there = sources.there(name, top)
     real = {s.name: sources.read(s, top, known.tasks[name].kind, begun.task.settings) for s in there if top}
     scores: dict[str, Any] = {source: {SIMULATED: scored(begun, records)} for source, records in real.items()}
-    for source, records in real.items() if len(real) > 1 else ():
+    for source, records in real.items() if len(real) > 1 and not quick else ():
         others = [record for other, found in real.items() if other != source for record in found]
-        scores[source][LEFT_OUT] = scored(learning.from_real(name, known, begun, others, train, watched), records)
+        without = learning.from_real(name, known, begun, others, train, watched, SCRATCH)
+        scores[source][LEFT_OUT] = scored(without, records)
     records = [record for found in real.values() for record in found]
-    final = learning.from_real(name, known, begun, records, train, watched) if records else begun
+    final = learning.from_real(name, known, begun, records, train, watched, SCRATCH) if records else begun
     learnt = [*train, *watched, *(seen for record in records for seen in sources.to_learn_from(record))]
     with atomic_folder(layout.starter(name)) as folder:
         _write(folder, name, final, learnt)
