@@ -45,6 +45,7 @@ GROUPS = "groups.csv"  # of exported images, beside ``ABOUT``
 OVERLAY = "overlay.png"  # ends of the names of answers: <image>_overlay.png
 INSTANCES, CLASS_MAP, DENOISED, DEVIATION = "labels.tif", "classes.tif", "denoised.tif", "deviation.tif"
 ANSWERS = (OVERLAY, INSTANCES, CLASS_MAP, DENOISED, DEVIATION)
+BESIDE = "beside.csv"  # the answers of classical methods beside a model's, in numbers
 PROFILE, PHYSICS_PICTURE, SORTED_SHEET = "profile.png", "physics.png", "least-certain.png"  # beside tables
 LABEL_ERRORS, LABEL_ERRORS_SHEET = "label_errors.csv", "label_errors.png"  # images whose label is probably wrong
 
@@ -107,6 +108,11 @@ def scores(name: str) -> Path:
 def confusion(name: str) -> Path:
     """Its confusion matrix, as DVC draws it."""
     return Path("confusions") / f"{name}.csv"
+
+
+def beside(method: str) -> str:
+    """End of the name of the picture of a model's answer and a classical one; of ``*`` the pattern of all of them."""
+    return f"beside-{method}.png"
 
 
 def curve(name: str) -> Path:

@@ -74,6 +74,19 @@ def predict(
             help="For segmentation and classification: magnification before prediction, or auto, to measure it; see below.",
         ),
     ] = None,
+    beside: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHODS",
+            help="Classical methods to answer beside the model, with commas: otsu (bacteria), locate (beads), nlm (denoise).",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --beside: labels or clean images of the same names, or positions.csv, by which both are scored."
+        ),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace existing answers; with --sort, the whole sorted folder."),
@@ -103,12 +116,18 @@ def predict(
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
     scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.
 
+    --beside METHODS answers by classical methods, too, which need no training: a picture of both answers for each image, the table
+    beside.csv, the method's own answers in the folder OUT/METHOD, and a line that says how far both agree. With --truth FOLDER it
+    says which of the two is better and by how much. Beads are checked without truth: which positions explain more of the light.
+
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
     number per class does not matter: the share of positive images is assumed to be that of the model's validation split.
     """
-    of_out = {"--fluorescence": fluorescence}
+    of_out = {"--fluorescence": fluorescence, "--beside": beside, "--truth": truth}
     _check_together(out, sort, sure, of_out)
+    if truth is not None and beside is None:
+        raise typer.BadParameter("--truth belongs to --beside: name a classical method that is scored as well.")
     if sort is not None:
         from brightfield.prediction import sorting
 
@@ -117,7 +136,14 @@ def predict(
     if out is not None:
         from brightfield import prediction
 
-        chosen = given(pixel_size_um=pixel_size_um, magnify=magnify, recalibrate=recalibrate, fluorescence=fluorescence)
+        chosen = given(
+            pixel_size_um=pixel_size_um,
+            magnify=magnify,
+            recalibrate=recalibrate,
+            fluorescence=fluorescence,
+            beside=beside,
+            truth=truth,
+        )
         summary = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         if summary.recalibrated:
             print(summary.recalibrated)
@@ -125,6 +151,8 @@ def predict(
             print(line)
         if summary.warning:
             print(f"warning: {summary.warning}")
+        for line in summary.beside:
+            print(line)
         tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))
         print(f"{len(summary.files)} files in {out}: {tables}")
         for line in summary.listing.lines() if summary.listing else ():
@@ -137,6 +165,6 @@ def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_
         raise typer.BadParameter("Give either --out, a folder for answers, or --sort, a folder for sorted copies.")
     for name, value in of_out.items():
         if sort is not None and value is not None:
-            raise typer.BadParameter(f"{name} belongs to --out: sorted images are not measured.")
+            raise typer.BadParameter(f"{name} belongs to --out, and not to sorted copies.")
     if sort is None and sure is not None:
         raise typer.BadParameter("--sure belongs to --sort.")

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from brightfield import layout
@@ -150,8 +151,8 @@ def _leftover(path: Path, named: set[str], tables: bool) -> str | None:
         return HIDDEN
     if path.name in _PICTURES and tables:
         return OWN
-    ends = [end for end in layout.ANSWERS if path.name.endswith(f"_{end}")]
-    if any(_belongs(path.name.removesuffix(f"_{end}"), named) for end in ends):
+    name, _, answer = path.name.rpartition("_")
+    if (answer in layout.ANSWERS or fnmatchcase(answer, layout.beside("*"))) and _belongs(name, named):
         return OWN
     for tool, end in TOOLS.items():
         base = end.sub("", stem(path))

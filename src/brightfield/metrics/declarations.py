@@ -70,6 +70,8 @@ METRICS: Mapping[str, Metric] = {
     "rmse_px": Metric("RMSE", "minimize", "px"),
     "capped_error_px": Metric("capped error", "minimize", "px"),
     "failure_percent": _percent("failure"),
+    "distance_px": Metric("median distance", "minimize", "px", 3),
+    "explained": _share("light explained"),
     # classes of pixels, and cells
     "mean_iou": _share("mean IoU"),
     "mean_iou_per_image": _share("mean IoU per image"),
@@ -108,6 +110,7 @@ METRICS: Mapping[str, Metric] = {
     "within_2_deviations": _share("within 2 deviations", None),  # 0.954 is right
     "squared_z": _share("squared z", None),  # 1 is right
     "interval_error": _share("interval error", "minimize"),
+    "residual_correlation": _share("correlation of neighbours in the residual", None),  # 0: white
     # values of an epoch
     "train_loss": _share("train loss", "minimize"),
     "learning_rate": _share("learning rate", None),

@@ -120,6 +120,18 @@ def psnr_db(predicted: Picture, truth: Picture) -> float:
     return _psnr_db(_nrmse(answer, clean, span)) if _is_defined(answer, span) else float("nan")
 
 
+def neighbour_correlation(rest: Real) -> float:
+    """The correlation of neighbouring pixels in what was removed from an image, (H, W); nan where nothing was.
+
+    It is 0 for white noise, and positive where structure was removed with it, or where the camera's noise itself is correlated.
+    """
+    centred = rest - rest.mean()
+    power = float(np.mean(centred**2))
+    across, down = centred[:, 1:] * centred[:, :-1], centred[1:] * centred[:-1]
+    shared = (float(across.sum()) + float(down.sum())) / max(across.size + down.size, 1)
+    return shared / power if power > 0 else math.nan
+
+
 def _compared(predicted: Picture, truth: Picture) -> tuple[Real, Real, float]:
     """The answer and the truth, and the range of intensities of the truth."""
     if predicted.pixels.shape != truth.pixels.shape:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brightfield import images, layout, params
@@ -15,6 +16,7 @@ from brightfield.experiments import registry
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import own_scale, recalibration
+from brightfield.prediction.beside import Besides, chosen, first_images, truth_reader
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result, writing
@@ -145,6 +147,7 @@ class PredictionSummary:
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
         listing: the files that were found, taken and left out; None where images did not come from files.
         notes: lines on pixel sizes, and on what of the files was not read.
+        beside: lines on classical answers beside the model's, if they were asked for.
     """
 
     files: list[Path]
@@ -152,6 +155,7 @@ class PredictionSummary:
     recalibrated: str | None = None
     listing: images.Listing | None = None
     notes: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def warning(self) -> str | None:
@@ -170,9 +174,12 @@ class FolderPrediction:
             images' own pixels. None: where the task is ``magnifiable``, to the pixel size of the training; of crops only from
             ``pixel_size_um``, not from files.
         overwrite: replace existing answers.
+        beside: names of classical methods of the task, whose answers are written and drawn beside the model's.
+        first: the first images, (H, W) each, from which such methods may learn.
+        called: what the model is called beside them; None: as its bundle is.
 
     Raises:
-        BrightfieldError: the task does not support magnification.
+        BrightfieldError: the task does not support magnification, or has no such method.
     """
 
     def __init__(
@@ -183,12 +190,19 @@ class FolderPrediction:
         pixel_size_um: float | None = None,
         magnify: float | Measured | None = None,
         overwrite: bool = False,
+        beside: Sequence[str] = (),
+        first: Sequence[images.Image] = (),
+        called: str | None = None,
     ) -> None:
         self.predictor = predictor
         task = predictor.task
         self.sizes = PixelSizes.of_task(task, predictor.task_name, pixel_size_um, magnify)
         self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
         self._writer.check(task.answer_type)
+        self._besides: Besides | None = None
+        if beside:
+            name = called or predictor.members[0].bundle.name
+            self._besides = Besides(task, name, beside, first, out, overwrite=overwrite)
         self._rows: dict[str, pd.DataFrame] = {}
         self._sources: dict[str, str] = {}
         self._stated = Stated(pixel_size_um)
@@ -206,6 +220,7 @@ class FolderPrediction:
         source: str | None = None,
         header: images.Header | None = None,
         time_s: float | None = None,
+        truth: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Predict one image and write its files.
 
@@ -216,6 +231,7 @@ class FolderPrediction:
             source: the file of the image, for a column ``source`` of the tables, where the name does not tell it.
             header: what the file of the image says beside its pixels.
             time_s: seconds from the first frame of the movie; None: unknown.
+            truth: fields of a record with the truth, against which the model and the methods beside it are scored.
 
         Raises:
             BrightfieldError: the task does not accept the image, or its answer cannot be written.
@@ -226,19 +242,24 @@ class FolderPrediction:
             )
         header = header or images.Header()
         size_um, magnification = self.sizes.of(name, header.pixel_size_um)
-        result, compared_as = self._answer(name, image, fluorescence, magnification)
+        result, seen = self._answer(name, image, fluorescence, magnification)
         self._writer.add(name, image, result, fluorescence, pixel_size_um=size_um)
+        if self._besides is not None:
+            for end, picture in self._besides.add(name, image, seen, result, truth, size_um).items():
+                self._writer.add_picture(f"{name}_{end}", picture)
         self._stated.add(name, header, time_s)
         self._rows[name] = self.predictor.task.rows(result)
         if source is not None:
             self._sources[name] = source
+        # what fills up a crop is no part of it
+        compared_as = image if self.predictor.task.answering.takes_crops else seen
         if (compared := self.predictor.compare([compared_as])) is not None:
             self._compared.append(compared.assign(image=name))
 
     def _answer(
         self, name: str, image: images.Image, fluorescence: images.Image | None, magnification: float | None
     ) -> tuple[Result, images.Image]:
-        """The answer to an image, and the image as it is compared with the training's."""
+        """The answer to an image, and the image as the model saw it."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
         answering = self.predictor.task.answering
         if magnification is not None:
@@ -247,8 +268,7 @@ class FolderPrediction:
         result = self.predictor.predict([self.predictor.task.learning.pixels(Record(name, name, seen, channels))])[0]
         if seen.shape != image.shape:
             result = answering.to_original_scale(result, image.shape[:2])
-        # what fills up a crop is no part of it
-        return result, image if answering.takes_crops else seen
+        return result, seen
 
     def finish(self) -> PredictionSummary:
         """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data.
@@ -261,7 +281,11 @@ class FolderPrediction:
             table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
         table = self._stated.in_columns(table)
         notes = (*self.sizes.lines(), *self._stated.notes())
-        return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes)
+        if self._besides is None:
+            return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes)
+        others = self._besides.finish()
+        files = self._writer.finish(table, self._sources, {layout.BESIDE: self._besides.table})
+        return PredictionSummary([*others, *files], compared, notes=notes, beside=tuple(self._besides.lines()))
 
 
 def predict(
@@ -275,6 +299,8 @@ def predict(
     magnify: Magnification | None = None,
     recalibrate: Path | None = None,
     fluorescence: Path | None = None,
+    beside: str | None = None,
+    truth: Path | None = None,
 ) -> PredictionSummary:
     """Predict all images of the paths and write the answers into ``out``.
 
@@ -291,25 +317,47 @@ def predict(
             of what some of the images show.
         recalibrate: labelled images of the same acquisition.
         fluorescence: a folder (or one file) with a fluorescence image of the same name for each image.
+        beside: classical methods, separated by commas, whose answers are written and drawn beside the model's.
+        truth: with ``beside``, a folder or file with the truth of some images, against which both are scored: labels or clean
+            images of the same names, or ``positions.csv``.
 
     Raises:
-        BrightfieldError: an unknown task or model, an image that cannot be read, or existing answers.
+        BrightfieldError: an unknown task, model or method, an image that cannot be read, or existing answers.
     """
+    methods = () if beside is None else chosen(task, beside)
+    true = None if truth is None else truth_reader(task, truth)
     listing = images.list_images(paths)
     predictor, recalibrated, factor = load_recalibrated(
         task, reference, recalibrate, pixel_size_um, magnify, listing.taken, fluorescence
     )
-    answering = FolderPrediction(predictor, out, pixel_size_um=pixel_size_um, magnify=factor, overwrite=overwrite)
+    answering = FolderPrediction(
+        predictor,
+        out,
+        pixel_size_um=pixel_size_um,
+        magnify=factor,
+        overwrite=overwrite,
+        beside=methods,
+        first=first_images(listing.taken) if methods else (),
+        called=None if len(predictor.members) == 1 else Path(reference).name,
+    )
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
     sources = listing.sources()
-    for frame in progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image"):
+    known = 0
+    for number, frame in enumerate(progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image")):
         light = None if fluorescent is None else _same_name(frame.name, fluorescent)
-        answering.add(frame.name, frame.image, light, sources.get(frame.path), frame.header, frame.time_s)
+        fields = None if true is None else true(frame, number)
+        known += fields is not None
+        answering.add(frame.name, frame.image, light, sources.get(frame.path), frame.header, frame.time_s, fields)
     if not len(answering):
         raise BrightfieldError(
             f"There is no image in {', '.join(map(str, paths))}: expected images, stacks or folders."
         )
-    return replace(answering.finish(), recalibrated=recalibrated, listing=listing)
+    done = replace(answering.finish(), recalibrated=recalibrated, listing=listing)
+    if true is None or known:
+        return done
+    return replace(
+        done, beside=(*done.beside, f"{truth} has the truth of none of these images: expected files with their names.")
+    )
 
 
 def _same_name(name: str, fluorescent: Iterator[tuple[str, images.Image]]) -> images.Image:

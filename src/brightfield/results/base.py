@@ -161,6 +161,8 @@ class Form(Generic[Answer]):
         mark_truth: draws the truth into a tile of a gallery if the record has truth of this type; else returns the tile unchanged.
         true_image: returns truth that is an image, (H, W), for a tile of its own; None where the record has none.
         combine: joins the rows of several images, given by name and in order.
+        panels: draws several answers to one image, and the truth unless it is None, each in a panel, by their titles; None: each as
+            ``draw`` does.
         objects: the table of objects, if the type has objects.
     """
 
@@ -173,6 +175,7 @@ class Form(Generic[Answer]):
     mark_truth: Callable[[Canvas, KnownTruth, PixelWindow], Canvas]
     true_image: Callable[[KnownTruth], Array | None] = no_image
     combine: Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame] = by_image
+    panels: Callable[[Array, Mapping[str, Answer], Answer | None, int], dict[str, Canvas]] | None = None
     objects: Objects[Answer] | None = None
 
     def ordered(self, table: pd.DataFrame) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,19 @@ def _draw(image: npt.NDArray[Any], result: Picture, truth: Picture | None, facto
     return np.concatenate([part for panel in panels for part in (gap, panel)][1:], axis=1)
 
 
+def _panels(
+    image: npt.NDArray[Any], answers: Mapping[str, Picture], truth: Picture | None, factor: int
+) -> dict[str, Canvas]:
+    """The image, each answer, and the truth; answers and truth share the grey scale of the last one."""
+    pictures = {name: each.pixels for name, each in answers.items()}
+    if truth is not None:
+        pictures["truth"] = truth.pixels
+    check_size(image, *pictures.values())
+    limits = limits_of(list(pictures.values())[-1])
+    panels = {"image": stretch(image), **{name: stretch(each, limits) for name, each in pictures.items()}}
+    return {name: enlarge(panel, factor) for name, panel in panels.items()}
+
+
 def _mark_truth(tile: Canvas, truth: KnownTruth, window: PixelWindow) -> Canvas:
     """The unchanged tile: the truth is an image, see :func:`_true_image`."""
     del truth, window
@@ -101,4 +115,5 @@ Picture.FORM = Form(
     plain=_plain,
     mark_truth=_mark_truth,
     true_image=_true_image,
+    panels=_panels,
 )

@@ -21,6 +21,7 @@ import pandas as pd
 from brightfield import images, layout
 from brightfield.errors import BrightfieldError
 from brightfield.results import Form, Metadata, Result, form_of
+from brightfield.results.canvas import Canvas
 from brightfield.results.overlays import overlay
 from brightfield.results.tiff import write_tiff
 from brightfield.system.files import atomic_file
@@ -68,7 +69,7 @@ class Writer:
             )
 
     def _tables_of(self, kind: type[Result]) -> list[Path]:
-        return [self.folder / name for name in _tables(form_of(kind))]
+        return [self.folder / name for name in (*_tables(form_of(kind)), layout.BESIDE)]
 
     def add(
         self,
@@ -117,12 +118,30 @@ class Writer:
             self._objects.append(form.objects.measure(result, metadata, fluorescence))
             self._objects[-1].insert(0, "image", name)
 
-    def finish(self, table: pd.DataFrame, sources: Mapping[str, str] | None = None) -> list[Path]:
+    def add_picture(self, file: str, picture: Canvas) -> None:
+        """Write a further picture of an image, (H, W, 3).
+
+        Raises:
+            BrightfieldError: it is there already, or the disk is full or not writable.
+        """
+        path = self.folder / file
+        self._refuse_to_replace([path])
+        with _readable_errors(self.folder), atomic_file(path) as partial:
+            images.write_png(partial, picture)
+        self._files.append(path)
+
+    def finish(
+        self,
+        table: pd.DataFrame,
+        sources: Mapping[str, str] | None = None,
+        further: Mapping[str, pd.DataFrame] | None = None,
+    ) -> list[Path]:
         """Write the tables.
 
         Args:
             table: the rows of all images, joined by the task's ``combine``.
             sources: the file of each image by its name, for a column ``source`` of all tables; None: no such column.
+            further: other tables with a column image, by the names of their files.
 
         Returns:
             All paths: the files of each image, then the tables.
@@ -137,6 +156,7 @@ class Writer:
         tables = {self.folder / form.table: form.ordered(table)}
         if form.objects is not None:
             tables = {self.folder / form.objects.table: pd.concat(self._objects, ignore_index=True), **tables}
+        tables |= {self.folder / name: rows for name, rows in (further or {}).items()}
         if sources:
             tables = {path: with_sources(rows, sources) for path, rows in tables.items()}
         with _readable_errors(self.folder):

@@ -11,6 +11,7 @@ from brightfield import params
 from brightfield.metrics.declarations import Objective as Objective  # tasks import it from here
 from brightfield.results import Metadata, Result, form_of
 from brightfield.tasks.answering import Answering
+from brightfield.tasks.beside import Beside
 from brightfield.tasks.learning import Learning
 from brightfield.tasks.scoring import Scoring
 
@@ -39,6 +40,8 @@ class Task(Generic[Settings, Answer]):
     learning_class: ClassVar[type[Learning[Any, Any]]]
     answering_class: ClassVar[type[Answering[Any, Any]]]
     scoring_class: ClassVar[type[Scoring[Any, Any]]]
+    # classical methods without training, to be answered beside a model; None: there are none
+    beside_class: ClassVar[type[Beside[Any, Any]] | None] = None
     # whether answer and truth are one class for a whole image (a Label, column ``label`` of an index): images can then be sorted by
     # their answers, and labels judged
     classifies_images: ClassVar[bool] = False

@@ -44,6 +44,11 @@ def _nothing(record: Record) -> Mapping[str, int]:
     return {}
 
 
+# the fields of a frame that has a number among all frames read, from 0; None: there is no truth of it
+TruthOf = Callable[[images.Frame, int], Mapping[str, np.ndarray] | None]
+Truths = Callable[[Path, TaskSettings], TruthOf]  # makes that from a folder or a file, and the settings of the task
+
+
 @dataclass(frozen=True)
 class Part:
     """One file, stack or pair to import.
@@ -198,6 +203,7 @@ class Importer:
         accepts_positions: whether a table of positions may be named.
         accepts_connected: whether classes may be named whose separate regions are objects.
         accepts_noisy: whether images may be said to be noisy ones, without clean ones.
+        truths: reads the truth of images that are answered, see :mod:`brightfield.data.importing.truths`; None: there is no reader.
     """
 
     parts: Callable[[Request], Iterable[Part]]
@@ -205,6 +211,7 @@ class Importer:
     accepts_positions: bool = False
     accepts_connected: bool = False
     accepts_noisy: bool = False
+    truths: Truths | None = None
 
 
 class Checker:

@@ -123,6 +123,29 @@ class Positions:
             )
 
 
+def by_frame(
+    path: Path, pixel_size_um: float
+) -> tuple[dict[int, npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
+    """The positions (N, 2) of a table by the number of the frame from 0, and by the name of its image, which a column may give.
+
+    Args:
+        path: the table, see :mod:`brightfield.data.importing.spots`.
+        pixel_size_um: by which positions of TrackMate in units of length are divided.
+
+    Returns:
+        Both by key; names are those of :func:`brightfield.images.name_key`. Where the table names images, nothing goes by number.
+
+    Raises:
+        BrightfieldError: the table is none of positions.
+    """
+    spots = read_spots(path, pixel_size_um, text=("image", "file"))
+    frame, xy, empty = _numbers(path, spots.table)
+    column = next((name for name in ("image", "file") if name in spots.table), None)
+    keys = frame - (spots.first or 0) if column is None else spots.table[column].map(images.name_key).to_numpy()
+    found = {key: xy[(keys == key) & ~empty] for key in dict.fromkeys(keys.tolist())}
+    return (found, {}) if column is None else ({}, found)
+
+
 def _beside(path: Path, movie: _Movie) -> bool:
     return path.parent in (movie.files[0].parent, movie.files[0].parent.parent)
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from brightfield import images
 from brightfield.data.importing import noisy
 from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.truths import clean_by_name
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 
@@ -170,4 +171,4 @@ def with_camera_noise(
     return (dark + scale * electrons / peak).astype(np.float32), peak
 
 
-IMPORTER = Importer(parts, accepts_noisy=True)
+IMPORTER = Importer(parts, accepts_noisy=True, truths=clean_by_name)

@@ -23,6 +23,7 @@ from brightfield import images, layout
 from brightfield.data.importing import labels as label_files
 from brightfield.data.importing.checks import Importer, Part, Request, never
 from brightfield.data.importing.labels import is_labels, plain_name
+from brightfield.data.importing.truths import labels_by_name
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.system.csv_files import file_key, read_csv, shown
@@ -276,4 +277,4 @@ def _read_species(request: Request, names: set[str]) -> Species:
     return found
 
 
-IMPORTER = Importer(parts, accepts_connected=True)
+IMPORTER = Importer(parts, accepts_connected=True, truths=labels_by_name)

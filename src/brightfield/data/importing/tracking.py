@@ -13,6 +13,7 @@ from brightfield import images
 from brightfield.data.importing.checks import Importer, Part, Request
 from brightfield.data.importing.pieces import joined, numbered
 from brightfield.data.importing.positions import Positions, is_positions
+from brightfield.data.importing.truths import positions_by_frame
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 
@@ -184,4 +185,4 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels"
 
 
-IMPORTER = Importer(parts, accepts_single_file=True, accepts_positions=True)
+IMPORTER = Importer(parts, accepts_single_file=True, accepts_positions=True, truths=positions_by_frame)

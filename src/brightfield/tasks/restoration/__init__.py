@@ -6,6 +6,7 @@ from brightfield import params
 from brightfield.results import Picture
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.restoration.answering import RestorationAnswering
+from brightfield.tasks.restoration.beside import RestorationBeside
 from brightfield.tasks.restoration.learning import RestorationLearning
 from brightfield.tasks.restoration.scoring import RestorationScoring
 
@@ -19,3 +20,4 @@ class Restoration(Task[params.RestorationSettings, Picture]):
     learning_class = RestorationLearning
     answering_class = RestorationAnswering
     scoring_class = RestorationScoring
+    beside_class = RestorationBeside

@@ -8,6 +8,7 @@ from brightfield import params
 from brightfield.results import ClassMap, Metadata
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.segmentation.answering import SegmentationAnswering
+from brightfield.tasks.segmentation.beside import SegmentationBeside
 from brightfield.tasks.segmentation.learning import SegmentationLearning
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
 
@@ -20,6 +21,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     learning_class = SegmentationLearning
     answering_class = SegmentationAnswering
     scoring_class = SegmentationScoring
+    beside_class = SegmentationBeside
 
     @property
     def metadata(self) -> Metadata:

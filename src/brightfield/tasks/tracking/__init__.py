@@ -6,6 +6,7 @@ from brightfield import params
 from brightfield.results import Points
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.tracking.answering import TrackingAnswering
+from brightfield.tasks.tracking.beside import TrackingBeside
 from brightfield.tasks.tracking.learning import TrackingLearning
 from brightfield.tasks.tracking.scoring import TrackingScoring
 
@@ -18,3 +19,4 @@ class Tracking(Task[params.TrackingSettings, Points]):
     learning_class = TrackingLearning
     answering_class = TrackingAnswering
     scoring_class = TrackingScoring
+    beside_class = TrackingBeside
