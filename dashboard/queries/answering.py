@@ -8,6 +8,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import FolderPrediction, own_scale
+from brightfield.prediction.beside import FIRST
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from queries import project, reports
 
@@ -43,11 +45,12 @@ class Answers:
 
     Attributes:
         about: one row per image: image, size_px, type, range, and outside: how it lies outside the range of the training data.
-        tables: contents of the CSV files, by file name.
-        files: contents of all files (CSV, TIFF and overlay PNG), by file name.
+        tables: contents of the model's CSV files, by file name.
+        files: contents of all files (CSV, TIFF and PNG), by file name; those of a classical method by its name and theirs.
         problems: a message for each file that was left out.
         warning: a line about images outside the range of the training data, if there are any.
         notes: lines on pixel sizes, and on what of the files was not read.
+        beside: lines on classical answers beside the model's, if they were asked for.
     """
 
     about: pd.DataFrame
@@ -56,6 +59,7 @@ class Answers:
     problems: list[str] = field(default_factory=list)
     warning: str | None = None
     notes: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
     def of(self, image: str) -> dict[str, bytes]:
         """The files of one image by the end of their names: ``overlay.png``, ``labels.tif``, ..."""
@@ -104,6 +108,7 @@ def answer(
     uploads: Sequence[Upload],
     on_image: Callable[[str], None] = lambda text: None,
     magnify: Magnification | None = None,
+    beside: Sequence[str] = (),
 ) -> Answers:
     """Predict every frame of every file; a file that is not an image becomes a problem.
 
@@ -112,6 +117,7 @@ def answer(
         uploads: the files.
         on_image: called with the name of each image before its prediction.
         magnify: magnification before prediction; None: as the files say, ``"auto"``: measured.
+        beside: classical methods of the task that answer, too; they learn from the first frames.
 
     Raises:
         BrightfieldError: the model cannot magnify images, or not measure by how much.
@@ -120,8 +126,10 @@ def answer(
     problems: list[str] = []
     taken: set[str] = set()
     with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
         factor = _measured(model, uploads) if magnify == AUTO else magnify
-        answering = FolderPrediction(model, Path(place), magnify=factor)
+        first = [images.to_grey(image) for image in _shown(uploads, FIRST)] if beside else []
+        answering = FolderPrediction(model, folder, magnify=factor, beside=beside, first=first)
         for upload in uploads:
             try:
                 for frame in _frames(upload, taken, MOST_FRAMES - len(about)):
@@ -136,22 +144,34 @@ def answer(
         answered = answering.finish()
         return Answers(
             pd.DataFrame(about).assign(outside=_outside(answered.compared, len(about))),
-            {path.name: pd.read_csv(path) for path in answered.files if path.suffix == ".csv"},
-            {path.name: path.read_bytes() for path in answered.files},
+            {
+                path.name: pd.read_csv(path)
+                for path in answered.files
+                if path.suffix == ".csv" and path.parent == folder
+            },
+            {path.relative_to(folder).as_posix(): path.read_bytes() for path in answered.files},
             problems,
             answered.warning,
             list(answered.notes),
+            list(answered.beside),
         )
 
 
 def _measured(model: Predictor, uploads: Sequence[Upload]) -> Measured | None:
     """The magnification of all images together; None where none can be read."""
     own_scale.check(model)
+    shown = _shown(uploads, MOST_FRAMES)
+    return own_scale.measure(model, shown) if shown else None
+
+
+def _shown(uploads: Sequence[Upload], most: int) -> list[images.Image]:
+    """The first images of the files that can be read."""
     shown: list[images.Image] = []
     for upload in uploads:
         with contextlib.suppress(BrightfieldError):  # predicting says what is wrong with a file
-            shown += [frame.image for frame in _frames(upload, set(), MOST_FRAMES - len(shown))]
-    return own_scale.measure(model, shown) if shown else None
+            frames = _frames(upload, set(), MOST_FRAMES - len(shown))
+            shown += [frame.image for frame in islice(frames, most - len(shown))]
+    return shown
 
 
 def _frames(upload: Upload, taken: set[str], room: int) -> Iterator[images.Frame]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 import parts
 from brightfield import layout, tasks
 from brightfield.images.scaling import LARGEST, SMALLEST
+from brightfield.prediction.beside import methods_of
 from brightfield.prediction.own_scale import AUTO, Magnification
 from queries import answering, project, tracking
 from queries.answering import CHAMPION, Answers, Upload
@@ -54,15 +56,15 @@ def ask(task: str, reference: str) -> Answers | None:
         f"Every image is normalised to mean 0 and standard deviation 1. The models were trained on images with {pixel:g} µm per "
         "pixel; sizes in the tables assume it where a file states no other."
     )
-    magnify = magnification(task, reference)
+    magnify, methods = magnification(task, reference), beside(task)
     if not files:
         return None
     model = answering.predictor(task, reference)
-    asked = (id(model), task, magnify, tuple(file.file_id for file in files))
+    asked = (id(model), task, magnify, methods, tuple(file.file_id for file in files))
     if st.session_state.get("asked") != asked:
         with st.spinner("Predicting"):
             uploads = [Upload(file.name, file.getvalue()) for file in files]
-            st.session_state["answers"] = answering.answer(model, uploads, magnify=magnify)
+            st.session_state["answers"] = answering.answer(model, uploads, magnify=magnify, beside=methods)
             st.session_state["asked"] = asked
     answers: Answers = st.session_state["answers"]
     return answers
@@ -92,6 +94,21 @@ def magnification(task: str, reference: str) -> Magnification | None:
     return None
 
 
+def beside(task: str) -> tuple[str, ...]:
+    """Let the user choose classical methods that answer beside the model, where the task has some."""
+    methods = methods_of(project.settings().tasks[task].kind)
+    with st.container(horizontal=True, gap="small"):
+        return tuple(
+            method
+            for method in methods
+            if st.toggle(
+                f"beside: {method}",
+                key=f"predict-beside-{task}-{method}",
+                help="A classical method answers, too, without any training: both pictures, and how far both agree.",
+            )
+        )
+
+
 def show(answers: Answers) -> None:
     """Show problems, overlays, numbers and downloads."""
     for message in answers.problems:
@@ -102,14 +119,17 @@ def show(answers: Answers) -> None:
         st.caption(parts.plain(note))
     if answers.warning:
         st.warning(parts.plain(answers.warning), icon=":material/visibility:")
+    for line in answers.beside:
+        st.info(parts.plain(line), icon=":material/compare:")
     takeaway(answers)
     names = list(answers.about["image"])
     pages = -(-len(names) // PER_PAGE)
     page = int(st.number_input("Page of images", 1, pages, key="predict-page", width=160)) if pages > 1 else 1
     some = names[(page - 1) * PER_PAGE : page * PER_PAGE]
-    columns = st.columns(min(len(some), 3) if len(some) > 1 else [3, 2])
+    most = 1 if answers.beside else 3  # pictures beside each other are wide
+    columns = st.columns(min(len(some), most) if len(some) > 1 else [3, 2])
     for i, name in enumerate(some):
-        with columns[i % 3 if len(some) > 1 else 0]:
+        with columns[i % most if len(some) > 1 else 0]:
             picture(answers, name)
     with columns[1] if len(some) == 1 else st.container():
         numbers(answers)
@@ -119,7 +139,9 @@ def picture(answers: Answers, name: str) -> None:
     """Show one overlay with properties of its image, and its files."""
     files = answers.of(name)
     about = answers.about.set_index("image").loc[name]
-    st.image(project.shrink(files[layout.OVERLAY], SHOWN_PX), width="stretch")
+    both = [files[end] for end in files if fnmatchcase(end, layout.beside("*"))]
+    for drawn in both or [files[layout.OVERLAY]]:
+        st.image(project.shrink(drawn, 2 * SHOWN_PX if both else SHOWN_PX), width="stretch")
     st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
     if about["outside"]:
         st.caption(f":orange[:material/visibility: outside the training data: {parts.plain(about['outside'])}]")

@@ -29,7 +29,12 @@ def test_every_end_of_an_answer_is_known() -> None:
 
 
 def test_answers_beside_their_images_are_passed_over(tmp_path: Path) -> None:
-    answers = [f"a_{end}" for end in layout.ANSWERS] + ["movie_0003_overlay.png", "c_1_labels.tif", "a_2_labels.tif"]
+    answers = [f"a_{end}" for end in layout.ANSWERS] + [
+        "movie_0003_overlay.png",
+        "a_beside-otsu.png",
+        "c_1_labels.tif",
+        "a_2_labels.tif",
+    ]
     fill(tmp_path, "a.png", "movie.tif", "c 1.tif", *answers)
     listing = images.list_images([tmp_path])
     assert [path.name for path in listing.taken] == ["a.png", "c 1.tif", "movie.tif"]

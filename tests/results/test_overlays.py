@@ -10,7 +10,7 @@ import pytest
 
 from brightfield.results import ClassMap, Label, Picture, Points, Result, class_map, picture
 from brightfield.results.canvas import BAD, FOUND, GOOD, TRUE, limits_of, stretch
-from brightfield.results.overlays import overlay
+from brightfield.results.overlays import GAP_PX, TITLE_PX, overlay, side_by_side
 
 SHAPE = (30, 44)
 
@@ -242,3 +242,30 @@ def test_a_large_field_is_drawn_in_seconds() -> None:
     canvas = overlay(image, field, field)
     assert time.perf_counter() - start < 10  # 0.6 s on an idle machine
     assert canvas.shape == (2048, 2048, 3)
+
+
+@pytest.mark.parametrize("name", [name for name in RESULTS if name != "Picture"])
+def test_answers_stand_side_by_side_as_they_are_drawn(name: str) -> None:
+    image, (one, other) = np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8), RESULTS[name]
+    both = side_by_side(image, {"network": one, "otsu": other}, scale=2)
+    width = overlay(image, one, scale=2).shape[1]
+    np.testing.assert_array_equal(both[TITLE_PX:, :width], overlay(image, one, scale=2))
+    np.testing.assert_array_equal(both[TITLE_PX:, width + GAP_PX :], overlay(image, other, scale=2))
+    assert (both[:TITLE_PX, :width] < 128).any()  # a title
+
+
+def test_pictures_share_a_grey_scale_side_by_side() -> None:
+    image = np.random.default_rng(0).integers(0, 255, SHAPE, dtype=np.uint8)
+    ramp = np.broadcast_to(np.linspace(0, 100, SHAPE[1], dtype=np.float32), SHAPE).copy()
+    row = side_by_side(image, {"network": Picture(ramp / 2), "nlm": Picture(ramp)}, Picture(ramp), scale=1)
+    assert row.shape == (SHAPE[0] + TITLE_PX, 4 * SHAPE[1] + 3 * GAP_PX, 3)
+    step, place = SHAPE[1] + GAP_PX, (TITLE_PX + 3, 40)
+    values = [int(row[place[0], place[1] + panel * step, 0]) for panel in range(4)]
+    assert values[2] == values[3] == pytest.approx(2 * values[1], abs=3)
+
+
+def test_answers_of_several_types_do_not_stand_side_by_side() -> None:
+    with pytest.raises(ValueError, match="one type, got Label, Points"):
+        side_by_side(np.zeros(SHAPE), {"a": RESULTS["Points"][0], "b": RESULTS["Label"][0]})
+    with pytest.raises(ValueError, match="got none"):
+        side_by_side(np.zeros(SHAPE), {})

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brightfield import images, layout
 from brightfield.beads.choosing import learning_frames
-from brightfield.beads.localisation.checking import Check, check
+from brightfield.beads.localisation.checking import LITTLE_EXPLAINED, Check, check
 from brightfield.beads.localisation.frames import FAINTEST, Located, Locator
 from brightfield.beads.localisation.kinds import MOST_KINDS
 from brightfield.beads.localisation.learning import Learned, learn
@@ -65,6 +65,11 @@ class LocateSummary:
             number += (
                 " Most positions explain little of their pixels: they may be parts of larger rings, or no beads. Check the "
                 "overlays, or give another --diameter."
+            )
+        if self.check.explained < LITTLE_EXPLAINED:
+            number += (
+                "\nMuch light is left. Compare with a network: `brightfield predict beads FRAMES -o FOLDER --beside locate` says "
+                "which of the two explains more."
             )
         if self.blank:
             names = ", ".join(self.blank[:NAMED]) + (", ..." if len(self.blank) > NAMED else "")

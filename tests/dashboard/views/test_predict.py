@@ -72,3 +72,24 @@ def test_predict_without_a_usable_bundle() -> None:
     app.file_uploader(key="upload-beads").set_value([("a.png", b"x", "image/png")]).run()
     assert not app.exception
     assert len(app.error) == 1
+
+
+@pytest.mark.usefixtures("project")
+def test_a_classical_answer_stands_beside_the_models(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = image[50:70, 60:80] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    app = open_page("predict")
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    assert app.toggle(key="predict-beside-bacteria-otsu").label == "beside: otsu"
+    app.toggle(key="predict-beside-bacteria-otsu").set_value(True).run()
+    app.file_uploader(key="upload-bacteria").set_value(
+        [("cells.tif", (tmp_path / "cells.tif").read_bytes(), "image/tiff")]
+    ).run()
+    assert not app.exception, app.exception[0].message
+    assert "otsu 2 cells" in app.info[0].value
+    labels = [button.label for button in app.download_button]
+    assert labels[:4] == ["regions.csv", "images.csv", "beside.csv", "All files (zip)"]
+    assert "beside-otsu (PNG)" in labels
+    app.segmented_control(key="predict-task").set_value("rbc").run()
+    assert not app.toggle

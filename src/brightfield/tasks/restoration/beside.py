@@ -10,6 +10,7 @@ import numpy as np
 from brightfield import images, params
 from brightfield.architectures import Shape
 from brightfield.architectures.nonlocal_means import NonLocalMeans
+from brightfield.architectures.stabilising import CameraNoise, noise_of
 from brightfield.data.records import Record
 from brightfield.metrics import restoration
 from brightfield.metrics.declarations import Objective
@@ -17,16 +18,25 @@ from brightfield.results import Picture
 from brightfield.tasks.beside import Baseline, Beside, Method
 
 STRENGTH = 0.8  # h in standard deviations of the noise, which is measured in each image
+# smallest noise of an image that was stabilised to a noise of 1, and largest correlation of neighbours in what was then removed:
+# beyond them, structure was measured in place of the camera's noise
+LEAST_STABLE, MOST_STRUCTURE = 0.5, 0.3
 
 
 def nlm(settings: params.RestorationSettings, first: Sequence[images.Image]) -> Method[Picture]:
-    """Non-local means (Buades, Coll and Morel 2005) at a fixed strength, after stabilisation of the camera's noise."""
+    """Non-local means (Buades, Coll and Morel 2005) at a fixed strength.
+
+    The noise of the camera is stabilised first, unless it cannot be measured between the structures of the image.
+    """
     del settings, first
     means = NonLocalMeans(params.NonLocalMeans(architecture="nonlocal_means"), Shape(1, 1))
 
     def answer(image: images.Image) -> Picture:
         normalised, mean, std = images.normalise(image)
-        denoised = means.denoise(normalised, STRENGTH, stabilised=True)
+        stable = noise_of(CameraNoise.of(normalised).stabilise(normalised)) >= LEAST_STABLE
+        denoised = means.denoise(normalised, STRENGTH, stabilised=stable)
+        if stable and restoration.neighbour_correlation((normalised - denoised).astype(np.float64)) > MOST_STRUCTURE:
+            denoised = means.denoise(normalised, STRENGTH, stabilised=False)
         return Picture((denoised * std + mean).astype(np.float32))
 
     return answer
