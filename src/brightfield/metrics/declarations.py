@@ -110,7 +110,7 @@ METRICS: Mapping[str, Metric] = {
     "within_2_deviations": _share("within 2 deviations", None),  # 0.954 is right
     "squared_z": _share("squared z", None),  # 1 is right
     "interval_error": _share("interval error", "minimize"),
-    "removed": Metric("removed, as a standard deviation", None, decimals=2),
+    "removed": Metric("removed (standard deviation)", None, decimals=2),
     "residual_correlation": _share("correlation of neighbours in the residual", None),  # 0: white
     # values of an epoch
     "train_loss": _share("train loss", "minimize"),

@@ -220,6 +220,8 @@ class Besides:
         elif self.by.judged_by is not None:
             objective = self.by.judged_by
             yield f"Against the pixels: {self._better(both, method, objective.metric, objective, self.by.least_gain)}"
+        else:
+            yield "Which of the two is better, the pictures show, or the truth of a few images (`brightfield predict --truth`)."
 
     def _better(
         self, both: Mapping[str, pd.DataFrame], method: str, column: str, objective: Objective, least: float

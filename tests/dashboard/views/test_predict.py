@@ -88,6 +88,7 @@ def test_a_classical_answer_stands_beside_the_models(tmp_path: Path) -> None:
     ).run()
     assert not app.exception, app.exception[0].message
     assert "otsu 2 cells" in app.info[0].value
+    assert "the truth of a few images" in app.info[1].value
     labels = [button.label for button in app.download_button]
     assert labels[:4] == ["regions.csv", "images.csv", "beside.csv", "All files (zip)"]
     assert "beside-otsu (PNG)" in labels
