@@ -1,4 +1,4 @@
-"""The project's own params.yaml with something changed, for tests of what is refused."""
+"""The project's own params.yaml, of the profile ``full``, with something changed, for tests of what is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from brightfield import params
 from brightfield.errors import BrightfieldError
 
 REMOVED = object()
-OWN = params.read_yaml(tiny.REPOSITORY / "params.yaml")
+OWN = tiny.full_content()
 Path_ = tuple[str | int, ...]
 
 

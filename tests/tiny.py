@@ -50,7 +50,12 @@ SIZES: dict[str, int] = {"bacteria": 128, "denoise": 64}  # size_px of the simul
 
 def full_params(source: Path = REPOSITORY / "params.yaml") -> params.Params:
     """A params.yaml with the models of the profile ``full``: one at least of each architecture."""
-    return params.parse(overlaying.overlaid(params.read_yaml(source), FULL))
+    return params.parse(full_content(source))
+
+
+def full_content(source: Path = REPOSITORY / "params.yaml") -> dict[str, Any]:
+    """What :func:`full_params` parses, as a mapping that may be changed."""
+    return overlaying.overlaid(params.read_yaml(source), FULL)
 
 
 def tiny_params(source: Path = REPOSITORY / "params.yaml") -> Any:

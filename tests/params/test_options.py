@@ -85,32 +85,32 @@ def test_what_differs_is_told_with_its_type() -> None:
 
 def test_values_of_a_command_line_stand_over_those_of_the_file() -> None:
     path = tiny.REPOSITORY / "params.yaml"
-    given = params.load_with("models", "rbc-compact", ["--training.epochs", "2", "--network.filters", "8", "16"], path)
-    model = given.models["rbc-compact"]
+    given = params.load_with("models", "rbc-convnet", ["--training.epochs", "2", "--network.filters", "8", "16"], path)
+    model = given.models["rbc-convnet"]
     assert model.training is not None
     assert model.training.epochs == 2
     assert isinstance(model.network, params.ConvNet)
     assert model.network.filters == [8, 16]
-    assert params.load_with("models", "rbc-compact", [], path) == params.load(path)
+    assert params.load_with("models", "rbc-convnet", [], path) == params.load(path)
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (["4"], "Unexpected argument '4'"),
-        (["--training.epoch", "4"], "models.rbc-compact.training.epoch: unknown key. Did you mean 'epochs'?"),
+        (["--training.epoch", "4"], "models.rbc-convnet.training.epoch: unknown key. Did you mean 'epochs'?"),
         (
             ["--training.epochs", "none"],
-            "models.rbc-compact.training.epochs: input should be a valid integer, got 'none'",
+            "models.rbc-convnet.training.epochs: input should be a valid integer, got 'none'",
         ),
     ],
 )
 def test_what_is_no_value_of_the_entry_is_refused(options: list[str], said: str) -> None:
     with pytest.raises(BrightfieldError) as caught:
-        params.load_with("models", "rbc-compact", options, tiny.REPOSITORY / "params.yaml")
+        params.load_with("models", "rbc-convnet", options, tiny.REPOSITORY / "params.yaml")
     assert said in str(caught.value)
 
 
 def test_an_entry_that_is_not_there_is_named() -> None:
-    with pytest.raises(BrightfieldError, match="There is no model 'rbc-compct'. Did you mean 'rbc-compact'?"):
-        params.load_with("models", "rbc-compct", [], tiny.REPOSITORY / "params.yaml")
+    with pytest.raises(BrightfieldError, match="There is no model 'rbc-convnt'. Did you mean 'rbc-convnet'?"):
+        params.load_with("models", "rbc-convnt", [], tiny.REPOSITORY / "params.yaml")

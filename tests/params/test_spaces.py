@@ -7,7 +7,7 @@ from brightfield import params
 
 
 def test_what_is_tried_of_a_model_that_spaces_does_not_name() -> None:
-    own = params.load(tiny.REPOSITORY / params.PARAMS)
+    own = tiny.full_params()
     assert own.space("rbc-finetuned") == own.spaces["rbc-finetuned"]
     assert own.space("rbc-features") == {}
     for name, model in own.models.items():

@@ -18,7 +18,7 @@ from brightfield.stages import code
 from brightfield.system import closure
 
 TASKS = {"rbc": "classification", "beads": "tracking", "bacteria": "segmentation", "denoise": "restoration"}
-OWN = params.load(tiny.REPOSITORY / params.PARAMS)
+OWN = tiny.full_params()
 SOURCE = tiny.REPOSITORY / "src"
 
 
@@ -192,7 +192,7 @@ def test_there_is_a_list_for_every_entry_of_params(project: Path) -> None:
 def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
     def other_than_own(*changes: str) -> set[str]:
         """The lists that differ where params.yaml has other values, such as ``ensembles.beads-ensemble.max_members 1``."""
-        content = params.read_yaml(tiny.REPOSITORY / params.PARAMS)
+        content = tiny.full_content()
         for change in changes:
             path, value = change.split(" ")
             *sections, key = path.split(".")
@@ -209,7 +209,7 @@ def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
 
 
 def test_an_ensemble_is_chosen_anew_when_one_of_its_models_is_no_entry_any_more() -> None:
-    content = params.read_yaml(tiny.REPOSITORY / params.PARAMS)
+    content = tiny.full_content()
     del content["models"]["rbc-compact"]
     found = {path.as_posix().removesuffix(".json"): each for path, each in code.lists(params.parse(content))}
     assert {name for name in found if found[name] != lists()[name]} == {"ensemble/rbc-ensemble"}
