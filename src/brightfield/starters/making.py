@@ -27,16 +27,8 @@ from brightfield.system.files import atomic_folder, write_json
 
 SCRATCH = Path(".brightfield/starters")  # long trainings are kept here, and one that is interrupted goes on
 REAL = "BRIGHTFIELD_REAL_DATA"
-SHOWN = (
-    "auc",
-    "capped_error_px",
-    "failure_percent",
-    "mean_iou",
-    "dice",
-    "ap50",
-    "psnr_db",
-    "ssim",
-)  # of a task's metrics
+# of a task's metrics
+SHOWN = ("auc", "capped_error_px", "failure_percent", "mean_iou", "dice", "ap50", "psnr_db", "ssim")
 SIMULATED, LEFT_OUT = "simulations alone", "the other sources as well"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,8 +82,8 @@ def there(task: str, top: Path | None) -> list[Source]:
 
 
 def to_learn_from(record: Record) -> list[Record]:
-    """A real image as it is learnt from: cells at several widths, or a crop at another scale."""
-    if "labels" in record.fields:
+    """A real image as it is learnt from: cells at several widths, a crop at another scale, anything else as it is."""
+    if _has_cells(record):
         return [at_width(record, width) for width in WIDTHS_PX]
     if record.image.ndim == 3:
         return [_at_some_scale(record)]
@@ -93,11 +92,16 @@ def to_learn_from(record: Record) -> list[Record]:
 
 def as_scored(record: Record) -> Record:
     """A real image as it is scored: cells of the width that the model knows, a crop as it is."""
-    return at_width(record) if "labels" in record.fields else record
+    return at_width(record) if _has_cells(record) else record
+
+
+def _has_cells(record: Record) -> bool:
+    """Whether there are labelled cells whose width may be measured."""
+    return "labels" in record.fields and bool(record.fields["labels"].any())
 
 
 def at_width(record: Record, width_px: float = WIDTH_PX) -> Record:
-    """Labelled cells magnified so that their median width is ``width_px``."""
+    """Labelled cells, at least one, magnified so that their median width is ``width_px``."""
     labels = record.fields["labels"]
     table = regions(ClassMap((labels > 0).astype(np.uint8), labels), ["", "cell"], 1.0)
     factor = width_px / float(np.median(table["width_um"]))
@@ -113,8 +117,3 @@ def _at_some_scale(record: Record) -> Record:
     factor = float(np.exp(rng.uniform(*np.log(SCALES))))
     scaled = images.framed(images.magnified(record.image, factor), record.image.shape[0])
     return replace(record, image=np.clip(np.rint(scaled), 0, 255).astype(record.image.dtype))
-
-
-def licences(sources: Sequence[Source]) -> str:
-    """A line a source, for the card."""
-    return "\n".join(f"- {source.name}: {source.origin}, {source.licence}" for source in sources)
