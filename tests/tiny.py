@@ -55,7 +55,7 @@ def full_params(source: Path = REPOSITORY / "params.yaml") -> params.Params:
 
 def full_content(source: Path = REPOSITORY / "params.yaml") -> dict[str, Any]:
     """What :func:`full_params` parses, as a mapping that may be changed."""
-    return overlaying.overlaid(params.read_yaml(source), FULL)
+    return overlaying.overlaid(FULL, source)
 
 
 def tiny_params(source: Path = REPOSITORY / "params.yaml") -> Any:

@@ -75,9 +75,8 @@ def test_every_profile_is_valid_and_says_what_it_is_for(own: Path) -> None:
     assert "full" in overlaying.names()
     for name in overlaying.names():
         assert len(overlaying.about(name)) > 20
-        params.parse(overlaying.overlaid(params.read_yaml(own), name))
-    plain = params.read_yaml(own)
-    assert overlaying.overlaid(plain, DEFAULT) == plain
+        params.parse(overlaying.overlaid(name))
+    assert overlaying.overlaid(DEFAULT) == params.read_yaml(own)
 
 
 @pytest.mark.parametrize("name", [name for name in overlaying.names() if name != DEFAULT])
@@ -107,7 +106,7 @@ def test_full_has_a_model_of_each_architecture_and_default_has_less() -> None:
 
 def test_the_file_has_what_the_profile_promises_and_default_gives_back_every_byte(own: Path) -> None:
     before = own.read_text()
-    plain = overlaying.overlaid(params.read_yaml(own), "full")
+    plain = overlaying.overlaid("full")
     assert overlaying.in_force() == []
     assert overlaying.choose("full") == []
     assert overlaying.in_force() == ["full"]

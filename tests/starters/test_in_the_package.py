@@ -29,7 +29,7 @@ def test_no_seed_of_the_recipe_is_one_of_params() -> None:
     seeds = [simulation.seed for simulation in RECIPE.simulations.values()]
     assert len(set(seeds)) == len(seeds)
     for name in names():
-        profile = params.parse(overlaid(params.read_yaml(tiny.REPOSITORY / params.PARAMS), name))
+        profile = params.parse(overlaid(name, tiny.REPOSITORY / params.PARAMS))
         assert not set(seeds) & {simulation.seed for simulation in profile.simulations.values()}
 
 
@@ -56,7 +56,7 @@ def test_a_network_goes_on_with_real_images_as_what_it_is() -> None:
 
 @pytest.mark.parametrize("profile", names())
 def test_models_that_begin_with_a_starter_have_its_network(profile: str) -> None:
-    own = params.parse(overlaid(params.read_yaml(tiny.REPOSITORY / params.PARAMS), profile))
+    own = params.parse(overlaid(profile, tiny.REPOSITORY / params.PARAMS))
     begun = [m for m in own.models.values() if m.training and m.training.init_from == layout.STARTER]
     assert begun
     assert all(model.network == RECIPE.models[model.task].network for model in begun)

@@ -83,6 +83,18 @@ def edit(change: Callable[[Any], None], path: Path) -> None:
     Raises:
         BrightfieldError: it cannot be read, or would not be valid any more.
     """
+    text, content = changed(change, path)
+    params.parse(content, f"{path} with this change")
+    with atomic_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def changed(change: Callable[[Any], None], path: Path) -> tuple[str, Any]:
+    """The text of a ``params.yaml`` with a change, and what it says; nothing is written.
+
+    Raises:
+        BrightfieldError: it cannot be read.
+    """
     yaml = YAML()  # round trip: comments survive
     yaml.preserve_quotes = True
     yaml.width = 120
@@ -92,7 +104,4 @@ def edit(change: Callable[[Any], None], path: Path) -> None:
     change(document)
     text = io.StringIO()
     yaml.dump(document, text)
-    plain = YAML(typ="safe", pure=True).load(text.getvalue())
-    params.parse(plain, f"{path} with this change")
-    with atomic_file(path) as partial:
-        partial.write_text(text.getvalue(), encoding="utf-8")
+    return text.getvalue(), YAML(typ="safe", pure=True).load(text.getvalue())

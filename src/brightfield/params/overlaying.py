@@ -7,7 +7,6 @@ can be taken off again, and a value that the user has set is left as it is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +79,16 @@ def put_off(document: Any, overlay: Mapping[str, Any]) -> Iterator[str]:
     yield from _set(document, overlay, before=1, after=0)
 
 
-def overlaid(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The contents of a ``params.yaml`` with an overlay put on."""
-    document = deepcopy(dict(content))
-    if name != DEFAULT:
-        for _ in put_on(document, _read(name)):
-            pass  # what a user has changed is not looked at here
-    return document
+def overlaid(name: str, path: Path = params.PARAMS) -> dict[str, Any]:
+    """What a ``params.yaml`` would say with a profile; what an entry takes over from another changes with that one."""
+
+    def change(document: Any) -> None:
+        if name != DEFAULT:
+            for _ in put_on(document, _read(name)):
+                pass  # what a user has changed is not looked at here
+
+    _, content = editing.changed(change, path)
+    return dict(content)
 
 
 def _set(document: Any, overlay: Mapping[str, Any], *, before: int, after: int) -> Iterator[str]:
