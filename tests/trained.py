@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -33,12 +34,22 @@ def weights(fitted: Fitted) -> dict[str, Tensor]:
 
 def write_bundle(kind: str, name: str = "mine", covered: Coverage | None = None) -> None:
     """A bundle of an untrained network where a model of the task would lie."""
+    _write(kind, name, layout.model(TASKS[kind], name), covered)
+
+
+def write_starter(kind: str) -> None:
+    """The same in half precision, where the starter of the task would lie: below ``layout.STARTERS``, which is a test's own."""
+    assert layout.STARTERS.is_relative_to(Path.cwd()), "a test writes no starter into the package"
+    _write(kind, layout.STARTER, layout.starter(TASKS[kind]), None, half=True)
+
+
+def _write(kind: str, name: str, place: Path, covered: Coverage | None, half: bool = False) -> None:
     torch.manual_seed(0)
     model, settings = tiny.model(kind), params.load().tasks[TASKS[kind]].settings
     model = model.model_copy(update={"task": TASKS[kind]})
     network = tasks.build(kind, settings).learning.network(model)
-    with atomic_folder(layout.model(TASKS[kind], name)) as folder:
-        bundle.write(folder, name, TASKS[kind], settings, model, network, {}, covered)
+    with atomic_folder(place) as folder:
+        bundle.write(folder, name, TASKS[kind], settings, model, network.half() if half else network, {}, covered)
 
 
 def write_watershed_bundle() -> None:

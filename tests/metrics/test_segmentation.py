@@ -51,6 +51,28 @@ def test_hand_counted_pixels() -> None:
     assert metrics["mean_accuracy"] == pytest.approx(1 / 2)
 
 
+def test_dice_is_of_all_that_is_not_background() -> None:
+    truth = np.array([[0, 0, 1, 1], [1, 2, 2, 0]], np.uint8)
+    predicted = np.array([[0, 1, 1, 2], [0, 2, 0, 0]], np.uint8)
+    nothing = np.zeros((2, 4), np.int32)
+    metrics = segmentation.summarise(row(ClassMap(predicted, nothing), ClassMap(truth, nothing)), CLASSES)
+    assert metrics["dice"] == pytest.approx(2 * 3 / (5 + 4))  # a body that is answered as contour is a cell all the same
+
+
+def test_dice_is_pooled_over_images_and_undefined_without_cells() -> None:
+    def confusion(background: int, invented: int, missed: int, shared: int) -> dict[str, int]:
+        counts = (background, invented, missed, shared)
+        return dict(zip(("confusion_0_0", "confusion_0_1", "confusion_1_0", "confusion_1_1"), counts, strict=True))
+
+    def dice(*images: dict[str, int]) -> float:
+        table = pd.DataFrame(images).assign(**dict.fromkeys((*segmentation.CELLS, *segmentation.EDGES), 0))
+        return segmentation.summarise(table, ["background", "body"])["dice"]
+
+    assert dice(confusion(6, 0, 0, 4), confusion(6, 2, 2, 0)) == pytest.approx(2 * 4 / (6 + 6))
+    assert dice(confusion(8, 2, 0, 0)) == 0
+    assert math.isnan(dice(confusion(10, 0, 0, 0)))
+
+
 def test_rows_of_the_confusion_are_the_truth() -> None:
     statistics = segmentation.statistics(cells(), cells((0, 2, 0, 3)), 3)
     assert statistics["confusion_1_0"] == 6

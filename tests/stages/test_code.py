@@ -213,3 +213,28 @@ def test_an_ensemble_is_chosen_anew_when_one_of_its_models_is_no_entry_any_more(
     del content["models"]["rbc-compact"]
     found = {path.as_posix().removesuffix(".json"): each for path, each in code.lists(params.parse(content))}
     assert {name for name in found if found[name] != lists()[name]} == {"ensemble/rbc-ensemble"}
+
+
+def test_a_training_that_begins_with_a_starter_is_another_with_another_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def begun() -> dict[str, Any]:
+        return {
+            path.stem: content.get("starter")
+            for path, content in code.lists(OWN)
+            if path.parts[0] == "train" and path.stem.startswith("bacteria")
+        }
+
+    monkeypatch.setattr(layout, "STARTERS", tmp_path)
+    assert set(begun().values()) == {None}  # a clone without: the training says what is missing
+    found = []
+    for number in range(2):
+        code._digest_of_file.cache_clear()
+        (tmp_path / "bacteria").mkdir(exist_ok=True)
+        (tmp_path / "bacteria" / layout.BUNDLE).write_text(json.dumps({"sha256": number}))
+        found.append(begun())
+    for name, model in OWN.models.items():
+        if model.task == "bacteria":
+            begins = model.training is not None and model.training.init_from == layout.STARTER
+            assert (found[0][name] is not None) == (found[0][name] != found[1][name]) == begins
+    assert found[0]["bacteria-tuned"]

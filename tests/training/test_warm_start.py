@@ -13,7 +13,7 @@ from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.training import warm_start
-from trained import fit, weights, write_bundle
+from trained import fit, weights, write_bundle, write_starter
 
 
 def beginning(start: str | None) -> params.Model:
@@ -39,6 +39,20 @@ def test_weights_of_a_version_or_a_folder_are_read(project: Path, monkeypatch: p
     assert asked == ["bacteria 3"]
     assert warm_start.initial_weights(beginning(None)) is None
     assert warm_start.initial_weights(tiny.baseline("segmentation")) is None
+
+
+def test_a_starter_is_a_beginning_in_full_precision(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layout, "STARTERS", project / "starters")
+    with pytest.raises(BrightfieldError, match="Task 'bacteria' has no starter"):
+        warm_start.initial_weights(beginning(layout.STARTER))
+    write_starter("segmentation")
+    found = warm_start.initial_weights(beginning(layout.STARTER))
+    assert found is not None
+    begun = weights(fit("segmentation", still(), initial=found))
+    layers = [name for name in found if name.endswith("weight")]
+    assert {found[name].dtype for name in layers} == {torch.float16}
+    assert {begun[name].dtype for name in layers} == {torch.float32}
+    assert all(torch.allclose(begun[name], found[name].float(), atol=1e-6) for name in layers)
 
 
 def test_an_output_of_the_pipeline_is_no_beginning(project: Path) -> None:
