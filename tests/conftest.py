@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import tiny
-from brightfield import params
+from brightfield import layout, params
 from brightfield.data import coverage, store
 from brightfield.experiments import runs
 from brightfield.inference.predictor import Predictor
@@ -61,6 +61,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def starters_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where starters lie, in ``project``: with none but those that a test writes (``trained.write_starter``)."""
+    monkeypatch.setattr(layout, "STARTERS", project / "starters")
+    return layout.STARTERS
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ import tiny
 from brightfield import cli, layout, params
 from brightfield.data import store
 from brightfield.errors import BrightfieldError
+from trained import write_starter
 
 Call = Callable[..., tuple[int, str, str]]
 STAGES = ["simulate", "prepare", "train", "evaluate", "ensemble", "register"]
@@ -223,6 +224,38 @@ def test_predict_hands_over_what_sorts(monkeypatch: pytest.MonkeyPatch, call: Ca
         ("rbc", [Path("a"), Path("b")], Path("out"), given),
         ("rbc", [Path("a")], Path("out"), {**given, "overwrite": True, "sure": 0.8}),
     ]
+
+
+def test_a_profile_is_shown_and_chosen(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(tiny.REPOSITORY / "params.yaml", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code, out, err = call("profile")
+    assert (code, err) == (0, "")
+    assert [line.split(":")[0] for line in out.splitlines()] == ["* default", "  full"]
+    code, out, _ = call("profile", "full")
+    assert (code, out.splitlines()) == (0, ["params.yaml has the profile full. `dvc repro` runs what that changed."])
+    assert params.load() == tiny.full_params()
+    assert [line[0] for line in call("profile")[1].splitlines()] == [" ", "*"]
+    code, out, err = call("profile", "fast")
+    assert (code, out) == (1, "")
+    assert "There is no profile 'fast': expected default, full." in err
+    text = Path("params.yaml").read_text().replace("epochs: 20", "epochs: 21")
+    Path("params.yaml").write_text(text)
+    code, out, _ = call("profile", "default")
+    assert code == 0
+    assert out.startswith("warning: models.rbc-convnet.training.epochs is 21 in params.yaml")
+
+
+@pytest.mark.usefixtures("starters_folder")
+def test_versions_lists_what_a_training_can_begin_with(call: Call) -> None:
+    code, out, err = call("versions", "bacteria")
+    assert (code, out) == (1, "")
+    assert "Nothing was trained for task 'bacteria' yet" in err
+    write_starter("segmentation")
+    code, out, err = call("versions", "bacteria")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[1].startswith("starter")
+    assert "init_from: starter" in out
 
 
 def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -280,6 +280,13 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
     st.cache_resource.clear()
 
 
+@pytest.fixture(autouse=True)
+def starters_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No starter but those that a test puts here."""
+    monkeypatch.setattr(layout, "STARTERS", tmp_path_factory.mktemp("starters"))
+    return layout.STARTERS
+
+
 @pytest.fixture
 def project(filled: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The made-up project as the current folder."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
@@ -15,13 +13,9 @@ from brightfield.experiments import registry
 from brightfield.system.files import write_json
 from trained import write_bundle, write_starter
 
+pytestmark = pytest.mark.usefixtures("starters_folder")
+
 COLUMNS = ["reference", "model", "role", "mean_iou on test", "made", "begin with it"]
-
-
-@pytest.fixture(autouse=True)
-def _packaged(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No starter but those that a test writes."""
-    monkeypatch.setattr(layout, "STARTERS", project / "starters")
 
 
 def rows(task: str) -> list[dict[str, str]]:

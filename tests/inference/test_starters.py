@@ -12,25 +12,18 @@ from brightfield.inference import bundle, starters
 from trained import write_starter
 
 
-@pytest.fixture
-def packaged(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of all starters, with none in it."""
-    monkeypatch.setattr(layout, "STARTERS", project / "starters")
-    return project / "starters"
-
-
-def test_a_task_has_a_starter_when_its_bundle_is_there(packaged: Path) -> None:
+def test_a_task_has_a_starter_when_its_bundle_is_there(starters_folder: Path) -> None:
     assert starters.tasks() == []
     for kind in ("segmentation", "classification"):
         write_starter(kind)
-    (packaged / "beads").mkdir()  # half of one is none
-    (packaged / "beads" / layout.WEIGHTS).write_bytes(b"")
+    (starters_folder / "beads").mkdir()  # half of one is none
+    (starters_folder / "beads" / layout.WEIGHTS).write_bytes(b"")
     assert starters.tasks() == ["bacteria", "rbc"]
-    assert starters.folder("rbc") == packaged / "rbc"
+    assert starters.folder("rbc") == starters_folder / "rbc"
     assert bundle.read(starters.folder("rbc")).name == layout.STARTER
 
 
-def test_a_task_without_one_is_told_which_have_one(packaged: Path) -> None:
+def test_a_task_without_one_is_told_which_have_one(starters_folder: Path) -> None:
     with pytest.raises(BrightfieldError, match=r"'beads' has no starter: expected one of none\. .*`dvc repro`"):
         starters.folder("beads")
     write_starter("segmentation")

@@ -56,7 +56,9 @@ def test_dice_is_of_all_that_is_not_background() -> None:
     predicted = np.array([[0, 1, 1, 2], [0, 2, 0, 0]], np.uint8)
     nothing = np.zeros((2, 4), np.int32)
     metrics = segmentation.summarise(row(ClassMap(predicted, nothing), ClassMap(truth, nothing)), CLASSES)
-    assert metrics["dice"] == pytest.approx(2 * 3 / (5 + 4))  # a body that is answered as contour is a cell all the same
+    assert metrics["dice"] == pytest.approx(
+        2 * 3 / (5 + 4)
+    )  # a body that is answered as contour is a cell all the same
 
 
 def test_dice_is_pooled_over_images_and_undefined_without_cells() -> None:

@@ -16,7 +16,7 @@ import tiny
 from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap, Label, Picture, Points, to_dataframe
-from trained import TASKS, write_bundle, write_watershed_bundle
+from trained import TASKS, write_bundle, write_starter, write_watershed_bundle
 
 ANSWERS = {"classification": Label, "tracking": Points, "segmentation": ClassMap, "restoration": Picture}
 
@@ -107,6 +107,22 @@ def test_a_task_without_a_champion_says_so(tracked_project: Path) -> None:
         brightfield.load("denoise")
     with pytest.raises(BrightfieldError, match="no '3' for 'denoise'"):
         brightfield.load("denoise", 3)
+
+
+@pytest.mark.usefixtures("starters_folder")
+def test_a_starter_answers_before_anything_was_trained() -> None:
+    with pytest.raises(BrightfieldError) as caught:
+        brightfield.load("denoise", "starter")
+    assert "Task 'denoise' has no starter" in str(caught.value)
+    with pytest.raises(BrightfieldError) as caught:
+        brightfield.load("denoise", "nobody")
+    assert "--model starter" not in str(caught.value)
+    write_starter("restoration")
+    image = np.random.default_rng(0).normal(1000, 50, (40, 56)).astype(np.float32)
+    (answer,) = brightfield.load("denoise", "starter").predict([image])
+    assert answer.pixels.shape == image.shape
+    with pytest.raises(BrightfieldError, match=r"Trained here: none\. `--model starter` needs no training\."):
+        brightfield.load("denoise", "nobody")
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ def test_weights_of_a_version_or_a_folder_are_read(project: Path, monkeypatch: p
     assert warm_start.initial_weights(tiny.baseline("segmentation")) is None
 
 
-def test_a_starter_is_a_beginning_in_full_precision(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "STARTERS", project / "starters")
+@pytest.mark.usefixtures("starters_folder")
+def test_a_starter_is_a_beginning_in_full_precision() -> None:
     with pytest.raises(BrightfieldError, match="Task 'bacteria' has no starter"):
         warm_start.initial_weights(beginning(layout.STARTER))
     write_starter("segmentation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import PIL.Image
 import pytest
 import tifffile
 
+from brightfield import layout
 from brightfield.data import coverage
 from brightfield.data.coverage import Coverage
 from brightfield.data.records import Record
@@ -53,6 +55,14 @@ def model(project: Path) -> Predictor:
 def test_references_are_what_is_trained_here(project: Path) -> None:
     assert answering.references("bacteria") == ["bacteria-ensemble", "bacteria-unet", "bacteria-watershed"]
     assert answering.references("denoise") == []
+
+
+def test_a_starter_is_there_when_its_bundle_is(project: Path, starters_folder: Path) -> None:
+    assert not answering.has_starter("bacteria")
+    shutil.copytree(layout.model("bacteria", "bacteria-watershed"), starters_folder / "bacteria")
+    assert answering.has_starter("bacteria")
+    assert not answering.has_starter("beads")
+    assert answering.predictor("bacteria", layout.STARTER) is not answering.predictor("bacteria", "bacteria-watershed")
 
 
 def test_a_predictor_is_kept_until_its_bundle_changes(model: Predictor) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
 
+from brightfield import layout
 from pages import open_page, text
 
 
@@ -62,6 +64,25 @@ def test_a_magnification_is_offered_where_the_task_has_one(tmp_path: Path) -> No
     assert "magnified 1\\.5 times" in text(app)
     app.segmented_control(key="predict-magnification-bacteria").set_value("measure it").run()
     assert "does not know how wide cells are" in app.error[0].value
+
+
+@pytest.mark.usefixtures("no_studies")
+def test_a_starter_answers_in_a_fresh_clone(empty: Path, filled: Path, starters_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(filled / layout.model("bacteria", "bacteria-watershed"), starters_folder / "bacteria")
+    image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
+    image[20:40, 20:40] = 5_000
+    tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
+    app = open_page("predict")
+    assert any("make repro" in block.value for block in app.code)  # for the first task, which has none
+    app.segmented_control(key="predict-task").set_value("bacteria").run()
+    model = app.selectbox(key="predict-model-bacteria")
+    assert model.options == ["starter: part of Brightfield, not trained here"]
+    assert model.value == layout.STARTER
+    app.file_uploader(key="upload-bacteria").set_value(
+        [("cells.tif", (tmp_path / "cells.tif").read_bytes(), "image/tiff")]
+    ).run()
+    assert not app.exception, app.exception[0].message
+    assert [frame.value for frame in app.dataframe][1]["cells"].tolist() == [1]
 
 
 @pytest.mark.usefixtures("project")
