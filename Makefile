@@ -57,8 +57,8 @@ docs: $(INSTALLED) ## build the documentation into site/index.html; nothing is f
 	@python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto --doctree-dir .sphinx docs site
 	@echo "site/index.html"
 
-tune: $(INSTALLED) ## tune a model: make tune MODEL=rbc-compact TRIALS=20
-	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-compact TRIALS=20"; exit 1; }
+tune: $(INSTALLED) ## tune a model: make tune MODEL=rbc-convnet TRIALS=20
+	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-convnet TRIALS=20"; exit 1; }
 	@brightfield tune run $(MODEL) --trials $(TRIALS)
 
 dashboard: $(INSTALLED) ## open the dashboard on http://127.0.0.1:8501

@@ -26,7 +26,7 @@ from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations
 from brightfield.inference.device import start_device
-from brightfield.params import BacteriaSimulation
+from brightfield.params import BacteriaSimulation, overlaying
 from brightfield.results import ClassMap, overlays
 from brightfield.results.regions import regions
 from brightfield.simulate import simulate
@@ -56,7 +56,7 @@ def rows() -> Iterator[Row]:
         yield ("real images", f"left out: {REAL} is not set", "")
         return
     begun = time.perf_counter()
-    own = params.load(REPOSITORY / "params.yaml")
+    own = params.parse(overlaying.overlaid("full", REPOSITORY / "params.yaml"))
     model = _trained_for(own.models[MODEL], STEPS)
     task = tasks.build("segmentation", own.settings_of(model))
     base = _simulated_alone(task, model)

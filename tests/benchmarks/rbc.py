@@ -30,13 +30,14 @@ from brightfield.data.store import ImageSet
 from brightfield.inference import activations
 from brightfield.inference.device import start_device
 from brightfield.metrics import classification
+from brightfield.params import overlaying
 
 FOLDS = 3
 VALIDATION = 6  # one part in so many of the smears that are not tested
 GROUPS = r"^([^_]+)_"  # files are named <smear>_<x>_<y>.png
 # without flips and without class weights; what follows a comma is no part of an entry's name
 PLAIN = "rbc-convnet, plain"
-# The best first. Entries of params.yaml are sized for a quarter of an hour in all; here they get what they need.
+# The best first. Entries of the profile full are sized for a quarter of an hour in all; here they get what they need.
 LONGER: dict[str, dict[str, Any]] = {
     "rbc-finetuned": {
         "training.epochs": 16,
@@ -120,8 +121,8 @@ def _parts(index: pd.DataFrame, count: int) -> list[tuple[np.ndarray, np.ndarray
 
 
 def score(name: str, train: ImageSet, validation: ImageSet, test: ImageSet) -> dict[str, float]:
-    """Train one model of params.yaml and score it on the test split."""
-    settings = params.load()
+    """Train one model of the profile ``full`` and score it on the test split."""
+    settings = params.parse(overlaying.overlaid("full"))
     compute = settings.compute.model_copy(update={"threads": 1})
     entry = params.entry(settings.models, name.partition(",")[0], "model")
     model = params.with_values(entry, LONGER[name], "LONGER")
