@@ -1,11 +1,11 @@
 """Every model of bacteria in the profile ``full`` on simulated fields: one table, answers of all schemes scored as three classes.
 
-Each network is trained as its entry says, but longer, on larger patches and more fields. Beside them stand two classes (cells that
-touch become one: the bad example), the augmented network without augmentation, that of fluorescence without its channel, the lite
-one without what photographs taught it, the U-Net of five classes trained on fields out of focus too, and three networks trained four
-times as long and asked about eight views: the lite one, and five classes with fluorescence and without. The last rows say what
-augmentation gains where something is unlike training, and what fluorescence gains in species accuracy. The focus suite is split by
-grade: up to one and a half times as far off as training goes, and up to twice.
+Each network is trained as its entry says, but longer, on larger patches and more fields. Beside them stand two classes (cells
+that touch become one: the bad example), the augmented network without augmentation, that of fluorescence without its channel, the
+lite one without what photographs taught it, the U-Net of five classes trained on fields out of focus too, and three networks
+trained four times as long and asked about eight views: the lite one, and five classes with fluorescence and without. The last
+rows say what augmentation gains where something is unlike training, and what fluorescence gains in species accuracy. The focus
+suite is split by grade: up to one and a half times as far off as training goes, and up to twice.
 
 It takes an hour or two, so networks are kept in ``.brightfield/benchmarks/bacteria``: run again, it goes on where it was stopped. A
 file is named by a digest of the entry, of this benchmark's numbers and of the code that simulates and trains; when any of them

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from brightfield.simulate.bacteria import imaging
-from brightfield.simulate.bacteria.imaging import Focus, transmitted_light
+from brightfield.simulate.bacteria.imaging import Focus, Slide, transmitted_light
 from brightfield.simulate.bacteria.placement import Rod
 from brightfield.simulate.bacteria.rendering import MIN_PIECE_PX, Scene, draw_scene, scene_of
 
@@ -108,24 +108,22 @@ def pose(weight: npt.NDArray[Any]) -> tuple[float, float, float]:
 
 
 @pytest.fixture
-def clean(monkeypatch: pytest.MonkeyPatch) -> None:
+def clean(monkeypatch: pytest.MonkeyPatch) -> Slide:
     """Nothing but the cell."""
     monkeypatch.setattr(imaging, "GRANULES", 0.0)
-    monkeypatch.setattr(imaging, "SPECKS_PER_UM2", 0.0)
-    monkeypatch.setattr(imaging, "BACKGROUND_PHASE", dict.fromkeys(imaging.BACKGROUND_PHASE, (0.0, 0.0)))
+    return Slide(background=dict.fromkeys(imaging.BACKGROUND_PHASE, (0.0, 0.0)), specks_per_um2=0.0)
 
 
-@pytest.mark.usefixtures("clean")
 @pytest.mark.parametrize(
     ("modality", "z_um"), [("phase", 0.0), ("phase", 0.3), ("brightfield", 0.0), ("brightfield", -0.8)]
 )
-def test_the_image_of_a_rod_lies_where_the_rod_does(modality: str, z_um: float) -> None:
+def test_the_image_of_a_rod_lies_where_the_rod_does(modality: str, z_um: float, clean: Slide) -> None:
     """Light and lens are symmetric, so the contrast of a lone rod is centred on it, in focus or not."""
     tip = (AXIS_UM / 2 + RADIUS_UM) / PIXEL_UM  # px from the middle: what an angle moves there
     for dy, dx in PHASES:
         row, column = 48 + dy, 47 + dx
         scene = scene_of([lone_rod(row, column)], SIZE_PX, PIXEL_UM)
-        light = transmitted_light(scene, modality, Focus(z_um, 0.0), PIXEL_UM, np.random.default_rng(0))
+        light = transmitted_light(scene, modality, Focus(z_um, 0.0), PIXEL_UM, np.random.default_rng(0), clean)
         contrast = (light - 1) * np.sign(light[48, 47] - 1)
         found = pose(np.clip(contrast - 0.5 * contrast.max(), 0, None))  # without halo and fringes
         assert found[0] == pytest.approx(row, abs=0.05)
