@@ -15,7 +15,7 @@ from trained import write_bundle, write_starter
 
 pytestmark = pytest.mark.usefixtures("starters_folder")
 
-COLUMNS = ["reference", "model", "role", "mean_iou on test", "made", "begin with it"]
+COLUMNS = ["reference", "model", "role", "on test", "made", "begin with it"]
 
 
 def rows(task: str) -> list[dict[str, str]]:
@@ -33,10 +33,10 @@ def register(monkeypatch: pytest.MonkeyPatch, *found: tuple[int, str, str, str])
     monkeypatch.setattr(registry, "versions", lambda task: table)
 
 
-def score(name: str, value: float) -> None:
+def score(name: str, value: float, metric: str = "mean_iou") -> None:
     layout.report(name).mkdir(parents=True)
     entry = {"value": value, "low": None, "high": None}
-    write_json(layout.report(name) / layout.METRICS, {"test": {"mean_iou": entry}})
+    write_json(layout.report(name) / layout.METRICS, {"test": {metric: entry}})
 
 
 def test_a_line_for_each_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,13 +55,17 @@ def test_a_line_for_each_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None
         zip(COLUMNS, ("starter", "part of Brightfield", "member", "", "", "init_from: starter"), strict=True)
     )
     assert by_name["11"] == dict(
-        zip(COLUMNS, ("11", "bacteria-unet", "member", "0.8125", "2026-03-04 05:06", 'init_from: "11"'), strict=True)
+        zip(
+            COLUMNS,
+            ("11", "bacteria-unet", "member", "mean_iou 0.8125", "2026-03-04 05:06", 'init_from: "11"'),
+            strict=True,
+        )
     )
     assert by_name["12 (champion)"]["begin with it"] == ""  # an ensemble has no weights of one network
     assert by_name["bacteria-watershed"]["role"] == "baseline"
     assert by_name["bacteria-unet"]["begin with it"] == ""  # an output of the pipeline, see training.warm_start
-    assert by_name["bacteria-unet"]["mean_iou on test"] == "0.8125"
-    assert by_name["bacteria-watershed"]["mean_iou on test"] == "?"
+    assert by_name["bacteria-unet"]["on test"] == "mean_iou 0.8125"
+    assert by_name["bacteria-watershed"]["on test"] == "?"
 
 
 def test_without_a_registry_what_lies_here_is_listed_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +75,13 @@ def test_without_a_registry_what_lies_here_is_listed_all_the_same(monkeypatch: p
     monkeypatch.setattr(registry, "versions", away)
     write_bundle("segmentation", "bacteria-unet")
     assert [row["reference"] for row in rows("bacteria")] == ["bacteria-unet"]
+
+
+def test_the_objective_is_that_which_the_truth_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch)
+    write_bundle("restoration", "denoise-blind")
+    score("denoise-blind", 1.25, "blind_error")  # of images without clean counterparts
+    assert [row["on test"] for row in rows("denoise")] == ["blind_error 1.25"]
 
 
 def test_what_is_listed_can_be_begun_with_and_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ def as_text() -> str:
         if champion is None:
             rows.append((name, "none yet: run `dvc repro`", "", "", "", "", ""))
             continue
-        metric = tasks.KINDS[entry.kind].objective_of(_scores(champion.model)).metric
+        metric = tasks.KINDS[entry.kind].objective_of(scores_on_test(champion.model)).metric
         value, low, high = _objective(champion.model, metric)
         baselines = [n for n, m in settings.models.items() if m.task == name and m.is_baseline]
         beside = ", ".join(objective_of(n, metric) for n in baselines)
@@ -34,7 +34,7 @@ def objective_of(name: str, metric: str) -> str:
 
 
 def _objective(name: str, metric: str) -> tuple[str, str, str]:
-    scored = _scores(name)
+    scored = scores_on_test(name)
     if metric not in scored:
         return "?", "?", "?"
     found = scored[metric]
@@ -42,7 +42,7 @@ def _objective(name: str, metric: str) -> tuple[str, str, str]:
     return value, low, high
 
 
-def _scores(name: str) -> dict[str, Any]:
+def scores_on_test(name: str) -> dict[str, Any]:
     """The metrics of a model on the test split; empty before it was evaluated."""
     path = layout.report(name) / layout.METRICS
     scored: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["test"] if path.is_file() else {}

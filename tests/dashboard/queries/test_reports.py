@@ -132,7 +132,7 @@ def test_metrics_of_each_image_against_what_it_is_like(project: Path) -> None:
     assert queries.by_condition("denoise").empty
 
 
-def test_the_objective_is_what_the_truth_of_the_dataset_allows(project: Path) -> None:
+def test_the_objective_is_what_the_truth_of_the_dataset_allows(empty: Path) -> None:
     assert queries.objective("denoise") == ("psnr_db", "maximize")
     for model, value in (("denoise-nlm", 1.2), ("denoise-unet", 1.1)):
         report = layout.report(model)
