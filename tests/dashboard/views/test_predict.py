@@ -78,6 +78,9 @@ def test_a_starter_answers_in_a_fresh_clone(empty: Path, filled: Path, starters_
     model = app.selectbox(key="predict-model-bacteria")
     assert model.options == ["starter: part of Brightfield, not trained here"]
     assert model.value == layout.STARTER
+    ways = app.segmented_control(key="predict-magnification-bacteria-starter")
+    assert ways.value == "measure it"  # nobody knows whose images it answers
+    ways.set_value("as the files say").run()  # this one does not know its width
     app.file_uploader(key="upload-bacteria").set_value(
         [("cells.tif", (tmp_path / "cells.tif").read_bytes(), "image/tiff")]
     ).run()
