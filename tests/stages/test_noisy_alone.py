@@ -82,7 +82,7 @@ def test_what_is_scored_does_not_show_the_pixels_it_is_scored_by(tmp_path: Path)
     for record in ImageSet.prepared(layout.prepared(NAME), "test"):
         truth = task.learning.truth(record)
         counts = np.isfinite(truth.deviation)
-        shown = task.learning.pixels(record)
+        shown = task.learning.judged_pixels(record)
         assert 0.05 < counts.mean() < 0.2
         np.testing.assert_array_equal(shown[~counts], record.image[~counts])
         np.testing.assert_array_equal(truth.pixels, record.image)

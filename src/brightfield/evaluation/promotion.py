@@ -102,7 +102,7 @@ def challenge(settings: params.Params, task_name: str, best: Candidate, champion
         asked = predictor.task  # its input channels and classes may differ from those of the task
         rows = []
         for record in test:
-            (answer,) = predictor.predict([asked.learning.pixels(record)])
+            (answer,) = predictor.predict([asked.learning.judged_pixels(record)])
             rows.append(asked.scoring.statistics(answer, asked.learning.truth(record)))
     theirs = pd.concat([test.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
     ours = best.table[best.table["split"] == TEST].reset_index(drop=True)

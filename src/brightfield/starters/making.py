@@ -74,7 +74,7 @@ def make(name: str, top: Path | None, *, quick: bool = False) -> None:
 def scored(model: Bundle, records: Sequence[Record]) -> dict[str, float]:
     """The task's metrics on some records, pooled. Cells are brought to one width first, as ``--magnify auto`` does."""
     seen, task = [sources.as_scored(record) for record in records], model.task
-    encoded = [task.learning.encode(task.learning.pixels(record)) for record in seen]
+    encoded = [task.learning.encode(task.learning.judged_pixels(record)) for record in seen]
     predictor = Predictor([Member(model, 1.0)], learning.recipe().compute)
     answers = task.answering.decode_all(predictor.activations(encoded), encoded)
     pairs = zip(answers, (task.learning.truth(record) for record in seen), strict=True)

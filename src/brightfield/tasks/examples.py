@@ -38,7 +38,7 @@ class Examples:
 
         def make(i: int) -> tuple[Encoded, Result]:
             record = records[i]
-            return task.learning.encode(task.learning.pixels(record)), task.learning.truth(record)
+            return task.learning.encode(task.learning.judged_pixels(record)), task.learning.truth(record)
 
         pairs = Lazy(len(records), make, IN_MEMORY)
         return cls(Lazy(len(pairs), lambda i: pairs[i][0]), Lazy(len(pairs), lambda i: pairs[i][1]))

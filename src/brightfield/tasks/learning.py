@@ -43,6 +43,10 @@ class Learning(ABC, Generic[Settings, Answer]):
         """What of a record is encoded: its image, and where a task takes further channels those, (H, W, C)."""
         return record.image
 
+    def judged_pixels(self, record: Record) -> np.ndarray:
+        """What of a record is encoded where the answer is compared with its truth: by default the same as for a prediction."""
+        return self.pixels(record)
+
     def encode(self, image: np.ndarray) -> Encoded:
         """(H, W) or (H, W, C) of any numeric type to what the network sees; training and prediction share it.
 
@@ -83,7 +87,7 @@ class Learning(ABC, Generic[Settings, Answer]):
         return EncodedImages(examples, self.augmentations, training)
 
     def _example(self, record: Record, training: params.Training | None) -> Example:
-        encoded = self.encode(self.pixels(record))
+        encoded = self.encode(self.judged_pixels(record))
         target = self.target(record, encoded)
         centres = self.patch_centres(record) if training and training.centred else []
         noise: list[npt.NDArray[np.float32]] = []

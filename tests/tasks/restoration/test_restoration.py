@@ -224,7 +224,7 @@ def test_what_copies_the_noise_scores_worse_than_what_removes_it(make: Any, metr
     records = tiny.records("restoration", 6)
     known = make(records)
     truth = [TASK.learning.truth(record) for record in known]
-    shown = [np.asarray(TASK.learning.pixels(record), np.float32) for record in known]
+    shown = [np.asarray(TASK.learning.judged_pixels(record), np.float32) for record in known]
     answers = (shown, [ndimage.gaussian_filter(s, 1.5) for s in shown], [r.fields["clean"] for r in records])
     objective = TASK.objective_on(truth)
     copied, smoothed, clean = (
@@ -342,3 +342,11 @@ def test_a_row_tells_the_mean_deviation_where_there_is_one() -> None:
     pixels = np.array([[1.0, 3.0]], np.float32)
     assert TASK.rows(Picture(pixels)).to_dict("records") == [{"min": 1.0, "mean": 2.0, "max": 3.0}]
     assert TASK.rows(Picture(pixels, pixels / 2))["deviation"].tolist() == [1.0]
+
+
+def test_a_prediction_sees_every_pixel_of_an_image_of_which_nothing_else_is_known() -> None:
+    (record,) = tiny.records("restoration", 1)
+    alone = Record("new", "new", record.image)
+    assert np.array_equal(TASK.learning.pixels(alone), record.image)
+    assert not np.array_equal(TASK.learning.judged_pixels(alone), record.image)
+    assert np.array_equal(TASK.learning.judged_pixels(record), record.image)

@@ -51,7 +51,7 @@ class RestorationLearning(Learning[params.RestorationSettings, Picture]):
 
         Returns:
             The clean image; or the mean of the other repeats of the field, with the deviation of its noise; or, of a noisy image
-            alone, its pixels that :meth:`pixels` hides, with the deviation of their noise, and the others with an infinite one.
+            alone, its pixels that :meth:`judged_pixels` hides, with the deviation of their noise, the others with an infinite one.
         """
         for name in KNOWN:
             if name in record.fields:
@@ -61,7 +61,7 @@ class RestorationLearning(Learning[params.RestorationSettings, Picture]):
         noisy, hidden = _grey(record), self._hidden(record)[1]
         return Picture(noisy, np.where(hidden, np.float32(_noise_of(noisy)), np.float32(np.inf)))
 
-    def pixels(self, record: Record) -> np.ndarray:
+    def judged_pixels(self, record: Record) -> np.ndarray:
         """The noisy image; where it is all that is known, with hidden pixels, by which an answer can be judged."""
         return record.image if _is_known(record) else self._hidden(record)[0]
 
