@@ -123,7 +123,7 @@ def test_real_images_are_learnt_from_beside_simulated_ones_by_what_was_learnt_be
 
     monkeypatch.setattr(learning.training, "fit", watch)
     real = tiny.records("segmentation", 12, seed=1, groups=12, prefix="real")
-    after = learning.from_real("bacteria", known, begun, real, train, watched)
+    after = learning.from_real("bacteria", known, begun, real, train, watched, SCRATCH)
     assert given["model"] == known.models["bacteria-real"]
     assert all(torch.equal(given["initial"][k], v) for k, v in begun.network.state_dict().items())
     groups = [{record.group for record in given[part]} for part in ("learnt", "chosen")]

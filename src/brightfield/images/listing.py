@@ -151,8 +151,8 @@ def _leftover(path: Path, named: set[str], tables: bool) -> str | None:
         return HIDDEN
     if path.name in _PICTURES and tables:
         return OWN
-    name, _, answer = path.name.rpartition("_")
-    if (answer in layout.ANSWERS or fnmatchcase(answer, layout.beside("*"))) and _belongs(name, named):
+    name, _, answer = path.name.rpartition("_")  # no name: labels.tif in the folder of an image is no answer
+    if name and (answer in layout.ANSWERS or fnmatchcase(answer, layout.beside("*"))) and _belongs(name, named):
         return OWN
     for tool, end in TOOLS.items():
         base = end.sub("", stem(path))
