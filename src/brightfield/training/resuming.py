@@ -177,7 +177,7 @@ def fingerprint(
     found.update(json.dumps([identity, arithmetic], sort_keys=True, default=str).encode())
     for key, tensor in sorted((initial or {}).items()):
         found.update(key.encode())
-        found.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 
 
