@@ -60,6 +60,39 @@ def test_one_model_alone_can_be_pointed_to_it(repository: Path, crops: Path) -> 
     assert params.load().models["rbc-convnet"].dataset == "rbc"
 
 
+def test_the_recipe_adds_a_model_that_begins_with_the_starter_and_the_baselines(repository: Path, crops: Path) -> None:
+    before = set(params.load().models)
+    catalogue.add("rbc", crops, "smears")
+    added = catalogue.use_recipe("smears")
+    settings = params.load()
+    assert set(settings.models) == before | set(added)
+    assert added == ["smears-own", "smears-features"]
+    own = settings.models["smears-own"]
+    assert own.training is not None
+    assert (own.dataset, own.training.init_from, own.test_time_augmentation) == ("smears", layout.STARTER, 8)
+    assert own.network == params.load(layout.RECIPE).models["rbc"].network
+    assert settings.models["smears-features"].is_baseline
+    assert settings.tasks["rbc"].dataset == "smears"
+    assert settings.models["rbc-convnet"].dataset == "rbc"
+
+
+def test_the_recipe_is_added_once(repository: Path, crops: Path) -> None:
+    catalogue.add("rbc", crops, "smears")
+    catalogue.use_recipe("smears")
+    before = (repository / "params.yaml").read_bytes()
+    with pytest.raises(BrightfieldError, match=r"params\.yaml has models\.smears-own already"):
+        catalogue.use_recipe("smears")
+    assert (repository / "params.yaml").read_bytes() == before
+
+
+def test_without_a_starter_there_is_no_recipe(repository: Path, crops: Path, starters_folder: Path) -> None:
+    catalogue.add("rbc", crops, "smears")
+    with pytest.raises(
+        BrightfieldError, match="Task 'rbc' has no starter, so there is no recipe.*brightfield use smears"
+    ):
+        catalogue.use_recipe("smears")
+
+
 def test_a_model_of_another_task_is_refused(repository: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     with pytest.raises(BrightfieldError, match="belongs to task 'rbc', model 'beads-unet' to another"):

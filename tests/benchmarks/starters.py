@@ -1,0 +1,110 @@
+"""The models that come with Brightfield, on images of no simulation that they learnt from: what their cards cannot say in one line.
+
+No row is about an image that a starter learnt from. How good it is on each real source is measured where a training leaves that
+source out, by ``make starters``, and stands in ``scores.json`` of each.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from claims import Claim, TextRow
+
+from brightfield import images, layout, params
+from brightfield.data.records import Record
+from brightfield.inference import bundle, starters
+from brightfield.inference.bundle import Bundle
+from brightfield.inference.predictor import Predictor
+from brightfield.simulate import simulate
+from brightfield.starters import making
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SIDE = 512
+SEED = 96
+SCALES = (0.5, 0.7, 1.4, 2.0)
+LARGEST_MB = 12.0
+AIMS = {"rbc": 0.955, "bacteria": 0.80}
+LOST = 0.02  # of the AUC, by crops at another scale
+SMEARS = 12
+Row = Claim | TextRow
+
+
+def rows() -> Iterator[Row]:
+    """Size, then each task."""
+    names = starters.tasks()
+    size = sum(path.stat().st_size for path in layout.STARTERS.glob("*/*") if path.is_file()) / 1e6
+    yield Claim(f"all files of the starters of {', '.join(names)}", size, "MB", aim=LARGEST_MB, better="lower")
+    for name in names:
+        yield from _scores(name)
+    if "bacteria" in names:
+        yield from _false_cells(Predictor.load(starters.folder("bacteria")))
+    if "rbc" in names:
+        yield from _scaled(bundle.read(starters.folder("rbc")))
+
+
+def _scores(name: str) -> Iterator[Row]:
+    """On the default dataset, and on each real source, as they were when the starter was made."""
+    found = json.loads((layout.starter(name) / layout.STARTER_SCORES).read_text(encoding="utf-8"))
+    metric = next(key for key in making.SHOWN if key in found["simulated"]["test"])
+    for part, scores in found["simulated"].items():
+        aim = AIMS.get(name) if part == "test" else None
+        yield Claim(f"{name}: {metric} on the default dataset, {part}", scores[metric], aim=aim, better="higher")
+    for source, ways in found["real"].items():
+        for way, scores in ways.items():
+            for key, value in scores.items():
+                yield Claim(f"{name}: {key} on {source}, learnt from {way}", value, better="higher")
+
+
+def _false_cells(predictor: Predictor) -> Iterator[Claim]:
+    """Cells found in fields without any."""
+    for what, image in _empty().items():
+        answer: Any = predictor.predict([image])[0]
+        yield Claim(
+            f"bacteria: cells in a field that is {what}", float(answer.instances.max()), aim=0.0, better="lower"
+        )
+
+
+def _empty() -> dict[str, npt.NDArray[Any]]:
+    rng = np.random.default_rng(SEED)
+    clean = np.full((SIDE, SIDE), 1000, np.uint16)
+    noisy = rng.poisson(1000, (SIDE, SIDE)).astype(np.uint16)
+    hot = noisy.copy()
+    hot[rng.uniform(size=hot.shape) < 1e-4] = 4000
+    simulation = {"simulator": "bacteria", "seed": SEED, "images": 3, "size_px": SIDE}
+    none = {"myxococcus": (0.0, 0.0), "e_coli": (0.0, 0.0)}
+    slide = next(iter(simulate(params.parse_simulation({**simulation, "appearance": none}, "a field without cells"))))
+    shade = np.linspace(0.7, 1.3, SIDE)
+    return {
+        "constant": clean,
+        "noise": noisy,
+        "noise and hot pixels": hot,
+        "noise on uneven light": rng.poisson(1000 * np.outer(shade, shade)).astype(np.uint16),
+        "a simulated slide": slide.image,
+    }
+
+
+def _scaled(model: Bundle) -> Iterator[Claim]:
+    """Crops of simulated smears that it never saw, made larger or smaller."""
+    usual = making.scored(model, _crops())["auc"]
+    yield Claim("rbc: AUC of new crops", usual, better="higher")
+    for scale in SCALES:
+        found = making.scored(model, [_at(record, scale) for record in _crops()])["auc"]
+        yield Claim(f"rbc: AUC lost by crops at {scale:g} of their scale", usual - found, aim=LOST, better="lower")
+
+
+@cache
+def _crops() -> tuple[Record, ...]:
+    own = params.load(REPOSITORY / "params.yaml").simulations["rbc"].model_dump(mode="json")
+    drawn = params.parse_simulation({**own, "seed": SEED, "smears": SMEARS, "suites": []}, "crops")
+    return tuple(simulate(drawn))
+
+
+def _at(record: Record, scale: float) -> Record:
+    scaled = images.framed(images.magnified(record.image, scale), record.image.shape[0])
+    return Record(record.id, record.group, np.clip(np.rint(scaled), 0, 255).astype(np.uint8), row=record.row)
