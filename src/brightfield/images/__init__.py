@@ -5,6 +5,7 @@ column, y the row.
 """
 
 from brightfield.images.arrays import Image, normalise, to_float, to_grey
+from brightfield.images.background import above_background
 from brightfield.images.formats.source import MAX_PIXELS, Header
 from brightfield.images.links import pointer
 from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images, some_of
@@ -35,6 +36,7 @@ __all__ = [
     "Image",
     "Listing",
     "Stitcher",
+    "above_background",
     "evenly_spaced",
     "files",
     "frame_count",

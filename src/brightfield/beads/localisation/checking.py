@@ -11,14 +11,12 @@ import numpy.typing as npt
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from brightfield import images
 from brightfield.beads.localisation.fitting import MIXED_DIFFERENCES
 from brightfield.beads.localisation.frames import Located, Locator
 from brightfield.beads.localisation.noise import ROBUST
 
 Real = npt.NDArray[np.float64]
-FITTED_PIXELS = 20_000  # largest number of pixels to which the background is fitted
-BACKGROUND_ROUNDS = 3  # rounds of fitting the background without the pixels that beads change
-OUTLYING = 3.0  # robust standard deviations beyond which a pixel is not background
 LOW_QUALITY = 0.75  # a position whose bead explains less than half of its pixels' variance (0.75 squared) may be none
 LITTLE_EXPLAINED = 0.5  # share of the light below which positions may be wrong,
 MUCH_LEFT = 2.0  # where the residual exceeds the noise by this factor in variance,
@@ -99,8 +97,8 @@ def check(frames: Sequence[npt.NDArray[Any]], locator: Locator, located: Sequenc
     for frame, found in zip(frames, located, strict=True):
         pixels = frame.astype(np.float32)
         rest = locator.residual(pixels, found.beads) if len(found.positions) else pixels
-        before += float((above_background(pixels) ** 2).sum())
-        after += float((above_background(rest) ** 2).sum())
+        before += float((images.above_background(pixels) ** 2).sum())
+        after += float((images.above_background(rest) ** 2).sum())
         noise += white_variance(rest) * frame.size
     positions = sum(len(found.positions) for found in located)
     reach = NEAR * max(profile.extent(0.9) for profile in locator.profiles)
@@ -131,20 +129,3 @@ def white_variance(pixels: npt.NDArray[Any]) -> float:
     limit = 4 * ROBUST * float(np.median(size[::2, ::2]))
     kept = fine[size <= limit] if limit > 0 else fine.ravel()
     return float(np.mean(np.square(kept, dtype=np.float64)))
-
-
-def above_background(pixels: npt.NDArray[Any]) -> Real:
-    """An image (H, W) less a smooth background: a polynomial of second order, fitted without the pixels far from it."""
-    height, width = pixels.shape
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)
-    terms = [np.broadcast_to(term, pixels.shape) for term in (np.ones((1, 1)), x, y, x * y, x * x, y * y)]
-    step = max(int(np.ceil(np.sqrt(pixels.size / FITTED_PIXELS))), 1)
-    design = np.stack([term[::step, ::step].ravel() for term in terms], axis=1)
-    values = pixels[::step, ::step].ravel().astype(np.float64)
-    kept = np.ones(len(values), dtype=np.bool_)
-    for _ in range(BACKGROUND_ROUNDS):
-        fitted = np.linalg.lstsq(design[kept], values[kept], rcond=None)[0]
-        rest = np.abs(values - design @ fitted)
-        kept = rest <= OUTLYING * ROBUST * np.median(rest) + 1e-9
-    above: Real = pixels - sum(factor * term for factor, term in zip(fitted, terms, strict=True))
-    return above

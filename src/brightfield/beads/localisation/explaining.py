@@ -9,7 +9,8 @@ import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import lsqr
 
-from brightfield.beads.localisation.checking import Check, above_background, white_variance
+from brightfield import images
+from brightfield.beads.localisation.checking import Check, white_variance
 from brightfield.beads.localisation.joint_profile import fit_joint_profile
 from brightfield.beads.localisation.profile import Profile
 from brightfield.errors import BrightfieldError
@@ -32,7 +33,7 @@ def explain(frame: npt.NDArray[Any], positions: Real) -> Check:
     Returns:
         The check; of one without a position, or whose positions explain no more than noise, ``explained`` is 0.
     """
-    above = above_background(frame.astype(np.float32))
+    above = images.above_background(frame.astype(np.float32))
     rest, parameters = above, 0
     if len(positions):
         reach = min(REACH_PX, min(frame.shape) / 2 - 1)

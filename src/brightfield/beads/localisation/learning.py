@@ -17,8 +17,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from brightfield import images
 from brightfield.beads.localisation.calibrating import WIDEST_PX, calibrate, require_frames, without_neighbours
-from brightfield.beads.localisation.checking import Check, above_background, check
+from brightfield.beads.localisation.checking import Check, check
 from brightfield.beads.localisation.frames import FAINTEST, Located, Locator
 from brightfield.beads.localisation.joint_profile import fit_joint_profile
 from brightfield.beads.localisation.kinds import MOST_KINDS, split_kinds
@@ -149,7 +150,7 @@ def _searched(frames: Sequence[npt.NDArray[Any]], diameter: float | None, answer
     """The best answer by centres of rings at several radii; None where none is better than no bead at all."""
     smallest = min(min(frame.shape) for frame in frames)
     some = [frames[n] for n in np.unique(np.linspace(0, len(frames) - 1, SEARCHED_FRAMES).astype(int))]
-    level = [(above_background(frame) + np.median(frame)).astype(np.float32) for frame in some]
+    level = [(images.above_background(frame) + np.median(frame)).astype(np.float32) for frame in some]
     widest = min(WIDEST_PX, smallest / 2 - 4)
     radii = (
         [radius for radius in RADII_PX if radius <= widest] if diameter is None else [int(min(diameter / 2, widest))]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from brightfield.beads.localisation.checking import above_background, white_variance
+from brightfield import images
+from brightfield.beads.localisation.checking import white_variance
 
 WIDTHS_PX = (1.5, 4.0)  # standard deviations of the smoothing that averages noise
 CERTAIN = 5.0  # standard deviations of smoothed noise, exceeded by chance in one of a hundred frames of a megapixel
@@ -23,7 +24,7 @@ def shows_something(frame: npt.NDArray[Any]) -> bool:
     """Whether a frame (H, W) holds more than noise, single pixels and a smooth background, and is not saturated."""
     if frame.max() == frame.min() or saturated(frame):
         return False
-    above = above_background(frame.astype(np.float32))
+    above = images.above_background(frame.astype(np.float32))
     noise = np.sqrt(max(white_variance(frame), 1e-30))
     clipped = np.clip(above / noise, -CLIP, CLIP)
     for width in WIDTHS_PX:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from brightfield import images, params
-from brightfield.beads.localisation.checking import above_background
 from brightfield.data.records import Record
 from brightfield.metrics import every_image_once, of_one, segmentation
 from brightfield.metrics.declarations import Objective
@@ -47,7 +46,7 @@ def otsu(settings: params.SegmentationSettings, first: Sequence[images.Image]) -
 
 def _objects(smooth: npt.NDArray[np.float32]) -> Mask:
     """The pixels of cells in a smoothed image (H, W), without holes: brighter or darker than the background."""
-    above = above_background(smooth)
+    above = images.above_background(smooth)
     return max((_exceeding(sign * above) for sign in (1.0, -1.0)), key=_compactness)
 
 
