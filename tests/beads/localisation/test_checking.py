@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from brightfield.beads.localisation.checking import Check, above_background, check, white_variance
+from brightfield import images
+from brightfield.beads.localisation.checking import Check, check, white_variance
 from brightfield.beads.localisation.fitting import fit_profile
 from brightfield.beads.localisation.frames import Located, Locator
 from brightfield.simulate.beads.diffraction import draw_rings
@@ -54,7 +55,7 @@ def test_all_beads_explain_the_light_and_half_of_them_half(locator: Locator, fra
 def test_a_gradient_of_the_light_is_background(frame: np.ndarray) -> None:
     y, x = np.mgrid[-1:1:100j, -1:1:120j]
     light = 1000 + 100 * x - 50 * y - 80 * (x**2 + y**2)
-    assert np.abs(above_background(light)).max() < 1e-6
+    assert np.abs(images.above_background(light)).max() < 1e-6
     noisy = light + np.random.default_rng(2).normal(0, 7, light.shape)
     assert np.sqrt(white_variance(noisy)) == pytest.approx(7, rel=0.05)
 
