@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +12,17 @@ from typer.testing import CliRunner
 
 import brightfield
 import tiny
-from brightfield import images, prediction
+from brightfield import images, layout, prediction
 from brightfield.cli import app
 from brightfield.data import coverage
 from brightfield.data.coverage import Coverage
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
+from brightfield.inference.predictor import Predictor
 from brightfield.prediction import own_scale
 from brightfield.prediction.own_scale import Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
-from trained import write_bundle, write_watershed_bundle
+from trained import TASKS, write_bundle, write_starter, write_watershed_bundle
 
 KNOWN_PX = 40.0
 WIDTHS = (20, 20, 20, 34, 20, 20)  # of the cells in the crops: one is another
@@ -187,3 +189,23 @@ def test_other_magnifications_are_refused(text: str) -> None:
     result = CliRunner().invoke(app, ["predict", "rbc", "crops", "-o", "out", f"--magnify={text}"])
     assert result.exit_code == 2
     assert "expected a number above 0, or auto" in " ".join(result.output.replace("│", "").split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "measures"), [("segmentation", True), ("classification", False), ("restoration", False)]
+)
+def test_a_starter_of_fields_measures_without_being_asked(kind: str, measures: bool, starters_folder: Path) -> None:
+    write_starter(kind)
+    predictor = Predictor.load(layout.starter(TASKS[kind]))
+    assert own_scale.measures_by_default(_knowing(predictor)) is measures
+
+
+def test_another_model_measures_when_it_is_asked(project: Path) -> None:
+    write_bundle("segmentation")
+    assert not own_scale.measures_by_default(_knowing(Predictor.load(layout.model("bacteria", "mine"))))
+
+
+def _knowing(predictor: Predictor) -> Predictor:
+    """The same predictor, whose training knew how wide cells are."""
+    members = [replace(m, bundle=replace(m.bundle, coverage=covered(KNOWN_PX))) for m in predictor.members]
+    return Predictor(members, predictor.compute, predictor.task)

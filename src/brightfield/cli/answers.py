@@ -111,7 +111,7 @@ def predict(
 
     --magnify auto measures the width of the cells, on a few images that stand for all, and brings it to what the model knows. Give
     it the images of one acquisition at a time. Where cells are not found for sure, it says so and changes nothing. --pixel-size-um
-    stands over it. With --model starter this is what happens unless a number or a pixel size is given.
+    stands over it. With --model starter fields are measured unless a number or a pixel size is given.
 
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
     scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.

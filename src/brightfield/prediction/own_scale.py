@@ -40,9 +40,16 @@ Magnification = float | Measured | Literal["auto"]
 
 
 def measures_by_default(predictor: Predictor) -> bool:
-    """Whether the magnification is measured unless it is given: by a starter whose task can."""
+    """Whether the magnification is measured unless it is given: by a starter whose task can.
+
+    Crops are taken as they come: a starter has learnt from cells of half to twice the usual size, and to cut a crop or fill it up
+    costs more than it gives (AUC on crops of two other labs, from simulations alone: 0.965 and 0.937; 0.914 and 0.903 at the
+    measured 1.45 times).
+    """
     starter = [member.bundle.name for member in predictor.members] == [layout.STARTER]
-    return starter and predictor.task.answering.measured is not None and predictor.known_width_px is not None
+    answering = predictor.task.answering
+    measurable = answering.measured is not None and predictor.known_width_px is not None
+    return starter and measurable and not answering.takes_crops
 
 
 def check(predictor: Predictor) -> tuple[str, float]:
