@@ -98,6 +98,28 @@ def oriented(rows: pd.DataFrame, direction: str) -> pd.DataFrame:
     return renamed.assign(gain=-rows["gain"], low=-rows["gain_high"], high=-rows["gain_low"])
 
 
+def verdict(rows: pd.DataFrame, weights: pd.DataFrame, direction: str) -> tuple[str, str | None]:
+    """What an ensemble is worth: a word for it, and the best of its members on the test split.
+
+    Args:
+        rows: columns name, role, value, gain, gain_low, gain_high.
+        weights: columns name, weight: the members that were chosen.
+        direction: of the objective.
+
+    Returns:
+        ``alone`` (it is one model), ``better`` (the interval of the gain over its best member is above zero), ``unsure`` or
+        ``worse``; and that member, None where the table has none of them.
+    """
+    of_members = oriented(rows[rows["name"].isin(weights["name"])], direction)
+    if of_members.empty:
+        return "unsure", None
+    best = of_members.sort_values("gain").iloc[0]
+    name = str(best["name"])
+    if len(weights) == 1:
+        return "alone", name
+    return "better" if best["low"] > 0 else "worse" if best["high"] < 0 else "unsure", name
+
+
 def weights(table: pd.DataFrame, colours: Mapping[str, str]) -> go.Figure:
     """One bar per member, the largest weight on top. Columns name, weight (with sum 1)."""
     table = table.sort_values("weight")

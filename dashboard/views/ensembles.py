@@ -11,6 +11,12 @@ from queries.reports import EnsembleReport
 from wording import in_tables, number, words
 
 NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
+VERDICTS = {
+    "alone": "No mixture was better on the validation split, so the answers are those of **{best}** alone.",
+    "better": "It is better than its best member, **{best}**: the whole interval of the gain is above zero.",
+    "unsure": "It is not shown to be better than its best member, **{best}**: the interval of the gain holds zero.",
+    "worse": "It is worse than its best member, **{best}**, on the test split.",
+}
 METHODS = {"soft_vote": "soft vote (all members have the same weight)", "greedy": "greedy selection"}
 
 
@@ -66,6 +72,9 @@ def show(name: str) -> None:
             f"{words(report.metric)} **{number(row['value'])}** on the test split "
             f":gray[({number(row['low'])} to {number(row['high'])})]"
         )
+    found, best = scores.verdict(report.rows, report.weights, report.direction)
+    if best is not None:
+        st.markdown(VERDICTS[found].format(best=parts.plain(best)))
     left, right = st.columns([2, 3], gap="large")
     with left:
         makeup(report, colours)

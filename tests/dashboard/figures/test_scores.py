@@ -10,6 +10,9 @@ from figures import scores
 COLOURS = {"net": "#111111", "base": "#222222"}
 
 
+COLUMNS = ["name", "role", "value", "gain", "gain_low", "gain_high"]
+
+
 def test_dots() -> None:
     table = pd.DataFrame(
         {
@@ -59,6 +62,30 @@ def test_less_error_is_a_gain() -> None:
     assert list(table["low"]) == [-0.15, -0.05]
     assert list(table["high"]) == [-0.10, 0.01]
     assert "reduction of" in scores.gains(ROWS, COLOURS, "capped_error_px", "minimize").layout.xaxis.title.text
+
+
+@pytest.mark.parametrize(
+    ("gains", "direction", "expected"),
+    [
+        ({"a": (0.10, 0.05, 0.15), "b": (0.02, 0.01, 0.03)}, "maximize", ("better", "b")),
+        ({"a": (0.10, 0.05, 0.15), "b": (0.02, -0.01, 0.05)}, "maximize", ("unsure", "b")),
+        ({"a": (-0.10, -0.15, -0.05), "b": (-0.02, -0.03, -0.01)}, "minimize", ("better", "b")),
+        ({"a": (0.04, 0.02, 0.06), "b": (-0.02, -0.03, -0.01)}, "minimize", ("worse", "a")),
+        ({"a": (0.0, 0.0, 0.0)}, "maximize", ("alone", "a")),
+    ],
+)
+def test_the_verdict_is_on_the_best_of_the_members(
+    gains: dict[str, tuple[float, float, float]], direction: str, expected: tuple[str, str]
+) -> None:
+    rows = pd.DataFrame([(name, "member", 0.5, *gain) for name, gain in gains.items()], columns=COLUMNS)
+    left_out = pd.DataFrame([("c", "member", 0.9, -0.4, -0.5, -0.3)], columns=COLUMNS)  # is no member
+    weights = pd.DataFrame({"name": list(gains), "weight": 1 / len(gains)})
+    assert scores.verdict(pd.concat([rows, left_out]), weights, direction) == expected
+
+
+def test_without_a_member_in_the_table_there_is_no_verdict() -> None:
+    weights = pd.DataFrame({"name": ["a"], "weight": [1.0]})
+    assert scores.verdict(pd.DataFrame(columns=COLUMNS), weights, "maximize") == ("unsure", None)
 
 
 def test_weights_have_the_heaviest_on_top() -> None:
