@@ -77,6 +77,7 @@ def import_(
     the folder noisy/ alone (or --noisy), whose stacks are time-lapses; or repeats/ (or --repeats), in which each stack, or folder
     of images, is one field taken several times.
     """
+    from brightfield import layout
     from brightfield.data import catalogue
 
     report = catalogue.add(
@@ -94,6 +95,8 @@ def import_(
     )
     print(report)
     print(f"Next: `brightfield use {name}` points the models of {task} to this dataset, `dvc repro` trains them.")
+    if (layout.starter(task) / layout.BUNDLE).is_file():
+        print(f"Or `brightfield use {name} --recipe own` adds one that begins with the starter: the best way with few images.")
 
 
 @app.command(rich_help_panel=DATA)
