@@ -96,7 +96,9 @@ def import_(
     print(report)
     print(f"Next: `brightfield use {name}` points the models of {task} to this dataset, `dvc repro` trains them.")
     if (layout.starter(task) / layout.BUNDLE).is_file():
-        print(f"Or `brightfield use {name} --recipe own` adds one that begins with the starter: the best way with few images.")
+        print(
+            f"Or `brightfield use {name} --recipe own` adds one that begins with the starter: the best way with few images."
+        )
 
 
 @app.command(rich_help_panel=DATA)
