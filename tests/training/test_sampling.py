@@ -44,15 +44,17 @@ def test_workers_change_nothing_but_who_prepares_the_batches(kind: str, monkeypa
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked")
 def test_workers_end_with_a_training_that_is_stopped() -> None:
+    before = set(multiprocessing.active_children())  # another test of this process may have left some
+
     def stop(epoch: int, metrics: dict[str, float]) -> None:
         del epoch, metrics
-        assert len(multiprocessing.active_children()) == 2
+        assert len(set(multiprocessing.active_children()) - before) == 2
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt) as kept:  # which keeps the frames
         fit("tracking", tiny.model("tracking"), compute=tiny.COMPUTE.model_copy(update={"workers": 2}), on_epoch=stop)
     assert kept.tb is not None
-    assert not multiprocessing.active_children()
+    assert set(multiprocessing.active_children()) <= before
 
 
 @pytest.mark.parametrize(
