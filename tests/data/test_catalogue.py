@@ -76,6 +76,35 @@ def test_the_recipe_adds_a_model_that_begins_with_the_starter_and_the_baselines(
     assert settings.models["rbc-convnet"].dataset == "rbc"
 
 
+def test_the_recipe_of_frames_with_positions_begins_with_the_hybrid_starter(repository: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    source = tmp_path / "frames"
+    source.mkdir()
+    for i in range(12):
+        images.write_tiff(source / f"m{i}.tif", rng.integers(0, 255, (64, 64), dtype=np.uint8))
+    rows = "".join(f"m{i}.tif,{i},{10 + 4 * i},30\n" for i in range(12))
+    (source / "positions.csv").write_text("image,frame,x,y\n" + rows, encoding="utf-8")
+    catalogue.add("beads", source, "own", positions=source / "positions.csv")
+    assert catalogue.use_recipe("own") == ["own-own", "own-correlation"]
+    own = params.load().models["own-own"]
+    assert own.settings["hybrid"]
+    assert own.training is not None
+    assert own.training.init_from == layout.STARTER
+
+
+def test_the_recipe_of_noisy_images_alone_hides_what_has_the_same_noise(repository: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "dim").mkdir()
+    for i in range(12):
+        stripes = rng.normal(0, 20, (96, 1)) + rng.normal(0, 2, (96, 96))
+        images.write_tiff(tmp_path / "dim" / f"s{i}.tif", np.clip(200 + stripes, 0, 65535).astype(np.uint16))
+    catalogue.add("denoise", tmp_path / "dim", "dim", noisy=True)
+    assert catalogue.use_recipe("dim")[0] == "dim-own"
+    training = params.load().models["dim-own"].training
+    assert training is not None
+    assert (training.blind_spots, training.blind_mask, training.init_from) == (True, "row", None)
+
+
 def test_the_recipe_is_added_once(repository: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     catalogue.use_recipe("smears")

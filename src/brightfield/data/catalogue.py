@@ -14,6 +14,7 @@ from typing import Any
 from brightfield import layout, params
 from brightfield.data.exporting import export_dataset
 from brightfield.data.importing import ImportReport, import_dataset
+from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import editing
 
@@ -105,7 +106,8 @@ def use_recipe(name: str) -> list[str]:
     """Add what is recommended for a lab's own images, and let the task's champion be chosen on them.
 
     It is the starter, trained on for as long as pays, which answers to all flips and quarter turns; and the classical baselines of
-    the task, to be compared with. Other models are left on their datasets.
+    the task, to be compared with. Noisy images alone teach only a network that has not learnt what it may not see: it begins with
+    nothing, and hides with each pixel what was measured to have the same noise. Other models are left on their datasets.
 
     Returns:
         Names of the models that were added.
@@ -120,9 +122,10 @@ def use_recipe(name: str) -> list[str]:
         raise BrightfieldError(
             f"Task {task!r} has no starter, so there is no recipe. `brightfield use {name}` lets its models learn from {name}."
         )
-    entry = deepcopy(recipe.get(f"{task}-real", recipe[task]))
+    mask = _blind_mask(name)
+    entry = deepcopy(recipe[f"{task}-{'real' if mask is None else 'noisy'}"])
     entry |= {"dataset": name, "test_time_augmentation": 8}
-    entry["training"] |= {"init_from": layout.STARTER}
+    entry["training"] |= {"init_from": layout.STARTER} if mask is None else {"blind_mask": mask}
     known = params.read_yaml(params.PARAMS)["models"]
     baselines = {m: known[m] for m, of in settings.models.items() if of.task == task and of.is_baseline}
     added = {f"{name}-own": entry}
@@ -140,6 +143,16 @@ def use_recipe(name: str) -> list[str]:
 
     editing.edit(change, params.PARAMS)
     return list(added)
+
+
+def _blind_mask(name: str) -> str | None:
+    """What blind spots hide of the images of a dataset of noisy images alone; None of any other dataset."""
+    if not (layout.raw(name) / layout.INDEX).is_file():
+        return None
+    rows = ImageSet.raw(layout.raw(name)).index
+    if "labelled" not in rows or rows["labelled"].any():
+        return None
+    return str(rows["blind_mask"].mode()[0])
 
 
 def _track(folder: Path) -> None:

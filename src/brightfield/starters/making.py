@@ -114,7 +114,7 @@ def _card(
 ) -> list[str]:
     """What a user should know before relying on it."""
     names = [title for title in known.simulations if title.startswith(f"{name}-")]
-    steps = [known.models[entry].training for entry in (name, f"{name}-real") if entry in known.models]
+    steps = [known.models[entry].training for entry in (name, *([f"{name}-real"] if there else []))]
     lines = [
         f"# The starter of {name}",
         "",

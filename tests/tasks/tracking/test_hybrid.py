@@ -98,11 +98,36 @@ def test_refined_it_is_as_good_as_the_image_allows() -> None:
     assert task.answering.decode_fast(activated, encoded).errors is None  # while training, when nobody waits for a fit
 
 
-def test_frames_that_do_not_tell_their_beads_alone_are_refused() -> None:
+def silent(record: Record) -> Record:
+    """The frame without its transmission, as a lab's own."""
+    return Record("f7", "movie", record.image, {"positions": record.fields["positions"]})
+
+
+def test_a_frame_that_does_not_tell_its_beads_alone_teaches_where_they_are_and_nothing_else() -> None:
     record = frame()
-    silent = Record("f7", "movie", record.image, {"positions": record.fields["positions"]})
-    with pytest.raises(BrightfieldError, match=r"Frame f7 .*leave out settings\.hybrid"):
-        TASK.learning.target(silent, TASK.learning.encode(silent.image))
+    encoded = TASK.learning.encode(record.image)
+    targets = torch.stack([TASK.learning.target(of, encoded) for of in (record, silent(record))])
+    assert not targets[0].isnan().any()
+    assert targets[1, ALONE].isnan().all()
+    training = params.Training(epochs=1, init_from="starter")
+    loss = TASK.learning.loss_function(TASK.learning.dataset([silent(record)]), training)
+    output = torch.randn((1, CHANNELS, *record.image.shape), requires_grad=True)
+    loss(output, targets[1:]).backward()
+    assert output.grad is not None
+    assert not output.grad[:, ALONE].any()
+    assert output.grad[:, HEAT].abs().min() > 0
+    assert loss(output, targets[1:]) < loss(output, targets[:1])
+
+
+def test_without_a_network_to_begin_with_they_are_refused() -> None:
+    record = frame()
+    with pytest.raises(BrightfieldError, match=r"1 of 2 frames .*init_from: starter.*leave out settings\.hybrid"):
+        TASK.learning.loss_function(TASK.learning.dataset([record, silent(record)]), params.Training(epochs=1))
+    TASK.learning.loss_function(TASK.learning.dataset([record]), params.Training(epochs=1))
+
+
+def test_a_transmission_of_another_size_is_refused() -> None:
+    record = frame()
     fields = {**record.fields, "transmission": np.ones((5, 5), np.float16)}
     with pytest.raises(BrightfieldError, match=r"\(48, 56\) px, its transmission \(5, 5\)"):
         TASK.learning.target(Record("f", "movie", record.image, fields), TASK.learning.encode(record.image))

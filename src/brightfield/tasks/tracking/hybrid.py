@@ -8,12 +8,15 @@ of the fit shows it as well as its true mask does (:mod:`brightfield.beads.local
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from brightfield import params
 from brightfield.beads.localisation.centring import mirror_centres
 from brightfield.beads.localisation.windows import corners, cut, territories
 from brightfield.data.records import Record
@@ -30,26 +33,41 @@ WEIGHT = 0.5
 
 
 def target(record: Record, shape: tuple[int, int]) -> Tensor:
-    """The transmission of the beads alone, (1, H, W).
+    """The transmission of the beads alone, (1, H, W); NaN for a frame of which nobody knows it, as of any that is not simulated.
 
     Raises:
-        BrightfieldError: the record has no transmission, or one of another size.
+        BrightfieldError: the record has a transmission of another size.
     """
     if "transmission" not in record.fields:
-        raise BrightfieldError(
-            f"Frame {record.id} has no image of its beads alone (transmission), from which a hybrid network learns: expected a "
-            "simulated frame. Train on a dataset of section `simulations` (simulate an old one again), or leave out "
-            "settings.hybrid."
-        )
+        return torch.full((1, *shape), torch.nan)
     alone = np.asarray(record.fields["transmission"], dtype=np.float32)
     if alone.shape != shape:
         raise BrightfieldError(f"Frame {record.id} has {shape} px, its transmission {alone.shape}: expected the same.")
     return torch.from_numpy(alone)[None]
 
 
+def check(targets: Sequence[Tensor], training: params.Training) -> None:
+    """Refuse a training from nothing on frames (2, H, W) whose transmission is not known: nothing would teach the second output.
+
+    Raises:
+        BrightfieldError: there is such a frame.
+    """
+    unknown = sum(bool(target[ALONE, 0, 0].isnan()) for target in targets)
+    if unknown and training.init_from is None:
+        raise BrightfieldError(
+            f"{unknown} of {len(targets)} frames have no image of their beads alone (transmission), from which a hybrid network "
+            "learns: expected simulated frames. Begin with a hybrid network, training.init_from: starter; or train on a dataset "
+            "of section `simulations` (simulate an old one again); or leave out settings.hybrid."
+        )
+
+
 def loss(output: Tensor, target: Tensor) -> Tensor:
-    """The mean squared error of the transmission, weighted relative to the loss of the heat map; (N, 2, H, W) each."""
-    return WEIGHT * F.mse_loss(_transmission(output), target[:, ALONE])
+    """The mean squared error of the transmission, weighted relative to the loss of the heat map; (N, 2, H, W) each.
+
+    Where the transmission is not known (NaN), any is right.
+    """
+    drawn, known = _transmission(output), target[:, ALONE]
+    return WEIGHT * F.mse_loss(drawn, torch.where(known.isnan(), drawn.detach(), known))
 
 
 def activate(output: Tensor) -> Tensor:

@@ -57,8 +57,12 @@ class TrackingLearning(Learning[params.TrackingSettings, Points]):
 
         Pixels of beads are not weighted up: that finds few more beads but many false ones, and the initial bias ``NOTHING`` makes
         it unnecessary.
+
+        Raises:
+            BrightfieldError: a hybrid network that begins with nothing, and frames whose transmission is not known.
         """
-        del samples, training
+        if self.settings.hybrid:
+            hybrid.check(samples.targets, training)
         return self._loss
 
     def _loss(self, output: Tensor, target: Tensor) -> Tensor:
