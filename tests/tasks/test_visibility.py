@@ -13,7 +13,7 @@ from scipy import ndimage
 from brightfield import images, params
 from brightfield.data.records import Record
 from brightfield.tasks.segmentation import Segmentation
-from brightfield.tasks.segmentation.visibility import shows_something, visibility
+from brightfield.tasks.visibility import shows_something, visibility
 
 RNG = np.random.default_rng(0)
 SHAPE = (160, 192)
@@ -92,7 +92,7 @@ def test_simulated_cells_are_visible_in_every_suite(simulated_fields: list[Recor
 def simulated_fields() -> list[Record]:
     from brightfield import simulate
 
-    settings = params.load(Path(__file__).parents[3] / "params.yaml").simulations["bacteria"]
+    settings = params.load(Path(__file__).parents[2] / "params.yaml").simulations["bacteria"]
     few = settings.model_copy(update={"images": 6, "suite_groups": 4})
     return list(simulate.simulate(few, 1))
 

@@ -1,4 +1,4 @@
-"""Whether the regions of an answer show anything: where an image is noise, a network finds cells in the noise."""
+"""Whether regions of an image show anything: where an image is noise, a network finds cells in the noise."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ WIDE_PX = 8.0  # sigma of the Gaussian that follows the light of the lamp, but n
 # Root mean square of the structure in the clearest region of a field, in standard deviations of the noise. In simulated noise
 # alone it is at most 2.5 (169 regions), in the dimmest simulated field with cells 5.2 and more.
 LEAST_VISIBLE = 3.5
+BLOCK_PX = 16  # side of the regions in which structure is looked for where no object was found
 _NOISE_PX = 256  # side of the image of noise on which the filters are calibrated
 
 
@@ -31,6 +32,14 @@ def shows_something(channels: FloatArray, regions: npt.NDArray[np.int32]) -> boo
     if not len(numbers):
         return True
     return any(float(visibility(channel, regions, numbers).max()) >= LEAST_VISIBLE for channel in channels)
+
+
+def shows_structure(image: FloatArray) -> bool:
+    """Whether any block of an image (H, W) or (H, W, C), its first channel, stands out of the noise."""
+    light = image if image.ndim == 2 else image[..., 0]
+    rows, columns = (np.arange(side) // BLOCK_PX for side in light.shape)
+    blocks = (rows[:, None] * (columns[-1] + 1) + columns + 1).astype(np.int32)
+    return shows_something(light[None], blocks)
 
 
 def visibility(image: FloatArray, regions: npt.NDArray[np.int32], numbers: npt.NDArray[np.integer[Any]]) -> FloatArray:
