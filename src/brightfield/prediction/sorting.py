@@ -246,11 +246,11 @@ def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -
     rows: list[dict[str, Any]] = []
     far: list[pd.DataFrame] = []
     agreements: list[tuple[float, ...]] = []
-    labels: Sequence[Any]
     for batch in _batches(sources):
         seen = [sizes.seen(predictor.task, frame) for frame in batch]
-        labels, agree = predictor.judge(seen, _encoded(predictor.task, batch, seen))
+        answers, agree = predictor.judge(seen, _encoded(predictor.task, batch, seen))
         agreements += agree or []
+        labels: Sequence[Any] = answers
         if (distances := predictor.compare([frame.image for frame in batch])) is not None:
             far.append(distances)
         rows += [_row(predictor.task, label) for label in labels]
