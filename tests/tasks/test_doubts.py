@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from brightfield import tasks
-from brightfield.tasks.doubts import Doubts
+from brightfield.tasks.doubts import UNSEEN, Doubts
 
 
 def test_between_its_points_the_curve_is_linear_and_beyond_them_constant() -> None:
@@ -24,3 +24,10 @@ def test_more_agreement_never_lets_expect_a_larger_error(kind: str) -> None:
     assert curve.agreement[0] == 0
     assert curve.agreement[-1] == 1
     assert curve.error[0] > curve.limit > curve.error[-1]
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "tracking"])
+def test_where_nothing_is_seen_nothing_is_marked(kind: str) -> None:
+    curve = tasks.KINDS[kind].answering_class.doubts
+    assert curve is not None
+    assert 0.3 < curve.expected(UNSEEN) < curve.limit

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SIDE_PX = 512  # of the part of an image, that with the most structure, which is answered twice: a bounded cost for large images
+UNSEEN = 0.5  # agreement where nothing was found and nothing is seen: noise may hide something, so neither right nor wrong is known
 SHRUNK = 0.85  # magnification of the changed view: enough to upset a model that is out of its depth, and no other
 
 

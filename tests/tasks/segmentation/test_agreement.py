@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 
 from brightfield import images
-from brightfield.tasks.doubts import SHRUNK, SIDE_PX
+from brightfield.tasks.doubts import SHRUNK, SIDE_PX, UNSEEN
 from brightfield.tasks.segmentation import agreement
 
 Labels = npt.NDArray[np.int32]
@@ -91,7 +91,7 @@ def test_each_of_four_numbers_lowers_the_product() -> None:
 def test_without_cells_it_counts_whether_there_is_something() -> None:
     image, cells = field()
     nothing = np.zeros_like(cells)
-    assert agreement.of_field(nothing, sure(nothing), NOISE, threshold) == 1
+    assert agreement.of_field(nothing, sure(nothing), NOISE, threshold) == UNSEEN
     assert agreement.of_field(nothing, sure(nothing), image, threshold) == 0
 
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from brightfield import images
 from brightfield.results import Points
+from brightfield.tasks.doubts import UNSEEN
 from brightfield.tasks.tracking import agreement
 
 Positions = npt.NDArray[np.float64]
@@ -58,7 +59,7 @@ def test_beads_that_are_found_again_count_by_their_quality(again: int, quality: 
 
 def test_without_beads_it_counts_whether_there_is_something() -> None:
     nothing = Points(np.zeros((0, 2)), np.zeros(0))
-    assert agreement.of_frame(nothing, NOISE, lambda _: PLACES, 1.0) == 1
+    assert agreement.of_frame(nothing, NOISE, lambda _: PLACES, 1.0) == UNSEEN
     assert agreement.of_frame(nothing, frame(), lambda _: PLACES, 1.0) == 0
 
 

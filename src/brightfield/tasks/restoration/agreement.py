@@ -35,7 +35,7 @@ SHARE, TOO_MUCH, CORRELATED = 1.11, -1.6, 0.44
 DOUBTS = Doubts(
     agreement=(0.0, 1.0),
     error=(1.0, 0.0),
-    limit=0.65,
+    limit=0.55,
     measure="the share of the noise that is left",
 )
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import images
-from brightfield.tasks.doubts import SHRUNK, SIDE_PX, Doubts
+from brightfield.tasks.doubts import SHRUNK, SIDE_PX, UNSEEN, Doubts
 from brightfield.tasks.visibility import shows_structure
 
 FloatArray = npt.NDArray[np.float32]
@@ -45,12 +45,12 @@ def of_field(cells: Labels, probabilities: FloatArray, image: images.Image, see:
         see: the model: from an image to cells and probabilities.
 
     Returns:
-        The product. Without any cell 1 where the field shows nothing either, 0 where there is structure.
+        The product. Without any cell 0 where the field shows structure, and ``UNSEEN`` where it shows none.
     """
     window = images.busiest(image, SIDE_PX)
     seen, found, known = image[window], cells[window] > 0, probabilities[(slice(None), *window)]
     if not found.any():
-        return 0.0 if shows_structure(seen) else 1.0
+        return 0.0 if shows_structure(seen) else UNSEEN
     view = np.flip(seen, axis=1)
     smaller = images.magnified(view, SHRUNK) if min(view.shape[:2]) >= LEAST_PX else view
     again, other = see(smaller)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from brightfield import images
 from brightfield.metrics import tracking
 from brightfield.results import Points
-from brightfield.tasks.doubts import SHRUNK, SIDE_PX, Doubts
+from brightfield.tasks.doubts import SHRUNK, SIDE_PX, UNSEEN, Doubts
 from brightfield.tasks.visibility import shows_structure
 
 Positions = npt.NDArray[np.float64]
@@ -39,7 +39,7 @@ def of_frame(points: Points, image: images.Image, find: Find, tolerance_px: floa
         tolerance_px: largest distance of the same bead in both.
 
     Returns:
-        The product. Without any bead 1 where the frame shows nothing either, 0 where there is structure.
+        The product. Without any bead 0 where the frame shows structure, and ``UNSEEN`` where it shows none.
     """
     rows, columns = images.busiest(image, SIDE_PX)
     seen = image[rows, columns]
@@ -48,7 +48,7 @@ def of_frame(points: Points, image: images.Image, find: Find, tolerance_px: floa
     inside = ((shifted >= -0.5) & (shifted < (width - 0.5, height - 0.5))).all(axis=1)
     found, quality = shifted[inside], points.quality[inside]
     if not len(found):
-        return 0.0 if shows_structure(seen) else 1.0
+        return 0.0 if shows_structure(seen) else UNSEEN
     view = np.flip(seen, axis=1)
     smaller = images.magnified(view, SHRUNK) if min(height, width) >= LEAST_PX else view
     back = to_original(find(smaller), smaller.shape[:2], (height, width))
