@@ -62,8 +62,8 @@ def test_that_the_model_does_not_suit_is_said_once_where_most_are_doubtful(
     said = doubting.warning(found.assign(image=["a", "b", "c"]), predictor)
     assert said is not None
     assert said.count("The model does not suit these images.") == int(most)
-    assert "Unlike the training data is most of all their focus." in said
-    assert "the model disagrees with itself, expected error 0.97 (1 - the mean of Dice and AP50)" in said
+    assert "What differs most from the training data is their focus." in said
+    assert "their expected error is 0.97 (1 - the mean of Dice and AP50)" in said
 
 
 @pytest.mark.parametrize("kind", list(TASKS))

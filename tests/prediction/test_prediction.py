@@ -108,8 +108,8 @@ def test_doubtful_answers_are_named_with_what_is_unlike_the_training(
             assert (found.loc[name, "distance"] > 1) == bool(outside)
     assert summary.warning is not None
     assert summary.warning.startswith("1 of 2 answers are doubtful")
-    assert f"expected error 0.90 ({answering.doubts.measure})" in summary.warning
-    assert f"Unlike the training data is most of all their {summary.compared['farthest'][0]}." in summary.warning
+    assert f"expected error is 0.90 ({answering.doubts.measure})" in summary.warning
+    assert f"What differs most from the training data is their {summary.compared['farthest'][0]}." in summary.warning
     assert "Look at odd first." in summary.warning
     assert capsys.readouterr().out == ""  # the command line shows it
 

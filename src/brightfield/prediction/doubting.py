@@ -58,7 +58,7 @@ def warning(table: pd.DataFrame, predictor: Predictor) -> str | None:
     if "farthest" in doubtful:
         far = doubtful[doubtful["distance"] > 1]
         if len(far):
-            lines.append(f"Unlike the training data is most of all their {far['farthest'].mode()[0]}.")
+            lines.append(f"What differs most from the training data is their {far['farthest'].mode()[0]}.")
     lines.append(f"Look at {worst['image']} first.")
     lines.append(f"What helps: {'; '.join(remedies(predictor))}.")
     return " ".join(lines)
@@ -89,7 +89,7 @@ def remedies(predictor: Predictor) -> list[str]:
     found.append("`brightfield match`, to train on a simulation that looks like your images")
     recipe = " --recipe own" if name in starters.tasks() else ""
     found.append(
-        f"label about twenty images, `brightfield import {name}`, then `brightfield use NAME{recipe}` and train"
+        f"about twenty images with their truth: `brightfield import {name}`, then `brightfield use NAME{recipe}` and train"
     )
     return found
 
@@ -98,4 +98,4 @@ def _how_bad(doubtful: pd.DataFrame, predictor: Predictor) -> str:
     rules = predictor.task.answering.doubts
     if rules is None or "doubt" not in doubtful:
         return ": their images are unlike the training data"
-    return f": the model disagrees with itself, expected error {doubtful['doubt'].median():.2f} ({rules.measure})"
+    return f": their expected error is {doubtful['doubt'].median():.2f} ({rules.measure})"

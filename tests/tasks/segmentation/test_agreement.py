@@ -22,7 +22,7 @@ def field() -> tuple[Floats, Labels]:
     return NOISE + 500 * (cells > 0), cells
 
 
-def sure(cells: Labels, probability: float = 1.0) -> Floats:
+def sure(cells: Labels, probability: float = 0.9985) -> Floats:
     """Probabilities of background, body and contour: of the body in cells, of the background elsewhere."""
     body = np.where(cells > 0, probability, 1 - probability)
     return np.stack([1 - body, body, np.zeros_like(body)]).astype(np.float32)
@@ -50,7 +50,7 @@ def test_expected_dice_by_hand() -> None:
 
 def test_a_model_that_is_sure_and_answers_all_views_alike_agrees() -> None:
     image, cells = field()
-    assert agreement.of_field(cells, sure(cells), image, threshold) > 0.95
+    assert agreement.of_field(cells, sure(cells), image, threshold) > 0.94
 
 
 def test_the_view_is_mirrored_and_smaller() -> None:
@@ -85,7 +85,7 @@ def test_each_of_four_numbers_lowers_the_product() -> None:
     expected = 0.8 * agreement.expected_dice(
         cells > 0, sure(cells, 0.8)[1]
     )  # less certain, and more probable elsewhere
-    assert halved == pytest.approx(expected * whole, rel=0.02)
+    assert halved == pytest.approx(expected * whole, rel=0.03)
 
 
 def test_without_cells_it_counts_whether_there_is_something() -> None:
@@ -106,5 +106,12 @@ def test_of_a_large_field_the_part_with_the_most_structure_is_answered_again() -
         seen.append(view)
         return threshold(view)
 
-    assert agreement.of_field(cells, sure(cells), large, watch) > 0.95
+    assert agreement.of_field(cells, sure(cells), large, watch) > 0.94
     assert max(seen[0].shape) <= round(SHRUNK * SIDE_PX)
+
+
+def test_a_method_without_probabilities_is_never_sure() -> None:
+    image, cells = field()
+    certain = agreement.of_field(cells, sure(cells, 1.0), image, threshold)
+    assert certain == pytest.approx(0.5 * agreement.of_field(cells, sure(cells), image, threshold) ** 6, rel=0.2)
+    assert agreement.DOUBTS.expected(certain) > 0.4
