@@ -20,7 +20,7 @@ from brightfield import images, layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import FolderPrediction, own_scale
+from brightfield.prediction import FolderPrediction, doubting, own_scale
 from brightfield.prediction.beside import FIRST
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from queries import project, reports
@@ -44,11 +44,11 @@ class Answers:
     """A model's answers to several images.
 
     Attributes:
-        about: one row per image: image, size_px, type, range, and outside: how it lies outside the range of the training data.
+        about: one row per image: image, size_px, type, range, and outside: what is doubtful about its answer, empty if nothing is.
         tables: contents of the model's CSV files, by file name.
         files: contents of all files (CSV, TIFF and PNG), by file name; those of a classical method by its name and theirs.
         problems: a message for each file that was left out.
-        warning: a line about images outside the range of the training data, if there are any.
+        warning: a line about doubtful answers, if there are any.
         notes: lines on pixel sizes, and on what of the files was not read.
         beside: lines on classical answers beside the model's, if they were asked for.
     """
@@ -143,7 +143,7 @@ def answer(
             return Answers(pd.DataFrame(), problems=problems)
         answered = answering.finish()
         return Answers(
-            pd.DataFrame(about).assign(outside=_outside(answered.compared, len(about))),
+            pd.DataFrame(about).assign(outside=_doubted(answered.compared, len(about))),
             {
                 path.name: pd.read_csv(path)
                 for path in answered.files
@@ -211,9 +211,8 @@ def _about(name: str, image: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _outside(compared: pd.DataFrame, count: int) -> list[str]:
-    """How each image lies outside the range of the training data, such as "focus, 2.3 times the limit"; empty if inside."""
+def _doubted(compared: pd.DataFrame, count: int) -> list[str]:
+    """What is doubtful about the answer to each image, such as "expected error 0.62"; empty if nothing is."""
     if compared.empty:
         return [""] * count
-    texts = compared["farthest"] + compared["distance"].map(", {:.1f} times the limit".format)
-    return list(texts.where(compared["outside"] == 1, ""))
+    return [doubting.about(row) for row in compared.to_dict("records")]

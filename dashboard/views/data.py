@@ -52,7 +52,7 @@ def covered(name: str) -> None:
     st.plotly_chart(figure, theme=None, config=style.CONFIG, key="coverage")
     st.caption(
         "One box per split: light, contrast, noise, focus and density of its images. The band contains 98% of the training images. "
-        "`brightfield predict` warns of images outside the range of the training data."
+        "`brightfield predict` names what differs most from the training data where its answers are doubtful."
     )
 
 

@@ -145,7 +145,7 @@ def picture(answers: Answers, name: str) -> None:
         st.image(project.shrink(drawn, 2 * SHOWN_PX if both else SHOWN_PX), width="stretch")
     st.caption(f"**{parts.plain(name)}** · {about['size_px']} px · {about['type']} · {about['range']}")
     if about["outside"]:
-        st.caption(f":orange[:material/visibility: outside the training data: {parts.plain(about['outside'])}]")
+        st.caption(f":orange[:material/visibility: doubtful: {parts.plain(about['outside'])}]")
     with st.container(horizontal=True, gap="small"):
         for end, content in files.items():
             download(f"{name}_{end}", content, end.replace(".tif", " (TIFF)").replace(".png", " (PNG)"))

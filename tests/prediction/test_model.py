@@ -53,6 +53,7 @@ def test_a_dataframe_has_what_the_command_writes(project: Path, kind: str) -> No
     answers = brightfield.load(TASKS[kind], "mine").predict(list(given.values()), names=list(given))
     table = to_dataframe(answers)
     written = pd.read_csv(next(path for path in files if path.suffix == ".csv"))
+    written = written.drop(columns=["outside", "doubt"], errors="ignore")  # of the command alone
     pd.testing.assert_frame_equal(table.reset_index(drop=True), written, check_dtype=False, rtol=1e-4, atol=1e-6)
     for name, answer in zip(given, answers, strict=True):
         if isinstance(answer, ClassMap | Picture):

@@ -77,8 +77,12 @@ def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pyt
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
-def test_images_unlike_the_training_are_named(
-    project: Path, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str], kind: str
+def test_doubtful_answers_are_named_with_what_is_unlike_the_training(
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
 ) -> None:
     folder = tmp_path_factory.mktemp("unlike")
     known = tiny.records(kind, 40, groups=10)
@@ -88,32 +92,49 @@ def test_images_unlike_the_training_are_named(
     dim = 0.2 * odd + np.random.default_rng(0).normal(0, 0.2 * odd.std(), odd.shape)
     np.save(folder / "odd.npy", np.clip(dim, 0, None).astype(odd.dtype))
     write_bundle(kind, covered=Coverage.fit(coverage.measure_records(known)))
+    answering = tasks.KINDS[kind].answering_class
+    assert answering.doubts is not None
+    monkeypatch.setattr(answering, "doubted", lambda _, agreements: [0.9, 0.1][: len(agreements)])  # odd, usual
     summary = prediction.predict(TASKS[kind], [folder], Path("out"), reference="mine")
     table = pd.read_csv(
         next(path for path in summary.files if path.name in (*TABLES.values(), "images.csv") and _by_image(path))
     )
-    found = table.groupby("image")[["outside", "distance"]].first()
+    found = table.groupby("image")[["outside", "doubt", "distance"]].first()
     assert set(found.index) <= {"usual", "odd"}
     for name, outside in {"usual": 0, "odd": 1}.items():
         if name in found.index:  # a frame in which no bead was found has no row
             assert found.loc[name, "outside"] == outside
+            assert found.loc[name, "doubt"] == [0.1, 0.9][outside]
             assert (found.loc[name, "distance"] > 1) == bool(outside)
     assert summary.warning is not None
-    assert summary.warning.startswith("1 of 2 images lie outside the range of the training data")
-    assert "The farthest is odd (" in summary.warning
+    assert summary.warning.startswith("1 of 2 answers are doubtful")
+    assert f"expected error is 0.90 ({answering.doubts.measure})" in summary.warning
+    assert f"What differs most from the training data is their {summary.compared['farthest'][0]}." in summary.warning
+    assert "Look at odd first." in summary.warning
     assert capsys.readouterr().out == ""  # the command line shows it
+
+
+@pytest.mark.parametrize("kind", tiny.KINDS)
+def test_every_answer_has_a_doubt_also_of_a_model_that_covers_nothing(project: Path, kind: str) -> None:
+    given = {record.id: record.image for record in tiny.records(kind, 3)}
+    Path("in").mkdir()
+    for name, image in given.items():
+        np.save(f"in/{name}.npy", image)
+    write_bundle(kind)
+    first, again = (
+        prediction.predict(TASKS[kind], [Path("in")], Path(out), reference="mine").compared for out in ("a", "b")
+    )
+    assert list(first.columns) == ["image", "outside", "doubt"]
+    assert list(first["image"]) == list(given)
+    assert first["doubt"].between(0, 1).all()
+    rules = tasks.KINDS[kind].answering_class.doubts
+    assert rules is not None
+    assert list(first["outside"]) == list((first["doubt"] > rules.limit).astype(int))
+    pd.testing.assert_frame_equal(first, again)
 
 
 def _by_image(path: Path) -> bool:
     return "outside" in pd.read_csv(path, nrows=0).columns
-
-
-def test_a_bundle_that_covers_nothing_warns_of_nothing(project: Path, pictures: Path) -> None:
-    write_bundle("restoration")
-    summary = prediction.predict("denoise", [pictures], Path("out"), reference="mine")
-    assert "outside" not in pd.read_csv("out/images.csv").columns
-    assert summary.warning is None
-    assert summary.recalibrated is None
 
 
 def test_the_command_shows_warning_and_files(
@@ -121,16 +142,20 @@ def test_the_command_shows_warning_and_files(
 ) -> None:
     from brightfield.cli import app
 
-    compared = pd.DataFrame({"image": ["a"], "outside": [1], "distance": [2.0], "farthest": ["focus"]})
+    compared = pd.DataFrame({"image": ["a"], "outside": [1], "doubt": [0.7]})
     listing = images.Listing((Path("a.png"),), {Path("a_labels.tif"): "written by Brightfield"})
     summary = prediction.PredictionSummary(
-        [Path("out/a_overlay.png"), Path("out/labels.csv")], compared, "Recalibrated on 9.", listing
+        [Path("out/a_overlay.png"), Path("out/labels.csv")],
+        compared,
+        "Recalibrated on 9.",
+        listing,
+        warning="1 of 1 answers are doubtful.",
     )
     monkeypatch.setattr(prediction, "predict", lambda *args, **options: summary)
     app(["predict", "rbc", "a.png", "-o", "out"], standalone_mode=False)
     first, second, third, *rest = capsys.readouterr().out.splitlines()
     assert first == "Recalibrated on 9."
-    assert second.startswith("warning: 1 of 1 images lie outside")
+    assert second == "warning: 1 of 1 answers are doubtful."
     assert third == "2 files in out: labels.csv"
     assert rest == ["Found: 2, taken: 1, left out: 1.", "Left out: a_labels.tif: written by Brightfield."]
 

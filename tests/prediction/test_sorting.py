@@ -26,6 +26,7 @@ from brightfield.prediction import sorting
 from brightfield.prediction.sorting import Sorted
 from brightfield.results import Label
 from brightfield.system.files import atomic_folder
+from brightfield.tasks.classification.answering import ClassificationAnswering
 
 pytestmark = pytest.mark.usefixtures("brightness_is_the_answer")
 OUT = Path("out")
@@ -110,7 +111,7 @@ def test_crops_of_another_magnification_are_answered_as_those_of_the_training(
     (first, *_) = sorted(crops.iterdir())
     image = images.read(first)
     expected = images.framed(images.magnified(image, 0.5), 32) if asked else image
-    assert len(seen_crops) == len(PROBABILITIES)
+    assert len(seen_crops) == 2 * len(PROBABILITIES)  # and a changed view of each
     np.testing.assert_array_equal(seen_crops[0], expected)
 
 
@@ -128,7 +129,16 @@ def test_a_magnified_crop_is_compared_with_the_training_as_it_came(crops: Path) 
 def test_the_table_has_the_least_certain_first(crops: Path) -> None:
     sort(crops)
     table = pd.read_csv(OUT / "sorted.csv")
-    assert list(table.columns) == ["image", "source", "probability", "answer", "certainty", "sorted_into"]
+    assert list(table.columns) == [
+        "image",
+        "source",
+        "probability",
+        "answer",
+        "certainty",
+        "sorted_into",
+        "outside",
+        "doubt",
+    ]
     assert list(table["image"]) == [f"{name}.png" for name in ("002_9_9", "002_1_1", "003_4_4", "001_7_8", "001_5_6")]
     assert list(table["answer"]) == ["good", "good", "bad", "bad", "good"]
     assert list(table["sorted_into"]) == ["unsure"] * 3 + ["bad", "good"]
@@ -153,16 +163,20 @@ def test_how_sure_is_sure_can_be_said(crops: Path, sure: float, unsure: int) -> 
     assert (f"a probability below {sure:g} (--sure)" in str(done)) == (unsure > 0)
 
 
-def test_images_unlike_the_training_are_unsure_unless_every_answer_counts(crops: Path) -> None:
-    known = tiny.records("classification", 40, groups=10)
-    trained(Coverage.fit(coverage.measure_records(known)))
-    images.write_png(crops / "004_usual.png", known[0].image)
+def test_doubtful_answers_are_unsure_unless_more_doubt_is_allowed(crops: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(Coverage.fit(coverage.measure_records(tiny.records("classification", 40, groups=10))))
+    monkeypatch.setattr(
+        ClassificationAnswering, "doubted", lambda _, agreements: [0.45] + [0.1] * (len(agreements) - 1)
+    )
     done = sort(crops)
     table = pd.read_csv(OUT / "sorted.csv").set_index("image")
-    assert list(table.columns)[-2:] == ["outside", "distance"]
+    assert list(table.columns)[-3:] == ["outside", "doubt", "distance"]
+    assert (table["distance"] > 1).all()  # all are unlike the training, and only one is doubtful
     assert table.loc["001_5_6.png", ["outside", "answer", "sorted_into"]].tolist() == [1, "good", "unsure"]
-    assert table.loc["004_usual.png", "outside"] == 0
-    assert "5 of 6 images lie outside the range of the training data" in str(done)
+    assert table.loc["001_7_8.png", ["outside", "sorted_into"]].tolist() == [0, "bad"]
+    assert "1 of 5 answers are doubtful" in str(done)
+    sort(crops, sure=0.54, out=Path("most"))
+    assert found(Path("most"))["good"] == ["001_5_6.png", "002_1_1.png"]
     sort(crops, sure=0, out=Path("all"))
     assert found(Path("all"))["unsure"] == []
 

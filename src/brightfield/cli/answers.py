@@ -100,7 +100,7 @@ def predict(
 
     With --sort OUT the images of a classification are copied instead, byte for byte and under their names: into a folder for
     each class (rbc: OUT/good, OUT/bad), or into OUT/unsure if the calibrated probability that the answer is correct is less than
-    --sure, or if the image lies outside the range of the training data. A lower --sure leaves fewer images to check and more wrong
+    --sure, or if the answer is doubtful. A lower --sure leaves fewer images to check and more wrong
     labels; 0 sorts every image by its answer alone. OUT/sorted.csv lists the images, the least certain first, and
     OUT/least-certain.png shows those. Move the images of OUT/unsure into the right folders; then `brightfield import rbc OUT
     --name NAME` imports the folder, without the images that are still in OUT/unsure.
@@ -119,6 +119,10 @@ def predict(
     --beside METHODS answers by classical methods, too, which need no training: a picture of both answers for each image, the table
     beside.csv, the method's own answers in the folder OUT/METHOD, and a line that says how far both agree. With --truth FOLDER it
     says which of the two is better and by how much. Beads are checked without truth: which positions explain more of the light.
+
+    The column doubt of the tables is the expected error of each answer, 0 to 1: a model that answers badly disagrees with itself
+    on a slightly changed view of the image. Where it is large, outside is 1, and a warning says what differs from the training
+    and what helps. The column distance is how far the image lies from the training data.
 
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their

@@ -25,6 +25,7 @@ from brightfield.images.reading import (
 )
 from brightfield.images.scaling import framed, magnified, nearest, resized
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
+from brightfield.images.windows import Window, busiest
 from brightfield.images.writing import write_png, write_tiff
 
 __all__ = [
@@ -36,7 +37,9 @@ __all__ = [
     "Image",
     "Listing",
     "Stitcher",
+    "Window",
     "above_background",
+    "busiest",
     "evenly_spaced",
     "files",
     "frame_count",

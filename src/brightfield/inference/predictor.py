@@ -54,6 +54,33 @@ class Predictor:
         encoded = [self.task.learning.encode(image) for image in images]
         return self.task.answering.decode_all(self.activations(encoded), encoded)
 
+    def judge(
+        self, images: Sequence[np.ndarray], encoded: Sequence[Encoded] | None = None
+    ) -> tuple[list[Result], list[tuple[float, ...]] | None]:
+        """:meth:`predict`, and how far the model agrees with itself on each image.
+
+        Args:
+            images: as in :meth:`predict`.
+            encoded: the same, if they are encoded already.
+
+        Returns:
+            The results, and their agreements, for which a changed view of each image, or of a part of it, is answered as well:
+            ``task.answering.doubted`` makes expected errors of them. None in place of these where the task judges no answers.
+        """
+        if encoded is None:
+            encoded = [self.task.learning.encode(image) for image in images]
+        activated = self.activations(encoded)
+        answering = self.task.answering
+        results = answering.decode_all(activated, encoded)
+        if answering.doubts is None:
+            return results, None
+        return results, answering.agreements(results, activated, images, self.look)
+
+    def look(self, images: Sequence[np.ndarray]) -> list[tuple[npt.NDArray[np.float32], Encoded]]:
+        """The activated output for each image, and the image as it was encoded."""
+        encoded = [self.task.learning.encode(image) for image in images]
+        return list(zip(self.activations(encoded), encoded, strict=True))
+
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
         """Compare images with the training data: columns outside, distance and farthest, one row per image.
 

@@ -15,7 +15,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
 from brightfield.inference import starters
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import own_scale, recalibration
+from brightfield.prediction import doubting, own_scale, recalibration
 from brightfield.prediction.beside import Besides, chosen, first_images, truth_reader
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
@@ -142,12 +142,13 @@ class PredictionSummary:
 
     Attributes:
         files: all files that were written.
-        compared: columns image, outside (0 or 1), distance and farthest, one row per image (see
-            :meth:`brightfield.data.coverage.Coverage.compare`); no rows if the model's bundle has no coverage.
+        compared: column image, and outside, doubt, distance and farthest (see :func:`brightfield.prediction.doubting.compared`);
+            one row per image; no rows if nothing is known of them.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
         listing: the files that were found, taken and left out; None where images did not come from files.
         notes: lines on pixel sizes, and on what of the files was not read.
         beside: lines on classical answers beside the model's, if they were asked for.
+        warning: a line about doubtful answers, if there are any.
     """
 
     files: list[Path]
@@ -156,11 +157,7 @@ class PredictionSummary:
     listing: images.Listing | None = None
     notes: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-
-    @property
-    def warning(self) -> str | None:
-        """One line about images outside the coverage of the training data, if there are any."""
-        return warning(self.compared)
+    warning: str | None = None
 
 
 class FolderPrediction:
@@ -206,7 +203,8 @@ class FolderPrediction:
         self._rows: dict[str, pd.DataFrame] = {}
         self._sources: dict[str, str] = {}
         self._stated = Stated(pixel_size_um)
-        self._compared = [pd.DataFrame(columns=["image", "outside", "distance", "farthest"])]
+        self._far: list[pd.DataFrame] = []
+        self._agreements: list[tuple[float, ...]] = []
 
     def __len__(self) -> int:
         """Number of images that were predicted."""
@@ -242,7 +240,7 @@ class FolderPrediction:
             )
         header = header or images.Header()
         size_um, magnification = self.sizes.of(name, header.pixel_size_um)
-        result, seen = self._answer(name, image, fluorescence, magnification)
+        result, seen, agreements = self._answer(name, image, fluorescence, magnification)
         self._writer.add(name, image, result, fluorescence, pixel_size_um=size_um)
         if self._besides is not None:
             for end, picture in self._besides.add(name, image, seen, result, truth, size_um).items():
@@ -253,39 +251,47 @@ class FolderPrediction:
             self._sources[name] = source
         # what fills up a crop is no part of it
         compared_as = image if self.predictor.task.answering.takes_crops else seen
-        if (compared := self.predictor.compare([compared_as])) is not None:
-            self._compared.append(compared.assign(image=name))
+        if (far := self.predictor.compare([compared_as])) is not None:
+            self._far.append(far)
+        self._agreements += agreements
 
     def _answer(
         self, name: str, image: images.Image, fluorescence: images.Image | None, magnification: float | None
-    ) -> tuple[Result, images.Image]:
-        """The answer to an image, and the image as the model saw it."""
+    ) -> tuple[Result, images.Image, list[tuple[float, ...]]]:
+        """The answer to an image, the image as the model saw it, and how far the model agrees with itself on it."""
         channels = {"image": image} if fluorescence is None else {"image": image, "fluorescence": fluorescence}
         answering = self.predictor.task.answering
         if magnification is not None:
             channels = {channel: answering.magnified(pixels, magnification) for channel, pixels in channels.items()}
         seen = channels.pop("image")
-        result = self.predictor.predict([self.predictor.task.learning.pixels(Record(name, name, seen, channels))])[0]
+        pixels = self.predictor.task.learning.pixels(Record(name, name, seen, channels))
+        (result,), agreements = self.predictor.judge([pixels])
         if seen.shape != image.shape:
             result = answering.to_original_scale(result, image.shape[:2])
-        return result, seen
+        return result, seen, agreements or []
 
     def finish(self) -> PredictionSummary:
-        """Write the tables; columns ``outside`` and ``distance`` mark images outside the coverage of the training data.
+        """Write the tables; columns ``outside``, ``doubt`` and ``distance`` say how much the answers are to be doubted.
 
         The columns ``pixel_size_um`` and ``time_s`` are there where files state them.
         """
         table = self.predictor.task.combine(self._rows)
-        compared = pd.concat(self._compared[1:] or self._compared, ignore_index=True)
-        if len(compared):
-            table = table.merge(compared[["image", "outside", "distance"]], on="image", how="left")
+        far = pd.concat(self._far, ignore_index=True) if self._far else None
+        compared = doubting.compared(far, self._agreements, self.predictor)
+        if compared is None:
+            compared = pd.DataFrame(columns=["image", *doubting.COLUMNS])
+        else:
+            compared.insert(0, "image", list(self._rows))
+            known = [column for column in ("image", "outside", "doubt", "distance") if column in compared]
+            table = table.merge(compared[known], on="image", how="left")
         table = self._stated.in_columns(table)
-        notes = (*self.sizes.lines(), *self._stated.notes())
+        notes, warning = (*self.sizes.lines(), *self._stated.notes()), doubting.warning(compared, self.predictor)
         if self._besides is None:
-            return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes)
+            return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes, warning=warning)
         others = self._besides.finish()
         files = self._writer.finish(table, self._sources, {layout.BESIDE: self._besides.table})
-        return PredictionSummary([*others, *files], compared, notes=notes, beside=tuple(self._besides.lines()))
+        beside = tuple(self._besides.lines())
+        return PredictionSummary([*others, *files], compared, notes=notes, beside=beside, warning=warning)
 
 
 def predict(
@@ -373,21 +379,3 @@ def _same_name(name: str, fluorescent: Iterator[tuple[str, images.Image]]) -> im
             "each image, and no others."
         )
     return images.to_grey(image)
-
-
-def warning(compared: pd.DataFrame) -> str | None:
-    """One line about the images outside the coverage of the training data; None if there are none.
-
-    Args:
-        compared: columns image, outside, distance, farthest.
-    """
-    outside = compared[compared["outside"] == 1]
-    if outside.empty:
-        return None
-    worst = outside.iloc[int(outside["distance"].argmax())]
-    most = outside["farthest"].mode()[0]
-    return (
-        f"{len(outside)} of {len(compared)} images lie outside the range of the training data, most of them in {most}. The "
-        f"farthest is {worst['image']} ({worst['farthest']}, {worst['distance']:.1f} times the limit). "
-        "Check their answers, or train on similar images."
-    )

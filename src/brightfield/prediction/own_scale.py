@@ -9,14 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-import numpy as np
-import numpy.typing as npt
-
 from brightfield import images, layout, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.images.scaling import LARGEST, SMALLEST
 from brightfield.inference.predictor import Predictor
-from brightfield.tasks import Encoded
 
 AUTO: Final = "auto"
 SAME = 0.05  # relative difference up to which widths count as equal: they are not measured better
@@ -87,12 +83,8 @@ def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
     objects, known_px = check(predictor)
     task = predictor.task
 
-    def look(seen: Sequence[images.Image]) -> list[tuple[npt.NDArray[np.float32], Encoded]]:
-        encoded = [task.learning.encode(image) for image in seen]
-        return list(zip(predictor.activations(encoded), encoded, strict=True))
-
     some = images.evenly_spaced(shown, task.answering.sample)
-    width_px = task.answering.width(some, known_px, look)
+    width_px = task.answering.width(some, known_px, predictor.look)
     counted = f"{len(some)} image{'s' if len(some) != 1 else ''}"
     if width_px is None or not SMALLEST <= known_px / width_px <= LARGEST:
         return Measured(

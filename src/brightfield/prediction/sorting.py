@@ -3,7 +3,8 @@
 An image is unsure if the calibrated probability that its answer is correct is too small. That differs from the distance to the
 threshold: with a recall of 95% most images just above the threshold may be negative, so an answer just above it is worse than one
 just below. On real crops, at the same share of unsure images, the remaining answers were more often correct by this rule than by
-the distance. The calibration holds for images like those of the validation split, so images outside its range are unsure, too.
+the distance. The calibration holds for images like those of the validation split, so answers that are doubtful for another reason
+(see :mod:`brightfield.prediction.doubting`) are unsure, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from brightfield import images, params, prediction, tasks
 from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
+from brightfield.prediction import doubting
 from brightfield.prediction.own_scale import Magnification
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Label, contact_sheets
@@ -27,13 +29,14 @@ from brightfield.results.canvas import Canvas
 from brightfield.system import progress
 from brightfield.system.csv_files import read_csv
 from brightfield.system.files import atomic_folder
+from brightfield.tasks import Encoded, Task
 
 SURE = 0.9  # default of the least probability that a sorted answer is correct
 SHOWN = 50  # number of images on the contact sheet
 # largest number of values in a batch of several images, which is five times faster than single ones
 BATCH_VALUES = 1_000_000
 BROWSERS = frozenset({".ds_store", "thumbs.db", "desktop.ini"})  # files that file managers create in a folder
-COLUMNS = ("image", "source", "probability", "answer", "certainty", "sorted_into", "outside", "distance")
+COLUMNS = ("image", "source", "probability", "answer", "certainty", "sorted_into", "outside", "doubt", "distance")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Sorted:
     """The result of sorting images.
 
     Attributes:
-        table: one row per image, the unsure first and the least certain of them first; columns ``COLUMNS`` (without the last two
+        table: one row per image, the unsure first and the least certain of them first; columns ``COLUMNS`` (without the last
             if the model's bundle has no coverage). ``image`` is the name of the copy, ``source`` the path of the original,
             ``probability`` the probability of the second class, ``certainty`` the probability that the answer is correct,
             ``sorted_into`` the folder.
@@ -49,7 +52,7 @@ class Sorted:
         task: the task's name in params.yaml.
         folders: names of the folders: the classes, and unsure.
         sure: least probability that a sorted answer is correct.
-        warning: a line about images outside the range of the training data, if there are any.
+        warning: a line about doubtful answers, if there are any.
         listing: the files that were found, taken and left out.
         recalibrated: a line about the change of the calibration, if the model was recalibrated.
         notes: lines on pixel sizes, and on what was measured.
@@ -84,8 +87,8 @@ class Sorted:
         if UNSURE in counts:
             classes = " or ".join(f"{self.folder / name}" for name in self.folders if name != UNSURE)
             lines.append(
-                f"An answer is unsure if it is correct with a probability below {self.sure:g} (--sure), or if its image lies "
-                "outside the range of the training data."
+                f"An answer is unsure if it is correct with a probability below {self.sure:g} (--sure), or if it is doubtful: the "
+                "model answers a slightly changed view of the image in another way."
             )
             lines.append(f"Next: move the images of {self.folder / UNSURE} into {classes}, then {back}.")
         else:
@@ -114,8 +117,7 @@ def sort(
         paths: images, and folders of images (without their subfolders).
         out: a new or empty folder.
         reference: the model (see :func:`brightfield.prediction.bundle_folder`).
-        sure: an answer is unsure if the probability that it is correct is smaller, or if its image lies outside the range of the
-            training data; 0: no answer is unsure.
+        sure: an answer is unsure if the probability that it is correct is smaller, or if it is doubtful; 0: no answer is unsure.
         overwrite: replace a folder that was sorted before; files other than its copies are never replaced.
         recalibrate: labelled images of the same acquisition, in a folder for each class.
         pixel_size_um, magnify: see :func:`brightfield.prediction.predict`.
@@ -144,8 +146,9 @@ def sort(
     with atomic_folder(folder) as partial:
         for name in folders:
             (partial / name).mkdir()
+        answers = _answers(predictor, sizes, progress.track(named, f"sort {task}", unit="image"))
         rows = []
-        for source, answer in _answers(predictor, sizes, progress.track(named, f"sort {task}", unit="image")):
+        for source, answer in zip(named, answers, strict=True):
             rows.append({"image": named[source], "source": str(source), **answer, "sorted_into": _place(answer, sure)})
             copy = shutil.copytree if source.is_dir() else shutil.copy2  # an image in chunks is a folder
             copy(source, partial / rows[-1]["sorted_into"] / named[source])
@@ -153,7 +156,7 @@ def sort(
         images.write_png(partial / SHEET, _sheet(partial, everything.head(SHOWN), predictor.task.class_names[1]))
         table = everything[[column for column in COLUMNS if column in everything]]
         table.to_csv(partial / SORTED, index=False, float_format="%.6g", lineterminator="\n")
-    warning = prediction.warning(everything) if "outside" in everything else None
+    warning = doubting.warning(everything, predictor)
     return Sorted(table, out, task, folders, sure, warning, listing, recalibrated, tuple(sizes.lines()))
 
 
@@ -238,38 +241,55 @@ def _copies(folder: Path) -> set[str]:
     return {image for image, source in zip(table["image"], table["source"], strict=True) if Path(source).is_file()}
 
 
-def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The row of the table of each image, in order: probability, answer, certainty, and its distance from the training data."""
-    batch: list[Path] = []
-    read: list[images.Frame] = []
+def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -> list[dict[str, Any]]:
+    """The row of the table of each image, in order: probability, answer, certainty, and how much it is to be doubted."""
+    rows: list[dict[str, Any]] = []
+    far: list[pd.DataFrame] = []
+    agreements: list[tuple[float, ...]] = []
+    for batch in _batches(sources):
+        seen = [sizes.seen(predictor.task, frame) for frame in batch]
+        answers, agree = predictor.judge(seen, _encoded(predictor.task, batch, seen))
+        agreements += agree or []
+        labels: Sequence[Any] = answers
+        if (distances := predictor.compare([frame.image for frame in batch])) is not None:
+            far.append(distances)
+        rows += [_row(predictor.task, label) for label in labels]
+    doubted = doubting.compared(pd.concat(far, ignore_index=True) if far else None, agreements, predictor)
+    if doubted is None:
+        return rows
+    records: list[dict[Any, Any]] = doubted.to_dict("records")
+    return [{**row, **about} for row, about in zip(rows, records, strict=True)]
+
+
+def _batches(sources: Iterable[Path]) -> Iterator[list[images.Frame]]:
+    batch: list[images.Frame] = []
     for source in sources:
-        batch.append(source)
-        read.append(images.read_frame(source))
-        if sum(frame.image.size for frame in read) >= BATCH_VALUES:
-            yield from zip(batch, _answered(predictor, sizes, read), strict=True)
-            batch, read = [], []
+        batch.append(images.read_frame(source))
+        if sum(frame.image.size for frame in batch) >= BATCH_VALUES:
+            yield batch
+            batch = []
     if batch:
-        yield from zip(batch, _answered(predictor, sizes, read), strict=True)
+        yield batch
 
 
-def _answered(predictor: Predictor, sizes: PixelSizes, read: Sequence[images.Frame]) -> Iterator[dict[str, Any]]:
-    task, encoded = predictor.task, []
-    for frame in read:
+def _encoded(task: Task[Any, Any], read: Sequence[images.Frame], seen: Sequence[images.Image]) -> list[Encoded]:
+    encoded = []
+    for frame, image in zip(read, seen, strict=True):
         try:
-            encoded.append(task.learning.encode(sizes.seen(task, frame)))
+            encoded.append(task.learning.encode(image))
         except BrightfieldError as error:
             raise BrightfieldError(f"{frame.path}: {error}") from error
-    compared = predictor.compare([frame.image for frame in read])
-    far: list[dict[Any, Any]] = [{}] * len(read) if compared is None else compared.to_dict("records")
-    for activated, each, distances in zip(predictor.activations(encoded), encoded, far, strict=True):
-        label: Label = task.answering.decode(activated, each)
-        answer = task.class_names[int(label.positive)]
-        yield {"probability": label.probability, "answer": answer, "certainty": certainty(label), **distances}
+    return encoded
+
+
+def _row(task: Task[Any, Any], label: Label) -> dict[str, Any]:
+    answer = task.class_names[int(label.positive)]
+    return {"probability": label.probability, "answer": answer, "certainty": certainty(label)}
 
 
 def _place(answer: Mapping[str, Any], sure: float) -> str:
-    """The folder into which an image is sorted."""
-    unsure = answer["certainty"] < sure or (sure > 0 and answer.get("outside") == 1)
+    """The folder into which an image is sorted; a smaller ``sure`` allows more doubt."""
+    unsure = answer["certainty"] < sure or (answer.get("outside") == 1 and answer["doubt"] > 1 - sure)
     return UNSURE if unsure else str(answer["answer"])
 
 
@@ -285,8 +305,8 @@ def _sheet(folder: Path, rows: pd.DataFrame, positive: str) -> Canvas:
     captions = []
     for row in answers:
         captions.append([row["image"], f"{positive}: {row['probability']:.3f}, in {row['sorted_into']}"])
-        if row.get("outside") == 1:
-            captions[-1].append(f"outside: {row['farthest']} {row['distance']:.1f}")
+        if said := doubting.about(row):
+            captions[-1].append(said)
     title = f"The {len(answers)} least certain answers, each with its name, the probability that it is {positive}, and its folder."
     read = (images.read(folder / row["sorted_into"] / row["image"]) for row in answers)
     return contact_sheets.contact_sheet(read, captions, [title])

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from brightfield import images, params
 from brightfield.results import Result
+from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
@@ -36,6 +37,8 @@ class Answering(ABC, Generic[Settings, Answer]):
     recalibratable: ClassVar[bool] = False
     # whether activated outputs lose nothing that counts in half precision, in which they are stored
     half_precision: ClassVar[bool] = False
+    # what the agreement of a model with itself says about the error of an answer, see :meth:`agreements`; None: nothing
+    doubts: ClassVar[Doubts | None] = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -102,3 +105,31 @@ class Answering(ABC, Generic[Settings, Answer]):
     def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
         """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""
         raise NotImplementedError
+
+    def agreements(
+        self,
+        answers: Sequence[Answer],
+        activated: Sequence[npt.NDArray[np.float32]],
+        shown: Sequence[images.Image],
+        look: Look,
+    ) -> list[tuple[float, ...]]:
+        """How far a model agrees with itself on each image; for tasks that have ``doubts``.
+
+        Args:
+            answers: the answers to the images.
+            activated: the outputs that were decoded.
+            shown: the images, each as ``learning.encode`` takes it.
+            look: the model, which answers changed views of the images, or of a part of each.
+
+        Returns:
+            What :meth:`doubted` takes of each image.
+        """
+        raise NotImplementedError
+
+    def doubted(self, agreements: Sequence[tuple[float, ...]]) -> list[float]:
+        """The expected error of each answer, 0 to 1, from what :meth:`agreements` returned of the images of one acquisition.
+
+        By default each by itself, from the first number: the agreement, 0 to 1.
+        """
+        assert self.doubts is not None
+        return [self.doubts.expected(agreement) for agreement, *_ in agreements]

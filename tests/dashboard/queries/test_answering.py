@@ -24,6 +24,7 @@ from brightfield.inference.bundle import Member
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import own_scale
 from brightfield.prediction.own_scale import Measured
+from brightfield.tasks.segmentation.answering import SegmentationAnswering
 from queries import answering
 from queries.answering import Upload
 
@@ -93,7 +94,8 @@ def test_an_answer(model: Predictor) -> None:
         assert set(archive.namelist()) == set(answers.files)
 
 
-def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doubtful_answers_are_told(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SegmentationAnswering, "doubted", lambda _, agreements: [0.1, 0.8][: len(agreements)])
     # it does not know its training
     assert answering.answer(model, [Upload("usual.tif", tiff(cells()))]).warning is None
     known = [Record(str(i), str(i // 4), np.roll(cells(), i), {}, {}) for i in range(40)]
@@ -103,9 +105,9 @@ def test_images_unlike_the_training_are_told(model: Predictor, monkeypatch: pyte
     answers = answering.answer(informed, uploads)
     usual, dark = answers.about["outside"]
     assert usual == ""
-    assert re.fullmatch(r"\w+, [\d.]+ times the limit", dark)
-    assert "1 of 2 images lie outside" in str(answers.warning)
-    assert "The farthest is dark" in str(answers.warning)
+    assert re.fullmatch(r"expected error 0\.80, \w+ [\d.]+ times the limit", dark)
+    assert "1 of 2 answers are doubtful" in str(answers.warning)
+    assert "Look at dark first." in str(answers.warning)
     assert answers.tables["images.csv"]["outside"].tolist() == [0, 1]
 
 
@@ -179,6 +181,6 @@ def test_what_the_task_refuses_is_a_problem_with_the_name(model: Predictor, monk
     def refuse(images: object) -> None:
         raise BrightfieldError("This task needs RGB crops.")
 
-    monkeypatch.setattr(model, "predict", refuse)
+    monkeypatch.setattr(model, "judge", refuse)
     answers = answering.answer(model, [Upload("grey.tif", tiff(cells()))])
     assert answers.problems == ["grey.tif: This task needs RGB crops."]

@@ -136,13 +136,3 @@ def test_specks_count_little(rods: Callable[[int, int], npt.NDArray[np.int32]]) 
     labels[5, 5] = 7
     labels[8, 9] = 8
     assert widths.of_labels([labels]) == pytest.approx(alone, rel=0.2)
-
-
-@pytest.mark.parametrize("side", [32, 300])
-def test_the_window_is_where_the_structure_is(side: int) -> None:
-    field = np.random.default_rng(0).normal(1000, 2, (700, 500)).astype(np.float32)
-    field[620:640, 30:50] += 400 * (np.indices((20, 20)).sum(axis=0) // 3 % 2)
-    window = widths.busiest(field, side)
-    assert window.shape == (side, side)
-    assert (window > 1300).sum() == (field > 1300).sum()
-    assert widths.busiest(field, 700) is field

@@ -15,7 +15,8 @@ from brightfield import images, params
 from brightfield.metrics import classification
 from brightfield.results import Label
 from brightfield.tasks.answering import Answering, Look
-from brightfield.tasks.classification import widths
+from brightfield.tasks.classification import agreement, widths
+from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 
 
@@ -28,6 +29,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     takes_crops = True
     measured: ClassVar[str | None] = "cells"
     sample: ClassVar[int] = 64  # each shows one cell
+    doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert the logit to a probability."""
@@ -36,9 +38,12 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
         """The label from the probability, of shape (1,), after calibration and by the model's threshold."""
         del encoded
+        return Label(float(expit(self._logit(activated))), threshold(self.settings))
+
+    def _logit(self, activated: npt.NDArray[np.float32]) -> float:
+        """The calibrated logit from a probability of shape (1,)."""
         temperature, bias = self.settings.temperature or 1.0, self.settings.bias or 0.0
-        probability = expit(classification.logit(activated[0]) / temperature + bias)
-        return Label(float(probability), threshold(self.settings))
+        return float(classification.logit(activated[0]) / temperature + bias)
 
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """A crop of the task's size around the middle, in which the cell has another size."""
@@ -90,6 +95,22 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         )
         chosen = {"temperature": temperature * more, "bias": bias / more + shift, "threshold": threshold(self.settings)}
         return self.settings.model_copy(update=chosen)
+
+    def agreements(
+        self,
+        answers: Sequence[Label],
+        activated: Sequence[npt.NDArray[np.float32]],
+        shown: Sequence[images.Image],
+        look: Look,
+    ) -> list[tuple[float, ...]]:
+        """The calibrated logits of each crop and of a changed view of it."""
+        del answers
+        views = [output for output, _ in look([agreement.view(crop) for crop in shown])]
+        return [(self._logit(a), self._logit(b)) for a, b in zip(activated, views, strict=True)]
+
+    def doubted(self, agreements: Sequence[tuple[float, ...]]) -> list[float]:
+        """Of all crops of an acquisition together, see :mod:`brightfield.tasks.classification.agreement`."""
+        return agreement.doubted(agreements, threshold(self.settings))
 
 
 def threshold(settings: params.ClassificationSettings) -> float:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from brightfield import params
+from brightfield import images, params
 from brightfield.metrics import restoration
 from brightfield.results import Picture
-from brightfield.tasks.answering import Answering
-from brightfield.tasks.restoration import moments
+from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.doubts import Doubts
+from brightfield.tasks.restoration import agreement, moments
 from brightfield.tasks.samples import Encoded
 
 
@@ -24,6 +26,8 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
     (the mean of the square): averaged over several networks, these are the moments of the mixture of their predictions
     (Lakshminarayanan, Pritzel and Blundell, NeurIPS 2017).
     """
+
+    doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
     def activate(self, output: Tensor) -> Tensor:
         """The intensities as they are, and for a probabilistic network the second moment."""
@@ -53,3 +57,20 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
             return self.settings
         pairs = list(zip([self.decode(a, e) for a, e in zip(activated, encoded, strict=True)], truth, strict=True))
         return self.settings.model_copy(update={"deviation_scale": restoration.deviation_scale(pairs)})
+
+    def agreements(
+        self,
+        answers: Sequence[Picture],
+        activated: Sequence[npt.NDArray[np.float32]],
+        shown: Sequence[images.Image],
+        look: Look,
+    ) -> list[tuple[float, ...]]:
+        """By the noise that is left in a part of each image, see :mod:`brightfield.tasks.restoration.agreement`."""
+        del activated
+
+        def restore(part: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+            ((output, encoded),) = look([part])
+            return self.decode(output, encoded).pixels
+
+        pairs = zip(answers, shown, strict=True)
+        return [(agreement.of_image(images.to_grey(image), answer.pixels, restore),) for answer, image in pairs]

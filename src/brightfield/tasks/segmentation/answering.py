@@ -14,12 +14,13 @@ from brightfield import images, params
 from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
 from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
-from brightfield.tasks.segmentation import merging, separating, widths
+from brightfield.tasks.segmentation import agreement, merging, separating, widths
 from brightfield.tasks.segmentation.cells import connected, species_of
 from brightfield.tasks.segmentation.masks import most_probable, parts_probability
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
-from brightfield.tasks.segmentation.visibility import shows_something
+from brightfield.tasks.visibility import shows_something
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -30,6 +31,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
     magnifiable: ClassVar[bool] = True
     measured: ClassVar[str | None] = "cells"
     half_precision: ClassVar[bool] = True  # probabilities: 11 bits are finer than any network is sure
+    doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert logits to probabilities of the classes."""
@@ -104,6 +106,22 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
         return ClassMap(classes, cells, answer.species, answer.certainty)
+
+    def agreements(
+        self,
+        answers: Sequence[ClassMap],
+        activated: Sequence[FloatArray],
+        shown: Sequence[images.Image],
+        look: Look,
+    ) -> list[tuple[float, ...]]:
+        """Of the cells in a part of each field, see :mod:`brightfield.tasks.segmentation.agreement`."""
+
+        def see(part: images.Image) -> tuple[npt.NDArray[np.int32], FloatArray]:
+            ((output, encoded),) = look([part])
+            return self.decode(output, encoded).instances, self._three(output)
+
+        fields = zip(answers, activated, shown, strict=True)
+        return [(agreement.of_field(a.instances, self._three(output), image, see),) for a, output, image in fields]
 
 
 def _all_background(activated: FloatArray) -> FloatArray:

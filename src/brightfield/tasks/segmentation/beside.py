@@ -17,7 +17,7 @@ from brightfield.results import ClassMap
 from brightfield.tasks.beside import Baseline, Beside, Method
 from brightfield.tasks.segmentation.cells import large
 from brightfield.tasks.segmentation.masks import Scheme, class_map
-from brightfield.tasks.segmentation.visibility import shows_something
+from brightfield.tasks.visibility import shows_something
 
 SMOOTH_PX = 0.7  # sigma of the Gaussian before the threshold, so that noise makes no specks
 # a region is cut where it is narrower than this share of both parts. A lower one joins E. coli that touch end to end

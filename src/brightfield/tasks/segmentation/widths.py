@@ -35,7 +35,6 @@ CLEAR = 0.8  # the same in a cell whose width is measured
 FEW = 5.0  # number of cells that halves the weight of a certainty
 SPREAD = 0.6  # standard deviation of the logarithm (base 2) of widths about the known one, beyond which a magnification counts less
 FEWEST = 3  # cells below which even cells that are cut at the border are measured
-BLOCKS = 64  # number of blocks per side of a window, in which structure is measured
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ def of_fields(fields: Sequence[images.Image], known_px: float, look: Look, decod
 
 def _seen(fields: Sequence[images.Image], factor: float, look: Look, decode: Decode) -> Cells | None:
     """The cells that the model sees in cut-outs of all fields at a magnification; None where there are none."""
-    cuts = [busiest(field, int(np.ceil(SEEN_PX / factor))) for field in fields]
+    cuts = [field[images.busiest(field, int(np.ceil(SEEN_PX / factor)))] for field in fields]
     large = [images.magnified(cut, factor) for cut in cuts if min(cut.shape[:2]) * factor >= LEAST_PX]
     found = [_measured(*decode(activated, encoded)) for activated, encoded in look(large)]
     if not found:
@@ -138,19 +137,3 @@ def _median(widths: FloatArray, weights: FloatArray) -> float:
     order = np.argsort(widths, kind="stable")
     share = np.cumsum(weights[order])
     return float(widths[order][np.searchsorted(share, share[-1] / 2)])
-
-
-def busiest(image: images.Image, side: int) -> images.Image:
-    """The window of up to ``side`` pixels a side with the most structure: a field may show cells in a corner only."""
-    light = image if image.ndim == 2 else image[..., 0]
-    step = max(1, side // BLOCKS)
-    rows, columns = (length // step for length in light.shape)
-    if max(light.shape) <= side or not rows or not columns:
-        return image
-    blocks = light[: rows * step, : columns * step].astype(np.float32).reshape(rows, step, columns, step)
-    structure = blocks.std(axis=(1, 3)) if step > 1 else np.abs(blocks[:, 0, :, 0] - blocks.mean())
-    total = np.pad(structure, ((1, 0), (1, 0))).cumsum(axis=0, dtype=np.float64).cumsum(axis=1)
-    high, wide = (min(side // step, blocks_of) for blocks_of in (rows, columns))
-    sums = total[high:, wide:] - total[:-high, wide:] - total[high:, :-wide] + total[:-high, :-wide]
-    top, left = (int(place) * step for place in np.unravel_index(sums.argmax(), sums.shape))
-    return image[top : top + side, left : left + side]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,13 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from brightfield import params
+from brightfield import images, params
 from brightfield.beads.localisation.hybrid import refine_frames
 from brightfield.results import Points
-from brightfield.tasks.answering import Answering
+from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
-from brightfield.tasks.tracking import hybrid
+from brightfield.tasks.tracking import agreement, hybrid
 from brightfield.tasks.tracking.hybrid import ALONE, HEAT
 
 HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a peak
@@ -23,6 +25,8 @@ HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a pea
 
 class TrackingAnswering(Answering[params.TrackingSettings, Points]):
     """Decodes positions: the peaks of the heat map, fitted to a fraction of a pixel."""
+
+    doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
     def activate(self, output: Tensor) -> Tensor:
         """Convert logits to a heat map in [0, 1]; a hybrid network also has the transmission."""
@@ -62,6 +66,23 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         if not self.settings.hybrid:
             return points
         return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
+
+    def agreements(
+        self,
+        answers: Sequence[Points],
+        activated: Sequence[npt.NDArray[np.float32]],
+        shown: Sequence[images.Image],
+        look: Look,
+    ) -> list[tuple[float, ...]]:
+        """Of the beads in a part of each frame, see :mod:`brightfield.tasks.tracking.agreement`."""
+        del activated
+
+        def find(part: images.Image) -> npt.NDArray[np.float64]:
+            ((output, encoded),) = look([part])
+            return self.decode_fast(output, encoded).positions
+
+        frames = zip(answers, shown, strict=True)
+        return [(agreement.of_frame(each, image, find, self.settings.tolerance_px),) for each, image in frames]
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Whether the regions of an answer show anything: where an image is noise, a network finds cells in the noise."""
+"""Whether regions of an image show anything: where an image is noise, a network finds cells in the noise."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ WIDE_PX = 8.0  # sigma of the Gaussian that follows the light of the lamp, but n
 # Root mean square of the structure in the clearest region of a field, in standard deviations of the noise. In simulated noise
 # alone it is at most 2.5 (169 regions), in the dimmest simulated field with cells 5.2 and more.
 LEAST_VISIBLE = 3.5
+BLOCK_PX = 16  # side of the regions in which structure is looked for where no object was found
+COARSE_PX = 4  # side of the larger pixels with which it is looked for again
+COARSE_BLOCK_PX = 8  # side of the regions in these
+LEAST_COARSE = 16  # fewest of them in a side
+ROUNDING = 1e-6  # relative differences up to which are no structure, but single precision
 _NOISE_PX = 256  # side of the image of noise on which the filters are calibrated
 
 
@@ -31,6 +36,38 @@ def shows_something(channels: FloatArray, regions: npt.NDArray[np.int32]) -> boo
     if not len(numbers):
         return True
     return any(float(visibility(channel, regions, numbers).max()) >= LEAST_VISIBLE for channel in channels)
+
+
+def shows_structure(image: FloatArray) -> bool:
+    """Whether any block of an image (H, W) or (H, W, C), its first channel, stands out of the noise.
+
+    It is looked at as it is, and again with fewer and larger pixels: of wide and pale objects too little is seen in each pixel.
+    """
+    light = np.asarray(image if image.ndim == 2 else image[..., 0], dtype=np.float32)
+    if np.ptp(light) <= ROUNDING * np.abs(light).max():
+        return False
+    if _block_stands_out(_without_lamp(light), BLOCK_PX):
+        return True
+    rows, columns = (side // COARSE_PX for side in light.shape)
+    if min(rows, columns) < LEAST_COARSE:
+        return False
+    whole = _without_hot_pixels(light)[: rows * COARSE_PX, : columns * COARSE_PX]
+    coarse = whole.reshape(rows, COARSE_PX, columns, COARSE_PX).mean(axis=(1, 3))
+    return _block_stands_out(_without_lamp(coarse), COARSE_BLOCK_PX)
+
+
+def _block_stands_out(light: FloatArray, side: int) -> bool:
+    rows, columns = (np.arange(length) // side for length in light.shape)
+    blocks = (rows[:, None] * (columns[-1] + 1) + columns + 1).astype(np.int32)
+    return shows_something(light[None], blocks)
+
+
+def _without_lamp(light: FloatArray) -> FloatArray:
+    """Less the quadratic function of the place that fits an image (H, W) best."""
+    y, x = (axis.ravel() - axis.mean() for axis in np.indices(light.shape, dtype=np.float64))
+    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=1)
+    fitted = terms @ np.linalg.lstsq(terms, light.ravel().astype(np.float64), rcond=None)[0]
+    return np.asarray(light - fitted.reshape(light.shape), dtype=np.float32)
 
 
 def visibility(image: FloatArray, regions: npt.NDArray[np.int32], numbers: npt.NDArray[np.integer[Any]]) -> FloatArray:

@@ -13,7 +13,7 @@ from scipy import ndimage
 from brightfield import images, params
 from brightfield.data.records import Record
 from brightfield.tasks.segmentation import Segmentation
-from brightfield.tasks.segmentation.visibility import shows_something, visibility
+from brightfield.tasks.visibility import shows_something, shows_structure, visibility
 
 RNG = np.random.default_rng(0)
 SHAPE = (160, 192)
@@ -81,6 +81,20 @@ def test_noise_alone_measures_one() -> None:
     assert visibility(1e-6 * NOISE - 3, everywhere, np.array([1]))[0] == pytest.approx(1, rel=0.1)
 
 
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_image_of_noise_shows_no_structure(name: str) -> None:
+    assert not shows_structure(EMPTY[name])
+
+
+@pytest.mark.parametrize(("height", "width_px"), [(400, 3), (60, 10), (25, 25)])
+def test_an_image_of_a_small_or_of_a_wide_and_pale_object_does(height: float, width_px: float) -> None:
+    away = np.hypot(ROWS - 70, COLUMNS - 110)
+    image = NOISE + height * np.exp(-((away / width_px) ** 2))
+    assert shows_structure(image)
+    assert shows_structure(np.stack([image, NOISE], axis=-1))
+    assert not shows_structure(np.stack([NOISE, image], axis=-1))
+
+
 def test_simulated_cells_are_visible_in_every_suite(simulated_fields: list[Record]) -> None:
     for record in simulated_fields:
         assert shows_something(images.to_grey(record.image)[None].astype(np.float32), record.fields["labels"]), (
@@ -92,7 +106,7 @@ def test_simulated_cells_are_visible_in_every_suite(simulated_fields: list[Recor
 def simulated_fields() -> list[Record]:
     from brightfield import simulate
 
-    settings = params.load(Path(__file__).parents[3] / "params.yaml").simulations["bacteria"]
+    settings = params.load(Path(__file__).parents[2] / "params.yaml").simulations["bacteria"]
     few = settings.model_copy(update={"images": 6, "suite_groups": 4})
     return list(simulate.simulate(few, 1))
 
