@@ -21,7 +21,7 @@ from brightfield.simulate.bacteria.rendering import MIN_PIECE_PX, draw_rods, dra
 from brightfield.simulate.optics import Camera
 
 PIXEL_UM = 0.065
-WIDE = BacteriaSimulation(simulator="bacteria", images=24, size_px=128, seed=5, variety="wide")
+WIDE = BacteriaSimulation(simulator="bacteria", images=30, size_px=128, seed=5, variety="wide")
 CLEAR = Slide(background=dict.fromkeys(("brightfield", "phase"), (0.0, 0.0)), specks_per_um2=0.0)  # nothing but cells
 
 
@@ -71,6 +71,7 @@ def test_what_only_wide_fields_have_is_left_out_of_usual_ones() -> None:
         assert light.tobytes() == again.tobytes()
     usual = draw_acquisition(WIDE.model_copy(update={"variety": "usual"}), np.random.default_rng(3))
     assert (usual.pixel, usual.coarse, usual.hot, usual.slide.blobs_per_um2) == (1.0, 1.0, 0.0, 0.0)
+    assert not usual.filtered
     assert all((each.sisters, each.waist) == (0.0, 0.0) for each in usual.slide.species.values())
 
 
@@ -283,3 +284,13 @@ def test_cameras_are_of_8_and_16_bits_and_the_background_is_not_saturated(acquis
     assert electrons.max() > 5e5  # noise from a tenth to a thousandth
     assert 0.2 < np.mean([how.coarse > 1 for how in acquisitions]) < 0.4
     assert 0.2 < np.mean([how.hot > 0 for how in acquisitions]) < 0.4
+
+
+def test_some_images_are_filtered_and_their_noise_is_alike_in_neighbours(acquisitions: list[Acquisition]) -> None:
+    assert 0.15 < np.mean([how.filtered for how in acquisitions]) < 0.35
+    light = np.ones((64, 64))
+    how = replace(acquisitions[0], coarse=1.0, hot=0.0, electrons=1e3, vignette=0.0, response=0.0)
+    raw, filtered = (
+        photograph(light, replace(how, filtered=each), np.random.default_rng(0)).astype(float) for each in (False, True)
+    )
+    np.testing.assert_array_equal(filtered, ndimage.median_filter(raw, 3, mode="nearest"))

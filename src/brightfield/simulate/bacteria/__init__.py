@@ -34,6 +34,7 @@ READ_NOISE = (1.5, 3.0)  # electrons
 ROW_NOISE = 0.4  # electrons
 
 FINE_STEPS = 16  # of a count of 8 bits, in an enlarged image
+MEDIAN_PX = 3  # side of the median filter of a microscope's software
 
 # Changes by the suites. Focus: up to twice as far from focus as in training
 SUITE_FOCUS = ((1.0, 1.5), (1.5, 2.0))  # in units of FOCUS_UM: grades that alternate between fields
@@ -63,6 +64,7 @@ class Acquisition:
     pixel: float = 1.0  # size of a pixel, relative to that of the simulation
     coarse: float = 1.0  # size of the camera's pixel relative to the image's: one that is larger is enlarged
     hot: float = 0.0  # share of pixels that are hot
+    filtered: bool = False  # whether software took the median of each pixel and its neighbours
     slide: Slide = field(default_factory=Slide)
 
 
@@ -144,6 +146,7 @@ def _draw_wide(phase_fraction: float, rng: np.random.Generator) -> Acquisition:
         pixel=wide.pixel,
         coarse=wide.coarse,
         hot=wide.hot,
+        filtered=wide.filtered,
         slide=wide.slide,
     )
 
@@ -215,6 +218,8 @@ def photograph(light: Real, how: Acquisition, rng: np.random.Generator) -> npt.N
         hot = rng.uniform(size=shape) < how.hot
         most = 2**how.camera.bits - 1
         image[hot] = np.clip(rng.uniform(1.5, 4.0, int(hot.sum())) * np.median(image), 0, most).astype(image.dtype)
+    if how.filtered:
+        image = ndimage.median_filter(image, MEDIAN_PX, mode="nearest")
     return image.astype(np.uint16) if image.shape == whole else _enlarged(image, whole)
 
 

@@ -2,7 +2,8 @@
 
 Cells are rods, filaments or curved, near division or just divided, of 0.6 to 1.5 times the usual width in pixels; slides are
 clean or dirty, empty or crowded; phase contrast is positive or negative; cameras are without noise, or noise is a tenth of the
-light; and some images were taken at a coarser pixel and enlarged, as a prediction at another magnification enlarges them.
+light; and some images were filtered, or taken at a coarser pixel and enlarged, as a prediction at another magnification enlarges
+them.
 """
 
 from __future__ import annotations
@@ -56,6 +57,9 @@ EIGHT_BIT = 0.3  # share of the images
 HOT = (1e-5, 3e-4)  # share of the pixels, in HOT_SHARE of the images
 HOT_SHARE = 0.3
 COARSE, COARSE_SHARE = (1.2, 2.6), 0.3  # pixel before the image was enlarged, relative; share of the images
+FILTERED = (
+    0.25  # share of the images that the microscope's software filtered: their noise is alike in neighbouring pixels
+)
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,14 @@ class Wide:
         pixel: size of a pixel, relative to that of the simulation.
         coarse: size of the camera's pixel relative to the image's, 1 or more.
         hot: share of pixels that are hot.
+        filtered: whether a median filter was applied to the image.
         slide: shapes, media and light.
     """
 
     pixel: float
     coarse: float
     hot: float
+    filtered: bool
     slide: Slide
 
 
@@ -92,7 +98,7 @@ def draw_wide(rng: np.random.Generator) -> Wide:
     )
     coarse = rng.uniform(*COARSE) if rng.uniform() < COARSE_SHARE else 1.0
     hot = log_uniform(*HOT, rng) if rng.uniform() < HOT_SHARE else 0.0
-    return Wide(log_uniform(*PIXEL, rng), coarse, hot, slide)
+    return Wide(log_uniform(*PIXEL, rng), coarse, hot, bool(rng.uniform() < FILTERED), slide)
 
 
 def draw_covers(rng: np.random.Generator) -> dict[int, float]:
