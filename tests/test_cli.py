@@ -239,7 +239,7 @@ def test_a_profile_is_shown_and_chosen(call: Call, tmp_path: Path, monkeypatch: 
     code, out, err = call("profile", "fast")
     assert (code, out) == (1, "")
     assert "There is no profile 'fast': expected default, full." in err
-    text = Path("params.yaml").read_text().replace("epochs: 20", "epochs: 21")
+    text = Path("params.yaml").read_text().replace("epochs: 20", "epochs: 21", 1)
     Path("params.yaml").write_text(text)
     code, out, _ = call("profile", "default")
     assert code == 0

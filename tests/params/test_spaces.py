@@ -21,6 +21,10 @@ def test_what_is_tried_of_a_model_that_spaces_does_not_name() -> None:
     assert (filters.low, filters.high) == (8, 24)  # of 16
     assert space.keys() == {"training.learning_rate", "network.filters"}
     assert "network.dropout" in own.space("rbc-compact")
+    assert own.space("denoise-unet").keys() == {
+        "training.learning_rate",
+        "training.weight_decay",
+    }  # it begins with a starter
 
 
 def test_a_path_is_put_where_sections_are_left_out() -> None:

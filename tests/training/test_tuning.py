@@ -14,7 +14,7 @@ from brightfield.experiments import runs
 from brightfield.params import editing
 from brightfield.training import studies, tuning
 
-MODEL = "denoise-unet"
+MODEL = "denoise-blind"
 
 
 @pytest.fixture
@@ -106,5 +106,5 @@ def test_a_path_that_the_model_does_not_have_is_said(tunable: Path) -> None:
 
 def test_without_a_study_there_is_nothing_to_adopt(project: Path) -> None:
     assert studies.studies() == []
-    with pytest.raises(BrightfieldError, match="There is no study of 'denoise-unet'"):
+    with pytest.raises(BrightfieldError, match="There is no study of 'denoise-blind'"):
         tuning.adopt(MODEL)

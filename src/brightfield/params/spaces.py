@@ -49,7 +49,9 @@ def usual(model: Model) -> Space:
         space["training.backbone_rate"] = Search(low=0.03, high=1.0, log=True)
     if isinstance(network, ConvNet | Transfer):
         space["network.dropout"] = Search(low=0.0, high=MOST_DROPOUT)
-    if isinstance(network, UNet | UNetPair):
+    if model.training.init_from is not None:  # what is learnt has the shape that it has
+        space["training.weight_decay"] = Search(low=1e-5, high=0.1, log=True)
+    elif isinstance(network, UNet | UNetPair):
         space["network.filters"] = Search(low=max(1, network.filters // 2), high=max(2, network.filters * 3 // 2))
     return space
 
