@@ -7,6 +7,7 @@ source out, by ``make starters``, and stands in ``scores.json`` of each.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -21,8 +22,11 @@ from brightfield.data.records import Record
 from brightfield.inference import bundle, starters
 from brightfield.inference.bundle import Bundle
 from brightfield.inference.predictor import Predictor
+from brightfield.metrics import restoration
+from brightfield.results import Picture
 from brightfield.simulate import simulate
 from brightfield.starters import making
+from brightfield.tasks.restoration.beside import nlm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE = 512
@@ -31,6 +35,7 @@ SCALES = (0.5, 0.7, 1.4, 2.0)
 LARGEST_MB = 12.0
 LOST = 0.02  # of the AUC, by crops at another scale
 SMEARS = 12
+REAL, PAIRS = "BRIGHTFIELD_REAL_DATA", Path("denoise/fmd_confocal")
 Row = Claim | TextRow
 
 
@@ -45,6 +50,8 @@ def rows() -> Iterator[Row]:
         yield from _false_cells(Predictor.load(starters.folder("bacteria")))
     if "rbc" in names:
         yield from _scaled(bundle.read(starters.folder("rbc")))
+    if "denoise" in names:
+        yield from _confocal(Predictor.load(starters.folder("denoise")))
 
 
 def _scores(name: str) -> Iterator[Row]:
@@ -106,3 +113,24 @@ def _crops() -> tuple[Record, ...]:
 def _at(record: Record, scale: float) -> Record:
     scaled = images.framed(images.magnified(record.image, scale), record.image.shape[0])
     return Record(record.id, record.group, np.clip(np.rint(scaled), 0, 255).astype(np.uint8), row=record.row)
+
+
+def _confocal(predictor: Predictor) -> Iterator[Row]:
+    """Confocal images, whose clean counterparts are averages, beside non-local means. No starter learnt from a confocal image."""
+    place = os.environ.get(REAL)
+    if place is None or not (Path(place) / PAIRS).is_dir():
+        yield ("denoise: confocal images", f"left out: {REAL} has no {PAIRS}", "")
+        return
+    settings: Any = predictor.task.settings
+    means = nlm(settings, [])
+    for path in images.files([Path(place) / PAIRS / "noisy"]):
+        noisy, clean = (images.read(each) for each in (path, path.parent.parent / "clean" / path.name))
+        truth, answer = Picture(clean.astype(np.float32)), predictor.predict([noisy])[0]
+        yield Claim(
+            f"denoise: PSNR of {path.stem}",
+            restoration.psnr_db(answer, truth),
+            "dB",
+            better="higher",
+            against="non-local means",
+            peer_value=restoration.psnr_db(means(noisy), truth),
+        )
