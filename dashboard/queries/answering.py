@@ -129,7 +129,7 @@ def answer(
         folder = Path(place)
         factor = _measured(model, uploads) if magnify == AUTO else magnify
         first = [images.to_grey(image) for image in _shown(uploads, FIRST)] if beside else []
-        answering = FolderPrediction(model, folder, magnify=factor, beside=beside, first=first)
+        answering = FolderPrediction(model, folder, magnify=factor, beside=beside, first=first, overlays=MOST_FRAMES)
         for upload in uploads:
             try:
                 for frame in _frames(upload, taken, MOST_FRAMES - len(about)):

@@ -66,6 +66,26 @@ def test_crops_of_any_size_are_answered(project: Path, tmp_path_factory: pytest.
     assert set(table["answer"]) <= {"bad", "good"}
 
 
+@pytest.mark.parametrize(("asked", "drawn"), [(None, 2), (3, 3), (0, 0)])
+def test_of_crops_the_first_are_drawn(
+    project: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    asked: int | None,
+    drawn: int,
+) -> None:
+    monkeypatch.setattr(prediction, "CROPS_DRAWN", 2)
+    folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
+    for name in "abcd":
+        images.write_png(folder / f"{name}.png", rng.integers(0, 255, (85, 85, 3), dtype=np.uint8))
+    write_bundle("classification")
+    written = prediction.predict("rbc", [folder], Path("out"), reference="mine", overlays=asked).files
+    assert [path.name for path in written if path.suffix == ".png"] == [
+        f"{name}_overlay.png" for name in "abcd"[:drawn]
+    ]
+    assert len(pd.read_csv("out/labels.csv")) == 4
+
+
 def test_a_stack_is_answered_frame_by_frame(project: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("stack") / "movie.tif"
     tifffile.imwrite(

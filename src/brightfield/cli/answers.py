@@ -87,12 +87,16 @@ def predict(
             help="With --beside: labels or clean images of the same names, or positions.csv, by which both are scored."
         ),
     ] = None,
+    overlays: Annotated[
+        int | None,
+        typer.Option(min=0, help="Number of images to draw with their answers [all; of crops the first 20]."),
+    ] = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace existing answers; with --sort, the whole sorted folder."),
     ] = False,
 ) -> None:
-    """Predict images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and an overlay PNG each.
+    """Predict images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and overlay PNGs.
 
     A folder stands for its images; files of other tools and earlier answers beside them are left out and counted, a file that is
     named is always taken. Where images come from several folders, or two have one name, the column source of the tables names the
@@ -128,7 +132,7 @@ def predict(
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
     number per class does not matter: the share of positive images is assumed to be that of the model's validation split.
     """
-    of_out = {"--fluorescence": fluorescence, "--beside": beside, "--truth": truth}
+    of_out = {"--fluorescence": fluorescence, "--beside": beside, "--truth": truth, "--overlays": overlays}
     _check_together(out, sort, sure, of_out)
     if truth is not None and beside is None:
         raise typer.BadParameter("--truth belongs to --beside: name a classical method that is scored as well.")
@@ -147,6 +151,7 @@ def predict(
             fluorescence=fluorescence,
             beside=beside,
             truth=truth,
+            overlays=overlays,
         )
         summary = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
         if summary.recalibrated:

@@ -23,6 +23,8 @@ from brightfield.results import Result, writing
 from brightfield.results.stated import Stated
 from brightfield.system import progress
 
+CROPS_DRAWN = 20  # crops come by the thousand, and one tells little by itself: `--sort` shows them together
+
 
 def bundle_folder(task: str, reference: str) -> Path:
     """The folder of the bundle to which a reference points.
@@ -174,6 +176,7 @@ class FolderPrediction:
         beside: names of classical methods of the task, whose answers are written and drawn beside the model's.
         first: the first images, (H, W) each, from which such methods may learn.
         called: what the model is called beside them; None: as its bundle is.
+        overlays: largest number of images to draw with their answers; None: all, of crops the first ``CROPS_DRAWN``.
 
     Raises:
         BrightfieldError: the task does not support magnification, or has no such method.
@@ -190,11 +193,14 @@ class FolderPrediction:
         beside: Sequence[str] = (),
         first: Sequence[images.Image] = (),
         called: str | None = None,
+        overlays: int | None = None,
     ) -> None:
         self.predictor = predictor
         task = predictor.task
         self.sizes = PixelSizes.of_task(task, predictor.task_name, pixel_size_um, magnify)
-        self._writer = writing.Writer(out, task.metadata, overwrite=overwrite)
+        if overlays is None and task.answering.takes_crops:
+            overlays = CROPS_DRAWN
+        self._writer = writing.Writer(out, task.metadata, overwrite=overwrite, overlays=overlays)
         self._writer.check(task.answer_type)
         self._besides: Besides | None = None
         if beside:
@@ -307,6 +313,7 @@ def predict(
     fluorescence: Path | None = None,
     beside: str | None = None,
     truth: Path | None = None,
+    overlays: int | None = None,
 ) -> PredictionSummary:
     """Predict all images of the paths and write the answers into ``out``.
 
@@ -326,6 +333,7 @@ def predict(
         beside: classical methods, separated by commas, whose answers are written and drawn beside the model's.
         truth: with ``beside``, a folder or file with the truth of some images, against which both are scored: labels or clean
             images of the same names, or ``positions.csv``.
+        overlays: largest number of images to draw with their answers (see :class:`FolderPrediction`).
 
     Raises:
         BrightfieldError: an unknown task, model or method, an image that cannot be read, or existing answers.
@@ -345,6 +353,7 @@ def predict(
         beside=methods,
         first=first_images(listing.taken) if methods else (),
         called=None if len(predictor.members) == 1 else Path(reference).name,
+        overlays=overlays,
     )
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
     sources = listing.sources()
