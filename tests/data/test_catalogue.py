@@ -105,6 +105,18 @@ def test_the_recipe_of_noisy_images_alone_hides_what_has_the_same_noise(reposito
     assert (training.blind_spots, training.blind_mask, training.init_from) == (True, "row", None)
 
 
+def test_frames_without_positions_are_not_taken_for_noisy_images(repository: Path, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "fields").mkdir()
+    for i in range(12):
+        images.write_tiff(tmp_path / "fields" / f"s{i}.tif", rng.integers(0, 4000, (96, 96), dtype=np.uint16))
+    catalogue.add("beads", tmp_path / "fields", "fields")
+    assert catalogue.use_recipe("fields")[0] == "fields-own"
+    training = params.load().models["fields-own"].training
+    assert training is not None
+    assert training.init_from == layout.STARTER
+
+
 def test_the_recipe_is_added_once(repository: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     catalogue.use_recipe("smears")

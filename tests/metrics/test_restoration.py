@@ -301,3 +301,9 @@ def test_the_noise_of_the_truth_does_not_widen_deviations() -> None:
     answer = Picture((RAMP + rng.normal(0, 30, RAMP.shape)).astype(np.float32), np.full(RAMP.shape, 10, np.float32))
     assert restoration.deviation_scale([(answer, Picture(RAMP))]) == pytest.approx(3, rel=0.05)
     assert restoration.deviation_scale([(answer, repeats(4))]) == pytest.approx(3, rel=0.05)
+
+
+def test_the_correlation_of_neighbours_by_hand() -> None:
+    assert restoration.neighbour_correlation(np.array([[1.0, -1.0], [-1.0, 1.0]])) == -1
+    assert restoration.neighbour_correlation(np.array([[1.0, 1.0], [-1.0, -1.0]])) == 0  # 1 in a row, -1 in a column
+    assert np.isnan(restoration.neighbour_correlation(np.zeros((2, 2))))

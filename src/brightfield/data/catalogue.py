@@ -150,7 +150,7 @@ def _blind_mask(name: str) -> str | None:
     if not (layout.raw(name) / layout.INDEX).is_file():
         return None
     rows = ImageSet.raw(layout.raw(name)).index
-    if "labelled" not in rows or rows["labelled"].any():
+    if "blind_mask" not in rows or "labelled" not in rows or rows["labelled"].any():
         return None
     return str(rows["blind_mask"].mode()[0])
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from brightfield import images
 from brightfield.data.measuring import smoothed, white_noise
 
 FloatArray = npt.NDArray[np.floating[Any]]
@@ -46,28 +47,20 @@ def shows_structure(image: FloatArray) -> bool:
     light = np.asarray(image if image.ndim == 2 else image[..., 0], dtype=np.float32)
     if np.ptp(light) <= ROUNDING * np.abs(light).max():
         return False
-    if _block_stands_out(_without_lamp(light), BLOCK_PX):
+    if _block_stands_out(images.above_background(light), BLOCK_PX):
         return True
     rows, columns = (side // COARSE_PX for side in light.shape)
     if min(rows, columns) < LEAST_COARSE:
         return False
     whole = _without_hot_pixels(light)[: rows * COARSE_PX, : columns * COARSE_PX]
     coarse = whole.reshape(rows, COARSE_PX, columns, COARSE_PX).mean(axis=(1, 3))
-    return _block_stands_out(_without_lamp(coarse), COARSE_BLOCK_PX)
+    return _block_stands_out(images.above_background(coarse), COARSE_BLOCK_PX)
 
 
 def _block_stands_out(light: FloatArray, side: int) -> bool:
     rows, columns = (np.arange(length) // side for length in light.shape)
     blocks = (rows[:, None] * (columns[-1] + 1) + columns + 1).astype(np.int32)
     return shows_something(light[None], blocks)
-
-
-def _without_lamp(light: FloatArray) -> FloatArray:
-    """Less the quadratic function of the place that fits an image (H, W) best."""
-    y, x = (axis.ravel() - axis.mean() for axis in np.indices(light.shape, dtype=np.float64))
-    terms = np.stack([np.ones_like(x), x, y, x * y, x**2, y**2], axis=1)
-    fitted = terms @ np.linalg.lstsq(terms, light.ravel().astype(np.float64), rcond=None)[0]
-    return np.asarray(light - fitted.reshape(light.shape), dtype=np.float32)
 
 
 def visibility(image: FloatArray, regions: npt.NDArray[np.int32], numbers: npt.NDArray[np.integer[Any]]) -> FloatArray:

@@ -29,12 +29,6 @@ def error(restored: Floats, clean: Floats, noisy: Floats) -> float:
     return float(np.sqrt(np.mean((restored - clean) ** 2) / np.mean((noisy - clean) ** 2)))
 
 
-def test_the_correlation_of_neighbours_by_hand() -> None:
-    assert agreement.correlation(np.array([[1.0, -1.0], [-1.0, 1.0]])) == -1
-    assert agreement.correlation(np.array([[1.0, 1.0], [-1.0, -1.0]])) == 0  # 1 in a row, -1 in a column
-    assert agreement.correlation(np.zeros((2, 2))) == 0
-
-
 def test_the_share_left_by_hand() -> None:
     # white, with the power of the noise: Stein's estimate is twice the divergence over the variance
     removed = np.array([[2.0, -2.0], [-2.0, 2.0]])

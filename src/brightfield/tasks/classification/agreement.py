@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import expit
 
 from brightfield import images
 from brightfield.tasks.doubts import Doubts
@@ -65,13 +66,9 @@ def doubted(agreements: Sequence[tuple[float, ...]], threshold: float) -> list[f
         threshold: smallest probability of the second class.
     """
     first, second = np.clip(np.array(agreements, float).reshape(-1, 2).T, -STEEPEST, STEEPEST)
-    both = (_probability(first) + _probability(second)) / 2
-    unsure = np.where(_probability(first) >= threshold, 1 - both, both)
+    both = (expit(first) + expit(second)) / 2
+    unsure = np.where(expit(first) >= threshold, 1 - both, both)
     if len(first) < FEWEST:
         return [float(value) for value in unsure]
     expected = DOUBTS.expected(reliability(first, second)) + unsure - unsure.mean()
     return [float(value) for value in np.clip(expected, 0, 1)]
-
-
-def _probability(logit: Real) -> Real:
-    return np.asarray(1 / (1 + np.exp(-logit)))

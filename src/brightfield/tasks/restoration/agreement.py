@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.architectures.stabilising import CameraNoise
+from brightfield.metrics import restoration
 from brightfield.tasks.doubts import Doubts
 
 Real = npt.NDArray[np.float64]
@@ -71,13 +72,5 @@ def share_left(removed: Real, variance: Real, divergence: Real) -> float:
     squared = (power - noise + 2 * float(divergence.mean())) / noise
     stein = float(np.clip(np.sqrt(max(squared, 0.0)), LEAST, MOST))
     too_much = float(np.clip(np.log(max(float(removed.std()), 1e-30) / np.sqrt(noise)), 0.0, 1.0))
-    return float(stein**SHARE * np.exp(TOO_MUCH * too_much + CORRELATED * max(0.0, correlation(removed))))
-
-
-def correlation(values: Real) -> float:
-    """The mean correlation of neighbours in a row and in a column of (H, W) with mean 0; 0 where all are 0."""
-    power = float(np.mean(values**2))
-    if power == 0:
-        return 0.0
-    pairs = ((values[1:], values[:-1]), (values[:, 1:], values[:, :-1]))
-    return float(np.mean([float(np.mean(a * b)) / power for a, b in pairs if a.size]))
+    correlation = max(0.0, float(np.nan_to_num(restoration.neighbour_correlation(removed))))
+    return float(stein**SHARE * np.exp(TOO_MUCH * too_much + CORRELATED * correlation))

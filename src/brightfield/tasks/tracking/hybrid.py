@@ -52,8 +52,10 @@ def check(targets: Sequence[Tensor], training: params.Training) -> None:
     Raises:
         BrightfieldError: there is such a frame.
     """
+    if training.init_from is not None:
+        return
     unknown = sum(bool(target[ALONE, 0, 0].isnan()) for target in targets)
-    if unknown and training.init_from is None:
+    if unknown:
         raise BrightfieldError(
             f"{unknown} of {len(targets)} frames have no image of their beads alone (transmission), from which a hybrid network "
             "learns: expected simulated frames. Begin with a hybrid network, training.init_from: starter; or train on a dataset "
