@@ -107,9 +107,9 @@ class Swarm:
 class Colonies:
     """E. coli: small colonies of cells that have just divided, and some single cells."""
 
-    def __init__(self, size_um: float, rng: np.random.Generator) -> None:
+    def __init__(self, size_um: float, rng: np.random.Generator, aligned_um: float = COLONY_DIRECTOR_UM) -> None:
         self.fields = _Field(size_um)
-        self.director = self.fields.director(COLONY_DIRECTOR_UM, rng)
+        self.director = self.fields.director(aligned_um, rng)
         self.size = size_um
         n = max(1, int(COLONIES_PER_UM2 * size_um**2))
         self.centres = rng.uniform(0, size_um, (n, 2))

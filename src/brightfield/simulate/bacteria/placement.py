@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from brightfield.simulate.bacteria.habits import MARGIN_UM, Colonies, Occupancy, Pose, Swarm
+from brightfield.simulate.bacteria.habits import COLONY_DIRECTOR_UM, MARGIN_UM, Colonies, Occupancy, Pose, Swarm
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
@@ -45,6 +45,7 @@ class Species:
     longest: float = 12.0
     sisters: float = 0.0  # share of the rods that have just divided: another lies end to end with them
     waist: float = 0.0  # largest pinch in the middle of a rod that is about to divide, relative to the radius
+    aligned_um: float = COLONY_DIRECTOR_UM  # in a colony, length over which the direction changes
 
 
 MYXOCOCCUS = Species(1, (0.62, 0.05), (6.0, 1.4), 0.07, 1.0, refraction=0.038, absorption=0.05)
@@ -141,7 +142,7 @@ def _scatter(
     occupancy = Occupancy(size_um)
     habits: dict[int, Swarm | Colonies] = {
         MYXOCOCCUS.code: Swarm(size_um, covers.get(MYXOCOCCUS.code, 0.0), rng),
-        E_COLI.code: Colonies(size_um, rng),
+        E_COLI.code: Colonies(size_um, rng, everyone[E_COLI.code].aligned_um),
     }
     rows: list[tuple[float, ...]] = []
     for code, cover in covers.items():

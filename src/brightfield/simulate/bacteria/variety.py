@@ -25,8 +25,9 @@ COVERS = (
     (0.13, (0.0, 0.02), (0.0, 0.0)),
     (0.20, (0.0, 0.0), (0.004, 0.05)),
     (0.15, (0.05, 0.40), (0.0, 0.0)),
-    (0.25, (0.0, 0.0), (0.05, 0.45)),
-    (0.20, (0.05, 0.40), (0.02, 0.22)),
+    (0.20, (0.0, 0.0), (0.05, 0.45)),
+    (0.10, (0.0, 0.0), (0.45, 0.80)),  # a colony that fills the field
+    (0.15, (0.05, 0.40), (0.02, 0.22)),
 )
 # Share of the fields, and by which factors they change length, largest length and resting curvature (per um)
 FORMS: tuple[tuple[float, tuple[float, float], tuple[float, float]], ...] = (
@@ -36,10 +37,16 @@ FORMS: tuple[tuple[float, tuple[float, float], tuple[float, float]], ...] = (
     (0.1, (0.6, 0.9), (0.0, 0.03)),  # short
 )
 FLEXIBILITY = (0.05, 1.0)
-SISTERS, WAIST = (0.0, 0.6), (0.0, 0.45)
+# A cell whose pinch can be seen counts as two, as labs label it; a slight one is that of one cell
+SISTERS, WAIST = (0.0, 0.8), (0.0, 0.2)
+ALIGNED_UM = (
+    1.5,
+    12.0,
+)  # length over which the direction changes in a colony: from a jumble to rows of cells side by side
 REFRACTION = (0.6, 1.5)  # factor
 SPREAD = (0.05, 0.3)
 FOCUS_UM = {"brightfield": 1.4, "phase": 0.5}
+SHARP, SHARPNESS = 0.4, 0.2  # share of the fields that somebody focused, and how far from focus they are, of FOCUS_UM
 TILT_UM = 0.3
 ROUGHNESS = (0.03, 1.5)  # factor of the medium's phase: agarose may be all but invisible
 SPECKS = (0.0, 3.0)  # factor
@@ -109,7 +116,8 @@ def draw_covers(rng: np.random.Generator) -> dict[int, float]:
 
 def draw_focus(modality: str, rng: np.random.Generator) -> Focus:
     """Distance from focus and tilt."""
-    return Focus(FOCUS_UM[modality] * rng.uniform(-1, 1), rng.uniform(0, TILT_UM))
+    share = SHARPNESS if rng.uniform() < SHARP else 1.0
+    return Focus(share * FOCUS_UM[modality] * rng.uniform(-1, 1), share * rng.uniform(0, TILT_UM))
 
 
 def draw_camera(electrons: float, rng: np.random.Generator) -> Camera:
@@ -132,6 +140,7 @@ def _species(rng: np.random.Generator) -> dict[int, Species]:
     stretched, bent = rng.uniform(*length), rng.uniform(*curvature)
     refraction, flexibility = rng.uniform(*REFRACTION), log_uniform(*FLEXIBILITY, rng)
     sisters, waist = rng.uniform(*SISTERS), rng.uniform(*WAIST)
+    aligned_um = log_uniform(*ALIGNED_UM, rng)
     return {
         species.code: replace(
             species,
@@ -142,6 +151,7 @@ def _species(rng: np.random.Generator) -> dict[int, Species]:
             refraction=species.refraction * refraction,
             sisters=sisters,
             waist=waist,
+            aligned_um=aligned_um,
         )
         for species in (MYXOCOCCUS, E_COLI)
     }
