@@ -37,6 +37,7 @@ PROFILES = Path(__file__).parent / "params" / "profiles"  # overlays of params.y
 METRICS = "metrics.json"
 IMAGE_SCORES = "images.csv"  # a row an image
 CONFUSION = "confusion.json"
+KEEP = ".gitkeep"  # an empty file, by which git keeps a folder
 ENSEMBLE = "ensemble.json"  # members, weights and gains
 FIGURES = "figures"  # folder
 
@@ -87,7 +88,12 @@ def predictions(task: str, name: str) -> Path:
 
 def ensemble(task: str, name: str) -> Path:
     """The bundle of an ensemble, with ``RUN``."""
-    return Path("ensembles") / task / name
+    return ensembles(task) / name
+
+
+def ensembles(task: str) -> Path:
+    """All ensembles of a task. The stage ``register`` depends on the folder, which is there without any, too: see ``KEEP``."""
+    return Path("ensembles") / task
 
 
 def report(name: str) -> Path:

@@ -189,6 +189,14 @@ def test_there_is_a_list_for_every_entry_of_params(project: Path) -> None:
     assert unet["modules"] == lists()["train/beads-unet"]["modules"]
 
 
+def test_a_task_without_an_ensemble_has_the_folder_on_which_register_depends(project: Path) -> None:
+    content = tiny.tiny_params()
+    content["ensembles"].clear()
+    tiny.write_params(project / params.PARAMS, content)
+    code.run()
+    assert {path.name for path in layout.ensembles("X").parent.iterdir()} == {*content["tasks"]}
+
+
 def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
     def other_than_own(*changes: str) -> set[str]:
         """The lists that differ where params.yaml has other values, such as ``ensembles.beads-ensemble.max_members 1``."""

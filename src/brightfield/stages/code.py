@@ -48,8 +48,11 @@ Sections = Iterable[type[BaseModel]]
 
 
 def run() -> None:
-    """Write all lists."""
+    """Write all lists, and a folder for the ensembles of each task: DVC stops at `register` where what it depends on is missing."""
     settings = params.load()
+    for task in settings.tasks:
+        layout.ensembles(task).mkdir(parents=True, exist_ok=True)
+        (layout.ensembles(task) / layout.KEEP).touch()
     with atomic_folder(layout.CODE) as folder:
         for path, content in lists(settings):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
