@@ -44,7 +44,7 @@ class Species:
     absorption: float  # absorption coefficient per um
     longest: float = 12.0
     sisters: float = 0.0  # share of the rods that have just divided: another lies end to end with them
-    waist: float = 0.0  # largest pinch in the middle of a rod that is about to divide, relative to the radius
+    waist: float = 0.0  # largest pinch in the middle of a rod that divides, relative to the radius
     aligned_um: float = COLONY_DIRECTOR_UM  # in a colony, length over which the direction changes
 
 
@@ -57,7 +57,7 @@ SPECIES = {species.code: species for species in (MYXOCOCCUS, E_COLI)}
 class Rod:
     """One bacterium: all points closer than ``radius_um`` to the polyline ``axis``, (K, 2) x and y in um.
 
-    Where it is pinched, the radius in the middle is smaller by the share ``waist``.
+    Where it is pinched, the radius in the middle is smaller by the share ``waist``; one that is pinched much is two cells.
     """
 
     species: int

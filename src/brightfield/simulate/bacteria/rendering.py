@@ -13,15 +13,15 @@ import numpy as np
 import numpy.typing as npt
 import scipy.fft
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 from brightfield.simulate.bacteria.placement import SPECIES, Rod, Species, place
 
 PAD_UM = 2.0  # margin of the scene beyond the image, which sends light into it
 MIN_PIECE_PX = 12  # smallest visible area of a cell: smaller pieces are left out of image and truth
-PINCH_STEP, PINCH_LENGTH = (
-    0.15,
-    0.6,
-)  # in radii: pieces of a pinched rod's axis, and the length over which it is pinched
+# In radii: pieces of a pinched rod's axis, and the length over which it is pinched
+PINCH_STEP, PINCH_LENGTH = 0.15, 0.6
+PARTED = 0.2  # pinch from which a rod is two cells: labs part dividing cells where they see that they divide
 CHUNK = 2048  # number of segments drawn at once
 
 
@@ -74,6 +74,7 @@ def scene_of(rods: Sequence[Rod], size_px: int, pixel_um: float) -> Scene:
     inner = slice(pad, size_px + pad)
     _fill_holes(owner[inner, inner])
     labels, origin = _separate(owner[inner, inner])
+    _part(labels, origin, rods, pixel_um)
     # pieces left out of the truth are left out of the image, too
     thickness[inner, inner][labels == 0] = 0
     return Scene(thickness, owner, species, labels, species[origin], pad)
@@ -172,3 +173,26 @@ def _separate(owner: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.int32], list
             labels[box][pieces == piece] = len(origin)
             origin.append(rod)
     return labels, origin
+
+
+def _part(labels: npt.NDArray[np.int32], origin: list[int], rods: Sequence[Rod], pixel_um: float) -> None:
+    """Make two labels of each rod that is pinched enough, in place: a pixel belongs to the half whose axis is nearer."""
+    boxes = ndimage.find_objects(labels)
+    for label, box in enumerate(boxes, start=1):
+        rod = rods[origin[label] - 1]
+        if rod.waist < PARTED:
+            continue
+        rows, columns = np.nonzero(labels[box] == label)
+        axis = _finer(rod) / pixel_um
+        pixels = np.stack([columns + box[1].start, rows + box[0].start], axis=1)
+        beyond = cKDTree(axis).query(pixels)[1] > (len(axis) - 1) / 2
+        halves = np.zeros_like(labels[box])
+        halves[rows, columns] = np.where(beyond, 2, 1)
+        if all(_is_a_cell(halves == half) for half in (1, 2)):
+            labels[box][halves == 2] = len(origin)
+            origin.append(origin[label])
+
+
+def _is_a_cell(mask: npt.NDArray[np.bool_]) -> bool:
+    """Whether a piece is connected, and large enough to be a cell."""
+    return int(mask.sum()) >= MIN_PIECE_PX and ndimage.label(mask)[1] == 1

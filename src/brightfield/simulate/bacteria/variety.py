@@ -37,8 +37,7 @@ FORMS: tuple[tuple[float, tuple[float, float], tuple[float, float]], ...] = (
     (0.1, (0.6, 0.9), (0.0, 0.03)),  # short
 )
 FLEXIBILITY = (0.05, 1.0)
-# A cell whose pinch can be seen counts as two, as labs label it; a slight one is that of one cell
-SISTERS, WAIST = (0.0, 0.8), (0.0, 0.2)
+SISTERS, WAIST = (0.0, 0.8), (0.0, 0.5)
 ALIGNED_UM = (
     1.5,
     12.0,
