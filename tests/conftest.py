@@ -57,7 +57,7 @@ def write_prepared(folder: Path, kind: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current folder: it holds a small params.yaml and nothing else, and no MLflow server is named."""
-    tiny.write_params(tmp_path / params.PARAMS, tiny.tiny_params())
+    (tmp_path / params.PARAMS).write_text(tiny.tiny_text(), encoding="utf-8")
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
