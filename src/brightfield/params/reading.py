@@ -68,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BrightfieldError(f"There is no {path} here ({Path.cwd()}). Run this from the project's top folder.")
     try:
-        content = deepcopy(_parsed(path.read_text(encoding="utf-8")))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise BrightfieldError(f"{path} is not readable as YAML: {error}") from error
     if not isinstance(content, dict):
@@ -76,6 +76,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path} must hold sections (tasks, datasets, models, ...), got {type(content).__name__}."
         )
     return content
+
+
+def parse_yaml(text: str) -> Any:
+    """The plain contents of a text in YAML."""
+    return deepcopy(_parsed(text))
 
 
 @lru_cache(maxsize=8)
