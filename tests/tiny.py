@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,14 @@ def tiny_params(source: Path = REPOSITORY / "params.yaml") -> Any:
         if "training.batch_size" in space:
             space["training.batch_size"]["choices"][:] = [2, 4]
     return content
+
+
+@cache
+def tiny_text() -> str:
+    """What :func:`write_params` writes of :func:`tiny_params`: hundreds of tests begin with it."""
+    text = StringIO()
+    _yaml().dump(tiny_params(), text)
+    return text.getvalue()
 
 
 def write_params(target: Path, content: Any) -> None:

@@ -26,6 +26,12 @@ def build(inputs: int = 3, bias: float = 0.0, **settings: Any) -> Transfer:
     return built
 
 
+def shaped(**settings: Any) -> Transfer:
+    """The same with shapes and without numbers, which take long to draw."""
+    with torch.device("meta"):
+        return build(weights="none", **settings)
+
+
 def trained(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
@@ -42,21 +48,21 @@ def test_the_dense_classifier_is_replaced_by_a_head_of_its_own(backbone: str, wi
 
 def test_vgg16_has_the_convolutions_of_the_paper() -> None:
     """13 convolutions of 3x3 (configuration D of Simonyan and Zisserman 2015): 14,714,688 parameters."""
-    backbone = build(backbone="vgg16", weights="none", unfreeze="all").backbone
+    backbone = shaped(backbone="vgg16", unfreeze="all").backbone
     assert trained(backbone) == 14_714_688
     assert sum(isinstance(module, nn.Conv2d) for module in backbone.modules()) == 13
 
 
 @pytest.mark.parametrize(("backbone", "blocks"), [("tf_efficientnet_lite0", LITE0_BLOCKS), ("vgg16", 5)])
 def test_blocks_are_unfrozen_from_the_top(backbone: str, blocks: int) -> None:
-    counts = [trained(build(backbone=backbone, weights="none", unfreeze=n).backbone) for n in range(blocks + 1)]
+    counts = [trained(shaped(backbone=backbone, unfreeze=n).backbone) for n in range(blocks + 1)]
     assert counts[0] == 0
     assert counts == sorted(set(counts))  # each block adds some
-    whole = build(backbone=backbone, weights="none", unfreeze="all")
+    whole = shaped(backbone=backbone, unfreeze="all")
     assert trained(whole.backbone) == counts[-1] == sum(p.numel() for p in whole.backbone.parameters())
-    assert build(weights="none").is_frozen
+    assert shaped().is_frozen
     assert not whole.is_frozen
-    first, last = list(build(backbone=backbone, weights="none", unfreeze=1).backbone.parameters())[
+    first, last = list(shaped(backbone=backbone, unfreeze=1).backbone.parameters())[
         :: len(list(whole.backbone.parameters())) - 1
     ]
     assert not first.requires_grad
@@ -65,7 +71,7 @@ def test_blocks_are_unfrozen_from_the_top(backbone: str, blocks: int) -> None:
 
 def test_more_blocks_than_there_are_is_refused() -> None:
     with pytest.raises(BrightfieldError, match="network.unfreeze is 12, but vgg16 has 5 blocks"):
-        build(backbone="vgg16", weights="none", unfreeze=12)
+        shaped(backbone="vgg16", unfreeze=12)
 
 
 def test_frozen_parts_do_not_follow_the_new_images() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from brightfield import images
 from brightfield.beads import locate
 from brightfield.beads.localisation import learning
 from brightfield.beads.localisation.checking import Check
+from brightfield.beads.localisation.learning import Learned
 from brightfield.beads.localisation.profile import Profile
 from brightfield.beads.physics.recording import recording
 from brightfield.errors import BrightfieldError
@@ -25,18 +27,39 @@ from rings import ELECTRONS, PIXEL_UM, RINGS, exposed
 PLACES = np.array([[30.0, 34.0], [88.0, 40.0], [60.0, 90.0]])
 
 
-@pytest.fixture
-def movie(tmp_path: Path) -> tuple[Path, np.ndarray]:
+@cache
+def frames() -> tuple[list[np.ndarray], np.ndarray]:
     """Six frames with three beads that drift, and their places (6, 3, 2)."""
-    rng = np.random.default_rng(0)
+    rng, drawn = np.random.default_rng(0), []
     paths = PLACES + 0.3 * np.arange(6)[:, None, None] + rng.uniform(-0.2, 0.2, (6, 3, 2))
-    (tmp_path / "movie").mkdir()
-    for number, places in enumerate(paths):
+    for places in paths:
         light = np.ones((120, 130), dtype=np.float32)
         for place in places:
             draw_rings(light, RINGS, 1.0, place[None], PIXEL_UM)
-        images.write_tiff(tmp_path / "movie" / f"frame{number}.tif", exposed(ELECTRONS * light.astype(float), rng))
+        drawn.append(exposed(ELECTRONS * light.astype(float), rng))
+    return drawn, paths
+
+
+@cache
+def known() -> Learned:
+    """What is learnt from the first of them."""
+    return learning.learn(frames()[0][: locate.CALIBRATION_FRAMES])
+
+
+@pytest.fixture
+def movie(tmp_path: Path) -> tuple[Path, np.ndarray]:
+    """A folder with the frames, and the places."""
+    (tmp_path / "movie").mkdir()
+    drawn, paths = frames()
+    for number, frame in enumerate(drawn):
+        images.write_tiff(tmp_path / "movie" / f"frame{number}.tif", frame)
     return tmp_path / "movie", paths
+
+
+@pytest.fixture
+def taught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The profile of the movie is known already: to learn it takes a second, for which most tests have no use."""
+    monkeypatch.setattr(locate, "learn", lambda *of_movie, **how: known())
 
 
 def test_a_movie_becomes_a_table_that_trackpy_links(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
@@ -70,6 +93,8 @@ def test_where_beads_differ_the_table_tells_the_kind_of_each(
     movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = movie
+    for path in sorted(folder.iterdir())[2:]:
+        path.unlink()
     for path in folder.iterdir():
         image = images.read(path).astype(float)
         middle = np.median(image)
@@ -88,6 +113,7 @@ def test_where_beads_differ_the_table_tells_the_kind_of_each(
     assert {kinds[False][0], kinds[True][0]} == {1, 2}
 
 
+@pytest.mark.usefixtures("taught")
 def test_answers_that_are_there_stay_and_nothing_is_learnt_for_nothing(
     movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +126,7 @@ def test_answers_that_are_there_stay_and_nothing_is_learnt_for_nothing(
     locate.locate([folder], tmp_path / "out", overlays=0, overwrite=True)
 
 
+@pytest.mark.usefixtures("taught")
 def test_what_is_no_movie_of_beads_is_refused(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     folder, _ = movie
     (tmp_path / "empty").mkdir()
@@ -140,9 +167,8 @@ def test_positions_that_cannot_be_right_are_refused_before_anything_is_written(
     movie: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, _ = movie
-    learned = learning.learn([images.read(path) for path in sorted(folder.iterdir())[:5]])
     check = Check(5, 120, 100, 110, 5 * 120 * 130, 500, before=5e12, after=3.5e12, noise=1e11)
-    monkeypatch.setattr(locate, "learn", lambda *frames, **how: replace(learned, check=check))
+    monkeypatch.setattr(locate, "learn", lambda *frames, **how: replace(known(), check=check))
     with pytest.raises(BrightfieldError, match=r"^120 positions in 5 frames explain 31% of the light .*--diameter"):
         locate.locate([folder], tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -163,6 +189,7 @@ def test_frames_of_two_folders_are_told_apart_by_a_column(movie: tuple[Path, np.
     assert str(summary).splitlines()[-2:] == ["Found: 3, taken: 2, left out: 1.", "Left out: notes.txt: not an image."]
 
 
+@pytest.mark.usefixtures("taught")
 def test_answers_in_the_folder_of_the_frames_are_no_frames(movie: tuple[Path, np.ndarray]) -> None:
     folder, _ = movie
     locate.locate([folder], folder, overlays=2)
@@ -178,6 +205,7 @@ def test_a_frame_that_was_saved_twice_is_refused(movie: tuple[Path, np.ndarray],
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("taught")
 def test_the_pixel_size_and_the_times_of_the_files_reach_the_table(
     movie: tuple[Path, np.ndarray], tmp_path: Path
 ) -> None:
@@ -195,6 +223,7 @@ def test_the_pixel_size_and_the_times_of_the_files_reach_the_table(
     assert (given.table["pixel_size_um"] == 0.2).all()
 
 
+@pytest.mark.usefixtures("taught")
 def test_two_movies_in_one_folder_are_named(movie: tuple[Path, np.ndarray], tmp_path: Path) -> None:
     stack = np.stack([image for _, image in images.frames([movie[0]])])
     (tmp_path / "two").mkdir()

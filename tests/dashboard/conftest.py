@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import streamlit as st
+from streamlit.components.v2 import manifest_scanner
 
 from brightfield import images, layout, params, tasks
 from brightfield.data import auditing
@@ -261,14 +264,23 @@ def _track(settings: params.Params) -> None:
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled(tmp_path_factory: pytest.TempPathFactory, _empty_database: Path) -> Path:
     """The folder of the made-up project."""
     folder = tmp_path_factory.mktemp("project")
+    shutil.copy(_empty_database, folder)
     with pytest.MonkeyPatch.context() as patched:
         patched.delenv(VARIABLE, raising=False)
         patched.chdir(folder)
         fill(folder)
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_components() -> Iterator[None]:
+    """Each app that starts would search all installed packages for components of Streamlit; ours has none."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", lambda *_, **__: [])
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -24,6 +24,13 @@ def repository(project: Path) -> Path:
 
 
 @pytest.fixture
+def untracked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder in which DVC, which takes seconds, is not asked."""
+    monkeypatch.setattr(catalogue, "_track", lambda folder: None)
+    return project
+
+
+@pytest.fixture
 def crops(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Crops of six smears, in folders good and bad."""
     folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
@@ -44,7 +51,7 @@ def test_an_import_is_stored_tracked_and_entered(repository: Path, crops: Path) 
     assert params.load().datasets["smears"].kind == "classification"
 
 
-def test_models_ensembles_and_the_contest_are_pointed_to_it(repository: Path, crops: Path) -> None:
+def test_models_ensembles_and_the_contest_are_pointed_to_it(untracked: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     catalogue.use("smears")
     settings = params.load()
@@ -54,13 +61,13 @@ def test_models_ensembles_and_the_contest_are_pointed_to_it(repository: Path, cr
     assert settings.models["beads-unet"].dataset == "beads"
 
 
-def test_one_model_alone_can_be_pointed_to_it(repository: Path, crops: Path) -> None:
+def test_one_model_alone_can_be_pointed_to_it(untracked: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     assert catalogue.use("smears", ["rbc-compact"]) == ["models.rbc-compact.dataset"]
     assert params.load().models["rbc-convnet"].dataset == "rbc"
 
 
-def test_the_recipe_adds_a_model_that_begins_with_the_starter_and_the_baselines(repository: Path, crops: Path) -> None:
+def test_the_recipe_adds_a_model_that_begins_with_the_starter_and_the_baselines(untracked: Path, crops: Path) -> None:
     before = set(params.load().models)
     catalogue.add("rbc", crops, "smears")
     added = catalogue.use_recipe("smears")
@@ -76,7 +83,7 @@ def test_the_recipe_adds_a_model_that_begins_with_the_starter_and_the_baselines(
     assert settings.models["rbc-convnet"].dataset == "rbc"
 
 
-def test_the_recipe_of_frames_with_positions_begins_with_the_hybrid_starter(repository: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_frames_with_positions_begins_with_the_hybrid_starter(untracked: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     source = tmp_path / "frames"
     source.mkdir()
@@ -92,7 +99,7 @@ def test_the_recipe_of_frames_with_positions_begins_with_the_hybrid_starter(repo
     assert own.training.init_from == layout.STARTER
 
 
-def test_the_recipe_of_noisy_images_alone_hides_what_has_the_same_noise(repository: Path, tmp_path: Path) -> None:
+def test_the_recipe_of_noisy_images_alone_hides_what_has_the_same_noise(untracked: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "dim").mkdir()
     for i in range(12):
@@ -105,7 +112,7 @@ def test_the_recipe_of_noisy_images_alone_hides_what_has_the_same_noise(reposito
     assert (training.blind_spots, training.blind_mask, training.init_from) == (True, "row", None)
 
 
-def test_frames_without_positions_are_not_taken_for_noisy_images(repository: Path, tmp_path: Path) -> None:
+def test_frames_without_positions_are_not_taken_for_noisy_images(untracked: Path, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     (tmp_path / "fields").mkdir()
     for i in range(12):
@@ -117,16 +124,16 @@ def test_frames_without_positions_are_not_taken_for_noisy_images(repository: Pat
     assert training.init_from == layout.STARTER
 
 
-def test_the_recipe_is_added_once(repository: Path, crops: Path) -> None:
+def test_the_recipe_is_added_once(untracked: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     catalogue.use_recipe("smears")
-    before = (repository / "params.yaml").read_bytes()
+    before = (untracked / "params.yaml").read_bytes()
     with pytest.raises(BrightfieldError, match=r"params\.yaml has models\.smears-own already"):
         catalogue.use_recipe("smears")
-    assert (repository / "params.yaml").read_bytes() == before
+    assert (untracked / "params.yaml").read_bytes() == before
 
 
-def test_without_a_starter_there_is_no_recipe(repository: Path, crops: Path, starters_folder: Path) -> None:
+def test_without_a_starter_there_is_no_recipe(untracked: Path, crops: Path, starters_folder: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     with pytest.raises(
         BrightfieldError, match="Task 'rbc' has no starter, so there is no recipe.*brightfield use smears"
@@ -134,24 +141,24 @@ def test_without_a_starter_there_is_no_recipe(repository: Path, crops: Path, sta
         catalogue.use_recipe("smears")
 
 
-def test_a_model_of_another_task_is_refused(repository: Path, crops: Path) -> None:
+def test_a_model_of_another_task_is_refused(untracked: Path, crops: Path) -> None:
     catalogue.add("rbc", crops, "smears")
     with pytest.raises(BrightfieldError, match="belongs to task 'rbc', model 'beads-unet' to another"):
         catalogue.use("smears", ["beads-unet"])
 
 
-def test_a_bad_file_leaves_nothing_behind(repository: Path, crops: Path) -> None:
-    before = (repository / "params.yaml").read_bytes()
+def test_a_bad_file_leaves_nothing_behind(project: Path, crops: Path) -> None:
+    before = (project / "params.yaml").read_bytes()
     (crops / "bad" / "broken_1_1.png").write_bytes((crops / "bad" / "000_0_0.png").read_bytes()[:300])
     with pytest.raises(BrightfieldError, match=r"broken_1_1\.png"):
         catalogue.add("rbc", crops, "smears")
     assert not layout.raw("smears").exists()
-    assert (repository / "params.yaml").read_bytes() == before
+    assert (project / "params.yaml").read_bytes() == before
 
 
-def test_a_name_that_is_taken_is_refused_before_anything_is_read(repository: Path) -> None:
+def test_a_name_that_is_taken_is_refused_before_anything_is_read(project: Path) -> None:
     with pytest.raises(BrightfieldError, match="There is a dataset 'rbc' already"):
-        catalogue.add("rbc", repository / "nowhere", "rbc")
+        catalogue.add("rbc", project / "nowhere", "rbc")
 
 
 def test_without_a_repository_dvc_refuses_and_nothing_is_left(project: Path, crops: Path) -> None:

@@ -58,6 +58,12 @@ def fit(model: params.Model, compute: params.Compute = AUTO, images: int = 6, **
     )
 
 
+def brief(model: params.Model) -> params.Model:
+    """The same with epochs of one step: the first meets all that the others do."""
+    assert model.training is not None
+    return model.model_copy(update={"training": model.training.model_copy(update={"steps_per_epoch": 1})})
+
+
 # --- on a double, which refuses what CUDA refuses -----------------------------------------------------------------------
 
 
@@ -83,7 +89,7 @@ def test_a_network_is_trained_on_the_device_and_returned_on_the_processor(model:
     )
     try:
         with cuda_double(memory):
-            fitted = fit(MODELS[model])
+            fitted = fit(brief(MODELS[model]))
     finally:
         handle.remove()
     assert len(fitted.history) == 2
@@ -104,7 +110,7 @@ def test_every_augmentation_is_computed_on_the_device(kind: str, memory: int, mo
 
     monkeypatch.setattr(Augmenter, "__call__", watched)
     with cuda_double(memory):
-        fit(tiny.model(kind, augment=sorted(task.learning.augmentations)))
+        fit(tiny.model(kind, augment=sorted(task.learning.augmentations), epochs=1))
     assert set(augmented) == {"cuda"}
 
 

@@ -46,7 +46,7 @@ def test_every_number_of_the_small_params_is_at_most_the_projects_own() -> None:
 
 
 def test_the_small_params_keep_the_comments(tmp_path: Path) -> None:
-    tiny.write_params(tmp_path / "params.yaml", tiny.tiny_params())
+    (tmp_path / "params.yaml").write_text(tiny.tiny_text(), encoding="utf-8")
     comments = [line.partition("#")[2] for line in (tiny.REPOSITORY / "params.yaml").read_text().splitlines()]
     written = (tmp_path / "params.yaml").read_text()
     assert all(comment in written for comment in comments)

@@ -74,7 +74,7 @@ def test_of_crops_the_first_are_drawn(
     asked: int | None,
     drawn: int,
 ) -> None:
-    monkeypatch.setattr(prediction, "CROPS_DRAWN", 2)
+    monkeypatch.setattr("brightfield.prediction.folder.CROPS_DRAWN", 2)
     folder, rng = tmp_path_factory.mktemp("crops"), np.random.default_rng(0)
     for name in "abcd":
         images.write_png(folder / f"{name}.png", rng.integers(0, 255, (85, 85, 3), dtype=np.uint8))

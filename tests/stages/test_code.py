@@ -51,13 +51,33 @@ def architecture_of(name: str) -> str:
 # --- all that a stage runs --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("stage", ["simulate", "prepare", "train", "evaluate", "ensemble", "register"])
+STAGES = ("simulate", "prepare", "train", "evaluate", "ensemble", "register")
+
+
+@cache
+def loaded_by() -> dict[str, list[str]]:
+    """Our modules that a fresh Python has loaded after the import of each stage; those of others are imported once for all."""
+    inside = {"train": ["brightfield.training.loop"]}  # modules that are imported when something is trained
+    script = f"""
+import importlib, json, sys
+loaded = {{}}
+for stage in {STAGES}:
+    for module in [name for name in sys.modules if name.startswith("brightfield")]:
+        del sys.modules[module]
+    for module in (f"brightfield.stages.{{stage}}", *{inside}.get(stage, ())):
+        importlib.import_module(module)
+    loaded[stage] = [name for name in sys.modules if name.startswith("brightfield")]
+print(json.dumps(loaded))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_whatever_a_stage_loads_is_listed_or_passed_over_with_a_reason(stage: str) -> None:
     """As Python itself sees it, whatever our reading of the imports says."""
-    inside = ["loop"] if stage == "train" else []  # modules that are imported when something is trained
-    names = [f"brightfield.stages.{stage}", *(f"brightfield.training.{name}" for name in inside)]
-    script = f"import sys, {', '.join(names)}; print(*[m for m in sys.modules if m.startswith('brightfield')])"
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    loaded = loaded_by()[stage]
     listed = {path for name, content in lists().items() if name.startswith(stage) for path in content["modules"]}
     missing = [
         module

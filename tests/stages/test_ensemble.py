@@ -19,7 +19,7 @@ from brightfield.stages.ensemble import candidates, outputs_of
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     monkeypatch.chdir(tmp_path)
-    tiny.write_params(tmp_path / "params.yaml", tiny.tiny_params())
+    (tmp_path / "params.yaml").write_text(tiny.tiny_text(), encoding="utf-8")
     return params.load()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,20 @@ from brightfield.metrics.declarations import METRICS
 from brightfield.starters import learning, making, sources
 from brightfield.starters.making import LEFT_OUT, SIMULATED
 
+MADE: list[Path] = []  # a starter, and the trainings that were kept: what the first test made, copied by the others
+
 
 @pytest.fixture
-def made(recipe: Path, real: Path) -> Path:
+def made(recipe: Path, real: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the starter of bacteria, made with real images of two labs."""
+    if MADE:
+        shutil.copytree(MADE[0], recipe, dirs_exist_ok=True)
+        return layout.starter("bacteria")
     making.main(["bacteria", "--real", str(real)])
+    kept = tmp_path_factory.mktemp("made")
+    for folder in (layout.STARTERS.relative_to(recipe), making.SCRATCH):
+        shutil.copytree(recipe / folder, kept / folder)
+    MADE.append(kept)
     return layout.starter("bacteria")
 
 

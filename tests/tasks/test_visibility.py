@@ -107,7 +107,7 @@ def simulated_fields() -> list[Record]:
     from brightfield import simulate
 
     settings = params.load(Path(__file__).parents[2] / "params.yaml").simulations["bacteria"]
-    few = settings.model_copy(update={"images": 6, "suite_groups": 4})
+    few = settings.model_copy(update={"images": 4, "suite_groups": 2})
     return list(simulate.simulate(few, 1))
 
 

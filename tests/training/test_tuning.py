@@ -26,10 +26,18 @@ def tunable(tracked_project: Path, prepared: Callable[[str], Path]) -> Path:
     return tracked_project
 
 
+TUNED: list[Path] = []  # a project after a study: what the first test made, copied by the others
+
+
 @pytest.fixture
-def tuned(tunable: Path) -> Path:
+def tuned(tunable: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same after a study of two trials."""
+    if TUNED:
+        shutil.copytree(TUNED[0], tunable, dirs_exist_ok=True)
+        return tunable
     tuning.tune(MODEL, 2)
+    TUNED.append(tmp_path_factory.mktemp("tuned") / "project")
+    shutil.copytree(tunable, TUNED[0])
     return tunable
 
 

@@ -100,9 +100,14 @@ def _efficientnet_lite0(network: params.Transfer, channels: int) -> Backbone:
 
 
 def _vgg16(network: params.Transfer, channels: int) -> Backbone:
-    import torchvision
+    from torchvision.models import vgg
 
-    layers: Any = torchvision.models.vgg16(weights=None).features
+    # its dense classifier, which is left out, has eight times as many weights: to draw them would take a second
+    layers: Any = vgg.make_layers(vgg.cfgs["D"])
+    convolutions: list[Any] = [layer for layer in layers if isinstance(layer, nn.Conv2d)]
+    for convolution in convolutions:
+        nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(convolution.bias)
     if channels != 3:
         layers[0] = nn.Conv2d(channels, layers[0].out_channels, 3, padding=1)
     module = nn.Sequential()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from brightfield.cli.base import ANSWERS, TASK, app, given
+
+if TYPE_CHECKING:
+    from brightfield.prediction import PredictionSummary
 
 AUTO = "auto"  # that of brightfield.prediction.own_scale, whose import takes long
 
@@ -153,19 +156,23 @@ def predict(
             truth=truth,
             overlays=overlays,
         )
-        summary = prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen)
-        if summary.recalibrated:
-            print(summary.recalibrated)
-        for line in summary.notes:
-            print(line)
-        if summary.warning:
-            print(f"warning: {summary.warning}")
-        for line in summary.beside:
-            print(line)
-        tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))
-        print(f"{len(summary.files)} files in {out}: {tables}")
-        for line in summary.listing.lines() if summary.listing else ():
-            print(line)
+        _show(prediction.predict(task, paths, out, reference=model, overwrite=overwrite, **chosen), out)
+
+
+def _show(summary: PredictionSummary, out: Path) -> None:
+    """Print what was written into ``out``, and what is to be known of it."""
+    if summary.recalibrated:
+        print(summary.recalibrated)
+    for line in summary.notes:
+        print(line)
+    if summary.warning:
+        print(f"warning: {summary.warning}")
+    for line in summary.beside:
+        print(line)
+    tables = ", ".join(sorted({path.name for path in summary.files if path.suffix == ".csv"}))
+    print(f"{len(summary.files)} files in {out}: {tables}")
+    for line in summary.listing.lines() if summary.listing else ():
+        print(line)
 
 
 def _check_together(out: Path | None, sort: Path | None, sure: float | None, of_out: Mapping[str, object]) -> None:

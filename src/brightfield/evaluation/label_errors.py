@@ -81,11 +81,13 @@ def write(name: str, folds: int = 4, top: int = 50) -> LabelErrorReport:
         raise BrightfieldError(f"Dataset {name!r} is of kind {dataset.kind}: only labels of {able} can be judged.")
     sets = [ImageSet.prepared(layout.prepared(name), split) for split in SPLITS]
     index = pd.concat([each.index for each in sets], ignore_index=True)
+    groups = index["group"].to_numpy(dtype=str)
+    _check_folds(folds, groups)  # before the features, which take long
     described = compute_features(
         task, (record for each in sets for record in progress.track(each, f"labels {name}", unit="image"))
     )
     labels = index["label"].to_numpy(dtype=np.int64)
-    found = find_label_errors(labels, out_of_fold(described, labels, index["group"].to_numpy(dtype=str), folds))
+    found = find_label_errors(labels, out_of_fold(described, labels, groups, folds))
     table = ranked(index, found, task.class_names)
     with atomic_folder(layout.report(f"labels-{name}")) as folder:
         table.to_csv(folder / layout.LABEL_ERRORS, index=False, float_format="%.6g", lineterminator="\n")
@@ -145,9 +147,7 @@ def out_of_fold(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    found = len(np.unique(groups))
-    if not 2 <= folds <= found:
-        raise BrightfieldError(f"--folds must be 2 to the number of groups, {found}, got {folds}.")
+    _check_folds(folds, groups)
     probabilities = np.empty((len(labels), 2))
     dealt = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
     for known, judged in dealt.split(described, labels, groups):
@@ -158,6 +158,12 @@ def out_of_fold(
         )
         probabilities[judged] = model.fit(described[known], labels[known]).predict_proba(described[judged])
     return probabilities
+
+
+def _check_folds(folds: int, groups: npt.NDArray[np.str_]) -> None:
+    found = len(np.unique(groups))
+    if not 2 <= folds <= found:
+        raise BrightfieldError(f"--folds must be 2 to the number of groups, {found}, got {folds}.")
 
 
 def ranked(index: pd.DataFrame, found: LabelErrors, classes: list[str]) -> pd.DataFrame:

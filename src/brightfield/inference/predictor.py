@@ -51,8 +51,7 @@ class Predictor:
 
     def predict(self, images: Sequence[np.ndarray]) -> list[Result]:
         """Predict one result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
-        encoded = [self.task.learning.encode(image) for image in images]
-        return self.task.answering.decode_all(self.activations(encoded), encoded)
+        return self._answered(self._encoded(images))[1]
 
     def judge(
         self, images: Sequence[np.ndarray], encoded: Sequence[Encoded] | None = None
@@ -67,19 +66,24 @@ class Predictor:
             The results, and their agreements, for which a changed view of each image, or of a part of it, is answered as well:
             ``task.answering.doubted`` makes expected errors of them. None in place of these where the task judges no answers.
         """
-        if encoded is None:
-            encoded = [self.task.learning.encode(image) for image in images]
-        activated = self.activations(encoded)
+        activated, results = self._answered(self._encoded(images) if encoded is None else encoded)
         answering = self.task.answering
-        results = answering.decode_all(activated, encoded)
         if answering.doubts is None:
             return results, None
         return results, answering.agreements(results, activated, images, self.look)
 
     def look(self, images: Sequence[np.ndarray]) -> list[tuple[npt.NDArray[np.float32], Encoded]]:
         """The activated output for each image, and the image as it was encoded."""
-        encoded = [self.task.learning.encode(image) for image in images]
+        encoded = self._encoded(images)
         return list(zip(self.activations(encoded), encoded, strict=True))
+
+    def _encoded(self, images: Sequence[np.ndarray]) -> list[Encoded]:
+        return [self.task.learning.encode(image) for image in images]
+
+    def _answered(self, encoded: Sequence[Encoded]) -> tuple[list[npt.NDArray[np.float32]], list[Result]]:
+        """The activated output for each image, and what is decoded of it."""
+        activated = self.activations(encoded)
+        return activated, self.task.answering.decode_all(activated, encoded)
 
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
         """Compare images with the training data: columns outside, distance and farthest, one row per image.

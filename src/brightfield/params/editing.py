@@ -104,4 +104,4 @@ def changed(change: Callable[[Any], None], path: Path) -> tuple[str, Any]:
     change(document)
     text = io.StringIO()
     yaml.dump(document, text)
-    return text.getvalue(), YAML(typ="safe", pure=True).load(text.getvalue())
+    return text.getvalue(), params.parse_yaml(text.getvalue())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -67,7 +68,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise BrightfieldError(f"There is no {path} here ({Path.cwd()}). Run this from the project's top folder.")
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = parse_yaml(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise BrightfieldError(f"{path} is not readable as YAML: {error}") from error
     if not isinstance(content, dict):
@@ -75,6 +76,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path} must hold sections (tasks, datasets, models, ...), got {type(content).__name__}."
         )
     return content
+
+
+def parse_yaml(text: str) -> Any:
+    """The plain contents of a text in YAML."""
+    return deepcopy(_parsed(text))
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Any:
+    """What a text of YAML holds: to parse it takes tens of milliseconds, and commands and the dashboard read it repeatedly."""
+    return YAML(typ="safe", pure=True).load(text)
 
 
 def parse(content: Mapping[str, Any], source: str = "params.yaml") -> Params:

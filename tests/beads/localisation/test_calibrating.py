@@ -11,11 +11,11 @@ from brightfield.beads.localisation.frames import Locator
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.tracking import match
 
-SPOTS, SIDE, APART_PX, WIDTH_PX = 260, 192, 8.0, 1.8
+SPOTS, SIDE, APART_PX, WIDTH_PX = 115, 128, 8.0, 1.8
 
 
 def crowd(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Small dark spots of several contrasts, a few px apart, as spheres in water: (192, 192) in 8 bits, and where they are."""
+    """Small dark spots of several contrasts, a few px apart, as spheres in water: (SIDE, SIDE) in 8 bits, and where they are."""
     y, x = np.mgrid[:SIDE, :SIDE]
     image, places = np.full((SIDE, SIDE), 200.0), np.empty((0, 2))
     while len(places) < SPOTS:

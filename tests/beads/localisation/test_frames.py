@@ -94,8 +94,8 @@ def errors(locator: Locator, frames: list[tuple[np.ndarray, np.ndarray]]) -> tup
 
 def test_where_rings_cross_light_multiplies_and_errors_stay_as_told() -> None:
     rng = np.random.default_rng(8)
-    frames = crowd(rng, 10)
-    learned = calibrate([frame for frame, _ in frames[:5]])
+    frames = crowd(rng, 6)
+    learned = calibrate([frame for frame, _ in frames[:4]])
     assert learned.camera_offset is not None
     assert 1 / (ELECTRONS + OFFSET - learned.camera_offset) == pytest.approx(1 / ELECTRONS, rel=0.15)
     precise, told = errors(Locator(learned), frames)

@@ -32,7 +32,7 @@ HIGH_ONES = np.arange(len(GRID)) % 3 > 0
 @pytest.fixture(scope="module")
 def frames() -> list[tuple[np.ndarray, np.ndarray]]:
     rng = np.random.default_rng(0)
-    return [scene(rng, HIGH_ONES) for _ in range(5)]
+    return [scene(rng, HIGH_ONES) for _ in range(3)]
 
 
 @pytest.fixture(scope="module")

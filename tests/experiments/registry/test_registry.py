@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -22,8 +23,10 @@ LINEAGE = Lineage.from_dict({"commit": "c0ffee"})
 
 
 @pytest.fixture(scope="module")
-def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("registry")
+def _place(tmp_path_factory: pytest.TempPathFactory, _empty_database: Path) -> Path:
+    place = tmp_path_factory.mktemp("registry")
+    shutil.copy(_empty_database, place)
+    return place
 
 
 @pytest.fixture(autouse=True)

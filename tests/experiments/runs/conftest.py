@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,10 @@ from brightfield.experiments.runs.connection import VARIABLE
 
 
 @pytest.fixture(scope="session")
-def _place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("runs")
+def _place(tmp_path_factory: pytest.TempPathFactory, _empty_database: Path) -> Path:
+    place = tmp_path_factory.mktemp("runs")
+    shutil.copy(_empty_database, place)
+    return place
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from brightfield.tasks.segmentation import widths
 
 TASK = tasks.build("segmentation", tiny.SETTINGS["segmentation"])
 KNOWN = tiny.records("segmentation", 8, seed=1)
-NEW = tiny.records("segmentation", 6, seed=7)
+NEW = tiny.records("segmentation", 3, seed=7)
 
 
 def known_px() -> float:
