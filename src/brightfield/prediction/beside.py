@@ -16,7 +16,7 @@ import pandas as pd
 from brightfield import images, layout, params, tasks
 from brightfield.beads.choosing import learning_frames
 from brightfield.data.importing import IMPORTERS
-from brightfield.data.importing.checks import TruthOf
+from brightfield.data.importing.inputs import TruthOf
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.declarations import Objective, declared
