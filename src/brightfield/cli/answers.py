@@ -74,7 +74,7 @@ def predict(
         typer.Option(
             parser=_magnification,
             metavar="FACTOR|auto",
-            help="For segmentation and classification: magnification before prediction, or auto, to measure it; see below.",
+            help="Magnification before prediction (not for restoration), or auto, to measure it; see below.",
         ),
     ] = None,
     beside: Annotated[
@@ -119,7 +119,8 @@ def predict(
 
     --magnify auto measures the width of the cells, on a few images that stand for all, and brings it to what the model knows. Give
     it the images of one acquisition at a time. Where cells are not found for sure, it says so and changes nothing. --pixel-size-um
-    stands over it. With --model starter fields are measured unless a number or a pixel size is given.
+    stands over it. With --model starter fields and frames of beads are measured unless a number or a pixel size is given. Of beads,
+    which have any width, it takes the size at which the model agrees most with itself: 1 to 0.25 times that of the frames.
 
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
     scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.

@@ -113,7 +113,7 @@ def settled(
 ) -> float | Measured | None:
     """The magnification as given, measured on some of the files if it is to be; a given pixel size stands over that.
 
-    A starter measures fields unless something else is given: nobody knows whose images it answers.
+    A starter measures fields and frames unless something else is given: nobody knows whose images it answers.
 
     Raises:
         BrightfieldError: as :func:`own_scale.measure`, and for an image that cannot be read.
@@ -273,7 +273,7 @@ class FolderPrediction:
         pixels = self.predictor.task.learning.pixels(Record(name, name, seen, channels))
         (result,), agreements = self.predictor.judge([pixels])
         if seen.shape != image.shape:
-            result = answering.to_original_scale(result, image.shape[:2])
+            result = answering.to_original_scale(result, image.shape[:2], seen.shape[:2])
         return result, seen, agreements or []
 
     def finish(self) -> PredictionSummary:

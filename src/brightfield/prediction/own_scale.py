@@ -1,5 +1,7 @@
 """``--magnify auto``: the magnification of an acquisition, from the width of what its images show and the width that a model knows.
 
+Beads are of any width: there the model's agreement with itself says at which magnification it sees best.
+
 One acquisition has one magnification, so it is measured on several images together: a field with few cells measures badly.
 """
 
@@ -44,12 +46,12 @@ def measures_by_default(predictor: Predictor) -> bool:
     """
     starter = [member.bundle.name for member in predictor.members] == [layout.STARTER]
     answering = predictor.task.answering
-    measurable = answering.measured is not None and predictor.known_width_px is not None
+    measurable = answering.measured is not None and not (answering.by_width and predictor.known_width_px is None)
     return starter and measurable and not answering.takes_crops
 
 
-def check(predictor: Predictor) -> tuple[str, float]:
-    """What the model's task measures, and the width that the model knows, in pixels.
+def check(predictor: Predictor) -> tuple[str, float | None]:
+    """What the model's task looks at, and the width that the model knows, in pixels; None where the width does not count.
 
     Raises:
         BrightfieldError: a task that measures nothing, or a model that knows no width.
@@ -61,6 +63,8 @@ def check(predictor: Predictor) -> tuple[str, float]:
             f"Task {predictor.task_name!r} cannot measure its magnification: expected a task of kind {able}. "
             "Leave out --magnify auto."
         )
+    if not predictor.task.answering.by_width:
+        return measured, None
     if known_px is None:
         names = " and ".join(member.bundle.name for member in predictor.members)
         raise BrightfieldError(
@@ -84,8 +88,10 @@ def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
     task = predictor.task
 
     some = images.evenly_spaced(shown, task.answering.sample)
+    if known_px is None:
+        return _by_agreement(predictor, some, objects)
     width_px = task.answering.width(some, known_px, predictor.look)
-    counted = f"{len(some)} image{'s' if len(some) != 1 else ''}"
+    counted = _counted(some)
     if width_px is None or not SMALLEST <= known_px / width_px <= LARGEST:
         return Measured(
             None,
@@ -101,3 +107,19 @@ def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
         factor,
         f"The {objects} are {width_px:.1f} px wide ({counted}), the model knows {known_px:.1f} px: it sees them {seen_at}.",
     )
+
+
+def _by_agreement(predictor: Predictor, some: Sequence[images.Image], objects: str) -> Measured:
+    factor = predictor.task.answering.magnification(some, predictor.look)
+    if factor is None:
+        return Measured(
+            None, f"The model sees the {objects} as they come: no magnification is better ({_counted(some)})."
+        )
+    return Measured(
+        factor,
+        f"The model agrees with itself most on {objects} that it sees magnified {factor:.3g} times ({_counted(some)}): so it does.",
+    )
+
+
+def _counted(some: Sequence[images.Image]) -> str:
+    return f"{len(some)} image{'s' if len(some) != 1 else ''}"

@@ -54,9 +54,9 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         del known_px, look
         return widths.of_crops(shown)
 
-    def to_original_scale(self, answer: Label, shape: tuple[int, int]) -> Label:
+    def to_original_scale(self, answer: Label, shape: tuple[int, int], seen: tuple[int, int]) -> Label:
         """The same label."""
-        del shape
+        del shape, seen
         return answer
 
     @property
