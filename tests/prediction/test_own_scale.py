@@ -128,6 +128,20 @@ def test_widths_that_are_nearly_equal_change_nothing(crops: Path) -> None:
     assert measured.line.endswith("it sees them as they come.")
 
 
+@pytest.mark.parametrize(("side", "factor"), [(85, 1.0), (170, None)])
+def test_cells_about_as_wide_as_the_model_knows_change_nothing(
+    crops: Path, seen_crops: list[np.ndarray], side: int, factor: float | None
+) -> None:
+    """In a crop twice as large that is resized as a whole, too: it is not cut."""
+    image = images.resized(crop(0.8 * KNOWN_PX), (side, side)).astype(np.uint8)
+    model = brightfield.load("rbc", "mine")
+    measured = model.measure([image] * 3)
+    assert measured.factor == factor
+    assert measured.line.endswith("it sees them as they come.")
+    model.predict([image] * 3, magnify="auto")
+    np.testing.assert_array_equal(seen_crops[-1], image)
+
+
 def test_python_measures_a_stack_together(crops: Path, seen_crops: list[np.ndarray]) -> None:
     stack = np.stack([crop(width) for width in WIDTHS])
     answers = brightfield.load("rbc", "mine").predict(stack, magnify="auto")
@@ -218,9 +232,9 @@ def test_other_magnifications_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "measures"),
-    [("segmentation", True), ("classification", False), ("restoration", False), ("tracking", True)],
+    [("segmentation", True), ("classification", True), ("restoration", False), ("tracking", True)],
 )
-def test_a_starter_of_fields_measures_without_being_asked(kind: str, measures: bool, starters_folder: Path) -> None:
+def test_a_starter_measures_without_being_asked(kind: str, measures: bool, starters_folder: Path) -> None:
     write_starter(kind)
     predictor = Predictor.load(layout.starter(TASKS[kind]))
     assert own_scale.measures_by_default(_knowing(predictor)) is measures

@@ -119,11 +119,12 @@ def predict(
 
     --magnify auto measures the width of the cells, on a few images that stand for all, and brings it to what the model knows. Give
     it the images of one acquisition at a time. Where cells are not found for sure, it says so and changes nothing. --pixel-size-um
-    stands over it. With --model starter fields and frames of beads are measured unless a number or a pixel size is given. Of beads,
-    which have any width, it takes the size at which the model agrees most with itself: 1 to 0.25 times that of the frames.
+    stands over it. With --model starter it is the default unless a number or a pixel size is given. Of beads, which have any width,
+    it takes the size at which the model agrees most with itself: 1 to 0.25 times that of the frames.
 
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
-    scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.
+    scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border; with --magnify auto
+    only where cells are more than 1.35 times wider or narrower than the model knows.
 
     --beside METHODS answers by classical methods, too, which need no training: a picture of both answers for each image, the table
     beside.csv, the method's own answers in the folder OUT/METHOD, and a line that says how far both agree. With --truth FOLDER, or

@@ -17,7 +17,6 @@ from brightfield.images.scaling import LARGEST, SMALLEST
 from brightfield.inference.predictor import Predictor
 
 AUTO: Final = "auto"
-SAME = 0.05  # relative difference up to which widths count as equal: they are not measured better
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,13 @@ Magnification = float | Measured | Literal["auto"]
 def measures_by_default(predictor: Predictor) -> bool:
     """Whether the magnification is measured unless it is given: by a starter whose task can.
 
-    Crops are taken as they come: a starter has learnt from cells of half to twice the usual size, and to cut a crop or fill it up
-    costs more than it gives (AUC on crops of two other labs, from simulations alone: 0.965 and 0.937; 0.914 and 0.903 at the
-    measured 1.45 times).
+    A starter sees crops as they come as long as their cells are about as wide as those that it knows (``answering.tolerated``): to
+    cut a crop or fill it up costs something, too.
     """
     starter = [member.bundle.name for member in predictor.members] == [layout.STARTER]
     answering = predictor.task.answering
     measurable = answering.measured is not None and not (answering.by_width and predictor.known_width_px is None)
-    return starter and measurable and not answering.takes_crops
+    return starter and measurable
 
 
 def check(predictor: Predictor) -> tuple[str, float | None]:
@@ -98,11 +96,12 @@ def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
             f"The width of the {objects} could not be measured on {counted}: too few are found for sure. The model sees them as "
             "without --magnify auto.",
         )
-    factor = known_px / width_px
-    if abs(factor - 1) <= SAME:
-        factor, seen_at = 1.0, "as they come"
-    else:
-        seen_at = f"magnified {factor:.3g} times"
+    usual = task.answering.usual_magnification(some)
+    wanted = known_px / width_px
+    factor: float | None = wanted
+    seen_at = f"magnified {wanted:.3g} times"
+    if max(wanted / usual, usual / wanted) <= task.answering.tolerated:
+        factor, seen_at = (1.0 if usual == 1 else None), "as they come"
     return Measured(
         factor,
         f"The {objects} are {width_px:.1f} px wide ({counted}), the model knows {known_px:.1f} px: it sees them {seen_at}.",

@@ -32,6 +32,8 @@ class Answering(ABC, Generic[Settings, Answer]):
     # what in images is looked at to find their magnification; None: nothing
     measured: ClassVar[str | None] = None
     by_width: ClassVar[bool] = True  # whether by its width, see :meth:`width`; else see :meth:`magnification`
+    # how many times wider or narrower than what a model knows something may be that it answers as well
+    tolerated: ClassVar[float] = 1.05
     sample: ClassVar[int] = 8  # most images of an acquisition that are measured
     # whether images are crops of one size. Those of another size are resized as a whole, unless a magnification is given: then they
     # are cut or filled up
@@ -91,6 +93,11 @@ class Answering(ABC, Generic[Settings, Answer]):
     def magnified(self, image: images.Image, factor: float) -> images.Image:
         """An image as a model should see it whose training images have ``factor`` times as many pixels a micrometre."""
         return image if factor == 1 else images.magnified(image, factor)
+
+    def usual_magnification(self, shown: Sequence[images.Image]) -> float:
+        """The magnification at which a model sees such images without any that is given or measured."""
+        del shown
+        return 1.0
 
     def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
         """The width of what the images of one acquisition show, in their own pixels; for tasks that have something ``measured``.
