@@ -75,8 +75,7 @@ def magnification(task: str, reference: str) -> Magnification | None:
     of_kind = tasks.KINDS[project.settings().tasks[task].kind].answering_class
     if not of_kind.magnifiable:
         return None
-    # nobody knows whose images a starter answers; crops it takes in any size
-    by_itself = reference == layout.STARTER and not of_kind.takes_crops
+    by_itself = reference == layout.STARTER  # nobody knows whose images a starter answers
     ways = [AS_THEY_COME, *([MEASURED] if of_kind.measured else []), BY_FACTOR]
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     way = left.segmented_control(

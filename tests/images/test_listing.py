@@ -110,3 +110,17 @@ def test_a_folder_without_images_names_what_is_there(tmp_path: Path) -> None:
 )
 def test_names_that_are_one_name_on_some_systems_have_one_key(one: str, other: str) -> None:
     assert images.name_key(one) == images.name_key(other)
+
+
+def test_a_folder_of_answers_is_known_by_its_table_and_its_pictures(tmp_path: Path) -> None:
+    assert images.holds_answers(fill(tmp_path / "answers", "positions.csv", "a_overlay.png"))
+    assert not images.holds_answers(fill(tmp_path / "labels", "a_labels.tif"))
+    assert not images.holds_answers(fill(tmp_path / "movie", "positions.csv", "a.tif"))
+
+
+def test_frames_have_the_names_that_are_given(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((20, 20), np.uint8))
+    np.save(tmp_path / "b.npy", np.zeros((5, 20, 20), np.uint8))
+    files = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    found = images.frames_of(files, {files[0]: "day 1/a", files[1]: "b1"})
+    assert [frame.name for frame in found] == ["day_1_a", *(f"b1_000{i}" for i in range(5))]

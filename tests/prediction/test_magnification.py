@@ -13,6 +13,9 @@ import brightfield
 import tiny
 from brightfield import images, prediction
 from brightfield.errors import BrightfieldError
+from brightfield.results import Points
+from brightfield.tasks import Encoded
+from brightfield.tasks.tracking.answering import TrackingAnswering
 from trained import write_bundle, write_watershed_bundle
 
 
@@ -85,14 +88,36 @@ def test_the_fluorescence_of_a_magnified_image_is_measured_in_its_own_pixels(pro
     assert (found == 321).all()
 
 
-def test_frames_of_beads_are_not_magnified(project: Path, tmp_path: Path) -> None:
-    np.save(tmp_path / "frame.npy", field())
-    write_bundle("tracking")
+def test_noisy_images_are_not_magnified(project: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "dim.npy", field())
+    write_bundle("restoration")
     with pytest.raises(
         BrightfieldError,
-        match="Task 'beads' cannot magnify images: expected a task of kind classification or segmentation",
+        match="Task 'denoise' cannot magnify images: expected a task of kind classification or tracking or segmentation",
     ):
-        prediction.predict("beads", [tmp_path / "frame.npy"], Path("out"), reference="mine", magnify=2)
+        prediction.predict("denoise", [tmp_path / "dim.npy"], Path("out"), reference="mine", magnify=2)
+
+
+def test_beads_in_a_magnified_frame_are_where_they_are_in_the_frame(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a model that marks the brightest pixel; a pixel size says nothing of how large beads are, and magnifies no frame."""
+
+    def brightest(_: TrackingAnswering, activated: np.ndarray, encoded: Encoded) -> Points:
+        light = encoded.tensor[0].numpy()
+        row, column = np.unravel_index(light.argmax(), light.shape)
+        return Points.exact([[column, row]])
+
+    monkeypatch.setattr(TrackingAnswering, "decode_fast", brightest)
+    write_bundle("tracking")
+    model = prediction.load("beads", "mine")
+    frame = field()[:80, :120]
+    at_half = model.predict([images.magnified(frame, 0.5)])[0]
+    answered = brightfield.load("beads", "mine").predict(frame, magnify=0.5)
+    np.testing.assert_allclose(answered.positions, 2 * at_half.positions + 0.5, atol=1e-9)
+    as_it_comes = brightfield.load("beads", "mine").predict(frame)
+    sized = brightfield.load("beads", "mine").predict(frame, pixel_size_um=0.4)
+    np.testing.assert_array_equal(sized.positions, as_it_comes.positions)
 
 
 @pytest.mark.parametrize("unit", ["um", "nm"])

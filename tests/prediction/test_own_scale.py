@@ -22,6 +22,7 @@ from brightfield.inference.predictor import Predictor
 from brightfield.prediction import own_scale
 from brightfield.prediction.own_scale import Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
+from brightfield.tasks.tracking.answering import TrackingAnswering
 from trained import TASKS, write_bundle, write_starter, write_watershed_bundle
 
 KNOWN_PX = 40.0
@@ -127,6 +128,20 @@ def test_widths_that_are_nearly_equal_change_nothing(crops: Path) -> None:
     assert measured.line.endswith("it sees them as they come.")
 
 
+@pytest.mark.parametrize(("side", "factor"), [(85, 1.0), (170, None)])
+def test_cells_about_as_wide_as_the_model_knows_change_nothing(
+    crops: Path, seen_crops: list[np.ndarray], side: int, factor: float | None
+) -> None:
+    """In a crop twice as large that is resized as a whole, too: it is not cut."""
+    image = images.resized(crop(0.8 * KNOWN_PX), (side, side)).astype(np.uint8)
+    model = brightfield.load("rbc", "mine")
+    measured = model.measure([image] * 3)
+    assert measured.factor == factor
+    assert measured.line.endswith("it sees them as they come.")
+    model.predict([image] * 3, magnify="auto")
+    np.testing.assert_array_equal(seen_crops[-1], image)
+
+
 def test_python_measures_a_stack_together(crops: Path, seen_crops: list[np.ndarray]) -> None:
     stack = np.stack([crop(width) for width in WIDTHS])
     answers = brightfield.load("rbc", "mine").predict(stack, magnify="auto")
@@ -147,10 +162,34 @@ def test_a_model_that_knows_no_width_says_so(project: Path) -> None:
 
 
 def test_a_task_without_widths_says_which_have_some(project: Path, tmp_path: Path) -> None:
+    write_bundle("restoration")
+    np.save(tmp_path / "dim.npy", tiny.records("restoration", 1)[0].image)
+    with pytest.raises(
+        BrightfieldError, match="Task 'denoise' cannot measure.*classification or tracking or segmentation"
+    ):
+        prediction.predict("denoise", [tmp_path / "dim.npy"], Path("out"), reference="mine", magnify="auto")
+
+
+def test_frames_of_beads_are_seen_at_the_magnification_at_which_the_model_agrees_most_with_itself(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_bundle("tracking")
-    np.save(tmp_path / "frame.npy", tiny.records("tracking", 1)[0].image)
-    with pytest.raises(BrightfieldError, match="Task 'beads' cannot measure.*classification or segmentation"):
-        prediction.predict("beads", [tmp_path / "frame.npy"], Path("out"), reference="mine", magnify="auto")
+    Path("movie").mkdir()
+    for i, record in enumerate(tiny.records("tracking", 3)):
+        np.save(Path("movie") / f"{i}.npy", record.image)
+    for found, said in (
+        (0.5, "that it sees magnified 0.5 times (3 images)"),
+        (None, "no magnification is better (3 images)"),
+    ):
+        monkeypatch.setattr(TrackingAnswering, "magnification", lambda *_, found=found: found)
+        summary = prediction.predict(
+            "beads", [Path("movie")], Path("out"), reference="mine", magnify="auto", overwrite=True
+        )
+        assert said in summary.notes[0]
+    fixed = prediction.predict(
+        "beads", [Path("movie")], Path("out"), reference="mine", magnify="auto", pixel_size_um=0.2, overwrite=True
+    )
+    assert "beads" not in " ".join(fixed.notes)
 
 
 def test_fields_with_fluorescence_are_measured_with_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,9 +231,10 @@ def test_other_magnifications_are_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "measures"), [("segmentation", True), ("classification", False), ("restoration", False)]
+    ("kind", "measures"),
+    [("segmentation", True), ("classification", True), ("restoration", False), ("tracking", True)],
 )
-def test_a_starter_of_fields_measures_without_being_asked(kind: str, measures: bool, starters_folder: Path) -> None:
+def test_a_starter_measures_without_being_asked(kind: str, measures: bool, starters_folder: Path) -> None:
     write_starter(kind)
     predictor = Predictor.load(layout.starter(TASKS[kind]))
     assert own_scale.measures_by_default(_knowing(predictor)) is measures

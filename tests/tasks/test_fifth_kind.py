@@ -184,7 +184,7 @@ def test_a_gallery_shows_the_truth(dots: params.Params) -> None:
 
 def test_what_it_does_not_declare_is_refused_with_those_that_do(dots: params.Params) -> None:
     np.save("a.npy", tiny.records(KIND, 1)[0].image)
-    with pytest.raises(BrightfieldError, match="expected a task of kind classification or segmentation"):
+    with pytest.raises(BrightfieldError, match="expected a task of kind classification or tracking or segmentation"):
         predict("dots", [Path("a.npy")], Path("out"), reference="dots-convnet", magnify=2)
     with pytest.raises(BrightfieldError, match="expected a task of kind classification"):
         predict("dots", [Path("a.npy")], Path("out"), reference="dots-convnet", recalibrate=Path("labelled"))

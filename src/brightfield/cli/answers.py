@@ -37,7 +37,10 @@ def _magnification(text: str) -> float | str:
 @app.command(rich_help_panel=ANSWERS)
 def predict(
     task: TASK,
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, stacks or folders of them.")],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Images, stacks, folders of them, or folders that import takes."),
+    ],
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder for the answers.")] = None,
     sort: Annotated[
         Path | None,
@@ -74,7 +77,7 @@ def predict(
         typer.Option(
             parser=_magnification,
             metavar="FACTOR|auto",
-            help="For segmentation and classification: magnification before prediction, or auto, to measure it; see below.",
+            help="Magnification before prediction (not for restoration), or auto, to measure it; see below.",
         ),
     ] = None,
     beside: Annotated[
@@ -102,8 +105,9 @@ def predict(
     """Predict images: label TIFF and region table, positions CSV, labels CSV or denoised TIFF, and overlay PNGs.
 
     A folder stands for its images; files of other tools and earlier answers beside them are left out and counted, a file that is
-    named is always taken. Where images come from several folders, or two have one name, the column source of the tables names the
-    file.
+    named is always taken. A folder that `brightfield import` takes stands for the images in it (class folders, images/ with
+    labels/, folders of movies, noisy/ with clean/); their truth is left out and counted. Where images come from several folders,
+    or two have one name, the column source of the tables names the file, and so the class folder.
 
     With --sort OUT the images of a classification are copied instead, byte for byte and under their names: into a folder for
     each class (rbc: OUT/good, OUT/bad), or into OUT/unsure if the calibrated probability that the answer is correct is less than
@@ -118,14 +122,17 @@ def predict(
 
     --magnify auto measures the width of the cells, on a few images that stand for all, and brings it to what the model knows. Give
     it the images of one acquisition at a time. Where cells are not found for sure, it says so and changes nothing. --pixel-size-um
-    stands over it. With --model starter fields are measured unless a number or a pixel size is given.
+    stands over it. With --model starter it is the default unless a number or a pixel size is given. Of beads, which have any width,
+    it takes the size at which the model agrees most with itself: 1 to 0.25 times that of the frames.
 
     Crops of blood cells are taken as they come, resized to the size of the training's. With --pixel-size-um or --magnify a crop is
-    scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border.
+    scaled so that the cell is as wide as in the training, then cut, or filled up with the colour of its border; with --magnify auto
+    only where cells are more than 1.35 times wider or narrower than the model knows.
 
     --beside METHODS answers by classical methods, too, which need no training: a picture of both answers for each image, the table
-    beside.csv, the method's own answers in the folder OUT/METHOD, and a line that says how far both agree. With --truth FOLDER it
-    says which of the two is better and by how much. Beads are checked without truth: which positions explain more of the light.
+    beside.csv, the method's own answers in the folder OUT/METHOD, and a line that says how far both agree. With --truth FOLDER, or
+    the truth in a folder that an import takes, it says which of the two is better and by how much. Beads are checked without
+    truth: which positions explain more of the light.
 
     The column doubt of the tables is the expected error of each answer, 0 to 1: a model that answers badly disagrees with itself
     on a slightly changed view of the image. Where it is large, outside is 1, and a warning says what differs from the training

@@ -8,7 +8,19 @@ from brightfield.images.arrays import Image, normalise, to_float, to_grey
 from brightfield.images.background import above_background
 from brightfield.images.formats.source import MAX_PIXELS, Header
 from brightfield.images.links import pointer
-from brightfield.images.listing import NOT_AN_IMAGE, Listing, files, in_order, is_image, leftovers, list_images, some_of
+from brightfield.images.listing import (
+    NOT_AN_IMAGE,
+    OWN,
+    Listing,
+    files,
+    holds_answers,
+    in_order,
+    is_image,
+    leftovers,
+    list_folder,
+    list_images,
+    some_of,
+)
 from brightfield.images.names import is_junk, name_key, natural_sort_key, stem, unique_name
 from brightfield.images.opening import MAX_STACK_PIXELS, header, is_file
 from brightfield.images.reading import (
@@ -32,6 +44,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_STACK_PIXELS",
     "NOT_AN_IMAGE",
+    "OWN",
     "Frame",
     "Header",
     "Image",
@@ -47,11 +60,13 @@ __all__ = [
     "frames",
     "frames_of",
     "header",
+    "holds_answers",
     "in_order",
     "is_file",
     "is_image",
     "is_junk",
     "leftovers",
+    "list_folder",
     "list_images",
     "magnified",
     "name_key",

@@ -42,10 +42,17 @@ class Listing:
     Attributes:
         taken: the files to read, in order.
         passed_over: files and folders that are not read, and why.
+        tops: folders whose own folders tell something of the images in them, such as their classes.
     """
 
     taken: tuple[Path, ...]
     passed_over: Mapping[Path, str]
+    tops: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that were not looked into."""
+        return [path for path, why in self.passed_over.items() if why == FOLDER]
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -56,13 +63,14 @@ class Listing:
     def sources(self) -> dict[Path, str]:
         """Where each file lies, relative to the folder that contains all, for a column of tables.
 
-        Empty where names are enough: the files lie in one folder, and no two have the same name without suffix.
+        Empty where names are enough: the files lie in one folder, which is in none of ``tops``, and no two have the same name
+        without suffix.
         """
         stems = {name_key(stem(path)) for path in self.taken}
-        if len(stems) == len(self.taken) and len({path.parent for path in self.taken}) == 1:
+        if not self.tops and len(stems) == len(self.taken) and len({path.parent for path in self.taken}) == 1:
             return {}
         whole = {path: path.absolute() for path in self.taken}
-        common = os.path.commonpath([path.parent for path in whole.values()])
+        common = os.path.commonpath([*(path.parent for path in whole.values()), *(top.absolute() for top in self.tops)])
         return {path: place.relative_to(common).as_posix() for path, place in whole.items()}
 
     def refuse_names_twice(self) -> None:
@@ -104,7 +112,7 @@ def list_images(paths: Iterable[Path]) -> Listing:
         if not path.is_dir() or is_file(path):
             taken.append(path)
             continue
-        found = _in_folder(path)
+        found = list_folder(path)
         if not found.taken:
             raise BrightfieldError(_nothing_in(path, found))
         taken += found.taken
@@ -161,6 +169,17 @@ def _leftover(path: Path, named: set[str], tables: bool) -> str | None:
     return None
 
 
+def holds_answers(folder: Path) -> bool:
+    """Whether Brightfield wrote its answers into a folder: a table, and pictures that are called as answers are.
+
+    Raises:
+        BrightfieldError: the folder cannot be read.
+    """
+    entries = in_order(folder)
+    tables = any(path.suffix.lower() == ".csv" for path in entries)
+    return tables and any(path.name.endswith(tuple(f"_{end}" for end in layout.ANSWERS)) for path in entries)
+
+
 def _is_pickled(path: Path) -> bool:
     """Whether a file is an array of Python objects, which is no image wherever it lies."""
     if path.suffix.lower() != ".npy" or not path.is_file():
@@ -178,7 +197,12 @@ def _key(text: str) -> str:
     return name_key(unique_name(text, set()))  # answers have names that are safe in a file name
 
 
-def _in_folder(folder: Path) -> Listing:
+def list_folder(folder: Path) -> Listing:
+    """List the images of one folder, of which there may be none; see :func:`list_images`.
+
+    Raises:
+        BrightfieldError: the folder cannot be read.
+    """
     entries = in_order(folder)
     passed_over = leftovers(entries)
     for path in entries:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -106,23 +106,29 @@ def frames(paths: Iterable[Path]) -> Iterator[tuple[str, Image]]:
     A folder stands for its own images (not those of subfolders) in natural order, so that frame 10 follows frame 9. Names
     are unique and safe in a file name: the file's stem, followed by the number of the frame for stacks.
     """
-    for frame in _frames(files(paths), with_header=False):
+    for frame in _frames(files(paths), with_header=False, names={}):
         yield frame.name, frame.image
 
 
-def frames_of(files: Iterable[Path]) -> Iterator[Frame]:
-    """Like :func:`frames`, for files alone, with the file of each frame and what it says beside its pixels."""
-    return _frames(files, with_header=True)
+def frames_of(files: Iterable[Path], names: Mapping[Path, str] | None = None) -> Iterator[Frame]:
+    """Like :func:`frames`, for files alone, with the file of each frame and what it says beside its pixels.
+
+    Args:
+        files: the files.
+        names: what files are called, where their stems do not tell.
+    """
+    return _frames(files, with_header=True, names=names or {})
 
 
-def _frames(files: Iterable[Path], with_header: bool) -> Iterator[Frame]:
+def _frames(files: Iterable[Path], with_header: bool, names: Mapping[Path, str]) -> Iterator[Frame]:
     taken: set[str] = set()
     for path in files:
+        called = names.get(path) or stem(path)
         with open_frames(path) as source:
             header = source.header() if with_header else Header()
             digits = max(4, len(str(source.count - 1)))
             for i in range(source.count):
-                name = stem(path) if source.count == 1 else f"{stem(path)}_{i:0{digits}d}"
+                name = called if source.count == 1 else f"{called}_{i:0{digits}d}"
                 time_s = header.times_s[i] if i < len(header.times_s) else None
                 yield Frame(unique_name(name, taken), standardise(path, source.get(i)), path, header, time_s)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from brightfield import images
 from brightfield.errors import BrightfieldError
+from brightfield.prediction import inputs
 from brightfield.prediction.beside import chosen, first_images, truth_reader
 from brightfield.prediction.folder import FolderPrediction, PredictionSummary
 from brightfield.prediction.loading import bundle_folder, load, load_recalibrated, settled
@@ -42,11 +43,12 @@ def predict(
 ) -> PredictionSummary:
     """Predict all images of the paths and write the answers into ``out``.
 
-    Where images come from several folders, or two have one name, the column ``source`` of the tables names the file of each.
+    Where images come from several folders, or two have one name, the column ``source`` of the tables names the file of each; in
+    class folders it names the class.
 
     Args:
         task: the task's name in params.yaml.
-        paths: images, stacks, or folders of them.
+        paths: images, stacks, folders of them, or folders as an import takes them (see :func:`inputs.given`).
         out: output folder.
         reference: the model (see :func:`bundle_folder`).
         overwrite: replace existing answers.
@@ -57,7 +59,7 @@ def predict(
         fluorescence: a folder (or one file) with a fluorescence image of the same name for each image.
         beside: classical methods, separated by commas, whose answers are written and drawn beside the model's.
         truth: with ``beside``, a folder or file with the truth of some images, against which both are scored: labels or clean
-            images of the same names, or ``positions.csv``.
+            images of the same names, or ``positions.csv``; None: that which lies beside the images in the layout of an import.
         overlays: largest number of images to draw with their answers (see :class:`FolderPrediction`).
 
     Raises:
@@ -65,7 +67,10 @@ def predict(
     """
     methods = () if beside is None else chosen(task, beside)
     true = None if truth is None else truth_reader(task, truth)
-    listing = images.list_images(paths)
+    found = inputs.given(task, paths)
+    listing = found.listing
+    if true is None and methods and found.truth is not None:
+        true = found.truth()
     predictor, recalibrated, factor = load_recalibrated(
         task, reference, recalibrate, pixel_size_um, magnify, listing.taken, fluorescence
     )
@@ -83,7 +88,9 @@ def predict(
     fluorescent = None if fluorescence is None else images.frames([fluorescence])
     sources = listing.sources()
     known = 0
-    for number, frame in enumerate(progress.track(images.frames_of(listing.taken), f"predict {task}", unit="image")):
+    for number, frame in enumerate(
+        progress.track(images.frames_of(listing.taken, found.names), f"predict {task}", unit="image")
+    ):
         light = None if fluorescent is None else _same_name(frame.name, fluorescent)
         fields = None if true is None else true(frame, number)
         known += fields is not None
@@ -93,7 +100,7 @@ def predict(
             f"There is no image in {', '.join(map(str, paths))}: expected images, stacks or folders."
         )
     done = replace(answering.finish(), recalibrated=recalibrated, listing=listing)
-    if true is None or known:
+    if truth is None or known:
         return done
     return replace(
         done, beside=(*done.beside, f"{truth} has the truth of none of these images: expected files with their names.")

@@ -16,7 +16,7 @@ import pandas as pd
 from brightfield import images, layout, params, tasks
 from brightfield.beads.choosing import learning_frames
 from brightfield.data.importing import IMPORTERS
-from brightfield.data.importing.checks import TruthOf
+from brightfield.data.importing.inputs import TruthOf
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.declarations import Objective, declared
@@ -153,14 +153,15 @@ class Besides:
         Returns:
             The picture of both answers for each method, by the end of its file name.
         """
-        grey, grey_seen = images.to_grey(image), images.to_grey(seen)
+        grey = images.to_grey(image)
+        grey_seen = images.to_grey(seen) if self.by.sees_magnified else grey
         true = None if truth is None else self.by.truth(Record(name, name, image, truth))
         self._note(name, self.model, answer, grey, None, true)
         pictures = {}
         for method, answered in self._methods.items():
             other = answered(grey_seen)
             if grey_seen.shape != grey.shape:
-                other = self.task.answering.to_original_scale(other, grey.shape)
+                other = self.task.answering.to_original_scale(other, grey.shape[:2], grey_seen.shape[:2])
             self._note(name, method, other, grey, answer, true)
             self._writers[method].add(name, image, other, pixel_size_um=pixel_size_um)
             self._tables[method][name] = self.task.rows(other)

@@ -158,7 +158,7 @@ class FolderPrediction:
         pixels = self.predictor.task.learning.pixels(Record(name, name, seen, channels))
         (result,), agreements = self.predictor.judge([pixels])
         if seen.shape != image.shape:
-            result = answering.to_original_scale(result, image.shape[:2])
+            result = answering.to_original_scale(result, image.shape[:2], seen.shape[:2])
         return result, seen, agreements or []
 
     def finish(self) -> PredictionSummary:

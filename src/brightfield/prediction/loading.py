@@ -103,7 +103,7 @@ def settled(
 ) -> float | Measured | None:
     """The magnification as given, measured on some of the files if it is to be; a given pixel size stands over that.
 
-    A starter measures fields unless something else is given: nobody knows whose images it answers.
+    A starter measures fields and frames unless something else is given: nobody knows whose images it answers.
 
     Raises:
         BrightfieldError: as :func:`own_scale.measure`, and for an image that cannot be read.

@@ -145,7 +145,9 @@ class Model:
         seen = [task.answering.magnified(image, magnification) for image in given]
         answers = zip(self._predictor.predict(seen), given, seen, strict=True)
         return [
-            answer if image.shape == as_seen.shape else task.answering.to_original_scale(answer, image.shape[:2])
+            answer
+            if image.shape == as_seen.shape
+            else task.answering.to_original_scale(answer, image.shape[:2], as_seen.shape[:2])
             for answer, image, as_seen in answers
         ]
 

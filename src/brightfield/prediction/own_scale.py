@@ -1,5 +1,7 @@
 """``--magnify auto``: the magnification of an acquisition, from the width of what its images show and the width that a model knows.
 
+Beads are of any width: there the model's agreement with itself says at which magnification it sees best.
+
 One acquisition has one magnification, so it is measured on several images together: a field with few cells measures badly.
 """
 
@@ -15,7 +17,6 @@ from brightfield.images.scaling import LARGEST, SMALLEST
 from brightfield.inference.predictor import Predictor
 
 AUTO: Final = "auto"
-SAME = 0.05  # relative difference up to which widths count as equal: they are not measured better
 
 
 @dataclass(frozen=True)
@@ -38,18 +39,17 @@ Magnification = float | Measured | Literal["auto"]
 def measures_by_default(predictor: Predictor) -> bool:
     """Whether the magnification is measured unless it is given: by a starter whose task can.
 
-    Crops are taken as they come: a starter has learnt from cells of half to twice the usual size, and to cut a crop or fill it up
-    costs more than it gives (AUC on crops of two other labs, from simulations alone: 0.965 and 0.937; 0.914 and 0.903 at the
-    measured 1.45 times).
+    A starter sees crops as they come as long as their cells are about as wide as those that it knows (``answering.tolerated``): to
+    cut a crop or fill it up costs something, too.
     """
     starter = [member.bundle.name for member in predictor.members] == [layout.STARTER]
     answering = predictor.task.answering
-    measurable = answering.measured is not None and predictor.known_width_px is not None
-    return starter and measurable and not answering.takes_crops
+    measurable = answering.measured is not None and not (answering.by_width and predictor.known_width_px is None)
+    return starter and measurable
 
 
-def check(predictor: Predictor) -> tuple[str, float]:
-    """What the model's task measures, and the width that the model knows, in pixels.
+def check(predictor: Predictor) -> tuple[str, float | None]:
+    """What the model's task looks at, and the width that the model knows, in pixels; None where the width does not count.
 
     Raises:
         BrightfieldError: a task that measures nothing, or a model that knows no width.
@@ -61,6 +61,8 @@ def check(predictor: Predictor) -> tuple[str, float]:
             f"Task {predictor.task_name!r} cannot measure its magnification: expected a task of kind {able}. "
             "Leave out --magnify auto."
         )
+    if not predictor.task.answering.by_width:
+        return measured, None
     if known_px is None:
         names = " and ".join(member.bundle.name for member in predictor.members)
         raise BrightfieldError(
@@ -84,20 +86,39 @@ def measure(predictor: Predictor, shown: Sequence[images.Image]) -> Measured:
     task = predictor.task
 
     some = images.evenly_spaced(shown, task.answering.sample)
+    if known_px is None:
+        return _by_agreement(predictor, some, objects)
     width_px = task.answering.width(some, known_px, predictor.look)
-    counted = f"{len(some)} image{'s' if len(some) != 1 else ''}"
+    counted = _counted(some)
     if width_px is None or not SMALLEST <= known_px / width_px <= LARGEST:
         return Measured(
             None,
             f"The width of the {objects} could not be measured on {counted}: too few are found for sure. The model sees them as "
             "without --magnify auto.",
         )
-    factor = known_px / width_px
-    if abs(factor - 1) <= SAME:
-        factor, seen_at = 1.0, "as they come"
-    else:
-        seen_at = f"magnified {factor:.3g} times"
+    usual = task.answering.usual_magnification(some)
+    wanted = known_px / width_px
+    factor: float | None = wanted
+    seen_at = f"magnified {wanted:.3g} times"
+    if max(wanted / usual, usual / wanted) <= task.answering.tolerated:
+        factor, seen_at = (1.0 if usual == 1 else None), "as they come"
     return Measured(
         factor,
         f"The {objects} are {width_px:.1f} px wide ({counted}), the model knows {known_px:.1f} px: it sees them {seen_at}.",
     )
+
+
+def _by_agreement(predictor: Predictor, some: Sequence[images.Image], objects: str) -> Measured:
+    factor = predictor.task.answering.magnification(some, predictor.look)
+    if factor is None:
+        return Measured(
+            None, f"The model sees the {objects} as they come: no magnification is better ({_counted(some)})."
+        )
+    return Measured(
+        factor,
+        f"The model agrees with itself most on {objects} that it sees magnified {factor:.3g} times ({_counted(some)}): so it does.",
+    )
+
+
+def _counted(some: Sequence[images.Image]) -> str:
+    return f"{len(some)} image{'s' if len(some) != 1 else ''}"

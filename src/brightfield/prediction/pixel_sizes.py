@@ -24,7 +24,7 @@ class PixelSizes:
         given_um: pixel size that the user gave for all images; None: that of each file, or else that of the training.
         magnification: magnification that the user gave, or that was measured; None: from the pixel size, where the task is
             ``magnifiable``.
-        magnifiable: whether images may be answered at another magnification.
+        magnifiable: whether images are answered at the magnification that their pixel size says.
         by_files: whether the pixel size that a file states decides the magnification. Crops are learnt from as they come, whatever
             their files state, so only what the user gives counts for them.
         measured: what was measured, where the magnification was.
@@ -62,7 +62,8 @@ class PixelSizes:
                 f"Task {name!r} cannot magnify images: expected a task of kind {able}. Leave out --magnify."
             )
         by_files = not task.answering.takes_crops
-        return cls(task.settings.pixel_size_um, given_um, magnification, magnifiable, by_files, measured)
+        by_size = magnifiable and task.answering.magnified_by_pixel_size
+        return cls(task.settings.pixel_size_um, given_um, magnification, by_size, by_files, measured)
 
     def known(self, stated_um: float | None) -> float | None:
         """The pixel size of an image that was given or that its file states; None where it is only assumed."""

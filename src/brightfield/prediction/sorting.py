@@ -18,10 +18,10 @@ from typing import Any
 import pandas as pd
 
 from brightfield import images, params, prediction, tasks
-from brightfield.data.importing.classification import SHEET, SORTED, UNSURE
+from brightfield.data.importing.layouts import SHEET, SORTED, UNSURE
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import doubting
+from brightfield.prediction import doubting, inputs
 from brightfield.prediction.own_scale import Magnification
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Label, contact_sheets
@@ -114,7 +114,7 @@ def sort(
 
     Args:
         task: the name in params.yaml of a task that ``classifies_images``.
-        paths: images, and folders of images (without their subfolders).
+        paths: images, folders of images (without their subfolders), and folders with a folder for each class.
         out: a new or empty folder.
         reference: the model (see :func:`brightfield.prediction.bundle_folder`).
         sure: an answer is unsure if the probability that it is correct is smaller, or if it is doubtful; 0: no answer is unsure.
@@ -134,7 +134,7 @@ def sort(
         )
     if not 0 <= sure <= 1:
         raise BrightfieldError(f"--sure is {sure:g}: expected a probability from 0 to 1.")
-    listing = images.list_images(paths)
+    listing = inputs.given(task, paths).listing
     named = copy_names(listing.taken)
     folder = out.resolve()
     _check_place(folder, named, overwrite)

@@ -27,8 +27,13 @@ class Answering(ABC, Generic[Settings, Answer]):
     tileable: ClassVar[bool] = True  # whether the answer to a part of an image is a part of its answer
     # whether an image may be answered at another magnification, see :meth:`to_original_scale`
     magnifiable: ClassVar[bool] = False
-    # what in images is measured to find their magnification, see :meth:`width`; None: nothing
+    # whether images of another pixel size than the training's are to be magnified by that; objects of any size are not
+    magnified_by_pixel_size: ClassVar[bool] = True
+    # what in images is looked at to find their magnification; None: nothing
     measured: ClassVar[str | None] = None
+    by_width: ClassVar[bool] = True  # whether by its width, see :meth:`width`; else see :meth:`magnification`
+    # how many times wider or narrower than what a model knows something may be that it answers as well
+    tolerated: ClassVar[float] = 1.05
     sample: ClassVar[int] = 8  # most images of an acquisition that are measured
     # whether images are crops of one size. Those of another size are resized as a whole, unless a magnification is given: then they
     # are cut or filled up
@@ -89,6 +94,11 @@ class Answering(ABC, Generic[Settings, Answer]):
         """An image as a model should see it whose training images have ``factor`` times as many pixels a micrometre."""
         return image if factor == 1 else images.magnified(image, factor)
 
+    def usual_magnification(self, shown: Sequence[images.Image]) -> float:
+        """The magnification at which a model sees such images without any that is given or measured."""
+        del shown
+        return 1.0
+
     def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
         """The width of what the images of one acquisition show, in their own pixels; for tasks that have something ``measured``.
 
@@ -102,8 +112,23 @@ class Answering(ABC, Generic[Settings, Answer]):
         """
         raise NotImplementedError
 
-    def to_original_scale(self, answer: Answer, shape: tuple[int, int]) -> Answer:
-        """The answer to a magnified image, in the pixels of the image itself, (H, W); for tasks that are ``magnifiable``."""
+    def magnification(self, shown: Sequence[images.Image], look: Look) -> float | None:
+        """The magnification at which a model answers images of one acquisition best; for tasks that do not measure ``by_width``.
+
+        Args:
+            shown: images of one magnification, each as ``learning.encode`` takes it.
+            look: the model.
+
+        Returns:
+            The magnification, or None where no other is clearly better than none.
+        """
+        raise NotImplementedError
+
+    def to_original_scale(self, answer: Answer, shape: tuple[int, int], seen: tuple[int, int]) -> Answer:
+        """The answer to a magnified image of shape ``seen`` (H, W), in the pixels of the image itself, of ``shape`` (H, W).
+
+        For tasks that are ``magnifiable``.
+        """
         raise NotImplementedError
 
     def agreements(

@@ -36,6 +36,7 @@ class Beside(ABC, Generic[Settings, Answer]):
     """The classical methods of a kind of task, and the numbers by which their answers are compared with a model's."""
 
     baselines: ClassVar[Mapping[str, Baseline]]  # type: ignore[type-arg]  # a class variable has no type parameters
+    sees_magnified: ClassVar[bool] = True  # whether methods see images as a model does, where it sees them magnified
     counts: ClassVar[frozenset[str]] = frozenset()  # numbers that are summed over images; of others the mean is taken
     agreement: ClassVar[tuple[str, ...]]  # those numbers of :meth:`compared` that say how alike two answers are
     scored_by: ClassVar[

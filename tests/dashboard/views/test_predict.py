@@ -50,7 +50,7 @@ def test_a_magnification_is_offered_where_the_task_has_one(tmp_path: Path) -> No
     image[20:40, 20:40] = 5_000
     tifffile.imwrite(tmp_path / "cells.tif", image.astype(np.uint16), photometric="minisblack")
     app = open_page("predict")
-    app.segmented_control(key="predict-task").set_value("beads").run()
+    app.segmented_control(key="predict-task").set_value("denoise").run()
     assert not [each for each in app.segmented_control if each.key and "magnification" in each.key]
     app.segmented_control(key="predict-task").set_value("bacteria").run()
     ways = app.segmented_control(key="predict-magnification-bacteria")

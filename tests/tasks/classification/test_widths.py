@@ -38,11 +38,24 @@ def test_a_neighbour_that_does_not_touch_does_not_count() -> None:
     assert widths.of_crop(image) == pytest.approx(30, rel=0.08)
 
 
-def test_a_cell_that_is_cut_or_hangs_together_with_the_border_has_no_width() -> None:
+def test_a_cell_that_hangs_together_with_the_border_is_measured_without_what_it_hangs_on() -> None:
     image = crop()
     image[35:50, : SIDE // 2] = image[SIDE // 2, SIDE // 2]
-    assert widths.of_crop(image) is None
-    assert widths.of_crop(crop(SIDE + 4)) is None
+    assert widths.of_crop(image) == pytest.approx(WIDTH, rel=0.06)
+
+
+@pytest.mark.parametrize("pale", [0.0, 0.9])
+def test_of_cells_that_are_cut_at_each_side_the_width_is_about_that_of_the_crop(pale: float) -> None:
+    shown = [crop(SIDE - 3, seed, pale) for seed in range(5)]
+    assert widths.of_crops(shown) == pytest.approx(SIDE - 3, rel=0.08)
+
+
+def test_the_pale_middle_of_a_cell_that_fills_the_crop_is_no_cell() -> None:
+    shown = [crop(2 * SIDE, seed, pale=0.9) for seed in range(5)]
+    assert widths.of_crop(shown[0]) is None
+    assert widths.of_crops(shown) is None
+    assert widths.of_crops([*shown, crop(), crop(), crop()]) is None
+    assert widths.of_crop(crop(2 * SIDE)) is None
 
 
 def test_a_crop_without_a_cell_has_no_width() -> None:

@@ -13,6 +13,7 @@ from brightfield import images, layout
 from brightfield.data.auditing import fingerprint
 from brightfield.data.importing.findings import Findings
 from brightfield.data.importing.grouping import Grouping
+from brightfield.data.importing.inputs import Inputs, TruthOf
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import TaskSettings
@@ -44,8 +45,6 @@ def _nothing(record: Record) -> Mapping[str, int]:
     return {}
 
 
-# the fields of a frame that has a number among all frames read, from 0; None: there is no truth of it
-TruthOf = Callable[[images.Frame, int], Mapping[str, np.ndarray] | None]
 Truths = Callable[[Path, TaskSettings], TruthOf]  # makes that from a folder or a file, and the settings of the task
 
 
@@ -199,6 +198,8 @@ class Importer:
 
     Attributes:
         parts: all files, stacks or pairs of a request; raises BrightfieldError where the source has another layout.
+        inputs: the images of a folder with such a layout where they are answered, see :mod:`brightfield.data.importing.layouts`;
+            None, also in place of an answer: a folder has no layout, and stands for its own images.
         accepts_single_file: whether the source may be a single file, such as a movie.
         accepts_positions: whether a table of positions may be named.
         accepts_connected: whether classes may be named whose separate regions are objects.
@@ -207,6 +208,7 @@ class Importer:
     """
 
     parts: Callable[[Request], Iterable[Part]]
+    inputs: Callable[[Path, TaskSettings], Inputs | None] | None = None
     accepts_single_file: bool = False
     accepts_positions: bool = False
     accepts_connected: bool = False

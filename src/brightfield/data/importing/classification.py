@@ -9,15 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
-from brightfield import images, layout
+from brightfield import images
 from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.layouts import SORTED, UNSURE, crops_in_classes
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.params import ClassificationSettings
 
 GROUP = r"^(?P<group>[^_]+)_"
 GROUP_RULE = "the name up to its first underscore"
-UNSURE, SORTED, SHEET = "unsure", "sorted.csv", layout.SORTED_SHEET  # what a sorted folder holds beside its classes
 
 
 def parts(request: Request) -> list[Part]:
@@ -93,4 +93,4 @@ def _crop(path: Path, relative: str, channels: int) -> images.Image:
     return image
 
 
-IMPORTER = Importer(parts)
+IMPORTER = Importer(parts, inputs=crops_in_classes)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from brightfield import images
 from brightfield.data.importing import noisy
 from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.layouts import PAIRS, noisy_beside_clean
 from brightfield.data.importing.truths import clean_by_name
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -22,7 +23,6 @@ from brightfield.errors import BrightfieldError
 PEAK_ELECTRONS = (4.0, 60.0)  # range of the brightest pixel, drawn log-uniformly: from hardly visible to fair
 READ_NOISE = 1.6  # standard deviation in electrons: a scientific CMOS camera
 SEED = 20_240_601  # fixed, so that the same images give the same dataset
-_PAIRS = (("clean", "noisy"), ("high", "low"))
 
 
 def parts(request: Request) -> list[Part]:
@@ -63,7 +63,7 @@ def parts(request: Request) -> list[Part]:
 
 def _pair_of(by_name: Mapping[str, Path]) -> tuple[Path, Path] | None:
     """The folders of clean and noisy images, of the first pair of names that is there."""
-    return next(((by_name[one], by_name[other]) for one, other in _PAIRS if {one, other} <= by_name.keys()), None)
+    return next(((by_name[one], by_name[other]) for one, other in PAIRS if {one, other} <= by_name.keys()), None)
 
 
 def _nested_pairs(request: Request, folders: Iterable[Path]) -> list[tuple[Path, Path]]:
@@ -171,4 +171,4 @@ def with_camera_noise(
     return (dark + scale * electrons / peak).astype(np.float32), peak
 
 
-IMPORTER = Importer(parts, accepts_noisy=True, truths=clean_by_name)
+IMPORTER = Importer(parts, inputs=noisy_beside_clean, accepts_noisy=True, truths=clean_by_name)

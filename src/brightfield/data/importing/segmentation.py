@@ -23,6 +23,7 @@ from brightfield import images, layout
 from brightfield.data.importing import labels as label_files
 from brightfield.data.importing.checks import Importer, Part, Request, never
 from brightfield.data.importing.labels import is_labels, plain_name
+from brightfield.data.importing.layouts import MASKS, ROIS, SPECIES_CSV, fields_beside_labels
 from brightfield.data.importing.truths import labels_by_name
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
@@ -30,9 +31,6 @@ from brightfield.system.csv_files import file_key, read_csv, shown
 
 GROUP = r"^(?P<group>.+)_[0-9]+$"
 GROUP_RULE = "the name without its number at the end"
-SPECIES_CSV = "species.csv"
-ROIS = "rois"
-MASKS = "_cp_masks"  # end of the name of the masks that Cellpose saves beside an image
 
 Species = dict[str, dict[int, int]]  # image -> label -> species
 
@@ -277,4 +275,4 @@ def _read_species(request: Request, names: set[str]) -> Species:
     return found
 
 
-IMPORTER = Importer(parts, accepts_connected=True, truths=labels_by_name)
+IMPORTER = Importer(parts, inputs=fields_beside_labels, accepts_connected=True, truths=labels_by_name)

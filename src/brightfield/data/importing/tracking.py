@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing.checks import Importer, Part, Request
+from brightfield.data.importing.layouts import movies
 from brightfield.data.importing.pieces import joined, numbered
 from brightfield.data.importing.positions import Positions, is_positions
 from brightfield.data.importing.truths import positions_by_frame
@@ -185,4 +186,4 @@ def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[0]} x {shape[1]} pixels"
 
 
-IMPORTER = Importer(parts, accepts_single_file=True, accepts_positions=True, truths=positions_by_frame)
+IMPORTER = Importer(parts, inputs=movies, accepts_single_file=True, accepts_positions=True, truths=positions_by_frame)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from brightfield import images
 from brightfield.data.importing import labels as label_files
-from brightfield.data.importing.checks import TruthOf
+from brightfield.data.importing.inputs import TruthOf
 from brightfield.data.importing.labels import is_labels, plain_name
 from brightfield.data.importing.positions import NAMES, by_frame
 from brightfield.errors import BrightfieldError
@@ -31,17 +31,7 @@ def labels_by_name(source: Path, settings: TaskSettings) -> TruthOf:
     del settings
     found = _by_name(source, lambda path: images.is_image(path) or is_labels(path), "labels")
 
-    def truth(frame: images.Frame, number: int) -> Fields | None:
-        del number
-        path = _of(frame, found)
-        if path is None:
-            return None
-        shape = frame.image.shape[:2]
-        ids = label_files.read(path, shape, (), lambda warning: None)
-        _check_shape(path, ids, frame)
-        return {"labels": ids}
-
-    return truth
+    return _of_names(found, labels_of)
 
 
 def clean_by_name(source: Path, settings: TaskSettings) -> TruthOf:
@@ -53,20 +43,36 @@ def clean_by_name(source: Path, settings: TaskSettings) -> TruthOf:
     del settings
     found = _by_name(source, images.is_image, "clean images")
 
+    return _of_names(found, clean_of)
+
+
+def of_files(files: Mapping[Path, Path], read: Callable[[Path, images.Frame], Fields]) -> TruthOf:
+    """The truth of images from the files that belong to theirs, by :func:`labels_of` or :func:`clean_of`."""
+
     def truth(frame: images.Frame, number: int) -> Fields | None:
         del number
-        path = _of(frame, found)
-        if path is None:
-            return None
-        total, count = np.zeros(frame.image.shape[:2]), 0
-        for repeat in images.frames_of([path]):
-            grey = images.to_grey(repeat.image)
-            _check_shape(path, grey, frame)
-            total += grey
-            count += 1
-        return {"clean": (total / max(count, 1)).astype(np.float32)}
+        path = files.get(frame.path)
+        return None if path is None else read(path, frame)
 
     return truth
+
+
+def labels_of(path: Path, frame: images.Frame) -> Fields:
+    """The labels of a frame in a file, (H, W). Raises BrightfieldError for labels of another size, or that are none."""
+    ids = label_files.read(path, (frame.image.shape[0], frame.image.shape[1]), (), lambda warning: None)
+    _check_shape(path, ids, frame)
+    return {"labels": ids}
+
+
+def clean_of(path: Path, frame: images.Frame) -> Fields:
+    """The mean of the images in a file, (H, W). Raises BrightfieldError for one of another size than the frame."""
+    total, count = np.zeros(frame.image.shape[:2]), 0
+    for repeat in images.frames_of([path]):
+        grey = images.to_grey(repeat.image)
+        _check_shape(path, grey, frame)
+        total += grey
+        count += 1
+    return {"clean": (total / max(count, 1)).astype(np.float32)}
 
 
 def positions_by_frame(source: Path, settings: TaskSettings) -> TruthOf:
@@ -89,6 +95,15 @@ def positions_by_frame(source: Path, settings: TaskSettings) -> TruthOf:
         for name in (frame.name, images.stem(frame.path), frame.path.name):
             positions = named.get(images.name_key(name), positions)
         return None if positions is None else {"positions": positions}
+
+    return truth
+
+
+def _of_names(found: Mapping[str, Path], read: Callable[[Path, images.Frame], Fields]) -> TruthOf:
+    def truth(frame: images.Frame, number: int) -> Fields | None:
+        del number
+        path = _of(frame, found)
+        return None if path is None else read(path, frame)
 
     return truth
 

@@ -28,6 +28,9 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     magnifiable = True
     takes_crops = True
     measured: ClassVar[str | None] = "cells"
+    # Of crops of 3 labs at 0.5 to 2 times their scale: where a cell is nearly as wide as it is known, scaling it to that costs more
+    # than it gives, because of what is cut off or filled up
+    tolerated: ClassVar[float] = 1.35
     sample: ClassVar[int] = 64  # each shows one cell
     doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
@@ -49,14 +52,18 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         """A crop of the task's size around the middle, in which the cell has another size."""
         return images.framed(super().magnified(image, factor), self.settings.size_px)
 
+    def usual_magnification(self, shown: Sequence[images.Image]) -> float:
+        """That to crops of the task's size, to which all are resized as a whole."""
+        return self.settings.size_px / float(np.median([np.sqrt(np.prod(crop.shape[:2])) for crop in shown]))
+
     def width(self, shown: Sequence[images.Image], known_px: float, look: Look) -> float | None:
         """The median width of the cells, from the colours of the crops."""
         del known_px, look
         return widths.of_crops(shown)
 
-    def to_original_scale(self, answer: Label, shape: tuple[int, int]) -> Label:
+    def to_original_scale(self, answer: Label, shape: tuple[int, int], seen: tuple[int, int]) -> Label:
         """The same label."""
-        del shape
+        del shape, seen
         return answer
 
     @property

@@ -102,8 +102,9 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
 
         return widths.of_fields(shown, known_px, look, decode)
 
-    def to_original_scale(self, answer: ClassMap, shape: tuple[int, int]) -> ClassMap:
+    def to_original_scale(self, answer: ClassMap, shape: tuple[int, int], seen: tuple[int, int]) -> ClassMap:
         """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""
+        del seen
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
         return ClassMap(classes, cells, answer.species, answer.certainty)
 

@@ -17,7 +17,7 @@ from brightfield.results import Points
 from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
-from brightfield.tasks.tracking import agreement, hybrid
+from brightfield.tasks.tracking import agreement, hybrid, magnifying
 from brightfield.tasks.tracking.hybrid import ALONE, HEAT
 
 HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a peak
@@ -26,6 +26,10 @@ HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a pea
 class TrackingAnswering(Answering[params.TrackingSettings, Points]):
     """Decodes positions: the peaks of the heat map, fitted to a fraction of a pixel."""
 
+    magnifiable: ClassVar[bool] = True
+    magnified_by_pixel_size: ClassVar[bool] = False
+    measured: ClassVar[str | None] = "beads"
+    by_width: ClassVar[bool] = False
     doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
     def activate(self, output: Tensor) -> Tensor:
@@ -66,6 +70,22 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         if not self.settings.hybrid:
             return points
         return Points(hybrid.centres(activated[ALONE], points.positions), points.quality)
+
+    def magnification(self, shown: Sequence[images.Image], look: Look) -> float | None:
+        """By the agreement of the model with itself, see :mod:`brightfield.tasks.tracking.magnifying`."""
+
+        def agree(frame: images.Image) -> float:
+            ((output, encoded),) = look([frame])
+            ((agreement,),) = self.agreements([self.decode_fast(output, encoded)], [output], [frame], look)
+            return agreement
+
+        return magnifying.factor(shown, agree)
+
+    def to_original_scale(self, answer: Points, shape: tuple[int, int], seen: tuple[int, int]) -> Points:
+        """Positions and their errors in the pixels of the image; (0, 0) is the centre of the first pixel in both."""
+        scale = np.array([shape[1] / seen[1], shape[0] / seen[0]])
+        errors = None if answer.errors is None else answer.errors * scale
+        return Points((answer.positions + 0.5) * scale - 0.5, answer.quality, errors)
 
     def agreements(
         self,

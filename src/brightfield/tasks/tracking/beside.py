@@ -45,6 +45,7 @@ class TrackingBeside(Beside[params.TrackingSettings, Points]):
             "use `brightfield locate`, or train on frames like these (`brightfield match`, `brightfield import`)",
         )
     }
+    sees_magnified = False  # the profile is that of the frames as they come
     counts = frozenset({"beads", "matched"})
     agreement = ("matched", "distance_px")
     scored_by = Objective("capped_error_px")
