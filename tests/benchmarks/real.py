@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,9 @@ from claims import Claim, TextRow
 from brightfield import images, layout, params, tasks
 from brightfield.data.records import Record
 from brightfield.inference import bundle, starters
-from brightfield.inference.bundle import Bundle
 from brightfield.inference.predictor import Predictor
 from brightfield.metrics import restoration
+from brightfield.prediction import own_scale
 from brightfield.results import Picture
 from brightfield.simulate import simulate
 from brightfield.starters import making, sources
@@ -55,7 +56,7 @@ def rows() -> Iterator[Row]:
     if "bacteria" in names:
         yield from _false_cells(Predictor.load(starters.folder("bacteria")))
     if "rbc" in names:
-        yield from _scaled(bundle.read(starters.folder("rbc")))
+        yield from _scaled(starters.folder("rbc"))
     if "denoise" in names:
         yield from _confocal(Predictor.load(starters.folder("denoise")))
 
@@ -122,13 +123,22 @@ def _empty() -> dict[str, npt.NDArray[Any]]:
     }
 
 
-def _scaled(model: Bundle) -> Iterator[Claim]:
-    """Crops of simulated smears that it never saw, made larger or smaller."""
-    usual = making.scored(model, _crops())["auc"]
+def _scaled(folder: Path) -> Iterator[Claim]:
+    """Crops of simulated smears that it never saw, made larger or smaller, as `predict` shows them to a starter."""
+    model, predictor = bundle.read(folder), Predictor.load(folder)
+
+    def auc(records: Sequence[Record]) -> float:
+        factor = own_scale.measure(predictor, [record.image for record in records]).factor
+        if factor is not None:
+            magnified = predictor.task.answering.magnified
+            records = [replace(record, image=magnified(record.image, factor)) for record in records]
+        return making.scored(model, records)["auc"]
+
+    usual = auc(_crops())
     yield Claim("rbc: AUC of new crops", usual, better="higher")
     for scale in SCALES:
-        found = making.scored(model, [_at(record, scale) for record in _crops()])["auc"]
-        yield Claim(f"rbc: AUC lost by crops at {scale:g} of their scale", usual - found, aim=LOST, better="lower")
+        lost = usual - auc([_at(record, scale) for record in _crops()])
+        yield Claim(f"rbc: AUC lost by crops at {scale:g} of their scale", lost, aim=LOST, better="lower")
 
 
 @cache
