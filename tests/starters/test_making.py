@@ -77,6 +77,14 @@ def test_scores_are_of_images_that_it_never_saw(made: Path) -> None:
         assert found.keys() <= METRICS.keys()
 
 
+def test_in_a_hurry_no_source_is_left_out(made: Path, real: Path) -> None:
+    weights = (made / layout.WEIGHTS).read_bytes()
+    making.main(["bacteria", "--real", str(real), "--quick"])
+    assert (made / layout.WEIGHTS).read_bytes() == weights
+    scores = json.loads((made / layout.STARTER_SCORES).read_text())["real"]
+    assert {source: set(ways) for source, ways in scores.items()} == {"here": {SIMULATED}, "there": {SIMULATED}}
+
+
 def test_the_card_says_what_it_learnt_from_and_how_good_it_is(made: Path) -> None:
     card = (made / layout.CARD).read_text()
     assert card.startswith("# The starter of bacteria\n")
