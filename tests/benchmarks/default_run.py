@@ -62,19 +62,19 @@ def repro(folder: Path, profile: str | None = None) -> Cost:
     """Run the pipeline in a clone, with its own code and the installed libraries."""
     before, begun = _processor_s(), time.perf_counter()
     if profile is not None:
-        brightfield(folder, "brightfield", "profile", profile)
-    brightfield(folder, "dvc", "repro")
+        command(folder, "brightfield", "profile", profile)
+    command(folder, "dvc", "repro")
     return Cost((_processor_s() - before) / 60, (time.perf_counter() - begun) / 60)
 
 
-def brightfield(folder: Path, *command: str) -> None:
+def command(folder: Path, *words: str) -> None:
     """Run a command of the environment in a clone; its output is shown where it fails."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src")}
     environment.pop("MLFLOW_TRACKING_URI", None)
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+        raise RuntimeError(f"{' '.join(words)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
 
 
 def _processor_s() -> float:
