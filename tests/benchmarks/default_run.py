@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from claims import Claim
 
-from brightfield import layout, params
+from brightfield import layout
 from brightfield.metrics.declarations import declared
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -115,8 +115,3 @@ def different_scores(one: Path, other: Path) -> int:
         for folder in (one, other)
     ]
     return sum(a != b for a, b in zip(*kept, strict=True))
-
-
-def settings_of(folder: Path) -> params.Params:
-    """What params.yaml of a clone holds."""
-    return params.load(folder / params.PARAMS)

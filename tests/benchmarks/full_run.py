@@ -9,13 +9,9 @@ from pathlib import Path
 import default_run
 from claims import Claim
 
+from brightfield import params
+
 MOST_MINUTES = 60.0
-SHOWN = {  # by task
-    "rbc": ("auc",),
-    "beads": ("capped_error_px",),
-    "bacteria": ("mean_iou", "ap50"),
-    "denoise": ("psnr_db",),
-}
 
 
 def rows() -> Iterator[Claim]:
@@ -27,8 +23,8 @@ def rows() -> Iterator[Claim]:
         yield Claim("full run: wall clock", cost.wall_min, "min", aim=MOST_MINUTES)
         yield Claim("full run: processor time", cost.processor_min, "min")
         yield Claim("full run: memory of its largest process", default_run.largest_gb(), "GB")
-        own = default_run.settings_of(folder)
+        own = params.load(folder / params.PARAMS)
         for name, entry in {**own.models, **own.ensembles}.items():
             if own.tasks[entry.task].dataset == entry.dataset:
-                for metric in SHOWN[entry.task]:
+                for metric in default_run.AIMS[entry.task]:
                     yield default_run.score(folder, name, metric, name)

@@ -81,7 +81,6 @@ def _scores(name: str) -> Iterator[Row]:
                 )
 
 
-@cache
 def _otsu(name: str) -> dict[str, float]:
     """The scores of Otsu's threshold on a source of bacteria, whose cells are of the same width as where a starter is scored."""
     place = os.environ.get(REAL)

@@ -63,9 +63,8 @@ EIGHT_BIT = 0.3  # share of the images
 HOT = (1e-5, 3e-4)  # share of the pixels, in HOT_SHARE of the images
 HOT_SHARE = 0.3
 COARSE, COARSE_SHARE = (1.2, 2.6), 0.3  # pixel before the image was enlarged, relative; share of the images
-FILTERED = (
-    0.25  # share of the images that the microscope's software filtered: their noise is alike in neighbouring pixels
-)
+# Share of the images that the microscope's software filtered: their noise is alike in neighbouring pixels
+FILTERED = 0.25
 
 
 @dataclass(frozen=True)

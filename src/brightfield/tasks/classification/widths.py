@@ -21,9 +21,8 @@ SPECK = 1 / 30  # radius of what is removed from the edge of the cell: debris, b
 CELL = 0.75  # quantile of the difference from the background in the middle that is the cell's: paler parts are left out
 EDGE = 0.5  # share of that difference at the edge of the cell
 MOST = 0.9  # largest share of the crop that is a cell: a disc in a square has 0.79
-LEAST_CUT = (
-    1 / 3
-)  # least width of a cell that is cut, or hangs together with another one, for which it is not taken for noise
+# Least width, of the crop's side, of a cell that is cut or hangs together with another one: what is narrower may be noise
+LEAST_CUT = 1 / 3
 FEWEST = 3  # crops in which a cell must be found
 
 
