@@ -16,6 +16,7 @@ TRAINED: dict[str, dict[str, Any]] = {
     "convnet": {"filters": [4, 8], "dense": [], "dropout": 0.0},
     "unet": {"filters": 4, "depth": 3},
     "unet_pair": {"filters": 4, "depth": 2},
+    "regression": {"filters": [4, 4]},
     "smp": {},
     "transfer": {"weights": "none", "input_px": 32},
 }
@@ -24,12 +25,13 @@ TRAINED: dict[str, dict[str, Any]] = {
 def build(architecture: str, **values: Any) -> nn.Module:
     entry = {"architecture": architecture, **TRAINED[architecture], **values}
     model = {"task": "t", "kind": "segmentation", "dataset": "d", "network": entry, "training": {"epochs": 1}}
-    return architectures.build(params.parse_model(model, "test").network, Shape(1, 5, SIZE))
+    shape = Shape(1, 1) if architecture == "regression" else Shape(1, 5, SIZE)
+    return architectures.build(params.parse_model(model, "test").network, shape)
 
 
-def test_u_nets_say_how_far_they_see() -> None:
+def test_networks_of_convolutions_alone_say_how_far_they_see() -> None:
     known = {name: protocols.as_local(build(name)) for name in TRAINED}
-    assert {name for name, network in known.items() if network is not None} == {"unet", "unet_pair"}
+    assert {name for name, network in known.items() if network is not None} == {"regression", "unet", "unet_pair"}
     unet = known["unet"]
     assert unet is not None
     assert (unet.multiple_px, unet.reach_px) == (4, 23)

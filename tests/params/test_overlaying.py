@@ -95,7 +95,17 @@ def test_full_has_a_model_of_each_architecture_and_default_has_less() -> None:
     default, full = params.load(tiny.REPOSITORY / params.PARAMS), tiny.full_params()
     assert default.models.keys() < full.models.keys()
     used = {model.network.architecture for model in full.models.values()}
-    assert {"convnet", "transfer", "unet", "unet_pair", "smp", "total_variation", "wavelet", "watershed"} <= used
+    assert {
+        "convnet",
+        "regression",
+        "transfer",
+        "unet",
+        "unet_pair",
+        "smp",
+        "total_variation",
+        "wavelet",
+        "watershed",
+    } <= used
     for name, model in default.models.items():
         longer = full.models[name]
         assert longer.network == model.network

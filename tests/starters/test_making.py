@@ -12,10 +12,11 @@ import safetensors.torch
 import torch
 
 import tiny
-from brightfield import layout, prediction
+from brightfield import layout, params, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
 from brightfield.metrics.declarations import METRICS
+from brightfield.simulate import simulate
 from brightfield.starters import learning, making, sources
 from brightfield.starters.making import LEFT_OUT, SIMULATED
 
@@ -83,6 +84,27 @@ def test_in_a_hurry_no_source_is_left_out(made: Path, real: Path) -> None:
     assert (made / layout.WEIGHTS).read_bytes() == weights
     scores = json.loads((made / layout.STARTER_SCORES).read_text())["real"]
     assert {source: set(ways) for source, ways in scores.items()} == {"here": {SIMULATED}, "there": {SIMULATED}}
+
+
+def test_scores_follow_a_default_dataset_that_has_changed(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only those of simulated images do, and nothing is trained."""
+    files = {path.name: path.read_bytes() for path in made.iterdir()}
+    scores, card = json.loads(files[layout.STARTER_SCORES]), files[layout.CARD].decode()
+    (made / layout.STARTER_SCORES).write_text(json.dumps({**scores, "simulated": {}}))
+    (made / layout.CARD).unlink()
+    monkeypatch.setattr(learning, "from_simulations", None)
+    making.main(["bacteria", "--scores"])
+    assert {path.name: path.read_bytes() for path in made.iterdir()} == files
+    changed = params.load().simulations["bacteria"]
+    monkeypatch.setattr(
+        making, "simulate", lambda _, workers: simulate(changed.model_copy(update={"seed": 9}), workers)
+    )
+    making.main(["bacteria", "--scores"])
+    again = json.loads((made / layout.STARTER_SCORES).read_text())
+    assert again["real"] == scores["real"]
+    assert again["simulated"].keys() == scores["simulated"].keys()
+    assert again["simulated"] != scores["simulated"]
+    assert (made / layout.CARD).read_text() != card
 
 
 def test_the_card_says_what_it_learnt_from_and_how_good_it_is(made: Path) -> None:

@@ -33,6 +33,7 @@ BUILDERS = {
     "convnet": "convnet:ConvNet",
     "unet": "unet:UNet",
     "unet_pair": "unet_pair:UNetPair",
+    "regression": "regression:Regression",
     "smp": "smp:build",
     "transfer": "transfer:Transfer",
     "features": "features:FeaturesLogistic",

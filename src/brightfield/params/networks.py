@@ -50,6 +50,14 @@ class UNetPair(Architecture):
     kernel_px: Literal[3, 5, 7] = 3
 
 
+class Regression(Architecture):
+    """Tracking: a convolutional network that regresses the position of the bead in each cell of a coarse grid."""
+
+    architecture: Literal["regression"]
+    # of each level; the resolution halves from one to the next, so four levels make cells of 8 px
+    filters: Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=2, max_length=6)]
+
+
 class Smp(Architecture):
     """An architecture of segmentation-models-pytorch."""
 
@@ -133,6 +141,7 @@ Network = Annotated[
     ConvNet
     | UNet
     | UNetPair
+    | Regression
     | Smp
     | Transfer
     | Features
@@ -143,4 +152,4 @@ Network = Annotated[
     | TotalVariation,
     Field(discriminator="architecture"),
 ]
-TRAINABLE = (ConvNet, UNet, UNetPair, Smp, Transfer)  # fitted by gradients; the others are baselines
+TRAINABLE = (ConvNet, UNet, UNetPair, Regression, Smp, Transfer)  # fitted by gradients; the others are baselines
