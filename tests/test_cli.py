@@ -231,14 +231,14 @@ def test_a_profile_is_shown_and_chosen(call: Call, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     code, out, err = call("profile")
     assert (code, err) == (0, "")
-    assert [line.split(":")[0] for line in out.splitlines()] == ["* default", "  full"]
+    assert [line.split(":")[0] for line in out.splitlines()] == ["* default", "  full", "  vgg16"]
     code, out, _ = call("profile", "full")
     assert (code, out.splitlines()) == (0, ["params.yaml has the profile full. `dvc repro` runs what that changed."])
     assert params.load() == tiny.full_params()
-    assert [line[0] for line in call("profile")[1].splitlines()] == [" ", "*"]
+    assert [line[0] for line in call("profile")[1].splitlines()] == [" ", "*", " "]
     code, out, err = call("profile", "fast")
     assert (code, out) == (1, "")
-    assert "There is no profile 'fast': expected default, full." in err
+    assert "There is no profile 'fast': expected default, full, vgg16." in err
     text = Path("params.yaml").read_text().replace("epochs: 20", "epochs: 21", 1)
     Path("params.yaml").write_text(text)
     code, out, _ = call("profile", "default")
@@ -256,6 +256,33 @@ def test_versions_lists_what_a_training_can_begin_with(call: Call) -> None:
     assert (code, err) == (0, "")
     assert out.splitlines()[1].startswith("starter")
     assert "init_from: starter" in out
+
+
+@pytest.mark.usefixtures("project")
+def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path) -> None:
+    from evaluation.test_comparison import crops, write_report
+
+    names = [name for name, model in params.load().models.items() if model.task == "rbc"][:2]
+    for i, name in enumerate(names):
+        write_report(name, crops(0.4 + i, i))
+    code, out, err = call("compare", *names, "--out", str(tmp_path / "all.csv"))
+    assert (code, err) == (0, "")
+    said = out.splitlines()
+    assert said[1] == f"rbc, test: {names[1]} against {names[0]}"
+    assert next(line for line in said if line.startswith("AUC ")).split()[-1] == "100%"
+    assert any(line.startswith("AUC, by suite") for line in said)
+    assert any(line.startswith("answered correctly, by kind") for line in said)
+    assert f"AUC: {names[1]} is better on test" in out
+    parts = (tmp_path / "all.csv").read_text().splitlines()
+    assert {line.split(",")[2] for line in parts[1:]} == {"test", "focus", "burr", "normal"}
+    code, out, _ = call("compare", *names, "--suite", "focus")
+    assert (code, "by suite" in out, f"rbc, focus: {names[1]}" in out) == (0, False, True)
+    code, out, err = call("leaderboard", "rbc")
+    assert (code, err) == (0, "")
+    assert out.splitlines()[3].split()[0] == names[1]
+    code, out, err = call("compare", names[0], "elsewhere")
+    assert (code, out) == (1, "")
+    assert "There is no model or ensemble 'elsewhere'" in err
 
 
 def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ RECIPE = STARTERS / "recipe.yaml"  # what starters learn from, in the form of pa
 PROFILES = Path(__file__).parent / "params" / "profiles"  # overlays of params.yaml: one file each
 
 # In the folder of a report
+REPORT = "report"  # end of the name of a folder with one that was downloaded
 METRICS = "metrics.json"
 IMAGE_SCORES = "images.csv"  # a row an image
 CONFUSION = "confusion.json"

@@ -51,6 +51,7 @@ class Difference:
         high: upper bound.
         resamples: number of bootstrap resamples behind the bounds.
         groups: number of groups that were resampled.
+        above: share of the resamples in which b - a is above 0, those with 0 counted half; nan where none is defined.
     """
 
     metric: str
@@ -61,6 +62,7 @@ class Difference:
     high: float
     resamples: int
     groups: int
+    above: float = float("nan")
 
     def better(self, direction: Direction) -> bool:
         """Whether b is better than a on these images, by any margin."""
@@ -69,6 +71,10 @@ class Difference:
     def favours(self, direction: Direction) -> bool:
         """Whether the whole interval favours b: by more than the random choice of groups explains."""
         return self._oriented(direction, self.low, self.high) > 0
+
+    def probability(self, direction: Direction) -> float:
+        """The share of resamples in which b is better: how sure these groups make that it is."""
+        return self.above if direction == "maximize" else 1 - self.above
 
     def as_dict(self) -> dict[str, float | int | str]:
         """All attributes by name."""
@@ -96,7 +102,7 @@ def intervals(
     Raises:
         ValueError: there is not one group per row.
     """
-    columns, whole = _columns(table), _Groups(groups, len(table))
+    columns, whole = columns_of(table), _Groups(groups, len(table))
     values = of_one(pooled(columns, every_image_once(columns)))
     drawn = [pooled(columns, weights) for weights in whole.resample(resamples, seed)]
     bounds = {name: _bounds([metrics[name] for metrics in drawn], confidence) for name in values}
@@ -114,34 +120,72 @@ def paired_difference(
     confidence: float,
     seed: int,
 ) -> Difference:
-    """One metric of model b minus that of model a, both summarised on the same resamples of the same images.
+    """One of :func:`paired_differences`.
+
+    Raises:
+        BrightfieldError: the tables do not hold the same images in the same order.
+        ValueError: there is not one group per row, or ``pooled`` does not return the metric.
+    """
+    found = paired_differences(table_a, table_b, groups, pooled, resamples=resamples, confidence=confidence, seed=seed)
+    if metric not in found:
+        raise ValueError(f"expected a metric to compare that is one of {', '.join(found)}, got {metric!r}")
+    return found[metric]
+
+
+def paired_differences(
+    table_a: pd.DataFrame,
+    table_b: pd.DataFrame,
+    groups: Groups,
+    pooled: Pooled,
+    *,
+    resamples: int,
+    confidence: float,
+    seed: int,
+) -> dict[str, Difference]:
+    """Every metric of model b minus that of model a, both summarised on the same resamples of the same images.
 
     Args:
         table_a: results of model a, one row per image: column ``id`` and the statistics.
         table_b: results of model b for the same images in the same order.
         groups: the group of each row.
         pooled: columns and weights -> metrics of each resample.
-        metric: the metric to compare.
         resamples: how many times the groups are drawn with replacement.
         confidence: share of the resamples inside the interval.
         seed: seed of the resampling.
 
     Raises:
         BrightfieldError: the tables do not hold the same images in the same order.
-        ValueError: there is not one group per row, or ``pooled`` does not return the metric.
+        ValueError: there is not one group per row.
     """
-    _same_images(table_a, table_b)
-    a, b, whole = _columns(table_a), _columns(table_b), _Groups(groups, len(table_a))
+    same_images(table_a, table_b)
+    a, b, whole = columns_of(table_a), columns_of(table_b), _Groups(groups, len(table_a))
     of_a, of_b = (of_one(pooled(columns, every_image_once(columns))) for columns in (a, b))
-    if metric not in of_a:
-        raise ValueError(f"expected a metric to compare that is one of {', '.join(of_a)}, got {metric!r}")
-    drawn = [pooled(b, weights)[metric] - pooled(a, weights)[metric] for weights in whole.resample(resamples, seed)]
+    drawn = [(pooled(a, weights), pooled(b, weights)) for weights in whole.resample(resamples, seed)]
+    return {
+        metric: _difference(
+            metric, value, of_b[metric], [y[metric] - x[metric] for x, y in drawn], confidence, resamples, whole
+        )
+        for metric, value in of_a.items()
+        if metric in of_b
+    }
+
+
+def _difference(
+    metric: str, a: float, b: float, drawn: Sequence[Real], confidence: float, resamples: int, whole: _Groups
+) -> Difference:
     low, high = _bounds(drawn, confidence)
-    value = of_b[metric] - of_a[metric]
-    return Difference(metric, of_a[metric], of_b[metric], value, low, high, resamples, whole.count)
+    values = np.concatenate([np.empty(0), *drawn])
+    signs = np.sign(values[np.isfinite(values)])
+    above = float(np.mean((signs + 1) / 2)) if signs.size else float("nan")
+    return Difference(metric, a, b, b - a, low, high, resamples, whole.count, above)
 
 
-def _same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
+def same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
+    """Refuse two tables that do not hold the same images in the same order.
+
+    Raises:
+        BrightfieldError: they do not; the message says which are in one only.
+    """
     ids_a, ids_b = a["id"].astype(str).tolist(), b["id"].astype(str).tolist()
     if ids_a == ids_b:
         return
@@ -156,7 +200,7 @@ def _same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:
     )
 
 
-def _columns(table: pd.DataFrame) -> Arrays:
+def columns_of(table: pd.DataFrame) -> Arrays:
     """Numeric columns as arrays."""
     numeric = [name for name in table.columns if pd.api.types.is_numeric_dtype(table[name])]
     return {str(name): table[name].to_numpy() for name in numeric}
@@ -172,15 +216,23 @@ def _bounds(drawn: Sequence[Real], confidence: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def numbered(groups: Groups, rows: int) -> npt.NDArray[np.intp]:
+    """The number of each row's group, from 0, in the order of their names: the order of rows does not matter.
+
+    Raises:
+        ValueError: there is not one group per row.
+    """
+    names = np.asarray([str(group) for group in groups])
+    if len(names) != rows:
+        raise ValueError(f"one group per row: {rows} expected, got {len(names)}")
+    return np.unique(names, return_inverse=True)[1]
+
+
 class _Groups:
     """The group of each row."""
 
     def __init__(self, groups: Groups, rows: int) -> None:
-        names = np.asarray([str(group) for group in groups])
-        if len(names) != rows:
-            raise ValueError(f"one group per row: {rows} expected, got {len(names)}")
-        # numbered by name, so that the order of rows does not matter
-        self._number = np.unique(names, return_inverse=True)[1]
+        self._number = numbered(groups, rows)
         self.count = int(self._number.max(initial=-1)) + 1
 
     def resample(self, times: int, seed: int) -> Iterator[Weights]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -58,6 +58,14 @@ class Scoring(ABC, Generic[Settings, Answer]):
     def correct(self, columns: Columns) -> npt.NDArray[np.float64] | None:
         """1 for each image that was answered correctly and 0 for the others; None where an answer is neither."""
         del columns
+        return None
+
+    def paired_test(self, metric: str, a: Columns, b: Columns, groups: Sequence[str]) -> tuple[str, float] | None:
+        """The test made for a metric of two models that answered the same images: its name and p value.
+
+        None where there is none; the answers of whole groups are exchanged then (:mod:`brightfield.evaluation.permutation`).
+        """
+        del metric, a, b, groups
         return None
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:

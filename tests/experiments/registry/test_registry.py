@@ -1,10 +1,9 @@
-"""Bundles published, promoted, rolled back and fetched, on a real database; every test has a task of its own."""
+"""Bundles published, promoted and rolled back, on a real database; every test has a task of its own."""
 
 from __future__ import annotations
 
 import ast
 import json
-import shutil
 import sys
 import time
 from pathlib import Path
@@ -16,41 +15,7 @@ import brightfield
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import Version, publishing
-from brightfield.experiments.runs.connection import VARIABLE
-from brightfield.system.lineage import Lineage
-
-LINEAGE = Lineage.from_dict({"commit": "c0ffee"})
-
-
-@pytest.fixture(scope="module")
-def _place(tmp_path_factory: pytest.TempPathFactory, _empty_database: Path) -> Path:
-    place = tmp_path_factory.mktemp("registry")
-    shutil.copy(_empty_database, place)
-    return place
-
-
-@pytest.fixture(autouse=True)
-def store(_place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current folder, with the default database."""
-    monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.chdir(_place)
-    return _place
-
-
-def bundle(folder: Path, weights: bytes = b"weights", commit: str = "c0ffee", name: str = "small") -> Path:
-    """A bundle as far as the registry looks into it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"format": 1, "name": name, "model": {"seed": 3}, "provenance": {"commit": commit}, "sha256": {}}
-    (folder / "bundle.json").write_text(json.dumps(content))
-    (folder / "weights.safetensors").write_bytes(weights)
-    (folder / "history.csv").write_text(f"epoch,{commit}\n")
-    (folder / "run.json").write_text(json.dumps({"run_id": commit, "experiment": "rbc"}))
-    return folder
-
-
-def publish(task: str, folder: Path, name: str = "small") -> Version:
-    with runs.start(task, name, kind="classification", role="member", params={}, lineage=LINEAGE) as run:
-        return registry.publish(task, name, folder, run, role="member", data_hash="abc.dir")
+from published import bundle, publish
 
 
 def stored(version: Version) -> list[str]:
@@ -233,7 +198,7 @@ def test_what_cannot_be_promoted_or_rolled_back(tmp_path: Path) -> None:
         registry.roll_back("only")
 
 
-# --- fetching ---------------------------------------------------------------------------------------------------------
+# --- finding ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_reference_is_an_alias_a_number_or_a_model(tmp_path: Path) -> None:
@@ -247,45 +212,6 @@ def test_a_reference_is_an_alias_a_number_or_a_model(tmp_path: Path) -> None:
     assert registry.find("refer", "2") == two
     with pytest.raises(BrightfieldError, match="no 'wid' for 'refer'. Known models: small, wide; aliases: champion."):
         registry.find("refer", "wid")
-
-
-def test_fetch(tmp_path: Path) -> None:
-    source = bundle(tmp_path / "small")
-    bundle(source / "members/a", weights=b"member")
-    version = publish("fetch", source)
-    registry.promote("fetch", version, {})
-    folder = registry.fetch("fetch", "champion", tmp_path / "fetched")
-    assert folder.parent == tmp_path / "fetched"
-    assert (folder / "bundle.json").read_bytes() == (source / "bundle.json").read_bytes()
-    assert (folder / "members/a/weights.safetensors").read_bytes() == b"member"
-    assert not (folder / "run.json").exists()
-
-    written = (folder / "bundle.json").stat().st_mtime_ns
-    assert registry.fetch("fetch", "small", tmp_path / "fetched") == folder
-    assert (folder / "bundle.json").stat().st_mtime_ns == written
-    assert [entry.name for entry in (tmp_path / "fetched").iterdir()] == [folder.name]
-
-
-@pytest.mark.parametrize("damage", ["changed", "gone"])
-def test_what_was_changed_on_the_server_is_not_fetched(store: Path, tmp_path: Path, damage: str) -> None:
-    version = publish(f"damage-{damage}", bundle(tmp_path / "small"))
-    (weights,) = (store / "mlartifacts" / version.task).rglob("weights.safetensors")
-    if damage == "changed":
-        weights.write_bytes(b"wEights")
-    else:
-        weights.unlink()
-    with pytest.raises(BrightfieldError, match="were changed"):
-        registry.fetch(version.task, "1", tmp_path / "fetched")
-    assert list((tmp_path / "fetched").iterdir()) == []
-
-
-def test_deleted_artifacts_are_reported(store: Path, tmp_path: Path) -> None:
-    import shutil
-
-    version = publish("wiped", bundle(tmp_path / "small"))
-    shutil.rmtree(store / "mlartifacts/wiped")
-    with pytest.raises(BrightfieldError, match="models:/wiped/1.*cannot be downloaded|were changed"):
-        registry.fetch("wiped", str(version.number), tmp_path / "fetched")
 
 
 def test_versions_as_a_table(tmp_path: Path) -> None:

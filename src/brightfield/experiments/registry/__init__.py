@@ -5,7 +5,7 @@ code and data files alone. The alias ``champion`` names the version in use, ``pr
 """
 
 from brightfield.experiments.registry.champions import champion, promote, roll_back
-from brightfield.experiments.registry.fetching import fetch
+from brightfield.experiments.registry.fetching import fetch, fetch_report
 from brightfield.experiments.registry.identity import bundle_hash
 from brightfield.experiments.registry.publishing import publish
 from brightfield.experiments.registry.versions import CHAMPION, PREVIOUS, Version, find, versions
@@ -17,6 +17,7 @@ __all__ = [
     "bundle_hash",
     "champion",
     "fetch",
+    "fetch_report",
     "find",
     "promote",
     "publish",

@@ -1,4 +1,4 @@
-"""Download a published bundle."""
+"""Download a published bundle, or the report of its run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments.registry.identity import bundle_hash
-from brightfield.experiments.registry.versions import find
+from brightfield.experiments.registry.versions import Version, find
 from brightfield.experiments.runs.connection import shown, tracking_uri
+from brightfield.experiments.runs.syncing import EVALUATION
 
 
 def fetch(task: str, reference: str, destination: Path) -> Path:
@@ -47,4 +48,31 @@ def fetch(task: str, reference: str, destination: Path) -> Path:
         except OSError:
             if not folder.is_dir():  # if it is one, another process was faster
                 raise
+    return folder
+
+
+def fetch_report(version: Version, destination: Path) -> Path:
+    """Download the tables of a version's report (``metrics.json``, ``images.csv``) into a folder below ``destination``.
+
+    It is downloaded each time: a model that was evaluated again has another report on the same run.
+
+    Raises:
+        BrightfieldError: its run has no report, or it cannot be downloaded.
+    """
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    folder, uri = destination / f"{version.task}-{version.number}-{layout.REPORT}", tracking_uri()
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in (layout.METRICS, layout.IMAGE_SCORES):
+        source = f"runs:/{version.run_id}/{EVALUATION}/{file}"
+        try:
+            with tempfile.TemporaryDirectory(dir=destination, prefix=".fetching-") as place:
+                arrived = download_artifacts(source, dst_path=place, tracking_uri=uri, registry_uri=uri)
+                Path(arrived).replace(folder / file)
+        except (MlflowException, OSError) as error:
+            raise BrightfieldError(
+                f"The report of {version.uri} ({version.model}) cannot be downloaded from {shown(uri)}: {error}. "
+                "Was it evaluated? `dvc repro` logs reports again."
+            ) from error
     return folder

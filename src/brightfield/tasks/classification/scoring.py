@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from brightfield import params
-from brightfield.metrics import Columns, Real, Weights, classification
+from brightfield.metrics import Columns, Real, Weights, classification, column, paired_tests
 from brightfield.results import Label
 from brightfield.tasks.classification.answering import threshold
 from brightfield.tasks.scoring import Scoring
@@ -34,6 +35,15 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
     def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""
         return classification.correct(columns)
+
+    def paired_test(self, metric: str, a: Columns, b: Columns, groups: Sequence[str]) -> tuple[str, float] | None:
+        """DeLong's test of two AUCs; McNemar's of two accuracies, where no two images are of one group."""
+        if metric == "auc":
+            first, second = (column(each, "probability") for each in (a, b))
+            return "DeLong", paired_tests.delong(column(a, "truth"), first, second, groups)
+        if metric == "accuracy" and len(set(groups)) == len(groups):
+            return "McNemar", paired_tests.mcnemar(classification.correct(a), classification.correct(b))
+        return None
 
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Images by true and answered class."""

@@ -1,0 +1,88 @@
+"""``brightfield compare`` and ``leaderboard``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from brightfield.cli.base import REGISTRY, TASK, app
+
+SUITE = Annotated[
+    str | None,
+    typer.Option("--suite", metavar="SUITE", help="On a shift suite (focus, light ...) instead of the test split."),
+]
+
+
+@app.command(rich_help_panel=REGISTRY)
+def compare(
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="A B ...",
+            help="Models or ensembles of params.yaml, or versions of the registry: rbc@champion, rbc@previous, rbc@3.",
+        ),
+    ],
+    suite: SUITE = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Also write all numbers as a table: a CSV file.")
+    ] = None,
+) -> None:
+    """Whether a model is better than another by more than chance, in every metric, on each suite and on each kind of images.
+
+    The difference is that of B (and C ...) from A on the same images. Its interval comes from resampling whole groups (smears,
+    movies, fields), as does the chance that B is better. p says how often chance alone would make a difference as large: by
+    DeLong's test for the AUC, McNemar's for the accuracy where images are independent, and otherwise by exchanging the answers of
+    whole groups. A star marks p below 0.05. Decide by the metric of the last line, the task's objective: its p is corrected for the
+    number of models (Holm), those of the other metrics, suites and kinds for the number of their lines as well.
+
+    Nothing is answered again: reports and runs hold the score of every image.
+    """
+    from brightfield import params
+    from brightfield.evaluation import comparison, comparison_text
+    from brightfield.evaluation.scoring import TEST
+    from brightfield.system.files import atomic_file
+
+    settings = params.load()
+    models = [comparison.read(name, settings) for name in dict.fromkeys(names)]
+    split = suite or TEST
+    on_split = comparison.compare(models, split, settings)
+    on_suites = [] if suite else comparison.compare_suites(models, settings)
+    by_kind = comparison.compare_kinds(models, split, settings)
+    confidence = settings.evaluation.confidence
+    for of_pair in comparison_text.pairs(on_split):
+        a, b = of_pair[0].a, of_pair[0].b
+        print(f"\n{models[0].task}, {split}: {b} against {a}\n")
+        print(comparison_text.of_pair(of_pair))
+        few = comparison_text.least_p(of_pair[1:])
+        if few is not None:
+            print(few)
+        for found, what in ((on_suites, "suite"), (by_kind, "kind")):
+            shown = [each for each in found if (each.a, each.b) == (a, b)]
+            for part in comparison_text.by_metric(shown):
+                print(f"\n{comparison_text.of_parts(part, what)}")
+        print(f"\n{comparison_text.verdict(of_pair[0], confidence)}")
+    if out is not None:
+        with atomic_file(out) as file:
+            comparison_text.table([*on_split, *on_suites, *by_kind]).to_csv(file, index=False, lineterminator="\n")
+        print(f"\nAll numbers are in {out}.")
+
+
+@app.command(rich_help_panel=REGISTRY)
+def leaderboard(task: TASK, suite: SUITE = None) -> None:
+    """All models and ensembles of a task on the same images, the best first, and which of them may be as good.
+
+    The best is found on the same images, so p is corrected for all pairs of models (Holm): of equal models, one is called worse at
+    most once in twenty leaderboards. See `brightfield compare` for the tests.
+    """
+    from brightfield import params
+    from brightfield.evaluation import comparison, comparison_text
+    from brightfield.evaluation.scoring import TEST
+
+    settings = params.load()
+    split = suite or TEST
+    roles = comparison.roles_of_task(task, settings)
+    found = comparison.leaderboard([comparison.read(name, settings) for name in roles], split, settings)
+    print(f"{task}, {split}\n")
+    print(comparison_text.of_task(found, roles))

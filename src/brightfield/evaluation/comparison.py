@@ -1,0 +1,321 @@
+"""Models and ensembles of a task beside each other: the difference in every metric, and whether it is more than chance.
+
+Only tables are read (``images.csv`` of the reports), so a comparison takes seconds, and nothing is answered again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy import stats
+
+from brightfield import layout, params, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import bootstrap, permutation
+from brightfield.evaluation.bootstrap import Difference
+from brightfield.evaluation.scoring import KIND, TEST, TRAIN, VALIDATION
+from brightfield.experiments import registry
+from brightfield.metrics import Columns, Real, Weights, paired_tests
+from brightfield.metrics.declarations import declared
+from brightfield.tasks import Task
+
+ALIAS_OF = "@"  # rbc@champion: a version of the registry
+SIGNIFICANT = 0.05  # p values below this are called more than chance
+POWER = 0.8  # chance with which as many groups as are asked for would show a difference of this size
+EXCHANGE = "exchange of groups"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A model or an ensemble with its scored answers.
+
+    Attributes:
+        name: as it was asked for.
+        task: name of its task.
+        table: its ``images.csv``: a row an image of validation, test and suites.
+        data_hash: DVC hash of the prepared dataset that it was scored on, None where DVC does not know it.
+    """
+
+    name: str
+    task: str
+    table: pd.DataFrame
+    data_hash: str | None
+
+    def of(self, split: str) -> pd.DataFrame:
+        """The rows of one split.
+
+        Raises:
+            BrightfieldError: it has none.
+        """
+        rows = self.table[self.table["split"] == split].reset_index(drop=True)
+        if rows.empty:
+            known = ", ".join(each for each in self.table["split"].unique() if each not in (TRAIN, VALIDATION))
+            raise BrightfieldError(f"{self.name} was not scored on {split!r}: expected one of {known}.")
+        return rows
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of two models on the same images of one split, or of one kind of its images.
+
+    Attributes:
+        a, b: names of the models.
+        part: the split, or the kind of images.
+        difference: b minus a, with interval.
+        test: name of the test.
+        p: its p value, nan where there is too little to tell.
+        p_corrected: the same, corrected for how many tests are shown together (Holm).
+    """
+
+    a: str
+    b: str
+    part: str
+    difference: Difference
+    test: str
+    p: float
+    p_corrected: float
+
+    @property
+    def probability(self) -> float:
+        """The share of resamples of the groups in which b is better; nan of a metric that has no better."""
+        direction = declared(self.difference.metric).direction
+        return float("nan") if direction is None else self.difference.probability(direction)
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether the difference is more than chance explains."""
+        return self.p_corrected < SIGNIFICANT
+
+    def better(self) -> str | None:
+        """The name of the one that is better on these images, by chance or not; None of equal ones."""
+        direction, value = declared(self.difference.metric).direction, self.difference.value
+        if direction is None or not value:
+            return None
+        return self.b if (value > 0) == (direction == "maximize") else self.a
+
+    def more_groups(self, confidence: float) -> int | None:
+        """How many more groups like these would show a difference of this size, with a chance of ``POWER``.
+
+        The standard error falls with the root of the number of groups. None where nothing is known of it, or the models are equal.
+        """
+        low, high, value = self.difference.low, self.difference.high, self.difference.value
+        if not (math.isfinite(high - low) and high > low and value):
+            return None
+        at_level = float(stats.norm.ppf((1 + confidence) / 2))
+        error = (high - low) / (2 * at_level)
+        needed = self.difference.groups * ((at_level + float(stats.norm.ppf(POWER))) * error / abs(value)) ** 2
+        return max(0, math.ceil(needed) - self.difference.groups)
+
+
+def read(name: str, settings: params.Params, fetched: Path = layout.FETCHED) -> Scored:
+    """A model or an ensemble of ``params.yaml``, or ``TASK@champion``, ``TASK@previous`` or ``TASK@3``: a version of the registry.
+
+    Raises:
+        BrightfieldError: there is no such model, or it was not scored.
+    """
+    task, at, reference = name.partition(ALIAS_OF)
+    if at:
+        params.entry(settings.tasks, task, "task")
+        return _read(name, task, _report_of(task, reference, fetched))
+    entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
+    return _read(name, params.entry(entries, name, "model or ensemble").task, layout.report(name))
+
+
+def _report_of(task: str, reference: str, fetched: Path) -> Path:
+    """The report of a version: the one in this folder if it is of the same bundle, else the one that its run has."""
+    version = registry.find(task, reference)
+    for folder in (layout.model(task, version.model), layout.ensemble(task, version.model)):
+        if (folder / layout.BUNDLE).is_file() and registry.bundle_hash(folder) == version.bundle_hash:
+            return layout.report(version.model)
+    return registry.fetch_report(version, fetched)
+
+
+def _read(name: str, task: str, report: Path) -> Scored:
+    table, metrics = report / layout.IMAGE_SCORES, report / layout.METRICS
+    if not (table.is_file() and metrics.is_file()):
+        raise BrightfieldError(f"{name} was not evaluated yet: {report} has no {layout.IMAGE_SCORES}. Run `dvc repro`.")
+    scored = pd.read_csv(table, dtype={"id": str, "group": str, "split": str, KIND: str})
+    return Scored(name, task, scored, json.loads(metrics.read_text(encoding="utf-8")).get("data_hash"))
+
+
+def compare(models: Sequence[Scored], split: str, settings: params.Params) -> list[Compared]:
+    """Every metric of the second, third ... model minus that of the first.
+
+    The objective of the task is what is asked: its p values are corrected for the number of models. Those of the other metrics are
+    corrected for their number as well, because among many one is always small.
+
+    Raises:
+        BrightfieldError: fewer than two models, or they cannot be compared.
+    """
+    task = _common_task(models, settings)
+    (first, rows), *others = [(model.name, model.of(split)) for model in models]
+    found = [
+        each
+        for name, theirs in others
+        for each in _pair(task, (first, name), (rows, theirs), split, task.scoring.pooled, settings.evaluation)
+    ]
+    objective = task.objective_of(rows).metric
+    return [
+        each
+        for is_objective in (True, False)
+        for each in _corrected([one for one in found if (one.difference.metric == objective) == is_objective])
+    ]
+
+
+def compare_suites(models: Sequence[Scored], settings: params.Params) -> list[Compared]:
+    """The task's objective of each shift suite; nothing where there are no suites."""
+    task = _common_task(models, settings)
+    first, *others = models
+    suites = [split for split in first.table["split"].unique() if split not in (TRAIN, VALIDATION, TEST)]
+    found = []
+    for model in others:
+        for suite in suites:
+            tables = [each.of(suite) for each in (first, model)]
+            pooled = _objective_alone(task, task.objective_of(tables[0]).metric)
+            found += _pair(task, (first.name, model.name), tables, str(suite), pooled, settings.evaluation)
+    return _corrected(found)
+
+
+def compare_kinds(models: Sequence[Scored], split: str, settings: params.Params) -> list[Compared]:
+    """The metrics of a subset (answered correctly; PSNR and the rest) of each kind of images; nothing where there are no kinds."""
+    task = _common_task(models, settings)
+    (first, rows), *others = [(model.name, model.of(split)) for model in models]
+    if KIND not in rows:
+        return []
+    found = []
+    for name, theirs in others:
+        for kind in sorted(rows[KIND].dropna().unique()):
+            of_kind = (rows[KIND] == kind).to_numpy()
+            parts = [table[of_kind].drop(columns=KIND).reset_index(drop=True) for table in (rows, theirs)]
+            found += _pair(task, (first, name), parts, str(kind), task.scoring.pooled_subset, settings.evaluation)
+    return _corrected(found)
+
+
+def leaderboard(models: Sequence[Scored], split: str, settings: params.Params) -> list[Compared]:
+    """The objective of each model minus that of the best one, the best first.
+
+    The best is chosen on the same images, so every pair of models counts as a test: the p values are corrected for all pairs.
+
+    Raises:
+        BrightfieldError: they cannot be compared.
+    """
+    task = _common_task(models, settings)
+    tables = {model.name: model.of(split) for model in models}
+    objective = task.objective_of(next(iter(tables.values())))
+    pooled = _objective_alone(task, objective.metric)
+    pairs = {
+        (a, b): _pair(task, (a, b), (tables[a], tables[b]), split, pooled, settings.evaluation)[0]
+        for a, b in combinations(tables, 2)
+    }
+    values = {model.name: task.scoring.summarise(tables[model.name])[objective.metric] for model in models}
+    order = sorted(values, key=lambda name: objective.rank(values[name]), reverse=True)
+    corrected = paired_tests.holm({pair: each.p for pair, each in pairs.items()})
+    return [
+        _with_p(
+            pairs[pair] if pair in pairs else _turned(pairs[pair[::-1]]),
+            corrected[pair if pair in pairs else pair[::-1]],
+        )
+        for pair in ((order[0], name) for name in order[1:])
+    ]
+
+
+def roles_of_task(name: str, settings: params.Params) -> dict[str, str]:
+    """The role of each model and ensemble that was scored on the dataset of a task, by name.
+
+    Raises:
+        BrightfieldError: there is no such task, or fewer than two were scored.
+    """
+    dataset = params.entry(settings.tasks, name, "task").dataset
+    found = {
+        model: "baseline" if entry.is_baseline else "member"
+        for model, entry in settings.models.items()
+        if (entry.task, entry.dataset) == (name, dataset)
+    }
+    found |= {
+        model: "ensemble"
+        for model, entry in settings.ensembles.items()
+        if (entry.task, entry.dataset) == (name, dataset)
+    }
+    scored = {model: role for model, role in found.items() if (layout.report(model) / layout.IMAGE_SCORES).is_file()}
+    if len(scored) < 2:
+        raise BrightfieldError(
+            f"A leaderboard needs two scored models at least: of the {len(found)} of {name!r}, {len(scored)} were scored. "
+            "Run `dvc repro`."
+        )
+    return scored
+
+
+def _objective_alone(task: Task[Any, Any], metric: str) -> Callable[[Columns, Weights], dict[str, Real]]:
+    return lambda columns, weights: {metric: task.scoring.pooled_for(metric, columns, weights)}
+
+
+def _common_task(models: Sequence[Scored], settings: params.Params) -> Task[Any, Any]:
+    """The task of models that answered the same test data.
+
+    Raises:
+        BrightfieldError: their tasks or data differ.
+    """
+    if len(models) < 2:
+        raise BrightfieldError(f"A comparison needs two models at least, got {len(models)}.")
+    first = models[0]
+    for model in models[1:]:
+        if model.task != first.task:
+            raise BrightfieldError(
+                f"{first.name} answers {first.task} and {model.name} {model.task}: only models of one task can be compared."
+            )
+        if model.data_hash != first.data_hash:
+            raise BrightfieldError(
+                f"{first.name} and {model.name} were scored on different data (version {_short(first.data_hash)} and "
+                f"{_short(model.data_hash)} of a dataset), so a difference would say nothing of the models. Evaluate both on the "
+                "same version: point their entries to one dataset and run `dvc repro`."
+            )
+    entry = settings.tasks[first.task]
+    return tasks.build(entry.kind, entry.settings)
+
+
+def _short(data_hash: str | None) -> str:
+    return "unknown" if data_hash is None else data_hash[:8]
+
+
+def _pair(
+    task: Task[Any, Any],
+    names: tuple[str, str],
+    tables: Sequence[pd.DataFrame],
+    part: str,
+    pooled: Callable[[Columns, Weights], dict[str, Real]],
+    settings: params.Evaluation,
+) -> list[Compared]:
+    """The metrics of ``pooled`` that have a better and a worse, tested; not corrected."""
+    (a, b), groups = tables, list(tables[0]["group"])
+    differences = bootstrap.paired_differences(
+        a, b, groups, pooled, resamples=settings.bootstrap, confidence=settings.confidence, seed=settings.seed
+    )
+    asked = [metric for metric in differences if declared(metric).direction is not None]
+    tested = {metric: task.scoring.paired_test(metric, a, b, groups) for metric in asked}
+    left = [metric for metric, test in tested.items() if test is None]
+    exchanged = permutation.p_values(a, b, groups, pooled, left, permutations=settings.bootstrap, seed=settings.seed)
+    found = {metric: test or (EXCHANGE, exchanged[metric]) for metric, test in tested.items()}
+    return [Compared(*names, part, differences[metric], test, p, p) for metric, (test, p) in found.items()]
+
+
+def _corrected(found: Sequence[Compared]) -> list[Compared]:
+    corrected = paired_tests.holm({i: each.p for i, each in enumerate(found)})
+    return [_with_p(each, corrected[i]) for i, each in enumerate(found)]
+
+
+def _with_p(compared: Compared, corrected: float) -> Compared:
+    return Compared(compared.a, compared.b, compared.part, compared.difference, compared.test, compared.p, corrected)
+
+
+def _turned(compared: Compared) -> Compared:
+    """The same with a and b exchanged."""
+    d = compared.difference
+    turned = Difference(d.metric, d.b, d.a, -d.value, -d.high, -d.low, d.resamples, d.groups, 1 - d.above)
+    return Compared(compared.b, compared.a, compared.part, turned, compared.test, compared.p, compared.p_corrected)
