@@ -285,6 +285,33 @@ def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path) ->
     assert "There is no model or ensemble 'elsewhere'" in err
 
 
+@pytest.mark.parametrize(("moved", "code"), [(True, 0), (False, 3)])
+def test_a_promotion_says_what_was_checked_and_a_refusal_has_a_code_of_its_own(
+    call: Call, monkeypatch: pytest.MonkeyPatch, project: Path, moved: bool, code: int
+) -> None:
+    from brightfield.evaluation import promotion
+    from brightfield.experiments.registry import Version
+
+    asked = []
+
+    def promote(settings: params.Params, task: str, reference: str, *, force: str | None) -> promotion.Decision:
+        asked.append((task, reference, force))
+        checks = [{"passed": True, "said": "AUC 0.9."}, {"passed": moved, "said": "Suite focus: AUC 0.8."}]
+        champion = Version(task, 2, "rbc-convnet", "member", "run", "hash", None, None)
+        return promotion.Decision(champion, moved, "why", {"checks": checks})
+
+    monkeypatch.setattr(promotion, "promote", promote)
+    found, out, err = call("promote", "rbc")
+    assert (found, err, asked) == (code, "", [("rbc", "challenger", None)])
+    assert out.splitlines() == [
+        f"rbc: champion is rbc-convnet (version 2) {'now' if moved else 'still'}",
+        "  yes  AUC 0.9.",
+        f"  {'yes' if moved else 'NO '}  Suite focus: AUC 0.8.",
+    ]
+    call("promote", "rbc", "7", "--force", "new lamp")
+    assert asked[-1] == ("rbc", "7", "new lamp")
+
+
 def test_tracks_passes_on_what_was_said(call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from brightfield.beads import physics
 

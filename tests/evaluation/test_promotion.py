@@ -1,277 +1,155 @@
-"""Who may become champion: the order of candidates, the contest on today's test images, and how much is enough."""
+"""Who becomes champion, on a real registry: the worse, the equal and the narrow are refused, the better one wins."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-import tiny
-from brightfield import layout, params, tasks
-from brightfield.data import store
+from brightfield import params
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import promotion, scoring
-from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.promotion import Candidate, Trained
-from brightfield.evaluation.scoring import Split
+from brightfield.evaluation import candidates, champions, promotion
+from brightfield.evaluation.candidates import Candidate
+from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation.gates import Standing
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
-from brightfield.inference import bundle
-from brightfield.inference.predictor import Predictor
-from brightfield.system.files import atomic_folder
+from brightfield.system import lineage
+from evaluation.test_gates import answers
+from published import bundle, publish
 
-KINDS = {"rbc": "classification", "beads": "tracking"}  # by task; the objectives are AUC (more) and an error (less)
-Prepared = Callable[[str], Path]
-
-
-def settings(promote: str = "better") -> params.Params:
-    """Two tasks with a baseline, two networks and an ensemble each, and one network on another dataset."""
-    entries: dict[str, Any] = {"tasks": {}, "datasets": {}, "models": {}, "ensembles": {}}
-    for task, kind in KINDS.items():
-        same = {"task": task, "kind": kind, "dataset": task}
-        network = tiny.model(kind).model_dump(mode="json")
-        entries["tasks"][task] = {
-            "kind": kind,
-            "dataset": task,
-            "settings": tiny.SETTINGS[kind].model_dump(mode="json"),
-        }
-        entries["datasets"] |= {task: {"task": task, "kind": kind}, f"{task}-2": {"task": task, "kind": kind}}
-        entries["models"] |= {
-            f"{task}-classic": {**same, "network": tiny.KINDS[kind].baseline},
-            f"{task}-a": {**network, **same},
-            f"{task}-b": {**network, **same},
-            f"{task}-elsewhere": {**network, **same, "dataset": f"{task}-2"},
-        }
-        entries["ensembles"][f"{task}-all"] = same
-    evaluation_ = {"bootstrap": 100, "promote": promote}
-    compute = {"device": "cpu", "threads": 1, "precision": "float32"}
-    return params.parse({**entries, "evaluation": evaluation_, "compute": compute})
+# skill on test and on the suite focus
+SKILLS = {"first": (1.0, 1.0), "worse": (0.5, 0.5), "equal": (1.0, 1.0), "narrow": (2.0, 0.2), "better": (2.0, 2.0)}
+SEEDS = {name: i for i, name in enumerate(SKILLS)}
 
 
-def report(name: str, columns: dict[str, list[float]]) -> None:
-    """An images.csv whose validation rows have these statistics; on test all are equally bad."""
-    rows = pd.DataFrame(columns)
-    both = pd.concat([rows.assign(split="validation"), (rows * 0).assign(split="test")], ignore_index=True)
-    both.insert(0, "id", [str(i) for i in range(len(both))])
-    both.insert(1, "group", "g")
-    layout.report(name).mkdir(parents=True)
-    both.to_csv(layout.report(name) / "images.csv", index=False)
+@pytest.fixture
+def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+    """A project whose gate of rbc asks for suites, and whose versions are known by their names."""
+    del tracked_project
+    known = params.load()
+    monkeypatch.setattr(lineage, "data_hash", lambda _: "abc.dir")
+
+    def standing(settings: params.Params, task: str, version: Version) -> Standing:
+        del settings
+        return Standing(Scored(f"{task}@{version.number}", task, table(version.model), "abc.dir"), Path(version.model))
+
+    monkeypatch.setattr(candidates, "standing", standing)
+    evaluation = known.evaluation.model_copy(update={"bootstrap": 300})
+    return known.model_copy(update={"gates": {"rbc": params.Gate(suites=0.03)}, "evaluation": evaluation})
 
 
-def auc(*probabilities: float) -> dict[str, list[float]]:
-    return {"probability": list(probabilities), "answered": [p >= 0.5 for p in probabilities], "truth": [0, 1, 0, 1]}
+def table(name: str) -> pd.DataFrame:
+    skill, on_focus = SKILLS[name]
+    return answers(skill, SEEDS[name], {"focus": on_focus})
 
 
-def error(px: float) -> dict[str, list[float]]:
-    """One frame with one bead, found this far off."""
-    return {
-        "n_true": [1],
-        "n_found": [1],
-        "matched": [float(px <= 1)],
-        "sum_squared_error_px2": [px**2],
-        "sum_capped_error_px": [px],
-    }
+def version(name: str) -> Version:
+    return publish("rbc", bundle(Path(name), weights=name.encode(), name=name), name)
 
 
-@pytest.fixture(autouse=True)
-def _in_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def candidate(name: str) -> Candidate:
+    return Candidate(name, "member", Path(name), table(name), validation=0.9)
 
 
-# --- candidates -------------------------------------------------------------------------------------------------------
+def register(own: params.Params, name: str) -> promotion.Decision:
+    """As the stage does it for the best candidate of a pipeline."""
+    return promotion.decide(own, "rbc", candidate(name), version(name))
 
 
-def test_the_highest_comes_first_where_more_is_better_and_undefined_last() -> None:
-    report("rbc-classic", auc(0.1, 0.2, 0.15, 0.3))  # 1
-    report("rbc-a", auc(0.1, 0.2, 0.3, 0.4))  # 3 of 4 pairs
-    report("rbc-b", auc(0.4, 0.3, 0.2, 0.1))  # 1 of 4
-    report("rbc-all", {"probability": [0.1, 0.2], "answered": [0, 0], "truth": [1, 1]})  # undefined
-    found = promotion.candidates(settings(), "rbc")
-    assert [c.name for c in found] == ["rbc-classic", "rbc-a", "rbc-b", "rbc-all"]
-    assert [c.validation for c in found] == pytest.approx([1.0, 0.75, 0.25, np.nan], nan_ok=True)
-
-
-def test_the_lowest_comes_first_where_less_is_better() -> None:
-    for name, px in (("classic", 0.3), ("a", 0.5), ("b", 0.1), ("all", 0.2)):
-        report(f"beads-{name}", error(px))
-    found = promotion.candidates(settings(), "beads")
-    assert [(c.name, c.role) for c in found] == [
-        ("beads-b", "member"),
-        ("beads-all", "ensemble"),
-        ("beads-classic", "baseline"),
-        ("beads-a", "member"),
-    ]
-    assert [c.folder for c in found] == [
-        Path("models/beads/beads-b"),
-        Path("ensembles/beads/beads-all"),
-        Path("models/beads/beads-classic"),
-        Path("models/beads/beads-a"),
-    ]
-
-
-def test_a_candidate_without_a_report_is_named() -> None:
-    report("rbc-classic", auc(0.1, 0.2, 0.15, 0.3))
-    with pytest.raises(BrightfieldError, match=r"reports/rbc-a/images.csv is missing: .* Run `dvc repro`"):
-        promotion.candidates(settings(), "rbc")
-
-
-def test_what_was_scored_on_another_dataset_is_no_candidate_but_kept() -> None:
-    assert promotion.ineligible(settings(), "rbc") == []  # not evaluated yet
-    report("rbc-elsewhere", auc(0.1, 0.2, 0.15, 0.3))
-    (layout.report("rbc-elsewhere") / "metrics.json").write_text("{}")
-    assert promotion.ineligible(settings(), "rbc") == [
-        Trained("rbc-elsewhere", "member", Path("models/rbc/rbc-elsewhere"))
-    ]
-    assert promotion.ineligible(settings(), "beads") == []
-
-
-def test_without_candidates_the_dataset_is_named() -> None:
-    own = settings()
-    bare = own.model_copy(update={"models": {}, "ensembles": {}})
-    with pytest.raises(BrightfieldError, match=r"champion of 'rbc': no model or ensemble uses its dataset 'rbc'"):
-        promotion.candidates(bare, "rbc")
-
-
-def test_a_model_that_sees_other_channels_is_kept_but_is_no_candidate() -> None:
-    """Whoever asks the champion about an image must not need a fluorescence channel for it."""
-    same = {
-        "task": "bacteria",
-        "kind": "segmentation",
-        "dataset": "bacteria",
-        "network": tiny.KINDS["segmentation"].baseline,
-    }
-    own = {"scheme": "species", "species": ["a", "b"]}
-    known = params.parse(
-        {
-            "tasks": {"bacteria": {"kind": "segmentation", "dataset": "bacteria"}},
-            "datasets": {"bacteria": {"task": "bacteria", "kind": "segmentation"}},
-            "models": {
-                "plain": same,
-                "species": {**same, "settings": own},
-                "glow": {**same, "settings": {**own, "fluorescence": True}},
-            },
-        }
-    )
-    task = tasks.build("segmentation", params.SegmentationSettings())
-    truth = task.learning.truth(tiny.records("segmentation", 1)[0])
-    for name in known.models:
-        report(name, {key: [value] for key, value in task.scoring.statistics(truth, truth).items()})
-        (layout.report(name) / "metrics.json").write_text("{}")
-    assert {candidate.name for candidate in promotion.candidates(known, "bacteria")} == {"plain", "species"}
-    assert [other.name for other in promotion.ineligible(known, "bacteria")] == ["glow"]
-
-
-# --- the contest ------------------------------------------------------------------------------------------------------
-
-
-def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The candidate's table comes from its report, the champion's from answering anew; both are scored on the same images."""
-    kind = KINDS["beads"]
-    task = tasks.build(kind, tiny.SETTINGS[kind])
-    layout.prepared("beads").parent.mkdir(parents=True)
-    layout.prepared("beads").symlink_to(prepared(kind))
-    test = Split.load(task, layout.prepared("beads"), "test")
-    torch.manual_seed(0)
-    entry = tiny.model(kind)
-    with atomic_folder(Path("published")) as folder:
-        bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.learning.network(entry), {})
-    asked: list[tuple[str, str]] = []
-
-    def fetch(task_name: str, reference: str, destination: Path) -> Path:
-        asked.append((task_name, reference))
-        assert destination.is_dir()
-        return Path("published")
-
-    monkeypatch.setattr(registry, "fetch", fetch)
-    exact = [task.learning.target(r, e).numpy() for r, e in zip(test.images, test.encoded, strict=True)]
-    table = scoring.score(task, test, exact).table
-    other_split = table.assign(split="validation", id=[f"other{i}" for i in range(len(table))])
-    both = pd.concat([other_split, table], ignore_index=True)
-    best = Candidate("new", "member", Path("models/beads/new"), both, 0.0)
-    champion = Version("beads", 7, "old", "member", "run", "hash", None, None)
-    difference = promotion.challenge(settings(), "beads", best, champion)
-    predictor = Predictor.load(Path("published"), tiny.COMPUTE)
-    old = task.scoring.score(predictor.predict([record.image for record in test.images]), test.truth)
-    assert asked == [("beads", "7")]
-    assert difference.metric == "capped_error_px"
-    assert difference.a == pytest.approx(old["capped_error_px"])
-    assert difference.b == pytest.approx(task.scoring.summarise(table)["capped_error_px"])
-    assert difference.b < 0.01 < difference.a
-    assert difference.groups == 3
-    assert promotion.should_promote(settings(), "beads", difference)
-
-
-def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It sees fluorescence and answers species; a candidate that knows neither is compared with it as three classes."""
-    plain = params.SegmentationSettings(species=["a", "b"], min_area_px=1)
-    own = params.SegmentationSettings(scheme="species", species=["a", "b"], fluorescence=True, min_area_px=1)
-    species = np.array([0, 1, 2, 1, 2], np.uint8)
-    records = [
-        replace(
-            r, fields={**r.fields, "species": species, "fluorescence": species[r.fields["labels"]].astype(np.float32)}
-        )
-        for r in tiny.records("segmentation", 4, groups=4)
-    ]
-    layout.prepared("bacteria").mkdir(parents=True)
-    store.write_raw(tmp_path, records, {"origin": "test"})
-    raw = store.ImageSet.raw(tmp_path)
-    store.write_prepared(layout.prepared("bacteria"), raw, raw.index.assign(split="test"))
-    entry = tiny.model("segmentation").model_copy(update={"settings": {"scheme": "species", "fluorescence": True}})
-    with atomic_folder(Path("published")) as folder:
-        bundle.write(
-            folder, "old", "bacteria", own, entry, tasks.build("segmentation", own).learning.network(entry), {}
-        )
-    monkeypatch.setattr(registry, "fetch", lambda *arguments: Path("published"))
-    same = {"task": "bacteria", "kind": "segmentation", "dataset": "bacteria"}
-    known = params.parse(
-        {
-            "tasks": {"bacteria": {"kind": "segmentation", "dataset": "bacteria", "settings": plain.model_dump()}},
-            "datasets": {"bacteria": {"task": "bacteria", "kind": "segmentation"}},
-            "models": {"new": {**same, "network": tiny.KINDS["segmentation"].baseline}},
-            "evaluation": {"bootstrap": 100},
-        }
-    )
-    task = tasks.build("segmentation", plain)
-    test = Split.load(task, layout.prepared("bacteria"), "test")
-    rows = pd.DataFrame([task.scoring.statistics(truth, truth) for truth in test.truth])
-    table = pd.concat([test.images.index[["id", "group", "split"]], rows], axis=1)
-    best = Candidate("new", "baseline", Path("models/bacteria/new"), table, 1.0)
-    found = promotion.challenge(
-        known, "bacteria", best, Version("bacteria", 1, "old", "member", "run", "hash", None, None)
-    )
-    assert (found.metric, found.b) == ("mean_iou", 1.0)
-    assert 0 < found.a < 0.9
-
-
-def difference(value: float, low: float, high: float) -> Difference:
-    return Difference("m", 0.5, 0.5 + value, value, low, high, resamples=100, groups=5)
+def test_the_first_is_champion_without_a_question(own: params.Params) -> None:
+    decided = register(own, "first")
+    assert (decided.moved, decided.champion.model, decided.why) == (True, "first", "there was no champion")
+    again = register(own, "first")
+    assert (again.moved, again.champion.model, again.why) == (False, "first", "it is the best on validation already")
+    assert len(registry.decisions("rbc")) == 1
 
 
 @pytest.mark.parametrize(
-    ("task", "promote", "made", "deserved"),
-    [
-        ("rbc", "better", (0.1, -0.1, 0.3), True),
-        ("rbc", "better", (-0.1, -0.3, 0.1), False),
-        ("rbc", "better", (0.0, -0.1, 0.1), False),  # as good is not better
-        ("rbc", "clearly_better", (0.1, -0.1, 0.3), False),
-        ("rbc", "clearly_better", (0.1, 0.05, 0.3), True),
-        ("rbc", "clearly_better", (0.1, 0.0, 0.3), False),
-        ("rbc", "clearly_better", (0.1, np.nan, np.nan), False),  # one group: nothing is known
-        ("rbc", "better", (np.nan, np.nan, np.nan), False),
-        ("beads", "better", (-0.1, -0.3, 0.1), True),  # an error: less is better
-        ("beads", "better", (0.1, -0.1, 0.3), False),
-        ("beads", "clearly_better", (-0.1, -0.3, 0.1), False),
-        ("beads", "clearly_better", (-0.1, -0.3, -0.01), True),
-        ("beads", "clearly_better", (-0.1, np.nan, np.nan), False),
-    ],
+    ("name", "why"), [("worse", "it must be above 0"), ("equal", "it must be above 0"), ("narrow", "Suite focus: AUC")]
 )
-def test_what_is_enough(task: str, promote: str, made: tuple[float, float, float], deserved: bool) -> None:
-    assert promotion.should_promote(settings(promote), task, difference(*made)) is deserved
+def test_who_is_not_better_everywhere_is_refused(own: params.Params, name: str, why: str) -> None:
+    register(own, "first")
+    decided = register(own, name)
+    assert (decided.moved, decided.champion.model) == (False, "first")
+    assert decided.why.startswith(f"{name} (version 2) is refused against version 1 (first): ")
+    assert why in decided.why
+    assert registry.find("rbc", registry.CHALLENGER).model == name
+    log = registry.decisions("rbc").iloc[0]
+    assert (log["decision"], log["version"], log["champion"], log["look"], log["data_hash"]) == (
+        "refused",
+        2,
+        1,
+        1,
+        "abc.dir",
+    )
+    assert " ".join(log["why"]) in decided.why
+
+
+def test_who_is_better_is_champion_and_rolling_back_restores_the_one_before(own: params.Params) -> None:
+    register(own, "first")
+    register(own, "equal")
+    decided = register(own, "better")
+    assert (decided.moved, decided.champion.model) == (True, "better")
+    assert decided.reason["look"] == 2
+    assert decided.reason["difference"]["value"] > 0
+    assert [check["passed"] for check in decided.reason["checks"]] == [True, True]
+    assert decided.champion.promotion is not None
+    assert decided.champion.promotion["why"].startswith("AUC ")
+    assert registry.roll_back("rbc").model == "first"
+    assert registry.champion("rbc").number == 1  # type: ignore[union-attr]
+
+
+def test_a_version_is_promoted_by_hand_through_the_same_gate(own: params.Params) -> None:
+    register(own, "first")
+    with pytest.raises(BrightfieldError, match="there is no challenger to ask again.*brightfield versions rbc"):
+        promotion.promote(own, "rbc", "challenger")
+    register(own, "equal")
+    refused = promotion.promote(own, "rbc", "challenger")
+    assert (refused.moved, refused.reason["look"]) == (False, 1)  # the same question again
+    version("better")
+    assert promotion.promote(own, "rbc", "better").champion.number == 3
+    with pytest.raises(BrightfieldError, match=r"Version 3 \(better\) is the champion of 'rbc' already"):
+        promotion.promote(own, "rbc", "3")
+    with pytest.raises(BrightfieldError, match="no 'rbc-lagre' for 'rbc'"):
+        promotion.promote(own, "rbc", "rbc-lagre")
+
+
+def test_force_is_logged_with_its_reason(own: params.Params) -> None:
+    register(own, "first")
+    version("worse")
+    decided = promotion.promote(own, "rbc", "worse", force="the camera was changed")
+    assert (decided.moved, decided.champion.model) == (True, "worse")
+    log = registry.decisions("rbc").iloc[0]
+    assert (log["decision"], log["why"]) == ("forced", ["Without asking the gate: the camera was changed"])
+
+
+def test_a_champion_that_changes_meanwhile_is_not_overrun(own: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(own, "first")
+    other, better = version("worse"), version("better")
+    judged = promotion.gates.judge
+
+    def slowly(*arguments, **options):  # type: ignore[no-untyped-def]
+        registry.promote("rbc", other, {"why": "a colleague was faster"})
+        return judged(*arguments, **options)
+
+    monkeypatch.setattr(promotion.gates, "judge", slowly)
+    with pytest.raises(BrightfieldError, match=r"it is worse \(version 2\) now, with which version 3 was not compared"):
+        promotion.decide(own, "rbc", candidate("better"), better)
+    assert registry.champion("rbc").model == "worse"  # type: ignore[union-attr]
+
+
+def test_the_log_as_text(own: params.Params) -> None:
+    assert champions.decisions_as_text("rbc") == "rbc: nothing was decided yet"
+    register(own, "first")
+    register(own, "narrow")
+    lines = champions.decisions_as_text("rbc").splitlines()
+    assert lines[0] == "rbc: 2 decisions, newest first"
+    assert "refused: narrow (version 2), by " in lines[1]
+    assert lines[1].endswith(", decision 1 on these test images")
+    assert lines[2].strip().startswith("Suite focus: AUC")
+    assert "promoted: first (version 1), by " in lines[3]
+    assert lines[4].strip() == "there was no champion"
+    assert np.all([len(line) > 10 for line in lines])

@@ -13,9 +13,9 @@ from entries import REMOVED, Path_, complaint
 # --- unknown keys -----------------------------------------------------------------------------------------------------
 
 UNKNOWN: list[tuple[Path_, str, str]] = [
-    (("colour",), "Allowed: compute, datasets, ensembles, evaluation, models, simulations, spaces, tasks.", ""),
+    (("colour",), "Allowed: compute, datasets, ensembles, evaluation, gates, models, simulations, spaces, tasks.", ""),
     (("compute", "thread"), "Allowed: device, precision, threads, workers.", "threads"),
-    (("evaluation", "resamples"), "Allowed: bootstrap, confidence, promote, seed.", ""),
+    (("evaluation", "resamples"), "Allowed: bootstrap, confidence, seed.", ""),
     (("tasks", "rbc", "datasets"), "Allowed: dataset, kind, settings.", "dataset"),
     (
         ("tasks", "rbc", "settings", "size"),
@@ -70,7 +70,7 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("compute", "threads"), 0, ["compute.threads: input should be greater than or equal to 1, got 0"]),
     (("compute", "device"), "tpu", ["compute.device: ", "'auto', 'cpu', 'cuda' or 'mps'", "got 'tpu'"]),
     (("evaluation", "confidence"), 95, ["evaluation.confidence: input should be less than 1, got 95"]),
-    (("evaluation", "promote"), "worse", ["evaluation.promote: ", "'better' or 'clearly_better'"]),
+    (("evaluation", "promote"), "better", ["evaluation.promote: section `gates` says", "Remove the key."]),
     (("tasks", "rbc", "settings", "channels"), 2, ["tasks.rbc.settings.channels: ", "1 or 3"]),
     (("tasks", "rbc", "settings", "classes"), ["good"], ["tasks.rbc.settings.classes: ", "at least 2"]),
     (("tasks", "rbc", "settings"), "x", ["tasks.rbc.settings: ", "got 'x'"]),

@@ -138,6 +138,7 @@ NAMES: list[tuple[Path_, Any, list[str]]] = [
     (("tasks", "rbc", "dataset"), "rbd", ["tasks.rbc.dataset: There is no dataset 'rbd'. Did you mean 'rbc'?"]),
     (("tasks", "rbc", "dataset"), "beads", ["tasks.rbc.dataset: 'beads' belongs to task 'beads', not 'rbc'"]),
     (("simulations", "more"), {"simulator": "rbc"}, ["simulations.more: ", "add datasets.more"]),
+    (("gates", "rcb"), {}, ["gates.rcb: There is no task 'rcb'. Did you mean 'rbc'?"]),
     (("spaces", "rbc-large"), {}, ["spaces.rbc-large: There is no model 'rbc-large'."]),
 ]  # fmt: skip
 

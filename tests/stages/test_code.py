@@ -236,6 +236,14 @@ def test_the_values_of_models_and_ensembles_are_in_their_lists() -> None:
     assert other_than_own("compute.threads 3") == {f"train/{name}" for name in OWN.models}
 
 
+def test_a_task_is_registered_anew_when_its_gate_changes() -> None:
+    changed = OWN.model_copy(update={"gates": {"rbc": params.Gate(margin=0.01)}})
+    found = {path.as_posix(): content for path, content in code.lists(changed)}
+    assert found["register/rbc.json"]["gate"]["margin"] == 0.01
+    assert "Gate" in found["register/rbc.json"]["sections"]
+    assert lists()["register/rbc"]["gate"]["margin"] == 0.0
+
+
 def test_an_ensemble_is_chosen_anew_when_one_of_its_models_is_no_entry_any_more() -> None:
     content = tiny.full_content()
     del content["models"]["rbc-compact"]

@@ -1,16 +1,60 @@
-"""``brightfield champions``, ``versions``, ``rollback``, ``sync``."""
+"""``brightfield champions``, ``promote``, ``versions``, ``rollback``, ``sync``."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from brightfield.cli.base import REGISTRY, TASK, app
+
+REFUSED = 3  # exit code of a promotion that the gate refuses
 
 
 @app.command(rich_help_panel=REGISTRY)
-def champions() -> None:
-    """The champion of every task, and how it became one."""
+def champions(
+    why: Annotated[
+        bool, typer.Option("--why", help="Also every decision about each task: who, when, what was compared, and why.")
+    ] = False,
+) -> None:
+    """The champion of every task, its score with interval, and the baselines'."""
+    from brightfield import params
     from brightfield.evaluation import champions as table
 
     print(table.as_text())
+    if why:
+        for task in params.load().tasks:
+            print(f"\n{table.decisions_as_text(task)}")
+
+
+@app.command(rich_help_panel=REGISTRY)
+def promote(
+    task: TASK,
+    version: Annotated[
+        str,
+        typer.Argument(metavar="VERSION", help="A version's number, an alias, or a model's name: its newest version."),
+    ] = "challenger",
+    force: Annotated[
+        str | None, typer.Option("--force", metavar="WHY", help="Do not ask the gate, and log this reason.")
+    ] = None,
+) -> None:
+    """Make a version the champion of its task, if it passes the gate (section `gates` of params.yaml).
+
+    Without a version the challenger: the last one that `dvc repro` or this command refused. Both are scored on today's test images
+    and suites; the gain in the task's objective must be more than chance explains, and what else the gate asks must hold. A version
+    that is refused is the challenger, the reasons are printed, and the exit code is 3. Every decision is logged: `champions --why`.
+    """
+    from brightfield import params
+    from brightfield.evaluation import promotion
+
+    decided = promotion.promote(params.load(), task, version, force=force)
+    print(
+        f"{task}: champion is {decided.champion.model} (version {decided.champion.number}){' now' if decided.moved else ' still'}"
+    )
+    for check in decided.reason.get("checks", []):
+        print(f"  {'yes' if check['passed'] else 'NO '}  {check['said']}")
+    if not decided.moved:
+        raise typer.Exit(REFUSED)
 
 
 @app.command(rich_help_panel=REGISTRY)
@@ -22,12 +66,17 @@ def versions(task: TASK) -> None:
 
 
 @app.command(rich_help_panel=REGISTRY)
-def rollback(task: TASK) -> None:
-    """Restore the previous champion of a task. A second rollback undoes the first."""
+def rollback(
+    task: TASK,
+    version: Annotated[
+        int | None, typer.Argument(metavar="VERSION", help="Any version's number, instead of the previous champion.")
+    ] = None,
+) -> None:
+    """Restore the previous champion of a task, or any version. A second rollback undoes the first."""
     from brightfield.experiments import registry
 
-    version = registry.roll_back(task)
-    print(f"{task}: champion is {version.model} (version {version.number}) again")
+    restored = registry.roll_back(task, version=version)
+    print(f"{task}: champion is {restored.model} (version {restored.number}) again")
 
 
 @app.command(rich_help_panel=REGISTRY)

@@ -102,9 +102,8 @@ def register(
     bootstrap: BOOTSTRAP = None,
     confidence: CONFIDENCE = None,
     seed: SEED = None,
-    promote: Annotated[str | None, typer.Option(help="Overrides evaluation.promote.")] = None,
 ) -> None:
-    """Register the models of a task, and move the alias `champion` if a better one was found."""
+    """Register the models of a task, and move the alias `champion` if one passes the gate."""
     from brightfield.stages import register as stage
 
-    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed, promote=promote))
+    stage.run(name, given(bootstrap=bootstrap, confidence=confidence, seed=seed))

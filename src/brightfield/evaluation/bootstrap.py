@@ -52,6 +52,7 @@ class Difference:
         resamples: number of bootstrap resamples behind the bounds.
         groups: number of groups that were resampled.
         above: share of the resamples in which b - a is above 0, those with 0 counted half; nan where none is defined.
+        error: bootstrap standard error of b - a, nan where it is not defined.
     """
 
     metric: str
@@ -63,6 +64,7 @@ class Difference:
     resamples: int
     groups: int
     above: float = float("nan")
+    error: float = float("nan")
 
     def better(self, direction: Direction) -> bool:
         """Whether b is better than a on these images, by any margin."""
@@ -175,9 +177,11 @@ def _difference(
 ) -> Difference:
     low, high = _bounds(drawn, confidence)
     values = np.concatenate([np.empty(0), *drawn])
-    signs = np.sign(values[np.isfinite(values)])
-    above = float(np.mean((signs + 1) / 2)) if signs.size else float("nan")
-    return Difference(metric, a, b, b - a, low, high, resamples, whole.count, above)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        return Difference(metric, a, b, b - a, low, high, resamples, whole.count)
+    above, error = float(np.mean((np.sign(values) + 1) / 2)), float(values.std())
+    return Difference(metric, a, b, b - a, low, high, resamples, whole.count, above, error)
 
 
 def same_images(a: pd.DataFrame, b: pd.DataFrame) -> None:

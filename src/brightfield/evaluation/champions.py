@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pandas as pd
+
 from brightfield import layout, params, tasks
 from brightfield.experiments import registry
 from brightfield.system.tables import text_table
@@ -26,6 +28,21 @@ def as_text() -> str:
         beside = ", ".join(objective_of(n, metric) for n in baselines)
         rows.append((name, champion.model, str(champion.number), metric, value, f"{low} to {high}", beside))
     return text_table(head, rows)
+
+
+def decisions_as_text(task: str) -> str:
+    """The log of decisions about a task, newest first, each with its reasons on lines of their own."""
+    log = registry.decisions(task)
+    if log.empty:
+        return f"{task}: nothing was decided yet"
+    lines = [f"{task}: {len(log)} decision{'s' if len(log) > 1 else ''}, newest first"]
+    for row in log.to_dict("records"):
+        look = "" if pd.isna(row["look"]) else f", decision {int(row['look'])} on these test images"
+        lines.append(
+            f"  {row['at']}  {row['decision']}: {row['model']} (version {row['version']}), by {row['who']}{look}"
+        )
+        lines += [f"      {sentence}" for sentence in row["why"]]
+    return "\n".join(lines)
 
 
 def objective_of(name: str, metric: str) -> str:

@@ -317,5 +317,5 @@ def _with_p(compared: Compared, corrected: float) -> Compared:
 def _turned(compared: Compared) -> Compared:
     """The same with a and b exchanged."""
     d = compared.difference
-    turned = Difference(d.metric, d.b, d.a, -d.value, -d.high, -d.low, d.resamples, d.groups, 1 - d.above)
+    turned = Difference(d.metric, d.b, d.a, -d.value, -d.high, -d.low, d.resamples, d.groups, 1 - d.above, d.error)
     return Compared(compared.b, compared.a, compared.part, turned, compared.test, compared.p, compared.p_corrected)

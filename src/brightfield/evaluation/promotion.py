@@ -1,122 +1,125 @@
-"""Choice of the champion: the best candidate on validation, if it beats the current champion on the same test images."""
+"""The decision who is champion: what the gate says of a candidate, carried out and logged."""
 
 from __future__ import annotations
 
-import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
-import pandas as pd
-
-from brightfield import layout, params, tasks
-from brightfield.data.store import ImageSet
+from brightfield import layout, params
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import scoring
-from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.scoring import TEST, VALIDATION
+from brightfield.evaluation import candidates, gates
+from brightfield.evaluation.candidates import Candidate
+from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation.gates import Standing
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
-from brightfield.experiments.runs import Role
-from brightfield.inference.predictor import Predictor
+from brightfield.system import lineage
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A model or an ensemble that was trained for the task, on any dataset."""
+class Decision:
+    """Who is champion after a decision.
 
-    name: str
-    role: Role
-    folder: Path
+    Attributes:
+        champion: of the task, now.
+        moved: whether it was another one before.
+        why: in sentences.
+        reason: plain values: the candidate, and what was compared.
+    """
+
+    champion: Version
+    moved: bool
+    why: str
+    reason: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Candidate(Trained):
-    """A model or an ensemble that was scored on the task's own dataset."""
+def decide(settings: params.Params, task_name: str, best: Candidate, version: Version) -> Decision:
+    """Whether the best candidate of a pipeline becomes champion; if not, it is the challenger."""
+    reason = {"candidate": best.name, "validation": best.validation, "version": version.number}
+    champion = registry.champion(task_name)
+    if champion is None:
+        return _first(task_name, version, reason)
+    if champion.bundle_hash == version.bundle_hash:
+        return Decision(champion, False, "it is the best on validation already", reason)
+    scored = Scored(best.name, task_name, best.table, _data_hash(settings, task_name))
+    return _at_the_gate(settings, task_name, champion, version, Standing(scored, best.folder), reason)
 
-    table: pd.DataFrame  # its images.csv: validation and test
-    validation: float  # objective on the validation split
 
+def promote(settings: params.Params, task_name: str, reference: str, *, force: str | None = None) -> Decision:
+    """Ask the gate whether a version may be champion, and make it so.
 
-def candidates(settings: params.Params, task_name: str) -> list[Candidate]:
-    """All models and ensembles of the task with its dataset and its input channels, the best on validation first.
+    Args:
+        settings: with the task and its gate.
+        task_name: of the registered model.
+        reference: an alias, a version's number or a model's name (its newest version).
+        force: why it is champion without asking the gate; logged as such.
 
     Raises:
-        BrightfieldError: there are none.
+        BrightfieldError: there is no such version, it cannot be compared, or another one has become champion meanwhile.
     """
-    entry = settings.tasks[task_name]
-    task = tasks.build(entry.kind, entry.settings)
-    found, ranks = [], {}
-    for trained in _trained(settings, task_name, own_dataset=True):
-        table = _table(layout.report(trained.name) / layout.IMAGE_SCORES)
-        scored = task.scoring.summarise(table[table["split"] == VALIDATION])
-        objective = task.objective_of(scored)
-        found.append(Candidate(trained.name, trained.role, trained.folder, table, scored[objective.metric]))
-        ranks[trained.name] = objective.rank(scored[objective.metric])
-    if not found:
+    params.entry(settings.tasks, task_name, "task")
+    version, champion = _found(task_name, reference), registry.champion(task_name)
+    reason: dict[str, Any] = {"candidate": version.model, "version": version.number}
+    if champion is not None and champion.number == version.number:
+        raise BrightfieldError(f"Version {version.number} ({version.model}) is the champion of {task_name!r} already.")
+    if force is not None:
+        why = [f"Without asking the gate: {force}"]
+        now = registry.promote(task_name, version, {**reason, "why": why, "decision": "forced"})
+        return Decision(now, True, why[0], reason)
+    if champion is None:
+        return _first(task_name, version, reason)
+    standing = candidates.standing(settings, task_name, version)
+    return _at_the_gate(settings, task_name, champion, version, standing, reason)
+
+
+def _found(task_name: str, reference: str) -> Version:
+    try:
+        return registry.find(task_name, reference)
+    except BrightfieldError as error:
+        if reference != registry.CHALLENGER:
+            raise
         raise BrightfieldError(
-            f"Nothing can become champion of {task_name!r}: no model or ensemble uses its dataset {entry.dataset!r}. "
-            f"Point one to it, or set tasks.{task_name}.dataset to a dataset that models use."
-        )
-    return sorted(found, key=lambda candidate: ranks[candidate.name], reverse=True)
+            f"No version of {task_name!r} was refused, so there is no challenger to ask again. Name a version: "
+            f"`brightfield versions {task_name}` lists them."
+        ) from error
 
 
-def ineligible(settings: params.Params, task_name: str) -> list[Trained]:
-    """Evaluated models and ensembles with another dataset or other input channels (fluorescence) than the task.
-
-    They are registered, but cannot become champion, because a champion must be able to predict any image of the task.
-    """
-    found = _trained(settings, task_name, own_dataset=False)
-    return [trained for trained in found if (layout.report(trained.name) / layout.METRICS).is_file()]
+def _first(task_name: str, version: Version, reason: Mapping[str, Any]) -> Decision:
+    why = "there was no champion"
+    now = registry.promote(task_name, version, {**reason, "why": why}, expected=None)
+    return Decision(now, True, why, reason)
 
 
-def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> list[Trained]:
-    found = []
-    entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
-    for name, model in entries.items():
-        of_task = model.dataset == settings.tasks[task_name].dataset and _has_task_channels(settings, model)
-        if model.task != task_name or of_task != own_dataset:
-            continue
-        if isinstance(model, params.Ensemble):
-            found.append(Trained(name, "ensemble", layout.ensemble(task_name, name)))
-        else:
-            found.append(Trained(name, "baseline" if model.is_baseline else "member", layout.model(task_name, name)))
-    return found
+def _at_the_gate(
+    settings: params.Params,
+    task_name: str,
+    champion: Version,
+    version: Version,
+    candidate: Standing,
+    reason: Mapping[str, Any],
+) -> Decision:
+    data_hash = _data_hash(settings, task_name)
+    look = registry.look(task_name, data_hash, champion.number, version.number)
+    verdict = gates.judge(settings, candidates.standing(settings, task_name, champion), candidate, look=look)
+    against = f"against version {champion.number} ({champion.model})"
+    logged = {
+        **reason,
+        "difference": verdict.difference.as_dict(),
+        "why": verdict.reasons(),
+        "against": champion.number,
+        "data_hash": data_hash,
+        "look": look,
+    }
+    checks = [{"asked": each.asked, "passed": each.passed, "said": each.said} for each in verdict.checks]
+    known = {**logged, "checks": checks}
+    if verdict.passed:
+        now = registry.promote(task_name, version, logged, expected=champion.number)
+        return Decision(now, True, f"{against}: {' '.join(verdict.reasons())}", known)
+    registry.challenge(task_name, version, logged)
+    refused = f"{version.model} (version {version.number}) is refused {against}: {' '.join(verdict.reasons())}"
+    return Decision(champion, False, refused, known)
 
 
-def _has_task_channels(settings: params.Params, model: params.Model | params.Ensemble) -> bool:
-    """Whether a model has the input channels of its task."""
-    if isinstance(model, params.Ensemble) or not model.settings:
-        return True
-    asked = (settings.settings_of(model), settings.tasks[model.task].settings)
-    own, of_task = (tasks.build(model.kind, each).learning.shape().inputs for each in asked)
-    return own == of_task
-
-
-def challenge(settings: params.Params, task_name: str, best: Candidate, champion: Version) -> Difference:
-    """The objective of the candidate minus that of the champion, on the current test split of the task's dataset."""
-    entry = settings.tasks[task_name]
-    task = tasks.build(entry.kind, entry.settings)
-    test = ImageSet.prepared(layout.prepared(entry.dataset), TEST)
-    with tempfile.TemporaryDirectory() as folder:
-        predictor = Predictor.load(registry.fetch(task_name, str(champion.number), Path(folder)), settings.compute)
-        asked = predictor.task  # its input channels and classes may differ from those of the task
-        rows = []
-        for record in test:
-            (answer,) = predictor.predict([asked.learning.judged_pixels(record)])
-            rows.append(asked.scoring.statistics(answer, asked.learning.truth(record)))
-    theirs = pd.concat([test.index[["id", "group", "split"]], pd.DataFrame(rows)], axis=1)
-    ours = best.table[best.table["split"] == TEST].reset_index(drop=True)
-    return scoring.difference(task, theirs, ours, settings.evaluation)
-
-
-def should_promote(settings: params.Params, task_name: str, difference: Difference) -> bool:
-    """Whether a difference is enough to make the candidate the champion."""
-    direction = tasks.KINDS[settings.tasks[task_name].kind].objective_of((difference.metric,)).direction
-    enough = difference.favours if settings.evaluation.promote == "clearly_better" else difference.better
-    return enough(direction)
-
-
-def _table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise BrightfieldError(f"{path} is missing: a candidate was not evaluated yet. Run `dvc repro`.")
-    return pd.read_csv(path, dtype={"id": str, "group": str})
+def _data_hash(settings: params.Params, task_name: str) -> str | None:
+    return lineage.data_hash(layout.prepared(settings.tasks[task_name].dataset))

@@ -4,6 +4,7 @@ Every number a user may turn stands in ``params.yaml``; the defaults here are wh
 """
 
 from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
+from brightfield.params.gates import Gate
 from brightfield.params.models import Dataset, Ensemble, Model, Training
 from brightfield.params.networks import (
     TRAINABLE,
@@ -74,6 +75,7 @@ __all__ = [
     "Ensemble",
     "Evaluation",
     "Features",
+    "Gate",
     "Kind",
     "Model",
     "Network",

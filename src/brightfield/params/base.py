@@ -24,6 +24,8 @@ class Section(BaseModel):
         return cls.model_fields[key].annotation
 
 
+# keys that are gone, by their path: what takes their place
+REPLACED = {"evaluation.promote": "section `gates` says what a new champion must be. Remove the key"}
 # keys of earlier versions: refused in params.yaml with today's name, understood in bundles that were registered with them
 RENAMED = {"views": "test_time_augmentation", "start": "init_from", "dark": "camera_offset"}
 

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from brightfield.params.base import RENAMED, Section, unknown
+from brightfield.params.base import RENAMED, REPLACED, Section, unknown
 
 OF_A_TASK = {"datasets", "models", "ensembles"}  # sections whose entries name a task, which says of which kind they are
 
@@ -26,6 +26,8 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
     kind, came = problem["type"], problem["input"]
     if kind == "extra_forbidden":
         allowed = _allowed(problem["loc"], content, section)
+        if path in REPLACED:
+            return [f"{path}: {REPLACED[path]}."]
         last = path.rsplit(".", 1)[-1]
         if RENAMED.get(last) in allowed:
             return [f"{path}: {last!r} is called {RENAMED[last]!r} now. Rename the key; its values are the same."]

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from brightfield.params.base import Name, Section, unknown
 from brightfield.params.explaining import OF_A_TASK, explain, kinds_of_tasks
+from brightfield.params.gates import Gate
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
 from brightfield.params.spaces import Space, usual
@@ -26,12 +27,11 @@ class Compute(Section):
 
 
 class Evaluation(Section):
-    """How sure a figure is (bootstrap over groups), and what it takes to become champion."""
+    """How sure a figure is: bootstrap over groups."""
 
     bootstrap: Annotated[int, Field(ge=100)] = 2000  # resamples
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: int = 0
-    promote: Literal["better", "clearly_better"] = "better"  # clearly: the whole interval of the difference is better
 
 
 class Params(Section):
@@ -44,7 +44,12 @@ class Params(Section):
     datasets: dict[Name, Dataset]
     models: dict[Name, Model]
     ensembles: dict[Name, Ensemble] = {}
+    gates: dict[Name, Gate] = {}
     spaces: dict[Name, Space] = {}
+
+    def gate(self, task: str) -> Gate:
+        """What a new champion of a task must be: its entry of ``gates``, or better in the objective."""
+        return self.gates.get(task, Gate())
 
     def space(self, model: str) -> Space:
         """What tuning tries of a model: its entry of ``spaces``, or what is usual."""
@@ -92,6 +97,8 @@ class Params(Section):
                 problems.append(f"tasks.{name}.dataset: {task.dataset!r} belongs to task {owner!r}, not {name!r}")
         for name in self.simulations.keys() - self.datasets.keys():
             problems.append(f"simulations.{name}: a simulation fills the dataset of its own name; add datasets.{name}")
+        for name in self.gates.keys() - self.tasks.keys():
+            problems.append(f"gates.{name}: {unknown('task', name, self.tasks)}")
         for name in self.spaces.keys() - self.models.keys():
             problems.append(f"spaces.{name}: {unknown('model', name, self.models)}")
         for name in self.ensembles.keys() & self.models.keys():

@@ -62,9 +62,9 @@ def run() -> None:
 def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Each list's path below ``code/`` and what it holds.
 
-    Those of `train` and `ensemble` have the values of their entry, and what a training begins with. That of `prepare` also has the
-    settings of the task, which are written beside the images: other settings ask other questions of the same images, and DVC's
-    templates have no way from a dataset to them.
+    Those of `train`, `ensemble` and `register` have the values of their entry, and what a training begins with. That of `prepare`
+    also has the settings of the task, which are written beside the images: other settings ask other questions of the same images,
+    and DVC's templates have no way from a dataset to them.
     """
     for simulator, section in by_name(params.Simulation, "simulator").items():
         yield Path("simulate", f"{simulator}.json"), listed("simulate", sections=[section], simulator=simulator)
@@ -79,7 +79,8 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
                 Path("evaluate", task, f"{name}.json"),
                 listed("evaluate", sections=scored, kind=kind, architecture=name),
             )
-        yield Path("register", f"{task}.json"), listed("register", sections=[asked], kind=kind)
+        gate = {"gate": settings.gate(task).model_dump(mode="json")}
+        yield Path("register", f"{task}.json"), listed("register", sections=[asked, params.Gate], kind=kind) | gate
     computed = {"compute": settings.compute.model_dump(mode="json", exclude={"workers"})}  # nothing depends on workers
     for name, model in settings.models.items():
         architecture = model.network.architecture

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from brightfield import layout, params
-from brightfield.evaluation import promotion
-from brightfield.evaluation.promotion import Candidate, Trained
+from brightfield.evaluation import candidates, promotion
+from brightfield.evaluation.candidates import Candidate, Trained
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import Version
 from brightfield.inference import bundle
@@ -18,25 +18,23 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     """Publish the candidates of one task and decide which is champion; ``chosen`` replaces values of ``evaluation``."""
     settings = params.with_overrides(params.load(), "evaluation", chosen)
     params.entry(settings.tasks, name, "task")
-    found = promotion.candidates(settings, name)
-    for trained in promotion.ineligible(settings, name):
+    found = candidates.ranked(settings, name)
+    for trained in candidates.ineligible(settings, name):
         record(name, trained)
     published = {candidate.name: publish(name, candidate) for candidate in found}
-    best, challenger = found[0], published[found[0].name]
-    champion = registry.champion(name)
-    moved, reason = decide_champion(settings, name, best, challenger, champion)
-    if moved:
-        champion = registry.promote(name, challenger, reason)
-    assert champion is not None
+    best = found[0]
+    decided = promotion.decide(settings, name, best, published[best.name])
+    champion = decided.champion
     is_champion = f"champion is {champion.model} (version {champion.number})"
-    print(f"{name}: {is_champion}{' now' if moved else ' still'}: {reason['why']}")
+    print(f"{name}: {is_champion}{' now' if decided.moved else ' still'}: {decided.why}")
     layout.registration(name).parent.mkdir(exist_ok=True)
     write_json(
         layout.registration(name),
         {
             "champion": {"model": champion.model, "version": champion.number},
-            "moved": moved,
-            **reason,
+            "moved": decided.moved,
+            **decided.reason,
+            "why": decided.why,
             "candidates": {c.name: {"validation": c.validation, "version": published[c.name].number} for c in found},
         },
     )
@@ -56,18 +54,3 @@ def publish(task_name: str, candidate: Candidate) -> Version:
     return registry.publish(
         task_name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
     )
-
-
-def decide_champion(
-    settings: params.Params, task_name: str, best: Candidate, challenger: Version, champion: Version | None
-) -> tuple[bool, dict[str, Any]]:
-    """Whether the best candidate becomes champion, and the reason, which the registry stores."""
-    reason: dict[str, Any] = {"candidate": best.name, "validation": best.validation, "version": challenger.number}
-    if champion is None:
-        return True, {**reason, "why": "there was no champion"}
-    if champion.bundle_hash == challenger.bundle_hash:
-        return False, {**reason, "why": "it is the champion already"}
-    difference = promotion.challenge(settings, task_name, best, champion)
-    reason["why"] = f"compared with version {champion.number} ({champion.model}) on the same test images"
-    reason["difference"] = difference.as_dict()
-    return promotion.should_promote(settings, task_name, difference), reason

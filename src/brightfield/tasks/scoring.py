@@ -25,6 +25,8 @@ class Scoring(ABC, Generic[Settings, Answer]):
     index_columns: ClassVar[tuple[str, ...]] = ()
     # likewise, and numbers against which the metrics of each image are shown (how crowded it is, how far off focus)
     conditions: ClassVar[tuple[str, ...]] = ()
+    # the metric of how well the probabilities or deviations of answers are calibrated; None where answers have none
+    calibration_metric: ClassVar[str | None] = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -1,18 +1,39 @@
-"""The aliases ``champion`` (the version in use) and ``previous``."""
+"""The aliases ``champion`` (the version in use), ``previous``, and ``challenger`` (the last one that was refused)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from brightfield.errors import BrightfieldError
-from brightfield.experiments.registry.versions import CHAMPION, PREVIOUS, Version, all_versions, by_alias, what_there_is
+from brightfield.experiments.registry import decision_log
+from brightfield.experiments.registry.turns import turn
+from brightfield.experiments.registry.versions import (
+    CHALLENGER,
+    CHAMPION,
+    PREVIOUS,
+    Version,
+    aliases,
+    all_versions,
+    by_alias,
+    what_there_is,
+)
 from brightfield.experiments.runs.connection import connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+
+class Anyone(Enum):
+    """Whoever is champion."""
+
+    ANYONE = "anyone"
+
+
+ANYONE = Anyone.ANYONE
 
 
 def champion(task: str) -> Version | None:
@@ -24,51 +45,108 @@ def champion(task: str) -> Version | None:
     return by_alias(connect(), task, CHAMPION)
 
 
-def promote(task: str, version: Version | int, reason: Mapping[str, Any]) -> Version:
+def promote(
+    task: str, version: Version | int, reason: Mapping[str, Any], *, expected: int | Anyone | None = ANYONE
+) -> Version:
     """Make a version the champion, and the current champion ``previous``. Promoting the champion changes nothing.
 
     Args:
         task: name of the registered model.
         version: a published version.
         reason: plain values that give the reason (the metric, the difference and its interval, ...); stored as the tag
-            ``promotion``, with the time and the version that is replaced.
+            ``promotion``, with the time and the version that is replaced, and in the log of decisions (its keys ``decision``,
+            ``why``, ``look`` and ``data_hash``).
+        expected: number of the champion that it was compared with, None if there was none; by default any may be champion.
 
     Raises:
-        BrightfieldError: there is no such version, or no MLflow server or database.
+        BrightfieldError: there is no such version, another one has become champion meanwhile, or no MLflow server or database.
     """
     client = connect()
     number = version.number if isinstance(version, Version) else version
     chosen = next((known for known in all_versions(client, task) if known.number == number), None)
     if chosen is None:
         raise BrightfieldError(f"There is no version {number} of {task!r} to promote. {what_there_is(client, task)}")
-    now = by_alias(client, task, CHAMPION)
-    if now is not None and now.number == number:
-        return chosen
-    _tag(client, chosen, "promotion", {**reason, "at": _time(), "instead_of": now.number if now else None})
-    if now is not None:  # first, so that there is a champion even after an interruption
-        client.set_registered_model_alias(task, PREVIOUS, str(now.number))
-    client.set_registered_model_alias(task, CHAMPION, str(number))
+    with turn(client, task):
+        now = by_alias(client, task, CHAMPION)
+        if now is not None and now.number == number:
+            return chosen
+        if expected is not ANYONE and expected != (now.number if now else None):
+            assert now is not None
+            raise BrightfieldError(
+                f"The champion of {task!r} has changed meanwhile: it is {now.model} (version {now.number}) now, with which version "
+                f"{number} was not compared. Try again."
+            )
+        entry = _entry(chosen, now, reason)
+        why = " ".join(entry["why"])
+        _tag(client, chosen, "promotion", {**reason, "why": why, "at": _time(), "instead_of": entry["champion"]})
+        if now is not None:  # first, so that there is a champion even after an interruption
+            client.set_registered_model_alias(task, PREVIOUS, str(now.number))
+        client.set_registered_model_alias(task, CHAMPION, str(number))
+        _no_challenger(client, task, number)
+        decision_log.write(client, task, str(reason.get("decision", "promoted")), entry)
     return Version.read(client.get_model_version(task, str(number)))
 
 
-def roll_back(task: str, reason: Mapping[str, Any] | None = None) -> Version:
-    """Make the previous champion the champion again; a second call reverts the first.
+def challenge(task: str, version: Version, reason: Mapping[str, Any]) -> None:
+    """Give a version that was refused the alias ``challenger``, and log why; see :func:`promote` for ``reason``.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    client = connect()
+    with turn(client, task):
+        client.set_registered_model_alias(task, CHALLENGER, str(version.number))
+        decision_log.write(client, task, "refused", _entry(version, by_alias(client, task, CHAMPION), reason))
+
+
+def roll_back(task: str, reason: Mapping[str, Any] | None = None, *, version: int | None = None) -> Version:
+    """Make the previous champion the champion again, or any version; a second call without a version reverts the first.
 
     Args:
         task: name of the registered model.
         reason: plain values that give the reason; stored as the tag ``rolled_back`` of the version that is replaced.
+        version: which; the previous champion without it.
 
     Raises:
-        BrightfieldError: there is no previous champion, or no MLflow server or database.
+        BrightfieldError: there is no such version, no champion, no previous one, or no MLflow server or database.
     """
     client = connect()
-    now, before = by_alias(client, task, CHAMPION), by_alias(client, task, PREVIOUS)
-    if now is None or before is None:
-        raise BrightfieldError(f"{task!r} has no previous champion to go back to. {what_there_is(client, task)}")
-    _tag(client, now, "rolled_back", {**(reason or {}), "at": _time(), "back_to": before.number})
-    client.set_registered_model_alias(task, CHAMPION, str(before.number))
-    client.set_registered_model_alias(task, PREVIOUS, str(now.number))
+    with turn(client, task):
+        now = by_alias(client, task, CHAMPION)
+        if version is None:
+            before = by_alias(client, task, PREVIOUS)
+        else:
+            before = next((known for known in all_versions(client, task) if known.number == version), None)
+        if now is None or before is None:
+            wanted = "previous champion" if version is None or now is None else f"version {version}"
+            raise BrightfieldError(f"{task!r} has no {wanted} to go back to. {what_there_is(client, task)}")
+        if now.number == before.number:
+            raise BrightfieldError(f"Version {before.number} ({before.model}) is the champion of {task!r} already.")
+        _tag(client, now, "rolled_back", {**(reason or {}), "at": _time(), "back_to": before.number})
+        client.set_registered_model_alias(task, CHAMPION, str(before.number))
+        client.set_registered_model_alias(task, PREVIOUS, str(now.number))
+        why = [f"Back from {now.model} (version {now.number})."]
+        decision_log.write(client, task, "rolled back", _entry(before, now, {"why": why, **(reason or {})}))
     return before
+
+
+def _entry(version: Version, champion: Version | None, reason: Mapping[str, Any]) -> dict[str, Any]:
+    """What the log holds of a decision."""
+    why = reason.get("why", [])
+    return {
+        "version": version.number,
+        "model": version.model,
+        "champion": champion.number if champion else None,
+        "data_hash": reason.get("data_hash"),
+        "look": reason.get("look"),
+        "why": [why] if isinstance(why, str) else list(why),
+    }
+
+
+def _no_challenger(client: MlflowClient, task: str, number: int) -> None:
+    """A version that has become champion challenges no more."""
+    if aliases(client, task).get(CHALLENGER) == number:
+        client.delete_registered_model_alias(task, CHALLENGER)
 
 
 def _tag(client: MlflowClient, version: Version, key: str, content: Mapping[str, Any]) -> None:

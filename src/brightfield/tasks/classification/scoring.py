@@ -19,6 +19,7 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
     """AUC and the rest of :mod:`brightfield.metrics.classification`."""
 
     index_columns: ClassVar[tuple[str, ...]] = (classification.TRUE_PROBABILITY,)
+    calibration_metric: ClassVar[str | None] = "calibration_error"
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
         """Probability and truth."""

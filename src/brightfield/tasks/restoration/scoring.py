@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, column, mean, restoration
 from brightfield.results import Picture
@@ -10,6 +12,8 @@ from brightfield.tasks.scoring import Scoring
 
 class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
     """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""
+
+    calibration_metric: ClassVar[str | None] = "interval_error"
 
     def statistics(self, predicted: Picture, truth: Picture) -> dict[str, float]:
         """PSNR, SSIM and the rest of :mod:`brightfield.metrics.restoration`."""

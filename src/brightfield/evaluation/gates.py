@@ -1,0 +1,234 @@
+"""Whether a candidate may take the champion's place: each thing that section ``gates`` asks is checked, and answered in words."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from brightfield import images, layout, params, tasks
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import comparison
+from brightfield.evaluation.bootstrap import Difference
+from brightfield.evaluation.comparison import Compared, Scored
+from brightfield.evaluation.scoring import TEST
+from brightfield.inference import bundle
+from brightfield.inference.predictor import Predictor
+from brightfield.metrics.declarations import declared
+from brightfield.system.lineage import Lineage
+
+TIMED_IMAGES = 6  # of the test split, each answered by both models in turn
+MEGABYTE = 1e6
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A model before the gate.
+
+    Attributes:
+        scored: its name and scores, on the same images as those of the other.
+        folder: its bundle.
+    """
+
+    scored: Scored
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was asked.
+
+    Attributes:
+        asked: what, in a word or two.
+        passed: whether it is so.
+        said: with its figures, in a sentence.
+    """
+
+    asked: str
+    passed: bool
+    said: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All checks of one candidate.
+
+    Attributes:
+        checks: the objective first.
+        difference: the candidate's objective minus the champion's on the test split.
+        look: the how manieth decision on these test images it is, from 1.
+    """
+
+    checks: Sequence[Check]
+    difference: Difference
+    look: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may become champion."""
+        return all(check.passed for check in self.checks)
+
+    def reasons(self) -> list[str]:
+        """Sentences: of those checks that failed, or of all where none did."""
+        return [check.said for check in self.checks if self.passed or not check.passed]
+
+
+def judge(settings: params.Params, champion: Standing, candidate: Standing, *, look: int = 1) -> Verdict:
+    """Check all that the task's gate asks.
+
+    The test images wear out: of many candidates that are as good as the champion, one looks better on them sooner or later. So the
+    interval of the gain is wider with each decision on the same images: at the k-th, the chance that an equal candidate passes is
+    (1 - confidence) / 2k. Of n equal ones, (1 - confidence) / 2 times about ln n + 0.6 pass on average: of a hundred, 0.13.
+
+    Args:
+        settings: with the task, its gate, and how intervals are computed.
+        champion, candidate: scored on the same data.
+        look: the how manieth decision on these test images it is, from 1.
+
+    Raises:
+        BrightfieldError: they cannot be compared, or the gate asks for something that the task does not have.
+    """
+    models, gate = [champion.scored, candidate.scored], settings.gate(champion.scored.task)
+    found = comparison.compare(models, TEST, settings)
+    objective = found[0]
+    checks = [_gain(objective, gate.margin, settings.evaluation.confidence, look)]
+    if gate.suites is not None:
+        checks += [_suite(each, gate.suites) for each in comparison.compare_suites(models, settings)]
+    if gate.calibration is not None:
+        checks.append(_calibration(found, settings, champion.scored.task, gate.calibration))
+    if gate.size is not None:
+        checks.append(_size(champion, candidate, gate.size))
+    if gate.time is not None:
+        checks.append(_time(settings, champion, candidate, gate.time))
+    if gate.committed:
+        checks.append(_lineage(candidate))
+    return Verdict(checks, objective.difference, look)
+
+
+def least_gain(difference: Difference, sign: float, chance: float) -> float:
+    """The lower bound of a gain that a candidate without any would exceed with this chance; nan where nothing is known.
+
+    The bootstrap's standard error and Student's distribution: percentiles of a bootstrap over few groups are too near (Efron and
+    Tibshirani, An Introduction to the Bootstrap, section 12.5), and their tails need many resamples.
+
+    Args:
+        difference: candidate minus champion.
+        sign: 1 where more is better, -1 where less is.
+        chance: one-sided.
+    """
+    if difference.groups < 2 or not math.isfinite(difference.error):
+        return float("nan")
+    error = difference.error * math.sqrt(difference.groups / (difference.groups - 1))
+    return sign * difference.value - float(stats.t.isf(chance, difference.groups - 1)) * error
+
+
+def _gain(objective: Compared, margin: float, confidence: float, look: int) -> Check:
+    difference, metric = objective.difference, declared(objective.difference.metric)
+    sign = 1.0 if metric.direction == "maximize" else -1.0
+    chance = (1 - confidence) / 2 / look
+    least = least_gain(difference, sign, chance)
+    values = (
+        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
+    )
+    if math.isnan(least):
+        return Check("objective", False, f"{values}, but {difference.groups} group of test images cannot show a gain.")
+    bound = f"a gain of {least:+.{metric.decimals}f} or more, at decision {look} on these images"
+    asked = "" if least > margin else f"; it must be above {margin:g}"
+    return Check("objective", least > margin, f"{values}: {bound}{asked}.")
+
+
+def _suite(compared: Compared, tolerance: float) -> Check:
+    difference, metric = compared.difference, declared(compared.difference.metric)
+    fall = -difference.value if metric.direction == "maximize" else difference.value
+    passed = fall <= tolerance
+    values = (
+        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
+    )
+    asked = "" if passed else f", worse by {fall:.{metric.decimals}f}; {tolerance:g} is allowed"
+    return Check(f"suite {compared.part}", passed, f"Suite {compared.part}: {values}{asked}.")
+
+
+def _calibration(found: Sequence[Compared], settings: params.Params, task: str, tolerance: float) -> Check:
+    entry = settings.tasks[task]
+    name = tasks.KINDS[entry.kind].scoring_class.calibration_metric
+    known = {each.difference.metric: each.difference for each in found}
+    if name is None or name not in known:
+        raise BrightfieldError(
+            f"gates.{task}.calibration cannot be checked: answers of {task} have no probabilities or deviations. Remove the key."
+        )
+    difference, metric = known[name], declared(name)
+    passed = difference.value <= tolerance
+    values = (
+        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
+    )
+    asked = "" if passed else f"; it may rise by {tolerance:g}"
+    return Check("calibration", passed, f"{values[0].upper()}{values[1:]}{asked}.")
+
+
+def _size(champion: Standing, candidate: Standing, times: float) -> Check:
+    theirs, ours = (_bytes(each.folder) for each in (champion, candidate))
+    passed = ours <= times * theirs
+    asked = "" if passed else f"; {times:g} times the champion's is allowed"
+    return Check("size", passed, f"{ours / MEGABYTE:.2f} MB against {theirs / MEGABYTE:.2f} MB{asked}.")
+
+
+def _bytes(folder: Path) -> int:
+    """Of all weights and descriptions, of the members too."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.suffix in (".json", ".safetensors"))
+
+
+def _time(settings: params.Params, champion: Standing, candidate: Standing, times: float) -> Check:
+    theirs, ours = milliseconds(settings, [champion, candidate])
+    passed = ours <= times * theirs
+    asked = "" if passed else f"; {times:g} times the champion's is allowed"
+    return Check("time", passed, f"{ours:.1f} ms an image against {theirs:.1f} ms{asked}.")
+
+
+def milliseconds(settings: params.Params, models: Sequence[Standing]) -> list[float]:
+    """The median time for an image of the test split, of models that answer in turn, so that a busy machine is so for all."""
+    task = settings.tasks[models[0].scored.task]
+    test = ImageSet.prepared(layout.prepared(task.dataset), TEST)
+    predictors = [Predictor.load(model.folder, settings.compute) for model in models]
+    taken: list[list[float]] = [[] for _ in models]
+    for i in np.linspace(0, len(test) - 1, min(TIMED_IMAGES, len(test)) + 1).astype(int):
+        for predictor, own in zip(predictors, taken, strict=True):
+            own.append(_timed(predictor, predictor.task.learning.judged_pixels(test[int(i)])))
+    return [float(np.median(own[1:])) for own in taken]  # the first has to warm up
+
+
+def _timed(predictor: Predictor, image: images.Image) -> float:
+    begun = time.perf_counter()
+    predictor.predict([image])
+    return 1000 * (time.perf_counter() - begun)
+
+
+def _lineage(candidate: Standing) -> Check:
+    unclean = [f"{name} {why}" for name, lineage in _lineages(candidate.folder) if (why := _unclean(lineage))]
+    said = (
+        f"It was trained by uncommitted code: {', '.join(unclean)}." if unclean else "It was trained by committed code."
+    )
+    return Check("lineage", not unclean, said)
+
+
+def _lineages(folder: Path) -> Iterator[tuple[str, Lineage]]:
+    """Of a bundle and its members."""
+    for file in sorted(folder.rglob(layout.BUNDLE)):
+        described: dict[str, Any] = bundle.describe(file.parent)
+        yield str(described["name"]), Lineage.from_dict(described["provenance"].get("lineage", {}))
+
+
+def _unclean(lineage: Lineage) -> str | None:
+    if lineage.commit is None:
+        return "names no commit"
+    return f"differs from commit {lineage.commit[:8]}" if lineage.dirty else None
+
+
+def _said(label: str, value: float, decimals: int, unit: str) -> str:
+    return f"{label} {value:.{decimals}f}{f' {unit}' if unit else ''}"
