@@ -65,6 +65,12 @@ def champions() -> Found:
     return Found(_from_files(), found.problem) if found.problem else found
 
 
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def decisions(task: str) -> Found:
+    """The log of decisions about a task, newest first, see :func:`brightfield.experiments.registry.decisions`."""
+    return _ask(lambda: registry.decisions(task), list(registry.DECISION_COLUMNS))
+
+
 def _registered() -> pd.DataFrame:
     rows = [_champion(version) for task in project.settings().tasks if (version := registry.champion(task))]
     return pd.DataFrame(rows, columns=list(CHAMPIONS))

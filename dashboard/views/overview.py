@@ -11,6 +11,7 @@ from queries import project, reports, tracking
 from wording import DASH, day, interval, number, short, words
 
 PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
+MOST_DECISIONS = 8  # shown of a task
 
 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -31,6 +32,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
             figure = scores.dots(table, colours, metric, direction, name)
             st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"dots-{task}")
         origin(task, champion, table)
+        decisions(task)
 
 
 def who(champion: pd.DataFrame) -> None:
@@ -79,6 +81,22 @@ def origin(task: str, champion: pd.DataFrame, table: pd.DataFrame) -> None:
     data = next((value for value in [*table["data_hash"], made.get("data_hash")] if isinstance(value, str)), None)
     dirty = " with uncommitted changes" if made.get("dirty") else ""
     st.caption(f"test data `{short(data)}` · commit `{short(made.get('commit'))}`{dirty}")
+
+
+def decisions(task: str) -> None:
+    """Show the newest decisions about the champion, each with its reasons."""
+    log = tracking.decisions(task).table
+    if log.empty:
+        return
+    looks = log["look"].dropna()
+    asked = f", {int(looks.max())} of them on the same test images" if len(looks) else ""
+    with st.expander(f"{len(log)} decision{'s' if len(log) > 1 else ''} about the champion{asked}"):
+        for row in log.head(MOST_DECISIONS).to_dict("records"):
+            what = f"{row['decision']}: {row['model']} (version {row['version']})"
+            st.markdown(f"**{parts.plain(what)}** :gray[{day(row['at'])}, by {parts.plain(row['who'])}]")
+            st.caption(parts.plain(" ".join(row["why"])))
+        if len(log) > MOST_DECISIONS:
+            st.caption("`brightfield champions --why` shows all of them.")
 
 
 def examples(colours: dict[str, str], champions: list[str]) -> None:

@@ -259,6 +259,10 @@ def _track(settings: params.Params) -> None:
         if name in ("beads-unet-wide", "bacteria-watershed"):
             version = registry.publish(model.task, name, layout.model(model.task, name), run, role=role)
             registry.promote(model.task, version, {"why": "there was no champion"})
+        if name == "beads-unet":
+            refused = run
+    challenger = registry.publish("beads", "beads-unet", layout.model("beads", "beads-unet"), refused, role="member")
+    registry.challenge("beads", challenger, {"why": ["Capped error 0.24 px against 0.22."], "look": 1})
     failed = runs.start("denoise", "denoise-unet", kind="restoration", role="member", params={}, lineage=lineage)
     failed.end("FAILED")
 

@@ -21,6 +21,12 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert "commit `c0ffee0` with uncommitted changes" in written
     assert "test data `0123456`" in written
     assert "Nothing has been trained" in written
+    assert [expander.label for expander in app.expander] == [
+        "2 decisions about the champion, 1 of them on the same test images",
+        "1 decision about the champion",
+    ]
+    assert r"**refused\: beads\-unet \(version " in written
+    assert r"Capped error 0\.24 px against 0\.22\." in written
 
     assert len(app.get("image")) == 3
     assert app.selectbox(key="example").value == "beads-unet-wide"  # a champion

@@ -6,6 +6,7 @@ one that was refused. Every decision is logged with the model.
 """
 
 from brightfield.experiments.registry.champions import challenge, champion, promote, roll_back
+from brightfield.experiments.registry.decision_log import COLUMNS as DECISION_COLUMNS
 from brightfield.experiments.registry.decision_log import decisions, look
 from brightfield.experiments.registry.fetching import fetch, fetch_report
 from brightfield.experiments.registry.identity import bundle_hash
@@ -15,6 +16,7 @@ from brightfield.experiments.registry.versions import CHALLENGER, CHAMPION, PREV
 __all__ = [
     "CHALLENGER",
     "CHAMPION",
+    "DECISION_COLUMNS",
     "PREVIOUS",
     "Version",
     "bundle_hash",
