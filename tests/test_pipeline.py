@@ -105,6 +105,12 @@ def test_every_task_has_a_champion_and_every_model_a_report(project: Path) -> No
         assert registered["moved"]
         assert registered["champion"]["model"] in {**content["models"], **content["ensembles"]}
         assert registered["champion"]["model"] in run(project, "brightfield", "champions")
+        assert f"{registered['champion']['model']} (version" in run(project, "brightfield", "champions", "--why")
+        assert "the best here" in run(project, "brightfield", "leaderboard", task)
+    with closing(sqlite3.connect(project / "mlflow.db")) as database:
+        cards = [text for (text,) in database.execute("SELECT description FROM model_versions")]
+    assert len(cards) >= len(content["tasks"])
+    assert all(text.startswith("# ") and "## How good it is" in text for text in cards)
     for name in {**content["models"], **content["ensembles"]}:
         metrics = json.loads((project / "reports" / name / "metrics.json").read_text())
         assert metrics["data_hash"].endswith(".dir")

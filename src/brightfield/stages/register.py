@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brightfield import layout, params
-from brightfield.evaluation import candidates, promotion
+from brightfield.evaluation import candidates, model_cards, promotion
 from brightfield.evaluation.candidates import Candidate, Trained
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import Version
@@ -21,7 +21,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> None:
     found = candidates.ranked(settings, name)
     for trained in candidates.ineligible(settings, name):
         record(name, trained)
-    published = {candidate.name: publish(name, candidate) for candidate in found}
+    published = {candidate.name: publish(settings, name, candidate) for candidate in found}
     best = found[0]
     decided = promotion.decide(settings, name, best, published[best.name])
     champion = decided.champion
@@ -47,10 +47,12 @@ def record(task_name: str, trained: Trained) -> runs.Run:
     return mlflow_run
 
 
-def publish(task_name: str, candidate: Candidate) -> Version:
-    """A candidate's version in the registry; its run is recorded first."""
+def publish(settings: params.Params, task_name: str, candidate: Candidate) -> Version:
+    """A candidate's version in the registry, with its model card; its run is recorded first."""
     mlflow_run = record(task_name, candidate)
     data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
-    return registry.publish(
+    version = registry.publish(
         task_name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
     )
+    registry.describe(version, model_cards.text(settings, candidate.name, candidate.folder))
+    return version

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import brightfield
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import Version, publishing
@@ -196,6 +197,26 @@ def test_what_cannot_be_promoted_or_rolled_back(tmp_path: Path) -> None:
     registry.promote("only", publish("only", bundle(tmp_path / "a")), {})
     with pytest.raises(BrightfieldError, match="no previous champion.*aliases: champion"):
         registry.roll_back("only")
+
+
+# --- model cards ------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_is_the_description_of_a_version_and_a_file_of_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = publish("described", bundle(tmp_path / "small"))
+    registry.describe(version, "# small\n\nIt is good.")
+    client = runs.connect()
+    found = client.get_model_version("described", "1")
+    assert found.description == "# small\n\nIt is good."
+    registry.describe(version, "# small\n\nIt is better.")  # evaluated again
+    again = client.get_model_version("described", "1")
+    assert again.description == "# small\n\nIt is better."
+    place = client.download_artifacts(version.run_id, layout.CARD, str(tmp_path))
+    assert Path(place).read_text() == "# small\n\nIt is better."
+    registry.describe(version, "# small\n\nIt is better.")
+    assert client.get_model_version("described", "1").last_updated_timestamp == again.last_updated_timestamp
 
 
 # --- finding ----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments.registry.identity import bundle_hash, files
 from brightfield.experiments.registry.versions import Version, aliases, all_versions
@@ -23,6 +24,7 @@ from brightfield.experiments.runs.starting import Role
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
 
 SERVING = Path(__file__).with_name("serving.py")
 ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # loggers that warn of a missing signature and a missing pip
@@ -71,6 +73,20 @@ def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_ha
     model_id = _log_model(client, name, folder, run, tags)
     created = client.create_model_version(task, f"models:/{model_id}", run_id=run.id, tags=tags, model_id=model_id)
     return _in_place_of(client, same, Version.read(created))
+
+
+def describe(version: Version, card: str) -> None:
+    """Make a model card the description of a version, and the file ``card.md`` of its run; repeating it changes nothing.
+
+    Args:
+        version: that was published.
+        card: Markdown, which MLflow's pages show.
+    """
+    client = connect()
+    if client.get_model_version(version.task, str(version.number)).description == card:
+        return
+    client.log_text(version.run_id, card, layout.CARD)
+    client.update_model_version(version.task, str(version.number), description=card)
 
 
 def _serving_hash() -> str:

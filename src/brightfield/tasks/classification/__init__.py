@@ -13,6 +13,7 @@ from brightfield.tasks.classification.scoring import ClassificationScoring
 class Classification(Task[params.ClassificationSettings, Label]):
     """Two classes, one probability: that of the second class."""
 
+    question = "To which class does an image belong?"
     objective = Objective("auc")
     answer_type = Label
     learning_class = ClassificationLearning

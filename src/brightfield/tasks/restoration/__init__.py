@@ -14,6 +14,7 @@ from brightfield.tasks.restoration.scoring import RestorationScoring
 class Restoration(Task[params.RestorationSettings, Picture]):
     """The network works on normalised images; answers have the units of the noisy image."""
 
+    question = "What would an image look like with less noise?"
     objective = Objective("psnr_db")
     substitutes = (Objective("estimated_psnr_db"), Objective("blind_error"))
     answer_type = Picture

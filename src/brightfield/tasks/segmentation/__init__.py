@@ -16,6 +16,7 @@ from brightfield.tasks.segmentation.scoring import SegmentationScoring
 class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     """Cells by classes of pixels: the contour class separates touching cells, and a watershed adds it to the cells again."""
 
+    question = "Which pixel belongs to which cell?"
     objective = Objective("mean_iou")
     answer_type = ClassMap
     learning_class = SegmentationLearning

@@ -14,6 +14,7 @@ from brightfield.tasks.tracking.scoring import TrackingScoring
 class Tracking(Task[params.TrackingSettings, Points]):
     """Positions by heat maps: the network predicts a Gaussian at every bead, whose peaks are fitted to a fraction of a pixel."""
 
+    question = "Where are the beads in a frame?"
     objective = Objective("capped_error_px")
     answer_type = Points
     learning_class = TrackingLearning
