@@ -10,14 +10,19 @@ from queries import project, reports
 from queries.reports import EnsembleReport
 from wording import in_tables, number, words
 
-NAMES = {"soft_vote": "soft vote", "greedy": "greedy"}
+NAMES = {"single": "best member", "soft_vote": "soft vote", "greedy": "greedy", "bagged": "bagged"}
 VERDICTS = {
     "alone": "No mixture was better on the validation split, so the answers are those of **{best}** alone.",
     "better": "It is better than its best member, **{best}**: the whole interval of the gain is above zero.",
     "unsure": "It is not shown to be better than its best member, **{best}**: the interval of the gain holds zero.",
     "worse": "It is worse than its best member, **{best}**, on the test split.",
 }
-METHODS = {"soft_vote": "soft vote (all members have the same weight)", "greedy": "greedy selection"}
+METHODS = {
+    "single": "the best member alone: no way of combining was better on groups that had no part in its choice",
+    "soft_vote": "soft vote (all members have the same weight)",
+    "greedy": "greedy selection",
+    "bagged": "bagged greedy selection (the mean of ten, each on groups drawn anew)",
+}
 
 
 def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
@@ -28,7 +33,7 @@ def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
     left_out = set(report.rows.query("role == 'member'")["name"]) - set(report.weights["name"])
     if left_out:
         st.markdown(f":gray[Left out: {', '.join(parts.plain(name) for name in sorted(left_out))}.]")
-    st.markdown(f":gray[{words(report.metric)} on the validation split, on which the method was chosen:]")
+    st.markdown(f":gray[{words(report.metric)} on groups of the validation split that had no part in choosing the weights:]")
     values = report.validation.to_dict("records")
     for place, row in zip(st.columns(len(values)), values, strict=True):
         place.metric(NAMES.get(row["method"], row["method"]), number(row["value"]))

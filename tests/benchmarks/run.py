@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
 from types import ModuleType
@@ -51,12 +51,12 @@ def main(wanted: list[str]) -> int:
         return 2
     for name in wanted or names():
         print(f"\n{name}")
-        found = []
+        found, measured = [], claims.this_machine()  # now: a commit may be made while it runs
         for row in chain([("what", "measured", "aim")], run(name)):
             if isinstance(row, Claim):
                 found.append(row)
             _show(row.row() if isinstance(row, Claim) else row)
-        _close(name, found)
+        _close(name, found, measured)
     return 0
 
 
@@ -65,13 +65,13 @@ def _show(row: TextRow) -> None:
     print("  " + "  ".join(cells).rstrip(), flush=True)
 
 
-def _close(name: str, found: list[Claim]) -> None:
+def _close(name: str, found: list[Claim], machine: Mapping[str, str]) -> None:
     """Write the claims; where none was measured (its images are not here), an older file stays."""
     if not found:
         print("  nothing was measured that has an aim: no file was written")
         return
     missed = sum(claim.is_missed for claim in found)
-    print(f"  {len(found)} claims, {missed} missed: {claims.write(name, found)}")
+    print(f"  {len(found)} claims, {missed} missed: {claims.write(name, found, machine=machine)}")
     _module("generate", GENERATE).write_benchmarks()
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,14 @@ def outputs(**models: list[float]) -> Outputs:
     return {name: [np.array([p], np.float32) for p in values] for name, values in models.items()}
 
 
+def by_hand(truth: list[int], groups: list[str] | None = None) -> Split:
+    """A split without images; each is a group of its own unless that is said."""
+    named = [f"g{i}" for i in range(len(truth))] if groups is None else groups
+    images: Any = SimpleNamespace(index=pd.DataFrame({"id": range(len(truth)), "group": named}))
+    encoded: Any = [None] * len(truth)
+    return Split("validation", images, encoded, [Label(float(t)) for t in truth])
+
+
 def entry(**changes: Any) -> params.Ensemble:
     return params.Ensemble.model_validate({"task": "t", "kind": "classification", "dataset": "d", **changes})
 
@@ -45,7 +55,8 @@ def test_mix_is_the_weighted_mean_image_by_image() -> None:
 
 
 def test_soft_vote_counts_every_model_the_same() -> None:
-    assert ensembles.soft_vote(outputs(a=GOOD, b=BAD, c=FAIR)) == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=BAD, c=FAIR))
+    assert ensembles.soft_vote(objective, 5) == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
 
 
 def test_the_objective_is_that_of_the_weighted_mean(split: Split) -> None:
@@ -82,8 +93,9 @@ probabilities = st.lists(st.integers(0, 20).map(lambda i: i / 20), min_size=6, m
 @settings(max_examples=40, deadline=None)
 @given(models=st.lists(probabilities, min_size=1, max_size=4), most=st.integers(1, 6))
 def test_greedy_is_never_worse_on_validation_than_the_best_model(models: list[list[float]], most: int) -> None:
-    by_hand: Any = Split("validation", None, [None] * 6, [Label(float(t)) for t in TRUTH])  # type: ignore[arg-type, list-item]
-    objective = ObjectiveOfMixtures(TASK, by_hand, outputs(**{f"m{i}": values for i, values in enumerate(models)}))
+    objective = ObjectiveOfMixtures(
+        TASK, by_hand(TRUTH), outputs(**{f"m{i}": values for i, values in enumerate(models)})
+    )
     weights = ensembles.greedy(objective, most)
     assert sum(weights.values()) == pytest.approx(1)
     assert all(weight > 0 for weight in weights.values())
@@ -100,7 +112,7 @@ def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) 
 
 
 def test_an_undefined_objective_does_not_stop_it() -> None:
-    only_good: Any = Split("validation", None, [None] * 2, [Label(1.0), Label(1.0)])  # type: ignore[arg-type, list-item]
+    only_good = by_hand([1, 1])
     made = outputs(a=[0.5, 0.6], b=[0.1, 0.2])
     choice = ensembles.choose(TASK, only_good, made, entry())
     assert sum(choice.weights.values()) == pytest.approx(1)
@@ -110,20 +122,94 @@ def test_an_undefined_objective_does_not_stop_it() -> None:
 @pytest.mark.parametrize(
     ("method", "chosen", "weights"),
     [
+        ("single", "single", {"good": 1.0}),
         ("greedy", "greedy", {"good": 1.0}),
+        ("bagged", "bagged", {"good": 1.0}),
         ("soft_vote", "soft_vote", {"good": 0.5, "bad": 0.5}),
-        ("best_on_validation", "greedy", {"good": 1.0}),
+        ("best_on_validation", "single", {"good": 1.0}),
     ],
 )
 def test_the_method_is_that_of_the_entry(split: Split, method: str, chosen: str, weights: dict[str, float]) -> None:
     choice = ensembles.choose(TASK, split, outputs(good=GOOD, bad=BAD), entry(method=method))
     assert (choice.method, choice.weights) == (chosen, weights)
-    assert choice.validation == {"greedy": 1.0, "soft_vote": 0.5}
+    assert choice.validation == {"single": 1.0, "soft_vote": 0.5, "greedy": 1.0, "bagged": 1.0}
 
 
-def test_where_greedy_gains_nothing_all_members_vote(split: Split) -> None:
+def test_where_nothing_gains_the_best_member_answers_alone(split: Split) -> None:
     choice = ensembles.choose(TASK, split, outputs(a=GOOD, b=GOOD), entry())
-    assert (choice.method, choice.weights) == ("soft_vote", {"a": 0.5, "b": 0.5})
+    assert (choice.method, choice.weights) == ("single", {"a": 1.0})
+
+
+def test_members_that_make_up_for_each_other_vote() -> None:
+    """Noise of their own: the mean of both is better on groups that chose nothing."""
+    rng = np.random.default_rng(3)
+    truth = (rng.random(200) < 0.5).astype(int)
+    logits = {name: 2 * truth - 1 + rng.normal(0, 1.5, 200) for name in "abc"}
+    made = outputs(**{name: list(1 / (1 + np.exp(-values))) for name, values in logits.items()})
+    validation = by_hand(list(truth), [f"g{i // 10}" for i in range(200)])
+    choice = ensembles.choose(TASK, validation, made, entry())
+    assert choice.method != "single"
+    assert len(choice.weights) == 3
+    assert choice.validation[choice.method] > choice.validation["single"] + 0.03
+
+
+# --- cross-fitting ----------------------------------------------------------------------------------------------------
+
+
+def test_cross_fitting_scores_each_group_by_weights_that_others_chose() -> None:
+    asked: list[list[float]] = []
+
+    def method(objective: ObjectiveOfMixtures, most: int, counts: Any = None) -> dict[str, float]:
+        asked.append(list(counts))
+        return {"good": 1.0}
+
+    groups = ["a", "a", "b", "b", "c", "c"]
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH, groups), outputs(good=GOOD, bad=BAD))
+    assert ensembles.cross_fitted(objective, method, 5) == 1.0
+    assert len(asked) == 3
+    assert np.sum(asked, axis=0).tolist() == [2.0] * 6  # each image had no part in one of three
+    assert all(counts[::2] == counts[1::2] for counts in asked)  # groups are whole
+
+
+def test_what_a_method_makes_up_on_its_own_groups_does_not_count() -> None:
+    """Two members of pure chance: greedy selection is better than chance where it chose, and not beyond."""
+    rng, selected, honest = np.random.default_rng(0), [], []
+    for _ in range(40):
+        truth = [int(t) for t in rng.permutation([0, 1] * 20)]
+        made = outputs(**{f"m{i}": list(rng.random(40)) for i in range(8)})
+        objective = ObjectiveOfMixtures(TASK, by_hand(truth), made)
+        selected.append(objective(ensembles.greedy(objective, 10)))
+        honest.append(ensembles.cross_fitted(objective, ensembles.greedy, 10))
+    assert np.mean(selected) > 0.65
+    assert np.mean(honest) == pytest.approx(0.5, abs=0.04)
+
+
+def test_one_group_is_scored_where_it_chose() -> None:
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH, ["one"] * 6), outputs(good=GOOD, bad=BAD))
+    assert ensembles.cross_fitted(objective, ensembles.greedy, 5) == 1.0
+
+
+def test_images_count_as_often_as_they_are_drawn() -> None:
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(fair=FAIR))
+    assert objective({"fair": 1.0}, np.array([1.0, 1, 0, 1, 1, 1])) == 1.0  # without the image that is out of order
+    assert objective({"fair": 1.0}, np.array([1.0, 1, 2, 1, 1, 1])) == pytest.approx(10 / 12)
+
+
+def test_bagged_selection_is_the_mean_of_selections_and_the_same_each_time() -> None:
+    a, b = [0.4, 0.9, 0.4, 0.3, 0.4, 0.9], [0.4, 0.3, 0.4, 0.9, 0.4, 0.9]
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=a, b=b, bad=BAD))
+    weights = ensembles.bagged(objective, 10)
+    assert sum(weights.values()) == pytest.approx(1)
+    assert weights == ensembles.bagged(objective, 10)
+    assert weights["a"] > 0 and weights["b"] > 0  # noqa: PT018
+    assert "bad" not in weights
+
+
+def test_the_order_of_picks_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=FAIR))
+    first = objective({"a": 0.25, "b": 0.75})
+    monkeypatch.setattr(scoring, "decoded", None)
+    assert objective({"b": 0.75, "a": 0.25}) == first
 
 
 def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:

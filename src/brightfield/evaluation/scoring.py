@@ -42,6 +42,11 @@ class Split:
     encoded: Sequence[Encoded]
     truth: Sequence[Result]
 
+    @property
+    def groups(self) -> list[str]:
+        """The group of each image."""
+        return [str(group) for group in self.images.index["group"]]
+
     @classmethod
     def load(cls, task: Task[Any, Any], folder: Path, name: str, index: pd.DataFrame | None = None) -> Split:
         """A split of a prepared dataset, whose images are read and encoded when they are needed.

@@ -141,5 +141,6 @@ class Ensemble(Section):
     kind: Kind  # that of the task
     dataset: Name  # members are models trained on this dataset with the task's settings; no baselines
     members: Literal["all"] | list[Name] = "all"
-    method: Literal["greedy", "soft_vote", "best_on_validation"] = "best_on_validation"
-    max_members: Annotated[int, Field(ge=1)] = 20  # greedy: picks, with replacement
+    # single: the best member alone; bagged: the mean of ten greedy selections; best_on_validation: which of them is, cross-fitted
+    method: Literal["single", "soft_vote", "greedy", "bagged", "best_on_validation"] = "best_on_validation"
+    max_members: Annotated[int, Field(ge=1)] = 20  # greedy, bagged: picks, with replacement
