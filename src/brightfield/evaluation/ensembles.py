@@ -16,10 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from brightfield import params
-from brightfield.evaluation import bootstrap, scoring
+from brightfield.evaluation import bootstrap, diversity, scoring
 from brightfield.evaluation.scoring import Split
 from brightfield.inference.predictor import weighted_mean
-from brightfield.metrics import Real
+from brightfield.metrics import Real, every_image_once
 from brightfield.tasks import Task
 
 Outputs = Mapping[str, Iterable[npt.NDArray[np.float32]]]  # model -> its activated outputs, one per image
@@ -149,21 +149,39 @@ def compare(
 
     Returns:
         ``metric``, ``direction`` and ``rows``: name, role (member, baseline or method), value (of the objective), and gain,
-        gain_low and gain_high: the ensemble's value minus this one, paired by image.
+        gain_low and gain_high: the ensemble's value minus this one, paired by image. ``pairs``: how alike the members err, see
+        :func:`brightfield.evaluation.diversity.pairs`. ``without``: the ensemble's value without each member that has a part in
+        it. ``warns``: the rank correlation of the members' disagreement with the ensemble's error on each image, None for a
+        single member.
     """
     members = [name for name in outputs if name not in baselines]
     ways = [(name, "baseline" if name in baselines else "member", {name: 1.0}) for name in outputs]
     ways.append(("soft_vote", "method", equal(members)))
     ways.append((choice.method, "method", choice.weights))
-    rows = []
+    rows, tables = [], {}
     for name, role, weights in {name: (name, role, weights) for name, role, weights in ways}.values():
         itself = weights == choice.weights
         table = ensemble if itself else scoring.objective_table(task, test, mix(outputs, weights))
         gain = scoring.difference(task, table, ensemble, settings)
         bounds = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
         rows.append({"name": name, "role": role, "value": gain.a, **bounds})
+        tables[name] = table
     objective = task.objective_on(test.truth)
-    return {"metric": objective.metric, "direction": objective.direction, "rows": rows}
+
+    def score(weights: Weights) -> float:
+        table = scoring.objective_table(task, test, mix(outputs, weights))
+        return float(task.scoring.pooled_for(objective.metric, table, every_image_once(table))[0])
+
+    alone = len(choice.weights) < 2
+    errors = task.scoring.errors(objective.metric, ensemble)
+    return {
+        "metric": objective.metric,
+        "direction": objective.direction,
+        "rows": rows,
+        "pairs": diversity.pairs(task, objective.metric, {name: tables[name] for name in members}),
+        "without": diversity.without_each(score, choice.weights),
+        "warns": None if alone else diversity.warns(diversity.disagreement(outputs, choice.weights), errors),
+    }
 
 
 class ObjectiveOfMixtures:

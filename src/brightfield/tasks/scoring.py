@@ -12,6 +12,7 @@ import pandas as pd
 
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, every_image_once, mean, of_one
+from brightfield.metrics.declarations import declared
 from brightfield.results import Result
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
@@ -69,6 +70,12 @@ class Scoring(ABC, Generic[Settings, Answer]):
         """
         del metric, a, b, groups
         return None
+
+    def errors(self, metric: str, columns: Columns) -> Real:
+        """How wrong the answer to each image is, (images,), larger is worse: by default a metric of the image alone."""
+        alone = np.eye(len(every_image_once(columns)[0]))
+        value = self.pooled_for(metric, columns, alone)
+        return -value if declared(metric).direction == "maximize" else value
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Metrics of a subset of the images (one defect, one level of light); by default the share of correct answers."""

@@ -18,5 +18,10 @@ def test_an_ensemble_and_its_gain() -> None:
     assert table.loc["beads-correlation", "gain"] == pytest.approx(0.35)  # an error that is smaller is a gain
     assert table.loc["beads-correlation", "gain, low"] == pytest.approx(0.32)
     assert "greedy selection" in text(app)
+    pairs = app.dataframe[1].value
+    assert list(pairs.columns) == ["member", "and", "correlation of errors"]  # positions are neither right nor wrong
+    assert pairs["correlation of errors"].tolist() == [0.4]
+    assert app.dataframe[2].value["without"].tolist() == ["beads-unet", "beads-unet-wide"]
+    assert "rank correlation **0.55**" in text(app)
     app.segmented_control(key="ensemble").set_value("denoise-ensemble").run()
     assert any("dvc repro ensemble@denoise-ensemble" in block.value for block in app.code)

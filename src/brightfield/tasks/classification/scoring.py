@@ -33,6 +33,11 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """AUC, the objective, without the other metrics."""
         return classification.auc(columns, weights) if metric == "auc" else super().pooled_for(metric, columns, weights)
 
+    def errors(self, metric: str, columns: Columns) -> Real:
+        """The squared error of the probability: of one image there is no AUC."""
+        del metric
+        return np.asarray((column(columns, "probability") - column(columns, "truth")) ** 2)
+
     def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""
         return classification.correct(columns)
