@@ -53,6 +53,13 @@ def test_a_dataframe_has_what_the_command_writes(project: Path, kind: str) -> No
     answers = brightfield.load(TASKS[kind], "mine").predict(list(given.values()), names=list(given))
     table = to_dataframe(answers)
     written = pd.read_csv(next(path for path in files if path.suffix == ".csv"))
+    doubts = brightfield.load(TASKS[kind], "mine").judge(list(given.values()), names=list(given))
+    assert doubts["image"].tolist() == list(given)
+    of_command = written.drop_duplicates("image").set_index("image")  # an image without objects has no row there
+    assert kind == "segmentation" or {"outside", "doubt"} <= set(written)  # an untrained model finds no cell
+    for column in {"outside", "doubt"} & set(written):
+        here = doubts.set_index("image")[column].loc[of_command.index]
+        np.testing.assert_allclose(here, of_command[column].astype(float), atol=1e-4)
     written = written.drop(columns=["outside", "doubt"], errors="ignore")  # of the command alone
     pd.testing.assert_frame_equal(table.reset_index(drop=True), written, check_dtype=False, rtol=1e-4, atol=1e-6)
     for name, answer in zip(given, answers, strict=True):
@@ -141,6 +148,16 @@ def test_an_array_that_is_no_image_is_refused(project: Path, given: Any, shape: 
     write_bundle("restoration")
     with pytest.raises(BrightfieldError, match=rf"Expected an array \(height, width\).* got an image of shape {shape}"):
         brightfield.load("denoise", "mine").predict(given)
+
+
+def test_a_model_that_knows_no_doubts_names_the_images_alone(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bundle("segmentation")
+    model = brightfield.load("bacteria", "mine")
+    assert model.judge(field()).columns.tolist() == ["image", "outside", "doubt"]
+    monkeypatch.setattr(type(model._predictor.task.answering), "doubts", None)
+    assert model.judge([field(), field()], names=["a", "b"]).to_dict("list") == {"image": ["a", "b"]}
+    with pytest.raises(BrightfieldError, match="a name for each of 1 images, got 2"):
+        model.judge(field(), names=["a", "b"])
 
 
 def test_there_is_a_name_for_each_image(project: Path) -> None:

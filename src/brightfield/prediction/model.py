@@ -9,11 +9,12 @@ from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from brightfield import layout, prediction
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import own_scale
+from brightfield.prediction import doubting, own_scale
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
 from brightfield.results import Result
@@ -107,15 +108,45 @@ class Model:
                 task or model that cannot be magnified so.
         """
         alone, given = _as_list(images)
-        titles = [str(i) for i in range(len(given))] if names is None else list(names)
-        if len(titles) != len(given):
-            raise BrightfieldError(f"Expected a name for each of {len(given)} images, got {len(titles)}.")
+        titles = _titles(names, len(given))
         metadata = replace(self._predictor.task.metadata, pixel_size_um=pixel_size_um or self.pixel_size_um)
         answers = [
             replace(answer, metadata=replace(metadata, image=title))
             for answer, title in zip(self._answers(given, pixel_size_um, magnify), titles, strict=True)
         ]
         return answers[0] if alone else answers
+
+    def judge(
+        self,
+        images: npt.NDArray[Any] | Sequence[npt.NDArray[Any]],
+        *,
+        pixel_size_um: float | None = None,
+        magnify: Magnification | None = None,
+        names: Sequence[str] | None = None,
+    ) -> pd.DataFrame:
+        """How much the answers to images are to be doubted, as ``brightfield predict`` writes it into its tables.
+
+        The model answers a changed view of each image as well: one that disagrees with itself is often wrong. Give the images of
+        one acquisition together.
+
+        Args:
+            images, pixel_size_um, magnify, names: as for :meth:`predict`.
+
+        Returns:
+            A row an image: ``image`` (its name), ``outside`` (1: the answer is doubtful), ``doubt`` (its expected error, 0 to 1),
+            and where the model knows its training images ``distance`` and ``farthest`` (how far the image lies from them, and in
+            what). What is not known is left out.
+
+        Raises:
+            BrightfieldError: as :meth:`predict`.
+        """
+        given = _as_list(images)[1]
+        titles, seen = _titles(names, len(given)), self._seen(given, pixel_size_um, magnify)
+        agreements = self._predictor.judge(seen)[1]
+        table = doubting.compared(self._predictor.compare(seen), agreements or [], self._predictor)
+        return (
+            pd.DataFrame({"image": titles}) if table is None else table.assign(image=titles)[["image", *table.columns]]
+        )
 
     def measure(self, images: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> Measured:
         """The magnification that brings what images of one acquisition show to the width that the model knows.
@@ -134,15 +165,7 @@ class Model:
     def _answers(
         self, given: list[npt.NDArray[Any]], pixel_size_um: float | None, magnify: Magnification | None
     ) -> list[Result]:
-        task = self._predictor.task
-        if magnify is None and own_scale.measures_by_default(self._predictor):
-            magnify = AUTO
-        if magnify == AUTO:
-            magnify = None if pixel_size_um else self.measure(given)
-        _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um, magnify).of("the image", None)
-        if magnification is None:
-            return self._predictor.predict(given)
-        seen = [task.answering.magnified(image, magnification) for image in given]
+        task, seen = self._predictor.task, self._seen(given, pixel_size_um, magnify)
         answers = zip(self._predictor.predict(seen), given, seen, strict=True)
         return [
             answer
@@ -150,6 +173,25 @@ class Model:
             else task.answering.to_original_scale(answer, image.shape[:2], as_seen.shape[:2])
             for answer, image, as_seen in answers
         ]
+
+    def _seen(
+        self, given: list[npt.NDArray[Any]], pixel_size_um: float | None, magnify: Magnification | None
+    ) -> list[npt.NDArray[Any]]:
+        """The images at the magnification at which the model answers them."""
+        task = self._predictor.task
+        if magnify is None and own_scale.measures_by_default(self._predictor):
+            magnify = AUTO
+        if magnify == AUTO:
+            magnify = None if pixel_size_um else self.measure(given)
+        _, magnification = PixelSizes.of_task(task, self.task, pixel_size_um, magnify).of("the image", None)
+        return given if magnification is None else [task.answering.magnified(image, magnification) for image in given]
+
+
+def _titles(names: Sequence[str] | None, images: int) -> list[str]:
+    titles = [str(i) for i in range(images)] if names is None else list(names)
+    if len(titles) != images:
+        raise BrightfieldError(f"Expected a name for each of {images} images, got {len(titles)}.")
+    return titles
 
 
 def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool, list[npt.NDArray[Any]]]:
