@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brightfield.data.splitting import SPLITS, split_groups
+from brightfield.data.splitting import SPLITS, in_order, split_groups
 from brightfield.errors import BrightfieldError
 
 SIZES = st.lists(st.integers(1, 30), min_size=3, max_size=25)
@@ -62,6 +62,21 @@ def test_nearly_as_good_as_trying_every_split(sizes: list[int], shares: tuple[fl
 def test_equal_groups_give_the_exact_shares() -> None:
     splits = split_groups(rows([5] * 20), validation=0.2, test=0.1, seed=0)
     assert Counter(splits) == {"train": 70, "validation": 20, "test": 10}
+
+
+def test_a_sealed_gate_has_groups_of_its_own() -> None:
+    groups = rows([5] * 20)
+    splits = split_groups(groups, validation=0.2, test=0.1, gate=0.25, seed=0)
+    assert Counter(splits) == {"train": 45, "validation": 20, "test": 10, "gate": 25}
+    assert len(set(zip(groups, splits, strict=True))) == 20
+    assert splits == split_groups(groups, validation=0.2, test=0.1, gate=0.25, seed=0)
+    with pytest.raises(
+        BrightfieldError, match="at least 4 groups .one each to train, validate and test and gate.*got 3"
+    ):
+        split_groups(["a", "b", "c"], validation=0.2, test=0.2, gate=0.2, seed=0)
+    with pytest.raises(BrightfieldError, match="sum below 1, got 0.4 and 0.4, and 0.2 for the gate"):
+        split_groups(groups, validation=0.4, test=0.4, gate=0.2, seed=0)
+    assert in_order(["focus", "gate", "test", "train"]) == ["train", "test", "gate", "focus"]
 
 
 def test_one_huge_group_goes_to_training() -> None:

@@ -202,6 +202,30 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     assert task.scoring.summarise(found.scored.of("test")) == pytest.approx(old, nan_ok=True)
 
 
+def test_the_sealed_gate_is_answered_when_it_is_asked_for_and_never_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = KINDS["beads"]
+    task, records = tasks.build(kind, tiny.SETTINGS[kind]), tiny.records(kind, 6, groups=6)
+    layout.prepared("beads").mkdir(parents=True)
+    store.write_raw(tmp_path, records, {"origin": "test"})
+    raw = store.ImageSet.raw(tmp_path)
+    store.write_prepared(layout.prepared("beads"), raw, raw.index.assign(split=["test"] * 3 + ["gate"] * 3))
+    torch.manual_seed(0)
+    entry = tiny.model(kind)
+    with atomic_folder(Path("published")) as folder:
+        bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.learning.network(entry), {})
+    monkeypatch.setattr(registry, "fetch", lambda *_: Path("published"))
+    monkeypatch.setattr(comparison, "read", refuse)
+    found = candidates.standing(settings(), "beads", Version("beads", 7, "old", "member", "run", "hash", None, None))
+    assert list(found.scored.table["split"].unique()) == ["test"]
+    opened = candidates.unsealed(settings(), found)
+    assert opened.scored.table["split"].tolist() == ["test"] * 3 + ["gate"] * 3
+    assert opened.scored.of("gate")["id"].tolist() == [record.id for record in records[3:]]
+    store.write_prepared(layout.prepared("beads"), raw, raw.index.assign(split="test"))
+    assert candidates.unsealed(settings(), found) is found
+
+
 def refuse(name: str, settings: params.Params) -> Scored:
     raise BrightfieldError(f"{name} was not evaluated")
 

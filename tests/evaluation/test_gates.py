@@ -121,6 +121,19 @@ def test_one_group_shows_nothing(own: params.Params) -> None:
     assert "1 group of test images cannot show a gain" in verdict.reasons()[0]
 
 
+def test_where_there_is_a_sealed_gate_it_decides(own: params.Params) -> None:
+    """Better on the test split, which may have been looked at often, and no better on the images that nobody has seen."""
+    old, new = (
+        standing(name, answers(on_test, seed, {"gate": on_gate, "focus": on_test}))
+        for name, on_test, on_gate, seed in (("old", 0.6, 1.0, 0), ("new", 1.6, 1.0, 1))
+    )
+    verdict = judge(settings(own, suites=0.05), old, new)
+    assert failed(verdict) == ["objective"]
+    assert [check.asked for check in verdict.checks] == ["objective", "suite focus"]
+    better = standing("better", answers(1.6, 1, {"gate": 2.0, "focus": 1.6}))
+    assert judge(settings(own, suites=0.05), old, better).passed
+
+
 def test_the_bar_rises_with_each_decision_on_the_same_images(own: params.Params) -> None:
     old, new = standing("old", answers(1.0)), standing("new", answers(1.5, 1))
     passed = [judge(settings(own), old, new, look=look).passed for look in (1, 10_000)]

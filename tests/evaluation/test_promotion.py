@@ -37,6 +37,7 @@ def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params
         return Standing(Scored(f"{task}@{version.number}", task, table(version.model), "abc.dir"), Path(version.model))
 
     monkeypatch.setattr(candidates, "standing", standing)
+    monkeypatch.setattr(candidates, "unsealed", lambda settings, known: known)
     evaluation = known.evaluation.model_copy(update={"bootstrap": 300})
     return known.model_copy(update={"gates": {"rbc": params.Gate(suites=0.03)}, "evaluation": evaluation})
 

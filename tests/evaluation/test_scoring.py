@@ -59,12 +59,12 @@ def test_a_split_is_loaded_with_its_truth(prepared: Prepared) -> None:
         assert encoded.shape == record.image.shape
 
 
-def test_every_split_but_the_training_split_is_scored_and_the_index_read_once(
+def test_every_split_but_training_and_the_sealed_gate_is_scored_and_the_index_read_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [
         {"id": str(i), "group": "g", "split": s}
-        for i, s in enumerate(["train", "test", "suite-z", "validation", "suite-a"])
+        for i, s in enumerate(["train", "test", "suite-z", "validation", "suite-a", "gate"])
     ]
     pd.DataFrame(rows).to_csv(tmp_path / "index.csv", index=False)
     for row in rows:

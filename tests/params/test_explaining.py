@@ -24,7 +24,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     ),
     (("tasks", "denoise", "settings", "classes"), "Allowed: deviation_scale, pixel_size_um.", ""),
     (("simulations", "rbc", "movies"), "crops_per_smear, good_fraction, pixel_size_um, seed, simulator, size_px", ""),
-    (("datasets", "rbc", "train"), "Allowed: kind, seed, task, test, validation.", ""),
+    (("datasets", "rbc", "train"), "Allowed: gate, kind, seed, task, test, validation.", ""),
     (
         ("models", "rbc-convnet", "epochs"),
         "Allowed: dataset, kind, network, seed, settings, task, test_time_augmentation, training.",
@@ -107,6 +107,7 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("models", "a name!"), {}, ["models.a name!"]),
     (("simulations", "denoise", "peak_electrons"), [4], ["simulations.denoise.peak_electrons"]),
     (("simulations", "rbc", "simulator"), "rcb", ["simulations.rbc.simulator: expected one of", "got 'rcb'"]),
+    (("datasets", "rbc", "gate"), 0.6, ["datasets.rbc: validation + test + gate must leave something", "0.2 + 0.2 + 0.6"]),
     (("datasets", "rbc", "test"), 0.8, ["datasets.rbc: validation + test must leave something", "0.2 + 0.8"]),
     (("datasets", "rbc", "test"), 1.2, ["datasets.rbc.test: input should be less than 1, got 1.2"]),
     (("ensembles", "rbc-ensemble", "method"), "stack", ["ensembles.rbc-ensemble.method: ", "'greedy'"]),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from brightfield import layout, params, tasks
 from brightfield.data import splitting
+from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import comparison
@@ -108,21 +110,32 @@ def standing(settings: params.Params, task_name: str, version: Version) -> Stand
     try:
         scored = comparison.read(name, settings)
     except BrightfieldError:  # it was never evaluated, or its report is gone
-        return Standing(_answered(settings, name, task_name, folder), folder)
-    if now is None or scored.data_hash != now:
-        return Standing(_answered(settings, name, task_name, folder), folder)
+        scored = None
+    if scored is None or now is None or scored.data_hash != now:
+        scored = _answered(settings, name, task_name, folder, lambda split: split not in (TRAIN, VALIDATION, GATE))
     return Standing(scored, folder)
 
 
-def _answered(settings: params.Params, name: str, task_name: str, folder: Path) -> Scored:
-    """The answers of a bundle to the test split and the suites of its task's dataset, scored."""
+def unsealed(settings: params.Params, standing: Standing) -> Standing:
+    """The same with its scores on the sealed split ``gate`` as well, where the task's dataset has one; it answers for that."""
+    scored = standing.scored
+    index = read_index(layout.prepared(settings.tasks[scored.task].dataset))
+    if not (index["split"] == GATE).any():
+        return standing
+    sealed = _answered(settings, scored.name, scored.task, standing.folder, lambda split: split == GATE)
+    table = pd.concat([scored.table, sealed.table], ignore_index=True)
+    return replace(standing, scored=replace(scored, table=table))
+
+
+def _answered(
+    settings: params.Params, name: str, task_name: str, folder: Path, wanted: Callable[[str], bool]
+) -> Scored:
+    """The answers of a bundle to some splits of its task's dataset, scored."""
     data = layout.prepared(settings.tasks[task_name].dataset)
     predictor, index = Predictor.load(folder, settings.compute), read_index(data)
     asked = predictor.task  # its input channels and classes may differ from those of the task
     parts = []
-    for split in splitting.in_order({TEST, *index["split"]}):
-        if split in (TRAIN, VALIDATION):
-            continue
+    for split in filter(wanted, splitting.in_order({TEST, *index["split"]})):
         records = ImageSet.prepared(data, split, index)
         rows = []
         for record in progress.track(records, f"{name} on {split}", len(records), "image"):

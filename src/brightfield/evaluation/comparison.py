@@ -17,10 +17,11 @@ import pandas as pd
 from scipy import stats
 
 from brightfield import layout, params, tasks
+from brightfield.data.splitting import GATE, SPLITS
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import bootstrap, permutation
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.scoring import KIND, TEST, TRAIN, VALIDATION
+from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
 from brightfield.experiments import registry
 from brightfield.metrics import Columns, Real, Weights, paired_tests
 from brightfield.metrics.declarations import declared
@@ -173,7 +174,7 @@ def compare_suites(models: Sequence[Scored], settings: params.Params) -> list[Co
     """The task's objective of each shift suite; nothing where there are no suites."""
     task = _common_task(models, settings)
     first, *others = models
-    suites = [split for split in first.table["split"].unique() if split not in (TRAIN, VALIDATION, TEST)]
+    suites = [split for split in first.table["split"].unique() if split not in (*SPLITS, GATE)]
     found = []
     for model in others:
         for suite in suites:

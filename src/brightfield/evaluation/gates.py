@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from brightfield import images, layout, params, tasks
+from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import comparison
@@ -62,7 +63,7 @@ class Verdict:
 
     Attributes:
         checks: the objective first.
-        difference: the candidate's objective minus the champion's on the test split.
+        difference: the candidate's objective minus the champion's on the images that decide.
         look: the how manieth decision on these test images it is, from 1.
     """
 
@@ -81,7 +82,7 @@ class Verdict:
 
 
 def judge(settings: params.Params, champion: Standing, candidate: Standing, *, look: int = 1) -> Verdict:
-    """Check all that the task's gate asks.
+    """Check all that the task's gate asks: of the sealed split ``gate`` where both have answered it, else of the test split.
 
     The test images wear out: of many candidates that are as good as the champion, one looks better on them sooner or later. So the
     interval of the gain is wider with each decision on the same images: at the k-th, the chance that an equal candidate passes is
@@ -96,7 +97,8 @@ def judge(settings: params.Params, champion: Standing, candidate: Standing, *, l
         BrightfieldError: they cannot be compared, or the gate asks for something that the task does not have.
     """
     models, gate = [champion.scored, candidate.scored], settings.gate(champion.scored.task)
-    found = comparison.compare(models, TEST, settings)
+    sealed = all((model.table["split"] == GATE).any() for model in models)
+    found = comparison.compare(models, GATE if sealed else TEST, settings)
     objective = found[0]
     checks = [_gain(objective, gate.margin, settings.evaluation.confidence, look)]
     if gate.suites is not None:

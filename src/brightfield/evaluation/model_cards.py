@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from brightfield import layout, params, tasks
+from brightfield.data.splitting import GATE
 from brightfield.data.store import read_index
 from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.inference import bundle
@@ -22,7 +23,12 @@ SIMULATED = "simulated"
 MEGABYTE = 1e6
 MOST_METRICS = 8  # of test, the objective first
 MOST_KINDS = 4  # the worst
-USES = {TRAIN: "learnt from", VALIDATION: "chose the epoch and the threshold", TEST: "for the scores alone"}
+USES = {
+    TRAIN: "learnt from",
+    VALIDATION: "chose the epoch and the threshold",
+    TEST: "for the scores alone",
+    GATE: "sealed: for the gate alone",
+}
 
 
 def text(settings: params.Params, name: str, folder: Path) -> str:

@@ -101,7 +101,10 @@ def _at_the_gate(
 ) -> Decision:
     data_hash = _data_hash(settings, task_name)
     look = registry.look(task_name, data_hash, champion.number, version.number)
-    verdict = gates.judge(settings, candidates.standing(settings, task_name, champion), candidate, look=look)
+    reigning = candidates.standing(settings, task_name, champion)
+    verdict = gates.judge(
+        settings, candidates.unsealed(settings, reigning), candidates.unsealed(settings, candidate), look=look
+    )
     against = f"against version {champion.number} ({champion.model})"
     logged = {
         **reason,

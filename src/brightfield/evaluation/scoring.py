@@ -74,10 +74,10 @@ class Scores:
 
 
 def splits_to_score(task: Task[Any, Any], folder: Path) -> Iterator[Split]:
-    """The splits to score, one at a time: validation, test, then the shift suites, without the training split."""
+    """The splits to score, one at a time: validation, test, then the shift suites; not the training split and the sealed gate."""
     index = read_index(folder)
     for name in splitting.in_order({VALIDATION, TEST, *index["split"]}):
-        if name != TRAIN:
+        if name not in (TRAIN, splitting.GATE):
             yield Split.load(task, folder, name, index)
 
 

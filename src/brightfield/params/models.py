@@ -19,11 +19,15 @@ class Dataset(Section):
     seed: int = 0
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.2  # share of the groups
     test: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    gate: Annotated[float, Field(ge=0, lt=1)] = 0.0  # sealed: scored when a champion is decided about, and never else
 
     @model_validator(mode="after")
     def _leaves_training_data(self) -> Self:
-        if self.validation + self.test >= 1:
-            raise ValueError(f"validation + test must leave something to train on, got {self.validation} + {self.test}")
+        if self.validation + self.test + self.gate >= 1:
+            raise ValueError(
+                f"validation + test{' + gate' if self.gate else ''} must leave something to train on, got "
+                f"{self.validation} + {self.test}{f' + {self.gate}' if self.gate else ''}"
+            )
         return self
 
 

@@ -42,6 +42,7 @@ def split(index: pd.DataFrame, settings: params.Dataset) -> pd.DataFrame:
         list(rest["group"]),
         validation=settings.validation,
         test=settings.test,
+        gate=settings.gate,
         seed=settings.seed,
         strata=list(rest["label"]) if "label" in rest else None,
     )

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from brightfield import layout, params
+from brightfield.data import splitting
 from brightfield.data.coverage import Coverage, measure_records
 from brightfield.data.records import Record
 from brightfield.inference import bundle
@@ -102,7 +103,7 @@ def _on_default(name: str, model: Bundle) -> dict[str, dict[str, float]]:
     drawn = list(simulate(own.simulations[dataset], processes.available()))
     index = pd.DataFrame([{"id": record.id, "group": record.group, **record.row} for record in drawn])
     split = list(prepare.split(index, own.datasets[dataset])["split"])
-    parts = [part for part in dict.fromkeys(split) if part not in ("train", "validation")]
+    parts = [part for part in dict.fromkeys(split) if part not in ("train", "validation", splitting.GATE)]
     return {part: scored(model, [r for r, of in zip(drawn, split, strict=True) if of == part]) for part in parts}
 
 
