@@ -259,7 +259,8 @@ def test_versions_lists_what_a_training_can_begin_with(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path) -> None:
+def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from brightfield.evaluation import comparison, peers
     from evaluation.test_comparison import crops, write_report
 
     names = [name for name, model in params.load().models.items() if model.task == "rbc"][:2]
@@ -277,6 +278,10 @@ def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path) ->
     assert {line.split(",")[2] for line in parts[1:]} == {"test", "focus", "burr", "normal"}
     code, out, _ = call("compare", *names, "--suite", "focus")
     assert (code, "by suite" in out, f"rbc, focus: {names[1]}" in out) == (0, False, True)
+    asked = []
+    monkeypatch.setattr(peers, "scored", lambda *given: asked.append(given[:3]) or comparison.read(names[1], given[3]))
+    code, out, _ = call("compare", names[0], "--with", "otsu=run {images} {answers}")
+    assert (code, asked) == (0, [("otsu", "run {images} {answers}", "rbc")])
     code, out, err = call("leaderboard", "rbc")
     assert (code, err) == (0, "")
     assert out.splitlines()[3].split()[0] == names[1]

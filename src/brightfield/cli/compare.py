@@ -24,6 +24,14 @@ def compare(
             help="Models or ensembles of params.yaml, or versions of the registry: rbc@champion, rbc@previous, rbc@3.",
         ),
     ],
+    peers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="TITLE=COMMAND",
+            help="Also compare with another program, which answers the same images: see below. May be given several times.",
+        ),
+    ] = None,
     suite: SUITE = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Also write all numbers as a table: a CSV file.")
@@ -37,15 +45,21 @@ def compare(
     whole groups. A star marks p below 0.05. Decide by the metric of the last line, the task's objective: its p is corrected for the
     number of models (Holm), those of the other metrics, suites and kinds for the number of their lines as well.
 
-    Nothing is answered again: reports and runs hold the score of every image.
+    Nothing is answered again: reports and runs hold the score of every image. A program of --with is run on the images of test and
+    suites: {images} in its command is a folder of TIFF files, {answers} an empty folder for what it writes. Of bacteria it writes a
+    label image for each (NAME.tif or NAME_labels.tif), of denoise a restored one, of beads a CSV file with columns image, x and y,
+    of rbc one with image and probability (of the second class). It may have an environment of its own:
+    --with "peer=/opt/peer/bin/python segment.py {images} {answers}".
     """
     from brightfield import params
     from brightfield.evaluation import comparison, comparison_text
+    from brightfield.evaluation import peers as outside
     from brightfield.evaluation.scoring import TEST
     from brightfield.system.files import atomic_file
 
     settings = params.load()
     models = [comparison.read(name, settings) for name in dict.fromkeys(names)]
+    models += [outside.scored(*outside.named(text), models[0].task, settings) for text in peers or ()]
     split = suite or TEST
     on_split = comparison.compare(models, split, settings)
     on_suites = [] if suite else comparison.compare_suites(models, settings)

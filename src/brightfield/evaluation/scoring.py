@@ -91,13 +91,17 @@ def score(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -
         if i in for_figures:
             shown[i] = answer
     statistics = pd.DataFrame(rows)
+    table = with_origin(task, split, statistics)
+    if any(name in split.images.index for name in task.scoring.conditions):
+        table = pd.concat([table, _of_each_image(task, statistics).add_suffix(OF_IMAGE)], axis=1)
+    return Scores(table, shown)
+
+
+def with_origin(task: Task[Any, Any], split: Split, statistics: pd.DataFrame) -> pd.DataFrame:
+    """Statistics of the images of a split beside what is known of them: id, group, split, and where known its kind and more."""
     known = split.images.index
     columns = ("id", "group", "split", KIND, *task.scoring.index_columns, *task.scoring.conditions)
-    index = known[[name for name in columns if name in known]]
-    parts = [index, statistics]
-    if any(name in known for name in task.scoring.conditions):
-        parts.append(_of_each_image(task, statistics).add_suffix(OF_IMAGE))
-    return Scores(pd.concat(parts, axis=1), shown)
+    return pd.concat([known[[name for name in columns if name in known]], statistics], axis=1)
 
 
 def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -51,6 +52,18 @@ class Answering(ABC, Generic[Settings, Answer]):
     @abstractmethod
     def activate(self, output: Tensor) -> Tensor:
         """Network output to probabilities, heat maps or intensities: what ensembles average."""
+
+    @abstractmethod
+    def foreign(self, folder: Path, names: Sequence[str]) -> list[Answer]:
+        """The answers that another program wrote, as if they were a model's; see :mod:`brightfield.tasks.foreign`.
+
+        Args:
+            folder: where it wrote them: an image a file, or one CSV file.
+            names: of the images, without endings.
+
+        Raises:
+            BrightfieldError: an answer is missing, or is none.
+        """
 
     def voted(self, activated: npt.NDArray[np.float32], settings: Settings) -> npt.NDArray[np.float32]:
         """The activated output of a member of an ensemble as that of this task.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,8 +13,10 @@ from scipy.special import expit
 from torch import Tensor
 
 from brightfield import images, params
+from brightfield.errors import BrightfieldError
 from brightfield.metrics import classification
 from brightfield.results import Label
+from brightfield.tasks import foreign
 from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.classification import agreement, widths
 from brightfield.tasks.doubts import Doubts
@@ -37,6 +40,18 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     def activate(self, output: Tensor) -> Tensor:
         """Convert the logit to a probability."""
         return torch.sigmoid(output)
+
+    def foreign(self, folder: Path, names: Sequence[str]) -> list[Label]:
+        """A table with columns image and probability, that of the second class, and a row an image."""
+        table = foreign.table(folder, ("probability",), names)
+        known = dict(zip(table["image"], table["probability"], strict=True))
+        if missing := [name for name in names if name not in known]:
+            raise BrightfieldError(
+                f"{len(missing)} of {len(names)} images have no probability, {missing[0]!r} among them."
+            )
+        if wrong := [name for name in names if not 0 <= known[name] <= 1]:
+            raise BrightfieldError(f"A probability is from 0 to 1, got {known[wrong[0]]} for {wrong[0]!r}.")
+        return [Label(float(known[name])) for name in names]
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
         """The label from the probability, of shape (1,), after calibration and by the model's threshold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch import Tensor
 from brightfield import images, params
 from brightfield.metrics import restoration
 from brightfield.results import Picture
+from brightfield.tasks import foreign
 from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.restoration import agreement, moments
@@ -35,6 +37,11 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
             return output
         mean, deviation = moments.mean_and_deviation(output)
         return torch.cat([mean, mean.square() + deviation.square()], dim=1)
+
+    def foreign(self, folder: Path, names: Sequence[str]) -> list[Picture]:
+        """Restored images, in the units of the noisy ones."""
+        shown = (images.to_grey(images.read(path)) for path in foreign.image_files(folder, names))
+        return [Picture(np.asarray(image, dtype=np.float32)) for image in shown]
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Picture:
         """Convert back to the units of the image."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -13,12 +14,13 @@ from torch import Tensor
 from brightfield import images, params
 from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
+from brightfield.tasks import foreign
 from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 from brightfield.tasks.segmentation import agreement, merging, separating, widths
 from brightfield.tasks.segmentation.cells import connected, species_of
-from brightfield.tasks.segmentation.masks import most_probable, parts_probability
+from brightfield.tasks.segmentation.masks import most_probable, of_cells, parts_probability
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
 from brightfield.tasks.visibility import shows_something
 
@@ -46,6 +48,10 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
                 f"A model of scheme {settings.scheme!r} cannot take part in an ensemble of scheme {self.settings.scheme!r}."
             )
         return parts_probability(activated)
+
+    def foreign(self, folder: Path, names: Sequence[str]) -> list[ClassMap]:
+        """Label images: a whole number a pixel, 0 for the background."""
+        return [of_cells(images.read_labels(path), self.settings) for path in foreign.image_files(folder, names)]
 
     def decode(self, activated: FloatArray, encoded: Encoded) -> ClassMap:
         """The most probable class of each pixel, and the cells: bodies extended over their contours by a watershed.

@@ -16,7 +16,7 @@ from brightfield.metrics.declarations import Objective
 from brightfield.results import ClassMap
 from brightfield.tasks.beside import Baseline, Beside, Method
 from brightfield.tasks.segmentation.cells import large
-from brightfield.tasks.segmentation.masks import Scheme, class_map
+from brightfield.tasks.segmentation.masks import of_cells
 from brightfield.tasks.visibility import shows_something
 
 SMOOTH_PX = 0.7  # sigma of the Gaussian before the threshold, so that noise makes no specks
@@ -39,7 +39,7 @@ def otsu(settings: params.SegmentationSettings, first: Sequence[images.Image]) -
         cells = large(_cut(_objects(ndimage.gaussian_filter(light, SMOOTH_PX))), settings.min_area_px)
         if not shows_something(light[None], cells):
             cells = np.zeros_like(cells)
-        return _class_map(cells, settings)
+        return of_cells(cells, settings)
 
     return answer
 
@@ -80,12 +80,6 @@ def _cut(mask: Mask) -> npt.NDArray[np.int32]:
     return np.asarray(watershed(-distance, seeds, mask=mask), dtype=np.int32)
 
 
-def _class_map(cells: npt.NDArray[np.int32], settings: params.SegmentationSettings) -> ClassMap:
-    """Cells without species, whatever the scheme."""
-    scheme: Scheme = "cells" if settings.scheme == "cells" else "contours"
-    return ClassMap(class_map(cells, settings.contour_px, scheme=scheme), cells)
-
-
 class SegmentationBeside(Beside[params.SegmentationSettings, ClassMap]):
     """Compares cells by AP50 and Dice; species are left aside, as a threshold knows none."""
 
@@ -99,7 +93,7 @@ class SegmentationBeside(Beside[params.SegmentationSettings, ClassMap]):
 
     def truth(self, record: Record) -> ClassMap:
         """The labels of the record."""
-        return _class_map(np.asarray(record.fields["labels"], dtype=np.int32), self.settings)
+        return of_cells(np.asarray(record.fields["labels"], dtype=np.int32), self.settings)
 
     def numbers(self, answer: ClassMap, image: images.Image) -> dict[str, float]:
         """The number of cells, and the share of the image that they cover."""

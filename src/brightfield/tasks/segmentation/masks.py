@@ -12,11 +12,20 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from brightfield import params
+from brightfield.results import ClassMap
+
 BACKGROUND, BODY, CONTOUR = 0, 1, 2
 PARTS = 2  # body and contour
 Scheme = Literal["cells", "contours", "species"]
 # of each class, whatever the number of species
 _PART = np.array([BACKGROUND, *(BODY if number % PARTS == 1 else CONTOUR for number in range(1, 256))], np.uint8)
+
+
+def of_cells(cells: npt.NDArray[np.int32], settings: params.SegmentationSettings) -> ClassMap:
+    """The answer of a method that knows cells (H, W) and no species, whatever the scheme."""
+    scheme: Scheme = "cells" if settings.scheme == "cells" else "contours"
+    return ClassMap(class_map(cells, settings.contour_px, scheme=scheme), cells)
 
 
 def class_map(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from brightfield import images, params
 from brightfield.beads.localisation.hybrid import refine_frames
 from brightfield.results import Points
+from brightfield.tasks import foreign
 from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
@@ -35,6 +37,11 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
     def activate(self, output: Tensor) -> Tensor:
         """Convert logits to a heat map in [0, 1]; a hybrid network also has the transmission."""
         return hybrid.activate(output) if self.settings.hybrid else torch.sigmoid(output)
+
+    def foreign(self, folder: Path, names: Sequence[str]) -> list[Points]:
+        """A table with columns image, x and y in px, (0, 0) the centre of the first pixel; an image without beads has no row."""
+        table = foreign.table(folder, ("x", "y"), names)
+        return [Points.exact(table.loc[table["image"] == name, ["x", "y"]].to_numpy(np.float64)) for name in names]
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, with standard errors."""

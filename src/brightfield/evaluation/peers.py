@@ -1,0 +1,115 @@
+"""Outside opinions: another program answers the same test images, and is scored as a model is.
+
+A peer is any command. It gets a folder of TIFF images and an empty folder for its answers, by the words ``{images}`` and
+``{answers}`` in the command, and runs in an environment of its own: nothing of it is a dependency. What it has to write is said by
+:meth:`brightfield.tasks.answering.Answering.foreign` of the task: label images, restored images, or a table of positions or
+probabilities.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from brightfield import images, layout, params, tasks
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import scoring
+from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation.scoring import VALIDATION, Split
+from brightfield.system import lineage, progress
+
+PLACES = ("{images}", "{answers}")
+SHOWN = 1500  # characters of a failing command's messages that are shown
+
+
+def scored(title: str, command: str, task_name: str, settings: params.Params) -> Scored:
+    """The scores of a command's answers to the test split and the suites of a task's dataset.
+
+    Args:
+        title: name of the peer in tables.
+        command: with ``{images}`` and ``{answers}``; run without a shell.
+        task_name: of params.yaml.
+        settings: of the project.
+
+    Raises:
+        BrightfieldError: the command names no such places, cannot be run or fails, or an answer is missing or is none.
+    """
+    entry = params.entry(settings.tasks, task_name, "task")
+    task, data = tasks.build(entry.kind, entry.settings), layout.prepared(entry.dataset)
+    words = _words(command)
+    asked = [split for split in scoring.splits_to_score(task, data) if split.name != VALIDATION]
+    with tempfile.TemporaryDirectory(prefix="brightfield-peer-") as place:
+        shown, answers = Path(place, "images"), Path(place, "answers")
+        shown.mkdir()
+        answers.mkdir()
+        names = _write_images(asked, shown, entry.settings.pixel_size_um)
+        _run([word.replace(PLACES[0], str(shown)).replace(PLACES[1], str(answers)) for word in words], title)
+        try:
+            found = iter(task.answering.foreign(answers, names))
+        except BrightfieldError as error:
+            raise BrightfieldError(f"The answers of {title} cannot be scored: {error}") from error
+    tables = []
+    for split in asked:
+        rows = []
+        for true, image in zip(split.truth, split.images, strict=True):
+            answer = next(found)
+            try:
+                rows.append(task.scoring.statistics(answer, true))
+            except ValueError as error:
+                raise BrightfieldError(
+                    f"The answer of {title} to {image.id} does not fit the image: {error}."
+                ) from error
+        tables.append(scoring.with_origin(task, split, pd.DataFrame(rows)))
+    return Scored(title, task_name, pd.concat(tables, ignore_index=True), lineage.data_hash(data))
+
+
+def named(text: str) -> tuple[str, str]:
+    """The title and the command of ``TITLE=COMMAND``.
+
+    Raises:
+        BrightfieldError: it is not of that form.
+    """
+    title, equals, command = text.partition("=")
+    if not (equals and title.strip() and command.strip()) or " " in title.strip():
+        raise BrightfieldError(
+            f'Expected TITLE=COMMAND, such as "otsu=python otsu.py {" ".join(PLACES)}", got {text!r}.'
+        )
+    return title.strip(), command.strip()
+
+
+def _words(command: str) -> list[str]:
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise BrightfieldError(f"The command {command!r} cannot be read: {error}.") from error
+    if missing := [place for place in PLACES if not any(place in word for word in words)]:
+        raise BrightfieldError(
+            f"The command {command!r} does not say where {missing[0]} go: {PLACES[0]} is the folder with the images, {PLACES[1]} "
+            "that for what it answers."
+        )
+    return words
+
+
+def _write_images(splits: Sequence[Split], folder: Path, pixel_size_um: float) -> list[str]:
+    """The images of all splits as TIFF; their names, which are numbers: ids may hold what a file's name may not."""
+    names: list[str] = []
+    for split in splits:
+        for record in progress.track(split.images, f"write {split.name}", len(split.images), "image"):
+            names.append(f"{len(names):06d}")
+            images.write_tiff(folder / f"{names[-1]}.tif", record.image, pixel_size_um=pixel_size_um)
+    return names
+
+
+def _run(words: Sequence[str], title: str) -> None:
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise BrightfieldError(f"{title} cannot be run: {error.strerror or error}: {words[0]}.") from error
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()[-SHOWN:]
+        raise BrightfieldError(f"{title} failed with exit code {done.returncode}:\n{said}")
