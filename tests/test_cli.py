@@ -15,6 +15,7 @@ import tiny
 from brightfield import cli, layout, params
 from brightfield.data import store
 from brightfield.errors import BrightfieldError
+from scored import crops, write_report
 from trained import write_starter
 
 Call = Callable[..., tuple[int, str, str]]
@@ -261,11 +262,10 @@ def test_versions_lists_what_a_training_can_begin_with(call: Call) -> None:
 @pytest.mark.usefixtures("project")
 def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from brightfield.evaluation import comparison, peers
-    from evaluation.test_comparison import crops, write_report
 
     names = [name for name, model in params.load().models.items() if model.task == "rbc"][:2]
     for i, name in enumerate(names):
-        write_report(name, crops(0.4 + i, i))
+        write_report(name, crops(dict.fromkeys(("validation", "test", "focus"), 0.4 + i), i))
     code, out, err = call("compare", *names, "--out", str(tmp_path / "all.csv"))
     assert (code, err) == (0, "")
     said = out.splitlines()

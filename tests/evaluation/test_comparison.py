@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +19,9 @@ from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.comparison import EXCHANGE, Compared, Scored
 from brightfield.experiments import registry
 from brightfield.metrics import paired_tests
+from scored import crops as made_up
+from scored import write_report
 from trained import write_bundle
-
-GROUPS = 20
 
 
 @pytest.fixture
@@ -32,37 +31,13 @@ def own(project: Path) -> params.Params:
     return params.with_overrides(params.load(), "evaluation", {"bootstrap": 400})
 
 
-def crops(skill: float, seed: int, groups: int = GROUPS, each: int = 12) -> pd.DataFrame:
-    """Answers to the crops of test and of one suite, of two kinds; the truth is the same for all models."""
-    parts = []
-    for split in ("validation", "test", "focus"):
-        known, own = np.random.default_rng(len(split)), np.random.default_rng([seed, len(split)])
-        truth = (known.random(groups * each) < 0.4).astype(float)
-        logit = skill * (2 * truth - 1) + own.normal(0, 1, len(truth))
-        parts.append(
-            pd.DataFrame(
-                {
-                    "id": [f"{split}{i}" for i in range(len(truth))],
-                    "group": [f"smear{i // each:02d}" for i in range(len(truth))],
-                    "split": split,
-                    "kind": np.where(known.random(len(truth)) < 0.5, "burr", "normal"),
-                    "probability": 1 / (1 + np.exp(-logit)),
-                    "answered": (logit > 0).astype(float),
-                    "truth": truth,
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+def crops(skill: float, seed: int, groups: int = 20, each: int = 12) -> pd.DataFrame:
+    """Answers to the crops of test and of one suite, of two kinds."""
+    return made_up(dict.fromkeys(("validation", "test", "focus"), skill), seed, groups, each)
 
 
 def scored(name: str, skill: float = 1.0, seed: int = 0, **other: Any) -> Scored:
     return Scored(**{"name": name, "task": "rbc", "table": crops(skill, seed), "data_hash": "abc.dir", **other})
-
-
-def write_report(name: str, table: pd.DataFrame, data_hash: str | None = "abc.dir") -> None:
-    layout.report(name).mkdir(parents=True, exist_ok=True)
-    table.to_csv(layout.report(name) / layout.IMAGE_SCORES, index=False)
-    (layout.report(name) / layout.METRICS).write_text(json.dumps({"test": {}, "data_hash": data_hash}))
 
 
 # --- two models -------------------------------------------------------------------------------------------------------

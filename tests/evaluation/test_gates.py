@@ -18,6 +18,7 @@ from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.comparison import Scored
 from brightfield.evaluation.gates import Standing, judge, least_gain
 from brightfield.system.files import write_json
+from scored import crops
 
 GROUPS, EACH = 20, 10
 
@@ -36,18 +37,9 @@ def own(project: Path) -> params.Params:
 def answers(
     skill: float, seed: int = 0, suites: dict[str, float] | None = None, overconfident: float = 1.0
 ) -> pd.DataFrame:
-    """Crops of test and of suites, each with a skill; the truth is the same for all models, and their errors are their own."""
-    parts = []
-    for split, of_split in {"validation": skill, "test": skill, **(suites or {"focus": skill, "light": skill})}.items():
-        truth = (np.random.default_rng(len(split)).random(GROUPS * EACH) < 0.4).astype(float)
-        logit = of_split * (2 * truth - 1) + np.random.default_rng([seed, len(split)]).normal(0, 1, len(truth))
-        names = {
-            "id": [f"{split}{i}" for i in range(len(truth))],
-            "group": [f"smear{i // EACH}" for i in range(len(truth))],
-        }
-        answered = {"probability": 1 / (1 + np.exp(-overconfident * logit)), "answered": (logit > 0).astype(float)}
-        parts.append(pd.DataFrame({**names, "split": split, **answered, "truth": truth}))
-    return pd.concat(parts, ignore_index=True)
+    """Crops of test and of suites, each with a skill."""
+    known = suites or {"focus": skill, "light": skill}
+    return crops({"validation": skill, "test": skill, **known}, seed, GROUPS, EACH, overconfident)
 
 
 def standing(name: str, table: pd.DataFrame, task: str = "rbc", kilobytes: int = 1, **lineage: Any) -> Standing:

@@ -17,8 +17,8 @@ from brightfield.evaluation.gates import Standing
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
 from brightfield.system import lineage
-from evaluation.test_gates import answers
 from published import bundle, publish
+from scored import crops
 
 # skill on test and on the suite focus
 SKILLS = {"first": (1.0, 1.0), "worse": (0.5, 0.5), "equal": (1.0, 1.0), "narrow": (2.0, 0.2), "better": (2.0, 2.0)}
@@ -44,7 +44,7 @@ def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params
 
 def table(name: str) -> pd.DataFrame:
     skill, on_focus = SKILLS[name]
-    return answers(skill, SEEDS[name], {"focus": on_focus})
+    return crops({"validation": skill, "test": skill, "focus": on_focus}, SEEDS[name])
 
 
 def version(name: str) -> Version:
