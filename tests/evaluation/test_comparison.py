@@ -322,7 +322,7 @@ def test_a_leaderboard_of_text() -> None:
 def test_where_groups_are_too_few_for_a_star_it_is_said() -> None:
     few = [compared(test=EXCHANGE, groups=6, p=2 / 64)] * 3
     assert comparison_text.least_p(few) == (
-        "6 groups can be exchanged in 64 ways, so no p of the 3 other metrics can be below 0.094: look at their intervals."
+        "6 groups can be exchanged in 64 ways, so none of these 3 p can be below 0.094: look at the intervals."
     )
     assert comparison_text.least_p([compared(test=EXCHANGE, groups=12)] * 3) is None
     assert comparison_text.least_p([compared(groups=3)]) is None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from brightfield.cli.base import REGISTRY, TASK, app
+
+if TYPE_CHECKING:
+    from brightfield.evaluation.comparison import Compared
 
 SUITE = Annotated[
     str | None,
@@ -69,18 +73,26 @@ def compare(
         a, b = of_pair[0].a, of_pair[0].b
         print(f"\n{models[0].task}, {split}: {b} against {a}\n")
         print(comparison_text.of_pair(of_pair))
-        few = comparison_text.least_p(of_pair[1:])
-        if few is not None:
-            print(few)
+        _few(of_pair[1:])
         for found, what in ((on_suites, "suite"), (by_kind, "kind")):
             shown = [each for each in found if (each.a, each.b) == (a, b)]
             for part in comparison_text.by_metric(shown):
                 print(f"\n{comparison_text.of_parts(part, what)}")
+            _few(shown)
         print(f"\n{comparison_text.verdict(of_pair[0], confidence)}")
     if out is not None:
         with atomic_file(out) as file:
             comparison_text.table([*on_split, *on_suites, *by_kind]).to_csv(file, index=False, lineterminator="\n")
         print(f"\nAll numbers are in {out}.")
+
+
+def _few(found: Sequence[Compared]) -> None:
+    """Say where groups are too few for a star."""
+    from brightfield.evaluation import comparison_text
+
+    said = comparison_text.least_p(found)
+    if said is not None:
+        print(said)
 
 
 @app.command(rich_help_panel=REGISTRY)

@@ -77,8 +77,8 @@ def least_p(found: Sequence[Compared]) -> str | None:
     if not exchanged or least * len(exchanged) < SIGNIFICANT:
         return None
     return (
-        f"{groups} groups can be exchanged in {2**groups:,} ways, so no p of the {len(exchanged)} other metrics can be below "
-        f"{_p(least * len(exchanged))}: look at their intervals."
+        f"{groups} groups can be exchanged in {2**groups:,} ways, so none of these {len(exchanged)} p can be below "
+        f"{_p(least * len(exchanged))}: look at the intervals."
     )
 
 
