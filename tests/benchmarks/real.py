@@ -24,13 +24,14 @@ from brightfield import images, layout, params, tasks
 from brightfield.data.records import Record
 from brightfield.inference import bundle, starters
 from brightfield.inference.predictor import Predictor
-from brightfield.metrics import restoration
+from brightfield.metrics import restoration, segmentation
 from brightfield.prediction import own_scale
 from brightfield.results import Picture
 from brightfield.simulate import simulate
 from brightfield.starters import making, sources
 from brightfield.tasks.restoration.beside import nlm
 from brightfield.tasks.segmentation.beside import otsu
+from brightfield.tasks.segmentation.masks import of_cells
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SIDE = 512
@@ -55,6 +56,9 @@ def rows() -> Iterator[Row]:
         yield from _scores(name)
     if "bacteria" in names:
         yield from _false_cells(Predictor.load(starters.folder("bacteria")))
+        yield from _bright_cells(Predictor.load(starters.folder("bacteria")))
+    if "beads" in names:
+        yield from _false_beads(Predictor.load(starters.folder("beads")))
     if "rbc" in names:
         yield from _scaled(starters.folder("rbc"))
     if "denoise" in names:
@@ -101,6 +105,39 @@ def _false_cells(predictor: Predictor) -> Iterator[Claim]:
         yield Claim(
             f"bacteria: cells in a field that is {what}", float(answer.instances.max()), aim=0.0, better="lower"
         )
+
+
+def _cases(name: str) -> Path | None:
+    """The folder of an awkward input, beside the real images, where it is there."""
+    place = os.environ.get(REAL)
+    folder = None if place is None else Path(place).parent / "cases" / name
+    return folder if folder is not None and folder.is_dir() else None
+
+
+def _bright_cells(predictor: Predictor) -> Iterator[Row]:
+    """Cells that are brighter than the ground, of which none was learnt from."""
+    folder = _cases("30-bright-cells")
+    if folder is None:
+        yield ("bacteria: bright cells", f"left out: there is no folder cases beside {REAL}", "")
+        return
+    found = there = 0
+    for path in images.files([folder / "fields"]):
+        answer: Any = predictor.predict([images.read(path)])[0]
+        labels = np.load(folder / f"{path.stem}_labels.npy").astype(np.int32)
+        row = segmentation.cells(answer, of_cells(labels, predictor.task.settings))
+        found, there = found + int(row["tp_50"]), there + int(row["cells"])
+    yield Claim("bacteria: bright cells that are found", found, better="higher", against="all", peer_value=there)
+
+
+def _false_beads(predictor: Predictor) -> Iterator[Row]:
+    folder = _cases("16-empty-fields")
+    if folder is None:
+        yield ("beads: frames without beads", f"left out: there is no folder cases beside {REAL}", "")
+        return
+    frames = [image for _, image in images.frames(images.files([folder / "frames"]))]
+    answers: list[Any] = predictor.predict(frames)
+    found = sum(len(answer.positions) for answer in answers)
+    yield Claim(f"beads: beads in {len(frames)} frames of noise", found, aim=0, better="lower")
 
 
 def _empty() -> dict[str, npt.NDArray[Any]]:
