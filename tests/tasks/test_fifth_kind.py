@@ -188,3 +188,9 @@ def test_what_it_does_not_declare_is_refused_with_those_that_do(dots: params.Par
         predict("dots", [Path("a.npy")], Path("out"), reference="dots-convnet", magnify=2)
     with pytest.raises(BrightfieldError, match="expected a task of kind classification"):
         predict("dots", [Path("a.npy")], Path("out"), reference="dots-convnet", recalibrate=Path("labelled"))
+
+
+def test_answers_of_other_programs_are_not_read(kind: str) -> None:
+    task = tasks.build(kind, params.parse_settings(kind, {"pixel_size_um": 0.1}, "test"))
+    with pytest.raises(BrightfieldError, match="this kind of task reads no such answers"):
+        task.answering.foreign(Path("answers"), ["a"])

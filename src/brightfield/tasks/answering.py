@@ -12,6 +12,7 @@ import numpy.typing as npt
 from torch import Tensor
 
 from brightfield import images, params
+from brightfield.errors import BrightfieldError
 from brightfield.results import Result
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
@@ -53,9 +54,10 @@ class Answering(ABC, Generic[Settings, Answer]):
     def activate(self, output: Tensor) -> Tensor:
         """Network output to probabilities, heat maps or intensities: what ensembles average."""
 
-    @abstractmethod
     def foreign(self, folder: Path, names: Sequence[str]) -> list[Answer]:
         """The answers that another program wrote, as if they were a model's; see :mod:`brightfield.tasks.foreign`.
+
+        By default no such answers are read.
 
         Args:
             folder: where it wrote them: an image a file, or one CSV file.
@@ -64,6 +66,10 @@ class Answering(ABC, Generic[Settings, Answer]):
         Raises:
             BrightfieldError: an answer is missing, or is none.
         """
+        del names
+        raise BrightfieldError(
+            f"What another program wrote into {folder} cannot be read: this kind of task reads no such answers."
+        )
 
     def voted(self, activated: npt.NDArray[np.float32], settings: Settings) -> npt.NDArray[np.float32]:
         """The activated output of a member of an ensemble as that of this task.

@@ -33,7 +33,7 @@ class Task(Generic[Settings, Answer]):
         learning, answering, scoring: its parts, each with these settings.
     """
 
-    question: ClassVar[str]  # what is asked of an image, in a sentence
+    question: ClassVar[str] = "What does an image show?"  # what is asked of an image, in a sentence
     objective: ClassVar[Objective]
     # of data whose truth is not exact, the better first; the metrics that their truth allows say which of them it is
     substitutes: ClassVar[tuple[Objective, ...]] = ()
