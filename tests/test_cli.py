@@ -100,7 +100,7 @@ MISSING = {
     "prepare": ("rbc", "There is no dataset in data/raw/rbc: index.csv is missing."),
     "train": ("rbc-convnet", "There is no dataset in data/prepared/rbc: index.csv is missing."),
     "evaluate": ("rbc-convnet", "There is no trained model in models/rbc/rbc-convnet: bundle.json is missing."),
-    "register": ("rbc", "reports/rbc-features/images.csv is missing"),
+    "register": ("rbc", "rbc-features was not evaluated yet"),
 }
 
 
@@ -275,7 +275,7 @@ def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, mo
     assert any(line.startswith("answered correctly, by kind") for line in said)
     assert f"AUC: {names[1]} is better on test" in out
     parts = (tmp_path / "all.csv").read_text().splitlines()
-    assert {line.split(",")[2] for line in parts[1:]} == {"test", "focus", "burr", "normal"}
+    assert {line.split(",")[3] for line in parts[1:]} == {"test", "focus", "burr", "normal"}
     code, out, _ = call("compare", *names, "--suite", "focus")
     assert (code, "by suite" in out, f"rbc, focus: {names[1]}" in out) == (0, False, True)
     asked = []
@@ -303,13 +303,15 @@ def test_a_promotion_says_what_was_checked_and_a_refusal_has_a_code_of_its_own(
         asked.append((task, reference, force))
         checks = [{"passed": True, "said": "AUC 0.9."}, {"passed": moved, "said": "Suite focus: AUC 0.8."}]
         champion = Version(task, 2, "rbc-convnet", "member", "run", "hash", None, None)
-        return promotion.Decision(champion, moved, "why", {"checks": checks})
+        return promotion.Decision(champion, moved, "why", {"checks": checks, "candidate": "rbc-new", "version": 7})
 
     monkeypatch.setattr(promotion, "promote", promote)
     found, out, err = call("promote", "rbc")
     assert (found, err, asked) == (code, "", [("rbc", "challenger", None)])
     assert out.splitlines() == [
-        f"rbc: champion is rbc-convnet (version 2) {'now' if moved else 'still'}",
+        "rbc: rbc-new (version 7) is champion now"
+        if moved
+        else "rbc: rbc-new (version 7) is refused, champion is rbc-convnet (version 2) still",
         "  yes  AUC 0.9.",
         f"  {'yes' if moved else 'NO '}  Suite focus: AUC 0.8.",
     ]

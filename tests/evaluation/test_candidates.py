@@ -63,6 +63,7 @@ def report(name: str, columns: dict[str, list[float]]) -> None:
     both.insert(1, "group", "g")
     layout.report(name).mkdir(parents=True)
     both.to_csv(layout.report(name) / "images.csv", index=False)
+    (layout.report(name) / "metrics.json").write_text("{}")
 
 
 def auc(*probabilities: float) -> dict[str, list[float]]:
@@ -118,7 +119,9 @@ def test_the_lowest_comes_first_where_less_is_better() -> None:
 
 def test_a_candidate_without_a_report_is_named() -> None:
     report("rbc-classic", auc(0.1, 0.2, 0.15, 0.3))
-    with pytest.raises(BrightfieldError, match=r"reports/rbc-a/images.csv is missing: .* Run `dvc repro`"):
+    with pytest.raises(
+        BrightfieldError, match=r"rbc-a was not evaluated yet: reports/rbc-a has no images.csv. Run `dvc repro`"
+    ):
         candidates.ranked(settings(), "rbc")
 
 
@@ -224,6 +227,23 @@ def test_the_sealed_gate_is_answered_when_it_is_asked_for_and_never_before(
     assert opened.scored.of("gate")["id"].tolist() == [record.id for record in records[3:]]
     store.write_prepared(layout.prepared("beads"), raw, raw.index.assign(split="test"))
     assert candidates.unsealed(settings(), found) is found
+
+
+def test_what_could_not_answer_any_image_of_the_task_cannot_become_champion(tmp_path: Path) -> None:
+    kind = KINDS["rbc"]
+    task, entry, own = tasks.build(kind, tiny.SETTINGS[kind]), tiny.model(kind), settings()
+    version = Version("rbc", 7, "old", "member", "run", "hash", None, None)
+    for dataset, refused in (("rbc", False), (None, False), ("smears", True)):
+        provenance = {} if dataset is None else {"dataset": {"name": dataset}}
+        with atomic_folder(tmp_path / "bundle") as folder:
+            bundle.write(folder, "old", "rbc", tiny.SETTINGS[kind], entry, task.learning.network(entry), provenance)
+        if not refused:
+            candidates.check_eligible(own, "rbc", version, tmp_path / "bundle")
+            continue
+        with pytest.raises(
+            BrightfieldError, match=r"Version 7 \(old\) cannot become champion .*dataset 'smears', and .*'rbc'"
+        ):
+            candidates.check_eligible(own, "rbc", version, tmp_path / "bundle")
 
 
 def refuse(name: str, settings: params.Params) -> Scored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from types import SimpleNamespace
@@ -134,10 +135,78 @@ def test_other_images_are_refused_where_nobody_knows_the_hash(own: params.Params
 def test_other_tasks_a_single_model_and_unknown_suites_are_refused(own: params.Params) -> None:
     with pytest.raises(BrightfieldError, match="a answers rbc and b beads"):
         comparison.compare([scored("a"), scored("b", task="beads")], "test", own)
-    with pytest.raises(BrightfieldError, match="two models at least, got 1"):
+    with pytest.raises(BrightfieldError, match="two different models at least, got 1"):
         comparison.compare([scored("a")], "test", own)
     with pytest.raises(BrightfieldError, match="a was not scored on 'focsu': expected one of test, focus"):
         comparison.compare([scored("a"), scored("b")], "focsu", own)
+
+
+def test_what_is_true_of_the_images_must_be_the_same_in_both_reports(own: params.Params) -> None:
+    a, b = scored("a"), scored("b")
+    flipped = scored("b", table=b.table.assign(truth=1 - b.table["truth"]))
+    with pytest.raises(BrightfieldError, match="a and b were scored on the same images, .*column truth"):
+        comparison.compare([a, flipped], "test", own)
+    regrouped = scored("b", table=b.table.assign(group="one"))
+    with pytest.raises(BrightfieldError, match="column group"):
+        comparison.leaderboard([a, regrouped], "test", own)
+
+
+def test_the_split_that_chose_the_models_is_none_to_compare_on(own: params.Params) -> None:
+    with pytest.raises(BrightfieldError, match="a was not scored on 'validation': expected one of test, focus"):
+        comparison.compare([scored("a"), scored("b")], "validation", own)
+
+
+def test_a_leaderboard_of_many_models_can_still_tell_them_apart(own: params.Params) -> None:
+    """Each pair counts as a test, so groups are exchanged more often than intervals are resampled."""
+    rng = np.random.default_rng(1)
+    names = {"id": [f"image{i}" for i in range(40)], "group": [f"field{i}" for i in range(40)], "split": "test"}
+    models = [
+        scored(str(i), task="denoise", table=pd.DataFrame({**names, "psnr_db": 30 - 2 * i + rng.normal(0, 0.3, 40)}))
+        for i in range(14)
+    ]
+    quick = params.with_overrides(own, "evaluation", {"bootstrap": 100})
+    assert all(each.is_decided for each in comparison.leaderboard(models, "test", quick))
+
+
+# --- damaged reports --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (b"", "cannot be read: No columns"),
+        (b"\xff\xfe\x00", "cannot be read"),
+        (b"id,group\na,b\n", "no column split"),
+        (b"id,group,split,probability\na,b,test,high\n", "column probability holds what is no number"),
+        (b"id,group,split,probability\na,b,test,inf\n", "column probability holds what is no number"),
+        (b"id,group,split,probability\na,b\n", "a row has no id, group or split"),
+    ],
+)
+def test_a_damaged_table_is_named(own: params.Params, damage: bytes, message: str) -> None:
+    write_report("rbc-convnet", crops(1, 0))
+    (layout.report("rbc-convnet") / layout.IMAGE_SCORES).write_bytes(damage)
+    with pytest.raises(BrightfieldError, match=f"reports/rbc-convnet/images.csv .*{message}.*dvc repro"):
+        comparison.read("rbc-convnet", own)
+
+
+@pytest.mark.parametrize("damage", ["{", "[1]"])
+def test_damaged_metrics_are_named(own: params.Params, damage: str) -> None:
+    write_report("rbc-convnet", crops(1, 0))
+    (layout.report("rbc-convnet") / layout.METRICS).write_text(damage)
+    with pytest.raises(BrightfieldError, match=r"reports/rbc-convnet/metrics.json .*dvc repro"):
+        comparison.read("rbc-convnet", own)
+
+
+def test_a_report_of_another_training_says_nothing_of_a_model(own: params.Params) -> None:
+    write_bundle("classification", "rbc-convnet")
+    write_report("rbc-convnet", crops(1, 0))
+    path = layout.report("rbc-convnet") / layout.METRICS
+    known = registry.bundle_hash(layout.model("rbc", "rbc-convnet"))
+    path.write_text(json.dumps({"test": {}, "data_hash": None, "bundle_hash": known}))
+    assert comparison.read("rbc-convnet", own).name == "rbc-convnet"
+    path.write_text(json.dumps({"test": {}, "data_hash": None, "bundle_hash": "of another"}))
+    with pytest.raises(BrightfieldError, match="report of rbc-convnet, .*, is of another training than the model"):
+        comparison.read("rbc-convnet", own)
 
 
 # --- which models -----------------------------------------------------------------------------------------------------
@@ -288,6 +357,9 @@ def test_a_verdict_says_which_by_how_much_and_whether_it_is_chance() -> None:
     )
     assert "too few, for a smaller p" in comparison_text.verdict(compared(0.4, p=0.2), 0.95)
     assert comparison_text.verdict(compared(0.0, p=1.0), 0.95) == "AUC: old and new are equal on test."
+    assert "better on test by less than 0.0001, which" in comparison_text.verdict(compared(1e-7, p=0.9), 0.95)
+    undefined = comparison_text.verdict(compared(math.nan, p=math.nan), 0.95)
+    assert undefined == "AUC: old and new cannot be compared on test: it is not defined there."
     assert "one group cannot tell" in comparison_text.verdict(compared(p=math.nan, groups=1), 0.95)
 
 
@@ -319,17 +391,31 @@ def test_a_leaderboard_of_text() -> None:
     assert [row.split("  ")[-1].strip() for row in rows] == ["the best here", "worse", "may be as good", "equal"]
 
 
-def test_where_groups_are_too_few_for_a_star_it_is_said() -> None:
-    few = [compared(test=EXCHANGE, groups=6, p=2 / 64)] * 3
-    assert comparison_text.least_p(few) == (
-        "6 groups can be exchanged in 64 ways, so none of these 3 p can be below 0.094: look at the intervals."
+def test_where_no_p_could_be_small_a_leaderboard_does_not_call_models_as_good() -> None:
+    few = compared(
+        -0.3, p=2 / 64, p_corrected=0.19, a="best", b="far", test=EXCHANGE, groups=6, least_p=2 / 64, tests=6
     )
-    assert comparison_text.least_p([compared(test=EXCHANGE, groups=12)] * 3) is None
+    _, _, row = comparison_text.of_task([few], {"best": "member", "far": "member"}).splitlines()
+    assert row.endswith("cannot be told")
+
+
+def test_where_groups_are_too_few_for_a_star_it_is_said() -> None:
+    few = [compared(test=EXCHANGE, groups=6, p=2 / 64, least_p=2 / 64, tests=6)] * 3
+    assert comparison_text.least_p(few) == (
+        "Answers of 6 groups can be exchanged in few ways: with 6 comparisons no p can be below 0.188. Look at the intervals."
+    )
+    assert "below 1.000" in str(
+        comparison_text.least_p([compared(test=EXCHANGE, groups=2, p=0.5, least_p=0.5, tests=11)])
+    )
+    assert comparison_text.least_p([compared(test=EXCHANGE, groups=12, least_p=2.0**-11, tests=3)] * 3) is None
     assert comparison_text.least_p([compared(groups=3)]) is None
 
 
 def test_all_numbers_as_a_table() -> None:
-    table = comparison_text.table([compared(), compared(-0.1, p=0.2)])
+    table = comparison_text.table([compared(), compared(-0.1, p=0.2)], "split", "test")
+    assert table.loc[0, ["what", "split"]].tolist() == ["split", "test"]
+    of_kind = comparison_text.table([compared(part="burr")], "kind", "light")
+    assert of_kind.loc[0, ["what", "part", "split"]].tolist() == ["kind", "burr", "light"]
     assert table.loc[0, ["a", "b", "part", "metric", "test", "better"]].tolist() == [
         "old",
         "new",

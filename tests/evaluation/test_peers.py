@@ -120,7 +120,8 @@ def test_images_reach_the_program_as_they_are(own: params.Params) -> None:
     ("body", "message"),
     [
         ("sys.exit('no model here')", "peer failed with exit code 1:\nno model here"),
-        ("pass", "answers of peer cannot be scored: There are no images in the folder"),
+        ("pass", "peer wrote nothing into .answers."),
+        ("(answers / 'a.txt').touch()", "answers of peer cannot be scored: There are no images in the folder"),
         (
             "tifffile.imwrite(answers / files[0].name, np.zeros((64, 64), np.uint8))",
             "Expected one image for '000001', as 000001.tif or 000001_labels.tif, got none",
@@ -149,6 +150,8 @@ def test_what_goes_wrong_is_said(own: params.Params, body: str, message: str) ->
     [
         ("x,y\n1,2", "has no column image: expected image, x, y, got x, y"),
         ("image,x,y\n000000,one,2", "has a value in column x that is no number"),
+        ("image,x,y\n000000,inf,2", "has a value in column x that is no number"),
+        ("", "a.csv is no table: No columns"),
         ("image,x,y\nelsewhere,1,2", "names 'elsewhere', which was not asked: expected names such as '000000'"),
     ],
 )
@@ -156,7 +159,7 @@ def test_a_table_that_is_none_is_refused(own: params.Params, rows: str, message:
     with pytest.raises(BrightfieldError, match=message):
         peers.scored("peer", script(f"(answers / 'a.csv').write_text({rows!r})"), "beads", own)
     with pytest.raises(BrightfieldError, match="Expected one CSV file .* got none"):
-        peers.scored("peer", script("pass"), "beads", own)
+        peers.scored("peer", script("(answers / 'a.txt').touch()"), "beads", own)
 
 
 @pytest.mark.parametrize(

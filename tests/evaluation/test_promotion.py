@@ -38,6 +38,7 @@ def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params
 
     monkeypatch.setattr(candidates, "standing", standing)
     monkeypatch.setattr(candidates, "unsealed", lambda settings, known: known)
+    monkeypatch.setattr(candidates, "check_eligible", lambda *_: None)
     evaluation = known.evaluation.model_copy(update={"bootstrap": 300})
     return known.model_copy(update={"gates": {"rbc": params.Gate(suites=0.03)}, "evaluation": evaluation})
 
@@ -69,7 +70,8 @@ def test_the_first_is_champion_without_a_question(own: params.Params) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "why"), [("worse", "it must be above 0"), ("equal", "it must be above 0"), ("narrow", "Suite focus: AUC")]
+    ("name", "why"),
+    [("worse", "more than 0 is asked"), ("equal", "more than 0 is asked"), ("narrow", "Suite focus: AUC")],
 )
 def test_who_is_not_better_everywhere_is_refused(own: params.Params, name: str, why: str) -> None:
     register(own, "first")
@@ -121,6 +123,8 @@ def test_a_version_is_promoted_by_hand_through_the_same_gate(own: params.Params)
 def test_force_is_logged_with_its_reason(own: params.Params) -> None:
     register(own, "first")
     version("worse")
+    with pytest.raises(BrightfieldError, match="--force takes the reason"):
+        promotion.promote(own, "rbc", "worse", force="  ")
     decided = promotion.promote(own, "rbc", "worse", force="the camera was changed")
     assert (decided.moved, decided.champion.model) == (True, "worse")
     log = registry.decisions("rbc").iloc[0]
@@ -148,7 +152,7 @@ def test_the_log_as_text(own: params.Params) -> None:
     register(own, "narrow")
     lines = champions.decisions_as_text("rbc").splitlines()
     assert lines[0] == "rbc: 2 decisions, newest first"
-    assert "refused: narrow (version 2), by " in lines[1]
+    assert "refused: narrow (version 2) beside version 1, by " in lines[1]
     assert lines[1].endswith(", decision 1 on these test images")
     assert lines[2].strip().startswith("Suite focus: AUC")
     assert "promoted: first (version 1), by " in lines[3]

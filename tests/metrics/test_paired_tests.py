@@ -45,7 +45,8 @@ def scores(seed: int, images: int = 60, levels: int = 7) -> tuple[FloatArray, Fl
 def test_of_single_images_it_is_the_test_of_the_paper(seed: int) -> None:
     truth, a, b = scores(seed)
     difference, error = by_definition(truth, a, b)
-    expected = 2 * stats.t.sf(abs(difference) / error, len(truth) - 1)
+    rarer = min(truth.sum(), (1 - truth).sum())
+    expected = 2 * stats.t.sf(abs(difference) / error, rarer - 1)
     assert delong(truth, a, b, range(len(truth))) == pytest.approx(expected, rel=1e-9)
 
 
@@ -103,6 +104,24 @@ def test_equal_models_are_told_apart_by_chance_once_in_twenty_times(groups: int)
         small += delong(truth, a, b, group) < 0.05
     low, high = stats.binom.ppf([0.001, 0.999], experiments, 0.05)
     assert low <= small <= high
+
+
+@pytest.mark.parametrize("with_positives", [2, 4])
+def test_where_few_groups_have_the_rarer_class_chance_is_rarely_taken_for_a_difference(with_positives: int) -> None:
+    """40 smears, of which a few have good cells: what is known of these decides."""
+    rng, small, experiments = np.random.default_rng(with_positives), 0, 400
+    group = np.repeat(np.arange(40), 12)
+    for _ in range(experiments):
+        truth = ((group < with_positives) & (rng.random(len(group)) < 0.5)).astype(float)
+        a, b = (1.5 * truth + rng.normal(0, 0.7, 40)[group] + rng.normal(0, 1, len(group)) for _ in range(2))
+        small += delong(truth, a, b, group) < 0.05
+    assert small <= stats.binom.ppf(0.999, experiments, 0.08)
+
+
+def test_scores_that_are_no_numbers_tell_nothing() -> None:
+    truth, a, b = scores(3)
+    b[0] = np.nan
+    assert math.isnan(delong(truth, a, b, range(len(truth))))
 
 
 def test_a_better_model_is_found() -> None:

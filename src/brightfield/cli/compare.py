@@ -55,16 +55,27 @@ def compare(
     of rbc one with image and probability (of the second class). It may have an environment of its own:
     --with "peer=/opt/peer/bin/python segment.py {images} {answers}".
     """
+    import pandas as pd
+
     from brightfield import params
+    from brightfield.errors import BrightfieldError
     from brightfield.evaluation import comparison, comparison_text
     from brightfield.evaluation import peers as outside
     from brightfield.evaluation.scoring import TEST
     from brightfield.system.files import atomic_file
 
     settings = params.load()
-    models = [comparison.read(name, settings) for name in dict.fromkeys(names)]
-    models += [outside.scored(*outside.named(text), models[0].task, settings) for text in peers or ()]
-    split = suite or TEST
+    split = TEST if suite is None else suite
+    place = None if out is None else table_to_write(out)
+    if len(set(names)) < len(names):
+        raise BrightfieldError(f"A model is compared with another one, got {' and '.join(names)}.")
+    models = [comparison.read(name, settings) for name in names]
+    for model in models:
+        model.of(split)
+    named = [outside.named(text) for text in peers or ()]
+    if taken := {title for title, _ in named} & {*names, *settings.models, *settings.ensembles}:
+        raise BrightfieldError(f"{min(taken)} is the name of a model: give the program of --with another title.")
+    models += [outside.scored(title, command, models[0].task, settings) for title, command in named]
     on_split = comparison.compare(models, split, settings)
     on_suites = [] if suite else comparison.compare_suites(models, settings)
     by_kind = comparison.compare_kinds(models, split, settings)
@@ -80,10 +91,31 @@ def compare(
                 print(f"\n{comparison_text.of_parts(part, what)}")
             _few(shown)
         print(f"\n{comparison_text.verdict(of_pair[0], confidence)}")
-    if out is not None:
-        with atomic_file(out) as file:
-            comparison_text.table([*on_split, *on_suites, *by_kind]).to_csv(file, index=False, lineterminator="\n")
-        print(f"\nAll numbers are in {out}.")
+    if place is not None:
+        parts = ((on_split, "split"), (on_suites, "suite"), (by_kind, "kind"))
+        tables = [comparison_text.table(found, what, split) for found, what in parts if found]
+        with atomic_file(place) as file:
+            pd.concat(tables).to_csv(file, index=False, lineterminator="\n")
+        print(f"\nAll numbers are in {place}.")
+
+
+def table_to_write(path: Path) -> Path:
+    """A CSV file that can be written; its folder is made.
+
+    Raises:
+        BrightfieldError: it has another ending, or there is no such place.
+    """
+    from brightfield.errors import BrightfieldError
+
+    if path.suffix.lower() != ".csv" or path.is_dir():
+        raise BrightfieldError(f"--out is a CSV file, such as numbers.csv, got {str(path)!r}.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a", encoding="utf-8"):
+            pass
+    except OSError as error:
+        raise BrightfieldError(f"{path} cannot be written: {error.strerror or error}.") from error
+    return path
 
 
 def _few(found: Sequence[Compared]) -> None:
@@ -107,8 +139,9 @@ def leaderboard(task: TASK, suite: SUITE = None) -> None:
     from brightfield.evaluation.scoring import TEST
 
     settings = params.load()
-    split = suite or TEST
+    split = TEST if suite is None else suite
     roles = comparison.roles_of_task(task, settings)
     found = comparison.leaderboard([comparison.read(name, settings) for name in roles], split, settings)
     print(f"{task}, {split}\n")
     print(comparison_text.of_task(found, roles))
+    _few(found)

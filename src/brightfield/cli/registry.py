@@ -48,9 +48,11 @@ def promote(
     from brightfield.evaluation import promotion
 
     decided = promotion.promote(params.load(), task, version, force=force)
-    print(
-        f"{task}: champion is {decided.champion.model} (version {decided.champion.number}){' now' if decided.moved else ' still'}"
-    )
+    champion, asked = decided.champion, f"{decided.reason['candidate']} (version {decided.reason['version']})"
+    if decided.moved:
+        print(f"{task}: {asked} is champion now")
+    else:
+        print(f"{task}: {asked} is refused, champion is {champion.model} (version {champion.number}) still")
     for check in decided.reason.get("checks", []):
         print(f"  {'yes' if check['passed'] else 'NO '}  {check['said']}")
     if not decided.moved:
@@ -69,13 +71,14 @@ def versions(task: TASK) -> None:
 def rollback(
     task: TASK,
     version: Annotated[
-        int | None, typer.Argument(metavar="VERSION", help="Any version's number, instead of the previous champion.")
+        int | None, typer.Argument(metavar="VERSION", help="A former champion's number, instead of the previous one.")
     ] = None,
 ) -> None:
-    """Restore the previous champion of a task, or any version. A second rollback undoes the first."""
-    from brightfield.experiments import registry
+    """Restore the previous champion of a task, or any former one. A second rollback undoes the first."""
+    from brightfield import params
+    from brightfield.evaluation import promotion
 
-    restored = registry.roll_back(task, version=version)
+    restored = promotion.roll_back(params.load(), task, version)
     print(f"{task}: champion is {restored.model} (version {restored.number}) again")
 
 

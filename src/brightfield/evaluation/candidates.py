@@ -20,6 +20,7 @@ from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
 from brightfield.experiments.runs import Role
+from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
 
@@ -51,7 +52,7 @@ def ranked(settings: params.Params, task_name: str) -> list[Candidate]:
     task = tasks.build(entry.kind, entry.settings)
     found, ranks = [], {}
     for trained in _trained(settings, task_name, own_dataset=True):
-        table = _table(layout.report(trained.name) / layout.IMAGE_SCORES)
+        table = comparison.read(trained.name, settings).table
         scored = task.scoring.summarise(table[table["split"] == VALIDATION])
         objective = task.objective_of(scored)
         found.append(Candidate(trained.name, trained.role, trained.folder, table, scored[objective.metric]))
@@ -145,7 +146,23 @@ def _answered(
     return Scored(name, task_name, pd.concat(parts, ignore_index=True), lineage.data_hash(data))
 
 
-def _table(path: Path) -> pd.DataFrame:
-    if not path.is_file():
-        raise BrightfieldError(f"{path} is missing: a candidate was not evaluated yet. Run `dvc repro`.")
-    return pd.read_csv(path, dtype={"id": str, "group": str})
+def check_eligible(settings: params.Params, task_name: str, version: Version, folder: Path) -> None:
+    """Refuse a version that could not answer any image of the task: of another dataset, or with other input channels.
+
+    Raises:
+        BrightfieldError: it is so.
+    """
+    described, entry = bundle.describe(folder), settings.tasks[task_name]
+    dataset = described["provenance"].get("dataset", {}).get("name")
+    why = None
+    if dataset is not None and dataset != entry.dataset:
+        why = f"it was trained on dataset {dataset!r}, and the task has {entry.dataset!r}"
+    elif (
+        bundle.read_task(folder).learning.shape().inputs
+        != tasks.build(entry.kind, entry.settings).learning.shape().inputs
+    ):
+        why = "it takes other channels than the images of the task have"
+    if why is not None:
+        raise BrightfieldError(
+            f"Version {version.number} ({version.model}) cannot become champion of {task_name!r}: {why}."
+        )

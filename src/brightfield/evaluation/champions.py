@@ -38,9 +38,9 @@ def decisions_as_text(task: str) -> str:
     lines = [f"{task}: {len(log)} decision{'s' if len(log) > 1 else ''}, newest first"]
     for row in log.to_dict("records"):
         look = "" if pd.isna(row["look"]) else f", decision {int(row['look'])} on these test images"
-        lines.append(
-            f"  {row['at']}  {row['decision']}: {row['model']} (version {row['version']}), by {row['who']}{look}"
-        )
+        beside = "" if pd.isna(row["champion"]) else f" beside version {int(row['champion'])}"
+        what = f"{row['decision']}: {row['model']} (version {row['version']}){beside}"
+        lines.append(f"  {row['at']}  {what}, by {row['who']}{look}")
         lines += [f"      {sentence}" for sentence in row["why"]]
     return "\n".join(lines)
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
@@ -23,7 +24,7 @@ from brightfield.evaluation import bootstrap, permutation
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
 from brightfield.experiments import registry
-from brightfield.metrics import Columns, Real, Weights, paired_tests
+from brightfield.metrics import Columns, Real, Weights, every_image_once, of_one, paired_tests
 from brightfield.metrics.declarations import declared
 from brightfield.tasks import Task
 
@@ -31,6 +32,11 @@ ALIAS_OF = "@"  # rbc@champion: a version of the registry
 SIGNIFICANT = 0.05  # p values below this are called more than chance
 POWER = 0.8  # chance with which as many groups as are asked for would show a difference of this size
 EXCHANGE = "exchange of groups"
+NAMES = ("id", "group", "split", KIND)  # columns of a report that hold text
+SAME = ("group", "truth", "n_true", "cells")  # columns that are of the images, not of the answers
+BUNDLE_HASH = "bundle_hash"  # of the model that a report is of, in its metrics
+# a leaderboard exchanges groups so often that the smallest p, times the number of pairs, is half of what is significant
+EXCHANGES_A_PAIR = 40
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,7 @@ class Scored:
             BrightfieldError: it has none.
         """
         rows = self.table[self.table["split"] == split].reset_index(drop=True)
-        if rows.empty:
+        if rows.empty or split in (TRAIN, VALIDATION):  # validation chose the model
             known = ", ".join(each for each in self.table["split"].unique() if each not in (TRAIN, VALIDATION))
             raise BrightfieldError(f"{self.name} was not scored on {split!r}: expected one of {known}.")
         return rows
@@ -73,6 +79,8 @@ class Compared:
         test: name of the test.
         p: its p value, nan where there is too little to tell.
         p_corrected: the same, corrected for how many tests are shown together (Holm).
+        tests: how many they are.
+        least_p: the smallest p that the test could have had: few groups can be exchanged in few ways.
     """
 
     a: str
@@ -82,6 +90,13 @@ class Compared:
     test: str
     p: float
     p_corrected: float
+    tests: int = 1
+    least_p: float = 0.0
+
+    @property
+    def can_decide(self) -> bool:
+        """Whether any difference, however large, could have been called more than chance."""
+        return math.isfinite(self.p) and self.least_p * self.tests < SIGNIFICANT
 
     @property
     def probability(self) -> float:
@@ -97,7 +112,7 @@ class Compared:
     def better(self) -> str | None:
         """The name of the one that is better on these images, by chance or not; None of equal ones."""
         direction, value = declared(self.difference.metric).direction, self.difference.value
-        if direction is None or not value:
+        if direction is None or not value or math.isnan(value):
             return None
         return self.b if (value > 0) == (direction == "maximize") else self.a
 
@@ -124,26 +139,79 @@ def read(name: str, settings: params.Params, fetched: Path = layout.FETCHED) -> 
     task, at, reference = name.partition(ALIAS_OF)
     if at:
         params.entry(settings.tasks, task, "task")
-        return _read(name, task, _report_of(task, reference, fetched))
+        return _read(name, task, *_report_of(task, reference, fetched))
     entries: dict[str, params.Model | params.Ensemble] = {**settings.models, **settings.ensembles}
-    return _read(name, params.entry(entries, name, "model or ensemble").task, layout.report(name))
+    task = params.entry(entries, name, "model or ensemble").task
+    return _read(name, task, layout.report(name), _here(task, name))
 
 
-def _report_of(task: str, reference: str, fetched: Path) -> Path:
-    """The report of a version: the one in this folder if it is of the same bundle, else the one that its run has."""
+def _report_of(task: str, reference: str, fetched: Path) -> tuple[Path, str]:
+    """The report of a version, the one in this folder if it is of the same bundle, else that of its run; and the bundle's hash."""
     version = registry.find(task, reference)
-    for folder in (layout.model(task, version.model), layout.ensemble(task, version.model)):
-        if (folder / layout.BUNDLE).is_file() and registry.bundle_hash(folder) == version.bundle_hash:
-            return layout.report(version.model)
-    return registry.fetch_report(version, fetched)
+    here = layout.report(version.model)
+    if (here / layout.METRICS).is_file():
+        known = _content(here / layout.METRICS).get(BUNDLE_HASH)
+        if known == version.bundle_hash or (known is None and _here(task, version.model) == version.bundle_hash):
+            return here, version.bundle_hash
+    return registry.fetch_report(version, fetched), version.bundle_hash
 
 
-def _read(name: str, task: str, report: Path) -> Scored:
+def _here(task: str, name: str) -> str | None:
+    """The hash of a model's or an ensemble's bundle in this folder; None without one."""
+    for folder in (layout.model(task, name), layout.ensemble(task, name)):
+        if (folder / layout.BUNDLE).is_file():
+            return registry.bundle_hash(folder)
+    return None
+
+
+def _read(name: str, task: str, report: Path, bundle_hash: str | None) -> Scored:
+    """What a report holds, which must be that of a bundle where both are known.
+
+    Raises:
+        BrightfieldError: there is no report, it is damaged, or it is of another bundle.
+    """
     table, metrics = report / layout.IMAGE_SCORES, report / layout.METRICS
     if not (table.is_file() and metrics.is_file()):
         raise BrightfieldError(f"{name} was not evaluated yet: {report} has no {layout.IMAGE_SCORES}. Run `dvc repro`.")
-    scored = pd.read_csv(table, dtype={"id": str, "group": str, "split": str, KIND: str})
-    return Scored(name, task, scored, json.loads(metrics.read_text(encoding="utf-8")).get("data_hash"))
+    content = _content(metrics)
+    known = content.get(BUNDLE_HASH)
+    if known is not None and bundle_hash is not None and known != bundle_hash:
+        raise BrightfieldError(
+            f"The report of {name}, {report}, is of another training than the model: it says nothing of it. Run `dvc repro`."
+        )
+    return Scored(name, task, image_scores(table), content.get("data_hash"))
+
+
+def image_scores(path: Path) -> pd.DataFrame:
+    """``images.csv`` of a report.
+
+    Raises:
+        BrightfieldError: it is damaged: no table, without the columns that every report has, or with a number that is none.
+    """
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
+    except (ValueError, OSError) as error:
+        raise BrightfieldError(f"{path} cannot be read: {error}. Make it again: `dvc repro`.") from error
+    if missing := [name for name in ("id", "group", "split") if name not in table]:
+        raise BrightfieldError(f"{path} is damaged: it has no column {missing[0]}. Make it again: `dvc repro`.")
+    numbers = table.drop(columns=list(NAMES), errors="ignore")
+    wrong = [
+        name for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name]) or np.isinf(numbers[name]).any()
+    ]
+    if wrong or table[["id", "group", "split"]].isna().any(axis=None):
+        what = f"column {wrong[0]} holds what is no number" if wrong else "a row has no id, group or split"
+        raise BrightfieldError(f"{path} is damaged: {what}. Make it again: `dvc repro`.")
+    return table
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BrightfieldError(f"{path} cannot be read: {error}. Make it again: `dvc repro`.") from error
+    if not isinstance(content, dict):
+        raise BrightfieldError(f"{path} is damaged: expected metrics by their names. Make it again: `dvc repro`.")
+    return content
 
 
 def compare(models: Sequence[Scored], split: str, settings: params.Params) -> list[Compared]:
@@ -194,7 +262,9 @@ def compare_kinds(models: Sequence[Scored], split: str, settings: params.Params)
     for name, theirs in others:
         for kind in sorted(rows[KIND].dropna().unique()):
             of_kind = (rows[KIND] == kind).to_numpy()
-            parts = [table[of_kind].drop(columns=KIND).reset_index(drop=True) for table in (rows, theirs)]
+            parts = [
+                table[of_kind].drop(columns=KIND, errors="ignore").reset_index(drop=True) for table in (rows, theirs)
+            ]
             found += _pair(task, (first, name), parts, str(kind), task.scoring.pooled_subset, settings.evaluation)
     return _corrected(found)
 
@@ -211,20 +281,22 @@ def leaderboard(models: Sequence[Scored], split: str, settings: params.Params) -
     tables = {model.name: model.of(split) for model in models}
     objective = task.objective_of(next(iter(tables.values())))
     pooled = _objective_alone(task, objective.metric)
+    names = list(combinations(tables, 2))
+    exchanges = max(settings.evaluation.bootstrap, EXCHANGES_A_PAIR * len(names))
     pairs = {
-        (a, b): _pair(task, (a, b), (tables[a], tables[b]), split, pooled, settings.evaluation)[0]
-        for a, b in combinations(tables, 2)
+        (a, b): _pair(task, (a, b), (tables[a], tables[b]), split, pooled, settings.evaluation, exchanges)[0]
+        for a, b in names
     }
-    values = {model.name: task.scoring.summarise(tables[model.name])[objective.metric] for model in models}
+    values = {name: of_one(pooled(table, every_image_once(table)))[objective.metric] for name, table in tables.items()}
     order = sorted(values, key=lambda name: objective.rank(values[name]), reverse=True)
     corrected = paired_tests.holm({pair: each.p for pair, each in pairs.items()})
-    return [
-        _with_p(
-            pairs[pair] if pair in pairs else _turned(pairs[pair[::-1]]),
-            corrected[pair if pair in pairs else pair[::-1]],
-        )
-        for pair in ((order[0], name) for name in order[1:])
-    ]
+    board = []
+    for name in order[1:]:
+        pair = (order[0], name)
+        known = pair if pair in pairs else pair[::-1]
+        found = replace(pairs[known], p_corrected=corrected[known], tests=len(pairs))
+        board.append(found if known == pair else _turned(found))
+    return board
 
 
 def roles_of_task(name: str, settings: params.Params) -> dict[str, str]:
@@ -264,7 +336,7 @@ def _common_task(models: Sequence[Scored], settings: params.Params) -> Task[Any,
         BrightfieldError: their tasks or data differ.
     """
     if len(models) < 2:
-        raise BrightfieldError(f"A comparison needs two models at least, got {len(models)}.")
+        raise BrightfieldError(f"A comparison needs two different models at least, got {len(models)}.")
     first = models[0]
     for model in models[1:]:
         if model.task != first.task:
@@ -292,31 +364,50 @@ def _pair(
     part: str,
     pooled: Callable[[Columns, Weights], dict[str, Real]],
     settings: params.Evaluation,
+    exchanges: int | None = None,
 ) -> list[Compared]:
     """The metrics of ``pooled`` that have a better and a worse, tested; not corrected."""
-    (a, b), groups = tables, list(tables[0]["group"])
+    (a, b), groups, most = tables, list(tables[0]["group"]), exchanges or settings.bootstrap
+    bootstrap.same_images(a, b)
+    _check_truth(names, a, b)
     differences = bootstrap.paired_differences(
         a, b, groups, pooled, resamples=settings.bootstrap, confidence=settings.confidence, seed=settings.seed
     )
     asked = [metric for metric in differences if declared(metric).direction is not None]
     tested = {metric: task.scoring.paired_test(metric, a, b, groups) for metric in asked}
     left = [metric for metric, test in tested.items() if test is None]
-    exchanged = permutation.p_values(a, b, groups, pooled, left, permutations=settings.bootstrap, seed=settings.seed)
-    found = {metric: test or (EXCHANGE, exchanged[metric]) for metric, test in tested.items()}
-    return [Compared(*names, part, differences[metric], test, p, p) for metric, (test, p) in found.items()]
+    exchanged = permutation.p_values(a, b, groups, pooled, left, permutations=most, seed=settings.seed)
+    least = permutation.least_p(len(set(groups)), most)
+    return [
+        Compared(
+            *names,
+            part,
+            differences[metric],
+            *(test or (EXCHANGE, exchanged[metric])),
+            math.nan,
+            1,
+            0.0 if test else least,
+        )
+        for metric, test in tested.items()
+    ]
+
+
+def _check_truth(names: tuple[str, str], a: pd.DataFrame, b: pd.DataFrame) -> None:
+    for column in SAME:
+        if column in a and column in b and not a[column].equals(b[column]):
+            raise BrightfieldError(
+                f"{names[0]} and {names[1]} were scored on the same images, but their reports differ in what is true of them "
+                f"(column {column}). Run `dvc repro`."
+            )
 
 
 def _corrected(found: Sequence[Compared]) -> list[Compared]:
     corrected = paired_tests.holm({i: each.p for i, each in enumerate(found)})
-    return [_with_p(each, corrected[i]) for i, each in enumerate(found)]
-
-
-def _with_p(compared: Compared, corrected: float) -> Compared:
-    return Compared(compared.a, compared.b, compared.part, compared.difference, compared.test, compared.p, corrected)
+    return [replace(each, p_corrected=corrected[i], tests=len(found)) for i, each in enumerate(found)]
 
 
 def _turned(compared: Compared) -> Compared:
     """The same with a and b exchanged."""
     d = compared.difference
     turned = Difference(d.metric, d.b, d.a, -d.value, -d.high, -d.low, d.resamples, d.groups, 1 - d.above, d.error)
-    return Compared(compared.b, compared.a, compared.part, turned, compared.test, compared.p, compared.p_corrected)
+    return replace(compared, a=compared.b, b=compared.a, difference=turned)

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from brightfield.evaluation.comparison import EXCHANGE, SIGNIFICANT, Compared
-from brightfield.metrics.declarations import declared
+from brightfield.evaluation.comparison import EXCHANGE, Compared
+from brightfield.metrics.declarations import Metric, declared
 from brightfield.system.tables import text_table
 
 HEAD = ("interval", "p", "chance that it is better")
@@ -41,7 +41,9 @@ def of_task(found: Sequence[Compared], roles: Mapping[str, str]) -> str:
     head = ("model", "role", str(declared(best.difference.metric)), "difference", *HEAD[:2], "")
     rows = [(best.a, roles[best.a], _number(best.difference.metric, best.difference.a), "", "", "", "the best here")]
     for each in found:
-        said = "worse" if each.is_decided else "may be as good" if each.difference.value else "equal"
+        said = "worse" if each.is_decided else "equal" if not each.difference.value else "may be as good"
+        if said == "may be as good" and not each.can_decide:
+            said = "cannot be told"
         rows.append((each.b, roles[each.b], _values(each)[1], *_difference(each)[:3], said))
     return text_table(head, rows)
 
@@ -50,9 +52,11 @@ def verdict(compared: Compared, confidence: float, group: str = "group") -> str:
     """A sentence: which is better, by how much, and whether that is more than chance; what would decide it."""
     metric, value = declared(compared.difference.metric), compared.difference
     better = compared.better()
+    if math.isnan(value.value):
+        return f"{metric.label}: {compared.a} and {compared.b} cannot be compared on {compared.part}: it is not defined there."
     if better is None:
         return f"{metric.label}: {compared.a} and {compared.b} are equal on {compared.part}."
-    by = f"{abs(value.value):.{metric.decimals}f}{f' {metric.unit}' if metric.unit else ''}"
+    by = _size(abs(value.value), metric)
     p = _p(compared.p_corrected)
     why = f"{compared.test}, {value.groups} {group}s, p {p if p.startswith('<') else f'= {p}'}"
     if compared.is_decided:
@@ -71,25 +75,37 @@ def verdict(compared: Compared, confidence: float, group: str = "group") -> str:
 def least_p(found: Sequence[Compared]) -> str | None:
     """A sentence where so few groups are exchanged that no difference, however large, could get a star; None elsewhere."""
     exchanged = [each for each in found if each.test == EXCHANGE and math.isfinite(each.p)]
-    groups = max((each.difference.groups for each in exchanged), default=0)
-    # the answers as they are, and all exchanged
-    least = 2.0 ** (1 - groups)
-    if not exchanged or least * len(exchanged) < SIGNIFICANT:
+    if not exchanged or all(each.can_decide for each in exchanged):
         return None
+    fewest = max(exchanged, key=lambda each: each.least_p)
     return (
-        f"{groups} groups can be exchanged in {2**groups:,} ways, so none of these {len(exchanged)} p can be below "
-        f"{_p(least * len(exchanged))}: look at the intervals."
+        f"Answers of {fewest.difference.groups} groups can be exchanged in few ways: with {fewest.tests} comparisons no p can be "
+        f"below {_p(min(1.0, fewest.least_p * fewest.tests))}. Look at the intervals."
     )
 
 
-def table(found: Sequence[Compared]) -> pd.DataFrame:
-    """All numbers, a row for each metric, pair and part."""
+def _size(value: float, metric: Metric) -> str:
+    """A difference in words, also one that the decimals of its metric do not show."""
+    least, unit = 10.0**-metric.decimals, f" {metric.unit}" if metric.unit else ""
+    return f"less than {least:g}{unit}" if 0 < value < least / 2 else f"{value:.{metric.decimals}f}{unit}"
+
+
+def table(found: Sequence[Compared], what: str, split: str) -> pd.DataFrame:
+    """All numbers, a row for each metric, pair and part.
+
+    Args:
+        found: comparisons.
+        what: the parts are: split, suite or kind.
+        split: whose images they are of, where the parts are kinds of them.
+    """
     return pd.DataFrame(
         [
             {
                 "a": each.a,
                 "b": each.b,
+                "what": what,
                 "part": each.part,
+                "split": split if what == "kind" else each.part,
                 "metric": each.difference.metric,
                 "value_a": each.difference.a,
                 "value_b": each.difference.b,

@@ -15,7 +15,6 @@ from scipy import stats
 from brightfield import images, layout, params, tasks
 from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet
-from brightfield.errors import BrightfieldError
 from brightfield.evaluation import comparison
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.comparison import Compared, Scored
@@ -27,6 +26,7 @@ from brightfield.system.lineage import Lineage
 
 TIMED_IMAGES = 6  # of the test split, each answered by both models in turn
 MEGABYTE = 1e6
+SMALL_MB = 20.0  # no model below this is too large, however small a classical champion is
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,16 @@ def judge(settings: params.Params, champion: Standing, candidate: Standing, *, l
         look: the how manieth decision on these test images it is, from 1.
 
     Raises:
-        BrightfieldError: they cannot be compared, or the gate asks for something that the task does not have.
+        BrightfieldError: they cannot be compared.
     """
     models, gate = [champion.scored, candidate.scored], settings.gate(champion.scored.task)
     sealed = all((model.table["split"] == GATE).any() for model in models)
-    found = comparison.compare(models, GATE if sealed else TEST, settings)
-    objective = found[0]
-    checks = [_gain(objective, gate.margin, settings.evaluation.confidence, look)]
+    split = GATE if sealed else TEST
+    found = comparison.compare(models, split, settings)
+    objective, rows = found[0], champion.scored.of(split)
+    entry = settings.tasks[champion.scored.task]
+    informative = tasks.build(entry.kind, entry.settings).scoring.informative_groups(rows, list(rows["group"]))
+    checks = [_gain(objective, informative, gate.margin, settings.evaluation.confidence, look)]
     if gate.suites is not None:
         checks += [_suite(each, gate.suites) for each in comparison.compare_suites(models, settings)]
     if gate.calibration is not None:
@@ -114,7 +117,7 @@ def judge(settings: params.Params, champion: Standing, candidate: Standing, *, l
     return Verdict(checks, objective.difference, look)
 
 
-def least_gain(difference: Difference, sign: float, chance: float) -> float:
+def least_gain(difference: Difference, groups: int, sign: float, chance: float) -> float:
     """The lower bound of a gain that a candidate without any would exceed with this chance; nan where nothing is known.
 
     The bootstrap's standard error and Student's distribution: percentiles of a bootstrap over few groups are too near (Efron and
@@ -122,28 +125,33 @@ def least_gain(difference: Difference, sign: float, chance: float) -> float:
 
     Args:
         difference: candidate minus champion.
+        groups: how many tell how much it varies between groups.
         sign: 1 where more is better, -1 where less is.
         chance: one-sided.
     """
-    if difference.groups < 2 or not math.isfinite(difference.error):
+    if groups < 2 or not math.isfinite(difference.error):
         return float("nan")
-    error = difference.error * math.sqrt(difference.groups / (difference.groups - 1))
-    return sign * difference.value - float(stats.t.isf(chance, difference.groups - 1)) * error
+    error = difference.error * math.sqrt(groups / (groups - 1))
+    return sign * difference.value - float(stats.t.isf(chance, groups - 1)) * error
 
 
-def _gain(objective: Compared, margin: float, confidence: float, look: int) -> Check:
+def _gain(objective: Compared, groups: int, margin: float, confidence: float, look: int) -> Check:
     difference, metric = objective.difference, declared(objective.difference.metric)
     sign = 1.0 if metric.direction == "maximize" else -1.0
     chance = (1 - confidence) / 2 / look
-    least = least_gain(difference, sign, chance)
+    least = least_gain(difference, groups, sign, chance)
     values = (
         f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
     )
     if math.isnan(least):
-        return Check("objective", False, f"{values}, but {difference.groups} group of test images cannot show a gain.")
-    bound = f"a gain of {least:+.{metric.decimals}f} or more, at decision {look} on these images"
-    asked = "" if least > margin else f"; it must be above {margin:g}"
-    return Check("objective", least > margin, f"{values}: {bound}{asked}.")
+        return Check(
+            "objective",
+            False,
+            f"{values}: of {groups} groups no gain can be told.",
+        )
+    gain = f"a gain of {sign * difference.value:+.{metric.decimals}f}, and {least:+.{metric.decimals}f} at least"
+    asked = "" if least > margin else f"; more than {margin:g} is asked"
+    return Check("objective", least > margin, f"{values}: {gain}, at decision {look} on these images{asked}.")
 
 
 def _suite(compared: Compared, tolerance: float) -> Check:
@@ -161,9 +169,15 @@ def _calibration(found: Sequence[Compared], settings: params.Params, task: str, 
     entry = settings.tasks[task]
     name = tasks.KINDS[entry.kind].scoring_class.calibration_metric
     known = {each.difference.metric: each.difference for each in found}
-    if name is None or name not in known:
-        raise BrightfieldError(
-            f"gates.{task}.calibration cannot be checked: answers of {task} have no probabilities or deviations. Remove the key."
+    if name is None:
+        return Check(
+            "calibration",
+            False,
+            f"Answers of {task} do not say how sure they are: remove gates.{task}.calibration.",
+        )
+    if name not in known or math.isnan(known[name].value):
+        return Check(
+            "calibration", False, f"{declared(name).label.capitalize()}: not both models say how sure they are."
         )
     difference, metric = known[name], declared(name)
     passed = difference.value <= tolerance
@@ -176,7 +190,7 @@ def _calibration(found: Sequence[Compared], settings: params.Params, task: str, 
 
 def _size(champion: Standing, candidate: Standing, times: float) -> Check:
     theirs, ours = (_bytes(each.folder) for each in (champion, candidate))
-    passed = ours <= times * theirs
+    passed = ours <= max(times * theirs, SMALL_MB * MEGABYTE)
     asked = "" if passed else f"; {times:g} times the champion's is allowed"
     return Check("size", passed, f"{ours / MEGABYTE:.2f} MB against {theirs / MEGABYTE:.2f} MB{asked}.")
 

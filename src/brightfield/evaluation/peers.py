@@ -8,10 +8,13 @@ probabilities.
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -49,6 +52,10 @@ def scored(title: str, command: str, task_name: str, settings: params.Params) ->
         answers.mkdir()
         names = _write_images(asked, shown, entry.settings.pixel_size_um)
         _run([word.replace(PLACES[0], str(shown)).replace(PLACES[1], str(answers)) for word in words], title)
+        if not any(answers.iterdir()):
+            raise BrightfieldError(
+                f"{title} wrote nothing into {PLACES[1]}. Try the command on a folder of images by itself."
+            )
         try:
             found = iter(task.answering.foreign(answers, names))
         except BrightfieldError as error:
@@ -106,10 +113,22 @@ def _write_images(splits: Sequence[Split], folder: Path, pixel_size_um: float) -
 
 
 def _run(words: Sequence[str], title: str) -> None:
+    """Run a command in a group of processes of its own, which ends with this one."""
     try:
-        done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            start_new_session=True,
+        )  # fmt: skip
     except OSError as error:
         raise BrightfieldError(f"{title} cannot be run: {error.strerror or error}: {words[0]}.") from error
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip()[-SHOWN:]
-        raise BrightfieldError(f"{title} failed with exit code {done.returncode}:\n{said}")
+    try:
+        said, complained = process.communicate()
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    if process.returncode:
+        raise BrightfieldError(
+            f"{title} failed with exit code {process.returncode}:\n{(complained or said).strip()[-SHOWN:]}"
+        )

@@ -90,3 +90,8 @@ def _exchanges(
         else:
             yield rng.random((some, count)) < 0.5
         done += some
+
+
+def least_p(groups: int, permutations: int) -> float:
+    """The smallest p that any difference could have: as they are, and all exchanged, of all ways or of so many."""
+    return float(2.0 ** (1 - groups)) if 2**groups <= permutations else 1 / (permutations + 1)

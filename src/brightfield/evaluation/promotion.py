@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,8 +63,12 @@ def promote(settings: params.Params, task_name: str, reference: str, *, force: s
     reason: dict[str, Any] = {"candidate": version.model, "version": version.number}
     if champion is not None and champion.number == version.number:
         raise BrightfieldError(f"Version {version.number} ({version.model}) is the champion of {task_name!r} already.")
+    if force is not None and not force.strip():
+        raise BrightfieldError('--force takes the reason, which is logged: --force "new camera, labelled again".')
+    folder = registry.fetch(task_name, str(version.number), layout.FETCHED)
+    candidates.check_eligible(settings, task_name, version, folder)
     if force is not None:
-        why = [f"Without asking the gate: {force}"]
+        why = [f"Without asking the gate: {force.strip()}"]
         now = registry.promote(task_name, version, {**reason, "why": why, "decision": "forced"})
         return Decision(now, True, why[0], reason)
     if champion is None:
@@ -73,16 +77,28 @@ def promote(settings: params.Params, task_name: str, reference: str, *, force: s
     return _at_the_gate(settings, task_name, champion, version, standing, reason)
 
 
+def roll_back(settings: params.Params, task_name: str, number: int | None = None) -> Version:
+    """Make the previous champion of a task the champion again, or any former one.
+
+    Raises:
+        BrightfieldError: there is no such task or version, or none to go back to.
+    """
+    params.entry(settings.tasks, task_name, "task")
+    return registry.roll_back(task_name, version=number)
+
+
 def _found(task_name: str, reference: str) -> Version:
-    try:
-        return registry.find(task_name, reference)
-    except BrightfieldError as error:
-        if reference != registry.CHALLENGER:
-            raise
+    if reference == registry.CHALLENGER and registry.CHALLENGER not in set(_aliases(task_name)):
         raise BrightfieldError(
             f"No version of {task_name!r} was refused, so there is no challenger to ask again. Name a version: "
             f"`brightfield versions {task_name}` lists them."
-        ) from error
+        )
+    return registry.find(task_name, reference)
+
+
+def _aliases(task_name: str) -> Iterator[str]:
+    for text in registry.versions(task_name)["aliases"]:
+        yield from str(text).split(", ")
 
 
 def _first(task_name: str, version: Version, reason: Mapping[str, Any]) -> Decision:
@@ -119,7 +135,7 @@ def _at_the_gate(
     if verdict.passed:
         now = registry.promote(task_name, version, logged, expected=champion.number)
         return Decision(now, True, f"{against}: {' '.join(verdict.reasons())}", known)
-    registry.challenge(task_name, version, logged)
+    registry.challenge(task_name, version, logged, expected=champion.number)
     refused = f"{version.model} (version {version.number}) is refused {against}: {' '.join(verdict.reasons())}"
     return Decision(champion, False, refused, known)
 

@@ -22,23 +22,23 @@ def delong(truth: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, groups: Seq
     """The p value of the difference between two areas under the ROC curve, with images in groups.
 
     The test of DeLong, DeLong and Clarke-Pearson (1988, Biometrics 44, 837) with the variance of Obuchowski (1997, Biometrics 53,
-    567) for groups, which is DeLong's where each image is a group of its own. Compared with Student's distribution with one degree
-    of freedom less than there are groups: the normal distribution is for many.
+    567) for groups, which is DeLong's where each image is a group of its own. It is compared with Student's distribution, because
+    the normal one is for many groups; with a degree of freedom less than there are groups with the rarer class, which tell of it.
 
     Args:
         truth: 1 for a positive image, 0 for another, (N,).
         a, b: score of each image by the two models, (N,); more is more positive.
         groups: of each image, (N,).
     """
+    score_a, score_b = np.asarray(a, np.float64), np.asarray(b, np.float64)
+    if not (np.isfinite(score_a).all() and np.isfinite(score_b).all()):
+        return float("nan")
     positive = np.asarray(truth, dtype=np.float64) > 0.5
     _, number = np.unique(np.asarray([str(group) for group in groups]), return_inverse=True)
     count, m, n = int(number.max(initial=-1)) + 1, int(positive.sum()), int((~positive).sum())
     if count < 2 or not m or not n:
         return float("nan")
-    of_positive, of_negative = (
-        _components(np.asarray(b, np.float64), positive)[i] - _components(np.asarray(a, np.float64), positive)[i]
-        for i in (0, 1)
-    )
+    of_positive, of_negative = (_components(score_b, positive)[i] - _components(score_a, positive)[i] for i in (0, 1))
     difference = float(of_positive.mean())
     sums = [
         np.bincount(number[of_class], values - difference, count)
@@ -52,7 +52,7 @@ def delong(truth: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, groups: Seq
     variance = sum(own) + 2 * shared
     if variance <= 0:
         return 1.0 if difference == 0 else float("nan")
-    return float(2 * stats.t.sf(abs(difference) / np.sqrt(variance), count - 1))
+    return float(2 * stats.t.sf(abs(difference) / np.sqrt(variance), min(with_class) - 1))
 
 
 def _components(score: Real, positive: npt.NDArray[np.bool_]) -> tuple[Real, Real]:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from brightfield.params.base import Section
 
-Allowance = Annotated[float, Field(ge=0)]
-Times = Annotated[float, Field(gt=0)]
+Allowance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Times = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Gate(Section):

@@ -204,6 +204,8 @@ def _as_list(given: npt.NDArray[Any] | Sequence[npt.NDArray[Any]]) -> tuple[bool
                 "Expected an array (height, width) or (height, width, channels), a stack of them or a list; got an image of "
                 f"shape {image.shape}."
             )
+        if image.dtype.kind == "f" and not np.isfinite(image).all():
+            raise BrightfieldError("Expected finite pixels, got an image with nan or infinite ones.")
     return not several, found
 
 

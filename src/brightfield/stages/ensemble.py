@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparable, ensembles, scoring
+from brightfield.evaluation import comparable, comparison, ensembles, scoring
 from brightfield.evaluation.activation_files import read_activations
 from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
-from brightfield.experiments import runs
+from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.system import lineage
@@ -59,13 +59,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
                 test = split
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
+        provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
+        bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
+        metrics[comparison.BUNDLE_HASH] = registry.bundle_hash(folder)
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / layout.ENSEMBLE, described)
-        sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
-        provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
-        bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
         write_reference(started, folder)
         started.log_params({"method": choice.method, "weights": choice.weights})
         runs.log_evaluation(started, report)

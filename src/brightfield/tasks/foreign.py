@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from brightfield import images
@@ -49,7 +50,10 @@ def table(folder: Path, columns: Sequence[str], names: Sequence[str]) -> pd.Data
             f"Expected one CSV file in {folder}, got {', '.join(path.name for path in found) or 'none'}."
         )
     (path,) = found
-    read = pd.read_csv(path, dtype={"image": str})
+    try:
+        read = pd.read_csv(path, dtype={"image": str})
+    except ValueError as error:
+        raise BrightfieldError(f"{path.name} is no table: {error}.") from error
     if missing := [column for column in ("image", *columns) if column not in read]:
         raise BrightfieldError(
             f"{path.name} has no column {missing[0]}: expected {', '.join(('image', *columns))}, got {', '.join(read.columns)}."
@@ -61,6 +65,6 @@ def table(folder: Path, columns: Sequence[str], names: Sequence[str]) -> pd.Data
         )
     for column in columns:
         read[column] = pd.to_numeric(read[column], errors="coerce")
-        if read[column].isna().any():
+        if not np.isfinite(read[column]).all():
             raise BrightfieldError(f"{path.name} has a value in column {column} that is no number.")
     return read

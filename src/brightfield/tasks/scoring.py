@@ -71,6 +71,11 @@ class Scoring(ABC, Generic[Settings, Answer]):
         del metric, a, b, groups
         return None
 
+    def informative_groups(self, columns: Columns, groups: Sequence[str]) -> int:
+        """How many groups tell how much the objective varies between groups; by default all."""
+        del columns
+        return len(set(groups))
+
     def errors(self, metric: str, columns: Columns) -> Real:
         """How wrong the answer to each image is, (images,), larger is worse: by default a metric of the image alone."""
         alone = np.eye(len(every_image_once(columns)[0]))

@@ -47,7 +47,21 @@ def test_long_reasons_are_cut(tmp_path: Path) -> None:
     registry.challenge("wordy", one, {"why": ["It is too long to be kept. " * 10] * 100})
     (why,) = registry.decisions("wordy")["why"]
     assert 10 < len(why) < 30
-    assert why[-1] == "..."
+    assert why[-1].endswith(" ...")
+    assert set(why[:-1]) == {("It is too long to be kept. " * 10).strip()}
+    registry.challenge("wordy", one, {"why": ["\u00e9\n" * 9000]})
+    (alone,), _ = registry.decisions("wordy")["why"]
+    assert 4000 < len(alone) < 4900
+    assert "\n" not in alone
+
+
+def test_an_entry_that_somebody_has_damaged_does_not_hide_the_others(tmp_path: Path) -> None:
+    (one,) = versions("damaged", tmp_path, 1)
+    registry.promote("damaged", one, {"why": "there was no champion"})
+    runs.connect().set_registered_model_tag("damaged", f"{decision_log.PREFIX}20200101T000000.aa", "{no json")
+    log = registry.decisions("damaged")
+    assert log["decision"].tolist() == ["promoted", "unreadable"]
+    assert registry.look("damaged", None, 1, 2) == 1
 
 
 def test_a_look_is_a_question_asked_of_the_same_images(tmp_path: Path) -> None:
@@ -81,12 +95,22 @@ def test_who_is_refused_is_the_challenger_until_it_is_promoted(tmp_path: Path) -
         registry.find("refused", registry.CHALLENGER)
 
 
-def test_any_version_can_be_gone_back_to(tmp_path: Path) -> None:
-    one, two, three = versions("back", tmp_path)
+def test_any_former_champion_can_be_gone_back_to(tmp_path: Path) -> None:
+    one, two, three, four = versions("back", tmp_path, 4)
+    with pytest.raises(BrightfieldError, match="'back' has no champion to go back from"):
+        registry.roll_back("back")
     for version in (one, two, three):
         registry.promote("back", version, {})
+    registry.challenge("back", four, {})
+    with pytest.raises(
+        BrightfieldError, match=r"Version 4 \(model3\) never was champion.*promote back 4. asks the gate"
+    ):
+        registry.roll_back("back", version=4)
+    registry.challenge("back", one, {})
     assert registry.roll_back("back", version=1).number == one.number
     assert registry.find("back", registry.PREVIOUS).number == three.number
+    with pytest.raises(BrightfieldError, match="no 'challenger'"):  # a champion challenges no more
+        registry.find("back", registry.CHALLENGER)
     assert registry.roll_back("back").number == three.number
     with pytest.raises(BrightfieldError, match=r"Version 3 \(model2\) is the champion of 'back' already"):
         registry.roll_back("back", version=3)
@@ -102,8 +126,13 @@ def test_a_promotion_is_refused_if_another_one_was_faster(tmp_path: Path) -> Non
         registry.promote("overtaken", three, {}, expected=one.number)
     with pytest.raises(BrightfieldError, match="changed meanwhile"):
         registry.promote("overtaken", three, {}, expected=None)
+    with pytest.raises(BrightfieldError, match="changed meanwhile"):
+        registry.challenge("overtaken", three, {}, expected=one.number)
     assert registry.find("overtaken").number == two.number
     assert len(registry.decisions("overtaken")) == 2
+    runs.connect().delete_registered_model_alias("overtaken", "champion")
+    with pytest.raises(BrightfieldError, match="there is none now"):
+        registry.promote("overtaken", three, {}, expected=two.number)
 
 
 # --- turns ------------------------------------------------------------------------------------------------------------

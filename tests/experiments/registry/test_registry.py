@@ -192,7 +192,7 @@ def test_what_cannot_be_promoted_or_rolled_back(tmp_path: Path) -> None:
     assert registry.champion("nothing") is None
     with pytest.raises(BrightfieldError, match="no version 7 of 'nothing'.*No version is published"):
         registry.promote("nothing", 7, {})
-    with pytest.raises(BrightfieldError, match="'nothing' has no previous champion"):
+    with pytest.raises(BrightfieldError, match="'nothing' has no champion to go back from"):
         registry.roll_back("nothing")
     registry.promote("only", publish("only", bundle(tmp_path / "a")), {})
     with pytest.raises(BrightfieldError, match="no previous champion.*aliases: champion"):

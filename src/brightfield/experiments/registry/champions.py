@@ -70,12 +70,7 @@ def promote(
         now = by_alias(client, task, CHAMPION)
         if now is not None and now.number == number:
             return chosen
-        if expected is not ANYONE and expected != (now.number if now else None):
-            assert now is not None
-            raise BrightfieldError(
-                f"The champion of {task!r} has changed meanwhile: it is {now.model} (version {now.number}) now, with which version "
-                f"{number} was not compared. Try again."
-            )
+        _check_expected(task, now, expected, number)
         entry = _entry(chosen, now, reason)
         why = " ".join(entry["why"])
         _tag(client, chosen, "promotion", {**reason, "why": why, "at": _time(), "instead_of": entry["champion"]})
@@ -87,20 +82,34 @@ def promote(
     return Version.read(client.get_model_version(task, str(number)))
 
 
-def challenge(task: str, version: Version, reason: Mapping[str, Any]) -> None:
-    """Give a version that was refused the alias ``challenger``, and log why; see :func:`promote` for ``reason``.
+def challenge(
+    task: str, version: Version, reason: Mapping[str, Any], *, expected: int | Anyone | None = ANYONE
+) -> None:
+    """Give a version that was refused the alias ``challenger``, and log why; see :func:`promote` for the arguments.
 
     Raises:
-        BrightfieldError: no MLflow server or database.
+        BrightfieldError: another one has become champion meanwhile, or no MLflow server or database.
     """
     client = connect()
     with turn(client, task):
+        now = by_alias(client, task, CHAMPION)
+        _check_expected(task, now, expected, version.number)
         client.set_registered_model_alias(task, CHALLENGER, str(version.number))
-        decision_log.write(client, task, "refused", _entry(version, by_alias(client, task, CHAMPION), reason))
+        decision_log.write(client, task, "refused", _entry(version, now, reason))
+
+
+def _check_expected(task: str, now: Version | None, expected: int | Anyone | None, number: int) -> None:
+    """Refuse a decision about version ``number`` that was made beside another champion than the one there is now."""
+    if expected is ANYONE or expected == (now.number if now else None):
+        return
+    found = f"it is {now.model} (version {now.number}) now, with which" if now else "there is none now, and"
+    raise BrightfieldError(
+        f"The champion of {task!r} has changed meanwhile: {found} version {number} was not compared. Try again."
+    )
 
 
 def roll_back(task: str, reason: Mapping[str, Any] | None = None, *, version: int | None = None) -> Version:
-    """Make the previous champion the champion again, or any version; a second call without a version reverts the first.
+    """Make the previous champion the champion again, or any former one; a second call without a version reverts the first.
 
     Args:
         task: name of the registered model.
@@ -108,7 +117,8 @@ def roll_back(task: str, reason: Mapping[str, Any] | None = None, *, version: in
         version: which; the previous champion without it.
 
     Raises:
-        BrightfieldError: there is no such version, no champion, no previous one, or no MLflow server or database.
+        BrightfieldError: there is no such version, it never was champion, there is no champion or no previous one, or no MLflow
+            server or database.
     """
     client = connect()
     with turn(client, task):
@@ -117,14 +127,22 @@ def roll_back(task: str, reason: Mapping[str, Any] | None = None, *, version: in
             before = by_alias(client, task, PREVIOUS)
         else:
             before = next((known for known in all_versions(client, task) if known.number == version), None)
-        if now is None or before is None:
-            wanted = "previous champion" if version is None or now is None else f"version {version}"
+        if now is None:
+            raise BrightfieldError(f"{task!r} has no champion to go back from. {what_there_is(client, task)}")
+        if before is None:
+            wanted = "previous champion" if version is None else f"version {version}"
             raise BrightfieldError(f"{task!r} has no {wanted} to go back to. {what_there_is(client, task)}")
+        if before.promotion is None:
+            raise BrightfieldError(
+                f"Version {before.number} ({before.model}) never was champion of {task!r}, so there is no way back to it: "
+                f"`brightfield promote {task} {before.number}` asks the gate."
+            )
         if now.number == before.number:
             raise BrightfieldError(f"Version {before.number} ({before.model}) is the champion of {task!r} already.")
         _tag(client, now, "rolled_back", {**(reason or {}), "at": _time(), "back_to": before.number})
         client.set_registered_model_alias(task, CHAMPION, str(before.number))
         client.set_registered_model_alias(task, PREVIOUS, str(now.number))
+        _no_challenger(client, task, before.number)
         why = [f"Back from {now.model} (version {now.number})."]
         decision_log.write(client, task, "rolled back", _entry(before, now, {"why": why, **(reason or {})}))
     return before

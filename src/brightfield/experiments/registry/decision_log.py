@@ -36,13 +36,27 @@ def write(client: MlflowClient, task: str, decision: str, content: Mapping[str, 
     """:func:`record` by a client that there is already."""
     now = datetime.now(UTC)
     entry = {"at": now.isoformat(timespec="seconds"), "who": _who(), "decision": decision, **content}
-    reasons = list(entry.get("why", []))
-    while len(json.dumps(entry, default=str)) > LONGEST and reasons:
-        reasons.pop()
-        entry["why"] = [*reasons, "..."]
+    entry["why"] = _fitting([" ".join(str(reason).split()) for reason in entry.get("why", [])], entry)
     # the key is in the order of time, and no two are the same
     key = f"{PREFIX}{now.strftime('%Y%m%dT%H%M%S%f')}.{secrets.token_hex(3)}"
-    client.set_registered_model_tag(task, key, json.dumps(entry, default=str))
+    client.set_registered_model_tag(task, key, _text(entry))
+
+
+def _text(entry: Mapping[str, Any]) -> str:
+    return json.dumps(entry, default=str, ensure_ascii=False)
+
+
+def _fitting(reasons: list[str], entry: Mapping[str, Any]) -> list[str]:
+    """As many of the reasons as a tag holds beside the rest of an entry; the last one may be cut."""
+    left = LONGEST - len(_text({**entry, "why": []})) - 20
+    kept: list[str] = []
+    for reason in reasons:
+        length = len(_text({"why": reason}))
+        if length > left:
+            return [*kept, f"{reason[: max(0, left - 40)]} ..."]
+        kept.append(reason)
+        left -= length
+    return kept
 
 
 def decisions(task: str) -> pd.DataFrame:
@@ -54,9 +68,18 @@ def decisions(task: str) -> pd.DataFrame:
     import pandas as pd
 
     tags = _tags(connect(), task)
-    found = [json.loads(value) for key, value in sorted(tags.items(), reverse=True) if key.startswith(PREFIX)]
+    found = [_read(value) for key, value in sorted(tags.items(), reverse=True) if key.startswith(PREFIX)]
     rows = [{name: entry.get(name) for name in COLUMNS} for entry in found]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    """An entry; of one that somebody has damaged, that it is."""
+    try:
+        entry = json.loads(text)
+    except ValueError:
+        entry = None
+    return entry if isinstance(entry, dict) else {"decision": "unreadable", "why": ["This entry was damaged."]}
 
 
 def look(task: str, data_hash: str | None, champion: int, version: int) -> int:

@@ -15,8 +15,8 @@ from brightfield.errors import BrightfieldError
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-WAIT_S = 30.0  # for the turn of another process; a promotion takes a second
-DEAD_S = 120.0  # a turn that is older was left by a process that is gone
+WAIT_S = 60.0  # for the turns of other processes; a promotion takes a second
+DEAD_S = 40.0  # who holds a turn for so long is gone
 PAUSE_S = 0.1
 
 
@@ -30,10 +30,15 @@ def turn(client: MlflowClient, task: str) -> Iterator[None]:
         BrightfieldError: another process holds it for longer than ``WAIT_S``.
     """
     name, mine = f"{task} - promotion under way", f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    until = time.monotonic() + WAIT_S
+    begun = since = time.monotonic()
+    holder: str | None = None
     while not _taken(client, name, mine):
-        _clear_dead(client, name)
-        if time.monotonic() > until:
+        now, seen = time.monotonic(), _holder(client, name)
+        if seen != holder:
+            holder, since = seen, now
+        elif holder is not None and now - since > DEAD_S:  # by this clock alone: those of two machines differ
+            _delete(client, name)
+        if now - begun > WAIT_S:
             raise BrightfieldError(
                 f"Another process is changing the champion of {task!r}. Wait, and try again; if none is, delete the registered "
                 f"model {name!r} in MLflow."
@@ -65,18 +70,6 @@ def _taken(client: MlflowClient, name: str, mine: str) -> bool:
             raise
         return False
     return True
-
-
-def _clear_dead(client: MlflowClient, name: str) -> None:
-    """Delete a turn that nobody holds any more, by the clock of the server that created it."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        held = client.get_registered_model(name)
-    except MlflowException:  # it has just ended
-        return
-    if time.time() - held.creation_timestamp / 1000 > DEAD_S:
-        _delete(client, name)
 
 
 def _delete(client: MlflowClient, name: str) -> None:

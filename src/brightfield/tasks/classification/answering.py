@@ -44,6 +44,8 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     def foreign(self, folder: Path, names: Sequence[str]) -> list[Label]:
         """A table with columns image and probability, that of the second class, and a row an image."""
         table = foreign.table(folder, ("probability",), names)
+        if (twice := table["image"][table["image"].duplicated()]).size:
+            raise BrightfieldError(f"{twice.iloc[0]!r} has more than one probability.")
         known = dict(zip(table["image"], table["probability"], strict=True))
         if missing := [name for name in names if name not in known]:
             raise BrightfieldError(

@@ -33,6 +33,12 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """AUC, the objective, without the other metrics."""
         return classification.auc(columns, weights) if metric == "auc" else super().pooled_for(metric, columns, weights)
 
+    def informative_groups(self, columns: Columns, groups: Sequence[str]) -> int:
+        """The groups with the rarer class: an AUC varies with the few that have it."""
+        positive = column(columns, "truth") > 0.5
+        names = np.asarray([str(group) for group in groups])
+        return min(len(set(names[positive])), len(set(names[~positive])))
+
     def errors(self, metric: str, columns: Columns) -> Real:
         """The squared error of the probability: of one image there is no AUC."""
         del metric
