@@ -15,14 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from brightfield import layout, params, tasks
 from brightfield.data.splitting import GATE, SPLITS
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import bootstrap, permutation
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
+from brightfield.evaluation.scoring import BUNDLE_HASH, KIND, TRAIN, VALIDATION
 from brightfield.experiments import registry
 from brightfield.metrics import Columns, Real, Weights, every_image_once, of_one, paired_tests
 from brightfield.metrics.declarations import declared
@@ -34,7 +33,6 @@ POWER = 0.8  # chance with which as many groups as are asked for would show a di
 EXCHANGE = "exchange of groups"
 NAMES = ("id", "group", "split", KIND)  # columns of a report that hold text
 SAME = ("group", "truth", "n_true", "cells")  # columns that are of the images, not of the answers
-BUNDLE_HASH = "bundle_hash"  # of the model that a report is of, in its metrics
 # a leaderboard exchanges groups so often that the smallest p, times the number of pairs, is half of what is significant
 EXCHANGES_A_PAIR = 40
 
@@ -124,6 +122,8 @@ class Compared:
         low, high, value = self.difference.low, self.difference.high, self.difference.value
         if not (math.isfinite(high - low) and high > low and value):
             return None
+        from scipy import stats
+
         at_level = float(stats.norm.ppf((1 + confidence) / 2))
         error = (high - low) / (2 * at_level)
         needed = self.difference.groups * ((at_level + float(stats.norm.ppf(POWER))) * error / abs(value)) ** 2

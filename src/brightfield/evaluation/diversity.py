@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
 
 from brightfield.metrics import Real
 from brightfield.tasks import Task
@@ -95,6 +94,8 @@ def warns(apart: Sequence[float] | Real, errors: Real) -> float | None:
 
     None where it is not defined: members that agree on all images alike, or an error that all have.
     """
+    from scipy import stats
+
     values = np.asarray(apart, dtype=np.float64)
     both = np.isfinite(values) & np.isfinite(errors)
     if not (_vary(values[both]) and _vary(errors[both])):

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from brightfield import images, layout, params, tasks
 from brightfield.data.splitting import GATE
@@ -131,6 +130,8 @@ def least_gain(difference: Difference, groups: int, sign: float, chance: float) 
     """
     if groups < 2 or not math.isfinite(difference.error):
         return float("nan")
+    from scipy import stats
+
     error = difference.error * math.sqrt(groups / (groups - 1))
     return sign * difference.value - float(stats.t.isf(chance, groups - 1)) * error
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparable, comparison, ensembles, scoring
+from brightfield.evaluation import comparable, ensembles, scoring
 from brightfield.evaluation.activation_files import read_activations
 from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
 from brightfield.experiments import registry, runs
@@ -62,7 +62,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
         bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
-        metrics[comparison.BUNDLE_HASH] = registry.bundle_hash(folder)
+        metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}

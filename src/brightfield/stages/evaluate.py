@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from brightfield import layout, params
-from brightfield.evaluation import comparable, comparison, scoring
+from brightfield.evaluation import comparable, scoring
 from brightfield.evaluation.activation_files import ActivationWriter
 from brightfield.experiments import registry
 from brightfield.inference.predictor import Predictor
@@ -35,7 +35,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> str:
             test = split if split.name == scoring.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
-        metrics[comparison.BUNDLE_HASH] = registry.bundle_hash(folder)
+        metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
