@@ -10,7 +10,7 @@ from queries import project, reports
 from queries.reports import EnsembleReport
 from wording import in_tables, number, words
 
-NAMES = {"single": "best member", "soft_vote": "soft vote", "greedy": "greedy", "bagged": "bagged"}
+NAMES = {"single": "alone", "soft_vote": "soft vote", "greedy": "greedy", "bagged": "bagged"}
 VERDICTS = {
     "alone": "No mixture was better on the validation split, so the answers are those of **{best}** alone.",
     "better": "It is better than its best member, **{best}**: the whole interval of the gain is above zero.",
@@ -81,7 +81,7 @@ def alike(report: EnsembleReport) -> None:
     if report.pairs.empty:
         return
     st.subheader("Do the members err on different images?", anchor=False)
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([3, 2], gap="large") if len(report.without) else (st.container(), st.container())
     pairs = report.pairs.dropna(axis="columns", how="all")
     left.dataframe(
         pairs.rename(columns=PAIR_WORDS),
