@@ -131,6 +131,18 @@ def test_force_is_logged_with_its_reason(own: params.Params) -> None:
     assert (log["decision"], log["why"]) == ("forced", ["Without asking the gate: the camera was changed"])
 
 
+def test_a_champion_that_is_gone_can_be_replaced_by_force(own: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(own, "first")
+
+    def gone(settings: params.Params, task: str, which: Version) -> Standing:
+        raise BrightfieldError(f"models:/{task}/{which.number} cannot be downloaded.")
+
+    monkeypatch.setattr(candidates, "standing", gone)
+    with pytest.raises(BrightfieldError, match=r"version 1 \(first\), cannot be compared: .*promote rbc 2 --force WHY"):
+        register(own, "better")
+    assert promotion.promote(own, "rbc", "better", force="the first is lost").champion.model == "better"
+
+
 def test_a_champion_that_changes_meanwhile_is_not_overrun(own: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
     register(own, "first")
     other, better = version("worse"), version("better")

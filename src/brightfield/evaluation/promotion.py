@@ -117,7 +117,13 @@ def _at_the_gate(
 ) -> Decision:
     data_hash = _data_hash(settings, task_name)
     look = registry.look(task_name, data_hash, champion.number, version.number)
-    reigning = candidates.standing(settings, task_name, champion)
+    try:
+        reigning = candidates.standing(settings, task_name, champion)
+    except BrightfieldError as error:
+        raise BrightfieldError(
+            f"The champion, version {champion.number} ({champion.model}), cannot be compared: {error} To replace it without a "
+            f"comparison: `brightfield promote {task_name} {version.number} --force WHY`."
+        ) from error
     verdict = gates.judge(
         settings, candidates.unsealed(settings, reigning), candidates.unsealed(settings, candidate), look=look
     )
