@@ -1,4 +1,4 @@
-"""Reports of made-up classifiers: answers to the same crops, each with a skill of its own."""
+"""Reports of made-up models: answers to the same crops or frames, each with a skill of its own."""
 
 from __future__ import annotations
 
@@ -42,6 +42,14 @@ def crops(
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def frames(error: float, seed: int) -> pd.DataFrame:
+    """An ``images.csv`` of 12 movies of two frames with a bead each, found so far off on average, in px."""
+    errors = error * np.random.default_rng(seed).uniform(0.5, 1.5, 24)
+    counts = {name: np.ones(24) for name in ("n_true", "n_found", "matched")}
+    names = {"id": [f"frame{i}" for i in range(24)], "group": [f"movie{i // 2}" for i in range(24)], "split": "test"}
+    return pd.DataFrame({**names, **counts, "sum_squared_error_px2": errors**2, "sum_capped_error_px": errors})
 
 
 def write_report(name: str, table: pd.DataFrame, data_hash: str | None = "abc.dir") -> None:

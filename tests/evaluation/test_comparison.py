@@ -21,7 +21,7 @@ from brightfield.evaluation.comparison import EXCHANGE, Compared, Scored
 from brightfield.experiments import registry
 from brightfield.metrics import paired_tests
 from scored import crops as made_up
-from scored import write_report
+from scored import frames, write_report
 from trained import write_bundle
 
 
@@ -298,16 +298,6 @@ def test_the_best_comes_first_and_every_pair_counts_as_a_test(own: params.Params
 
 
 def test_an_error_is_better_when_it_is_smaller(own: params.Params) -> None:
-    def frames(error: float, seed: int) -> pd.DataFrame:
-        errors = error * np.random.default_rng(seed).uniform(0.5, 1.5, 24)
-        counts = {name: np.ones(24) for name in ("n_true", "n_found", "matched")}
-        names = {
-            "id": [f"frame{i}" for i in range(24)],
-            "group": [f"movie{i // 2}" for i in range(24)],
-            "split": "test",
-        }
-        return pd.DataFrame({**names, **counts, "sum_squared_error_px2": errors**2, "sum_capped_error_px": errors})
-
     models = [scored(str(error), task="beads", table=frames(error, i)) for i, error in enumerate((0.4, 0.1, 0.2))]
     found = comparison.leaderboard(models, "test", own)
     assert [each.a for each in found] == ["0.1", "0.1"]

@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
@@ -18,7 +17,7 @@ from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.comparison import Scored
 from brightfield.evaluation.gates import Standing, judge, least_gain
 from brightfield.system.files import write_json
-from scored import crops
+from scored import crops, frames
 
 GROUPS, EACH = 20, 10
 
@@ -82,16 +81,6 @@ def test_a_gain_within_the_margin_is_refused(own: params.Params) -> None:
 
 
 def test_an_error_that_is_smaller_passes(own: params.Params) -> None:
-    def frames(error: float, seed: int) -> pd.DataFrame:
-        errors = error * np.random.default_rng(seed).uniform(0.5, 1.5, 24)
-        counts = {name: np.ones(24) for name in ("n_true", "n_found", "matched")}
-        names = {
-            "id": [f"frame{i}" for i in range(24)],
-            "group": [f"movie{i // 2}" for i in range(24)],
-            "split": "test",
-        }
-        return pd.DataFrame({**names, **counts, "sum_squared_error_px2": errors**2, "sum_capped_error_px": errors})
-
     worse, better = (standing(str(error), frames(error, i), "beads") for i, error in enumerate((0.4, 0.2)))
     asked = settings(own, "beads")
     assert judge(asked, worse, better).passed
