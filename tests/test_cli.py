@@ -261,7 +261,7 @@ def test_versions_lists_what_a_training_can_begin_with(call: Call) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from brightfield.evaluation import comparison, peers
+    from brightfield.evaluation import peers, reports
 
     names = [name for name, model in params.load().models.items() if model.task == "rbc"][:2]
     for i, name in enumerate(names):
@@ -279,7 +279,7 @@ def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, mo
     code, out, _ = call("compare", *names, "--suite", "focus")
     assert (code, "by suite" in out, f"rbc, focus: {names[1]}" in out) == (0, False, True)
     asked = []
-    monkeypatch.setattr(peers, "scored", lambda *given: asked.append(given[:3]) or comparison.read(names[1], given[3]))
+    monkeypatch.setattr(peers, "scored", lambda *given: asked.append(given[:3]) or reports.read(names[1], given[3]))
     code, out, _ = call("compare", names[0], "--with", "otsu=run {images} {answers}")
     assert (code, asked) == (0, [("otsu", "run {images} {answers}", "rbc")])
     code, out, err = call("leaderboard", "rbc")

@@ -11,9 +11,10 @@ import default_run
 from claims import Claim
 
 from brightfield import params
-from brightfield.evaluation import comparison, gates
-from brightfield.evaluation.comparison import Compared, Scored
+from brightfield.evaluation import comparison, gates, reports
+from brightfield.evaluation.comparison import Compared
 from brightfield.evaluation.gates import Standing
+from brightfield.evaluation.reports import Scored
 from brightfield.metrics.declarations import declared
 from scored import crops
 
@@ -65,8 +66,8 @@ def _gains(settings: params.Params) -> Iterator[Claim]:
     """Each ensemble beside its best member, on test and on every suite."""
     for name, entry in settings.ensembles.items():
         members = [member for member, model in settings.comparable_with(entry).items() if not model.is_baseline]
-        scored = {member: comparison.read(member, settings) for member in members}
-        whole = comparison.read(name, settings)
+        scored = {member: reports.read(member, settings) for member in members}
+        whole = reports.read(name, settings)
         if len(scored) > 1:
             board = comparison.leaderboard(list(scored.values()), "test", settings)
             best = board[0].a

@@ -16,9 +16,9 @@ import tiny
 from brightfield import layout, params, tasks
 from brightfield.data import store
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import candidates, comparison
+from brightfield.evaluation import candidates, comparison, reports
 from brightfield.evaluation.candidates import Trained
-from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import Split
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
@@ -195,7 +195,7 @@ def test_the_champion_answers_todays_test_images(prepared: Prepared, monkeypatch
     monkeypatch.setattr(registry, "fetch", fetch)
     champion = Version("beads", 7, "old", "member", "run", "hash", None, None)
     own = settings()
-    monkeypatch.setattr(comparison, "read", refuse)
+    monkeypatch.setattr(reports, "read", refuse)
     found = candidates.standing(own, "beads", champion)
     predictor = Predictor.load(Path("published"), tiny.COMPUTE)
     old = task.scoring.score(predictor.predict([record.image for record in test.images]), test.truth)
@@ -219,7 +219,7 @@ def test_the_sealed_gate_is_answered_when_it_is_asked_for_and_never_before(
     with atomic_folder(Path("published")) as folder:
         bundle.write(folder, "old", "beads", tiny.SETTINGS[kind], entry, task.learning.network(entry), {})
     monkeypatch.setattr(registry, "fetch", lambda *_: Path("published"))
-    monkeypatch.setattr(comparison, "read", refuse)
+    monkeypatch.setattr(reports, "read", refuse)
     found = candidates.standing(settings(), "beads", Version("beads", 7, "old", "member", "run", "hash", None, None))
     assert list(found.scored.table["split"].unique()) == ["test"]
     opened = candidates.unsealed(settings(), found)
@@ -254,7 +254,7 @@ def test_scores_of_a_report_count_only_of_todays_data(tmp_path: Path, monkeypatc
     champion = Version("beads", 7, "old", "member", "run", "hash", None, None)
     scored = Scored("beads@7", "beads", pd.DataFrame(), "abc.dir")
     monkeypatch.setattr(registry, "fetch", lambda *_: tmp_path)
-    monkeypatch.setattr(comparison, "read", lambda *_: scored)
+    monkeypatch.setattr(reports, "read", lambda *_: scored)
     monkeypatch.setattr(candidates, "_answered", lambda *_: "anew")
     for now, expected in (("abc.dir", scored), ("of today.dir", "anew"), (None, "anew")):
         monkeypatch.setattr(lineage, "data_hash", lambda _, now=now: now)
@@ -293,7 +293,7 @@ def test_a_champion_with_settings_of_its_own_is_asked_in_its_own_way(
             "evaluation": {"bootstrap": 100},
         }
     )
-    monkeypatch.setattr(comparison, "read", refuse)
+    monkeypatch.setattr(reports, "read", refuse)
     champion = Version("bacteria", 1, "old", "member", "run", "hash", None, None)
     found = candidates.standing(known, "bacteria", champion).scored
     assert list(found.table["split"].unique()) == ["test"]

@@ -15,9 +15,10 @@ from scipy import stats
 
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparison, comparison_text
+from brightfield.evaluation import comparison, comparison_text, reports
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.comparison import EXCHANGE, Compared, Scored
+from brightfield.evaluation.comparison import EXCHANGE, Compared
+from brightfield.evaluation.reports import Scored
 from brightfield.experiments import registry
 from brightfield.metrics import paired_tests
 from scored import crops as made_up
@@ -186,7 +187,7 @@ def test_a_damaged_table_is_named(own: params.Params, damage: bytes, message: st
     write_report("rbc-convnet", crops(1, 0))
     (layout.report("rbc-convnet") / layout.IMAGE_SCORES).write_bytes(damage)
     with pytest.raises(BrightfieldError, match=f"reports/rbc-convnet/images.csv .*{message}.*dvc repro"):
-        comparison.read("rbc-convnet", own)
+        reports.read("rbc-convnet", own)
 
 
 @pytest.mark.parametrize("damage", ["{", "[1]"])
@@ -194,7 +195,7 @@ def test_damaged_metrics_are_named(own: params.Params, damage: str) -> None:
     write_report("rbc-convnet", crops(1, 0))
     (layout.report("rbc-convnet") / layout.METRICS).write_text(damage)
     with pytest.raises(BrightfieldError, match=r"reports/rbc-convnet/metrics.json .*dvc repro"):
-        comparison.read("rbc-convnet", own)
+        reports.read("rbc-convnet", own)
 
 
 def test_a_report_of_another_training_says_nothing_of_a_model(own: params.Params) -> None:
@@ -203,10 +204,10 @@ def test_a_report_of_another_training_says_nothing_of_a_model(own: params.Params
     path = layout.report("rbc-convnet") / layout.METRICS
     known = registry.bundle_hash(layout.model("rbc", "rbc-convnet"))
     path.write_text(json.dumps({"test": {}, "data_hash": None, "bundle_hash": known}))
-    assert comparison.read("rbc-convnet", own).name == "rbc-convnet"
+    assert reports.read("rbc-convnet", own).name == "rbc-convnet"
     path.write_text(json.dumps({"test": {}, "data_hash": None, "bundle_hash": "of another"}))
     with pytest.raises(BrightfieldError, match="report of rbc-convnet, .*, is of another training than the model"):
-        comparison.read("rbc-convnet", own)
+        reports.read("rbc-convnet", own)
 
 
 # --- which models -----------------------------------------------------------------------------------------------------
@@ -215,14 +216,14 @@ def test_a_report_of_another_training_says_nothing_of_a_model(own: params.Params
 def test_a_model_is_read_from_its_report(own: params.Params) -> None:
     name = next(name for name, model in own.models.items() if model.task == "rbc")
     with pytest.raises(BrightfieldError, match=f"{name} was not evaluated yet.*dvc repro"):
-        comparison.read(name, own)
+        reports.read(name, own)
     table = crops(1, 0).assign(group=lambda rows: rows["group"].str.removeprefix("smear"))
     write_report(name, table)
-    found = comparison.read(name, own)
+    found = reports.read(name, own)
     assert (found.name, found.task, found.data_hash) == (name, "rbc", "abc.dir")
     assert list(found.table["group"]) == list(table["group"])  # "01" is not 1
     with pytest.raises(BrightfieldError, match="There is no model or ensemble 'rbc-convnte'"):
-        comparison.read("rbc-convnte", own)
+        reports.read("rbc-convnte", own)
 
 
 def test_a_version_has_the_report_of_its_own_bundle(own: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,13 +243,13 @@ def test_a_version_has_the_report_of_its_own_bundle(own: params.Params, monkeypa
         return layout.report("elsewhere")
 
     monkeypatch.setattr(registry, "fetch_report", fetch_report)
-    assert comparison.read("rbc@champion", own).data_hash == "abc.dir"
+    assert reports.read("rbc@champion", own).data_hash == "abc.dir"
     assert (asked, fetched) == ([("rbc", "champion")], [])
     version.bundle_hash = "of another training"
-    assert comparison.read("rbc@3", own).data_hash == "of then"
+    assert reports.read("rbc@3", own).data_hash == "of then"
     assert fetched == [(3, layout.FETCHED)]
     with pytest.raises(BrightfieldError, match="There is no task 'rcb'"):
-        comparison.read("rcb@champion", own)
+        reports.read("rcb@champion", own)
 
 
 def test_a_leaderboard_has_what_was_scored_on_the_data_of_the_task(own: params.Params) -> None:

@@ -14,8 +14,8 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import gates
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.comparison import Scored
 from brightfield.evaluation.gates import Standing, judge, least_gain
+from brightfield.evaluation.reports import Scored
 from brightfield.system.files import write_json
 from scored import crops, frames
 

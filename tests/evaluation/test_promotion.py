@@ -12,8 +12,8 @@ from brightfield import params
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import candidates, champions, promotion
 from brightfield.evaluation.candidates import Candidate
-from brightfield.evaluation.comparison import Scored
 from brightfield.evaluation.gates import Standing
+from brightfield.evaluation.reports import Scored
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
 from brightfield.system import lineage

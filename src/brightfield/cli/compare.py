@@ -59,7 +59,7 @@ def compare(
 
     from brightfield import params
     from brightfield.errors import BrightfieldError
-    from brightfield.evaluation import comparison, comparison_text
+    from brightfield.evaluation import comparison, comparison_text, reports
     from brightfield.evaluation import peers as outside
     from brightfield.evaluation.scoring import TEST
     from brightfield.system.files import atomic_file
@@ -69,7 +69,7 @@ def compare(
     place = None if out is None else table_to_write(out)
     if len(set(names)) < len(names):
         raise BrightfieldError(f"A model is compared with another one, got {' and '.join(names)}.")
-    models = [comparison.read(name, settings) for name in names]
+    models = [reports.read(name, settings) for name in names]
     for model in models:
         model.of(split)
     named = [outside.named(text) for text in peers or ()]
@@ -135,13 +135,13 @@ def leaderboard(task: TASK, suite: SUITE = None) -> None:
     most once in twenty leaderboards. See `brightfield compare` for the tests.
     """
     from brightfield import params
-    from brightfield.evaluation import comparison, comparison_text
+    from brightfield.evaluation import comparison, comparison_text, reports
     from brightfield.evaluation.scoring import TEST
 
     settings = params.load()
     split = TEST if suite is None else suite
     roles = comparison.roles_of_task(task, settings)
-    found = comparison.leaderboard([comparison.read(name, settings) for name in roles], split, settings)
+    found = comparison.leaderboard([reports.read(name, settings) for name in roles], split, settings)
     print(f"{task}, {split}\n")
     print(comparison_text.of_task(found, roles))
     _few(found)

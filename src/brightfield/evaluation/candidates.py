@@ -13,9 +13,9 @@ from brightfield.data import splitting
 from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet, read_index
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparison
-from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation import reports
 from brightfield.evaluation.gates import Standing
+from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
@@ -52,7 +52,7 @@ def ranked(settings: params.Params, task_name: str) -> list[Candidate]:
     task = tasks.build(entry.kind, entry.settings)
     found, ranks = [], {}
     for trained in _trained(settings, task_name, own_dataset=True):
-        table = comparison.read(trained.name, settings).table
+        table = reports.read(trained.name, settings).table
         scored = task.scoring.summarise(table[table["split"] == VALIDATION])
         objective = task.objective_of(scored)
         found.append(Candidate(trained.name, trained.role, trained.folder, table, scored[objective.metric]))
@@ -106,10 +106,10 @@ def standing(settings: params.Params, task_name: str, version: Version) -> Stand
         BrightfieldError: it cannot be fetched.
     """
     data = layout.prepared(settings.tasks[task_name].dataset)
-    name, now = f"{task_name}{comparison.ALIAS_OF}{version.number}", lineage.data_hash(data)
+    name, now = f"{task_name}{reports.ALIAS_OF}{version.number}", lineage.data_hash(data)
     folder = registry.fetch(task_name, str(version.number), layout.FETCHED)
     try:
-        scored = comparison.read(name, settings)
+        scored = reports.read(name, settings)
     except BrightfieldError:  # it was never evaluated, or its report is gone
         scored = None
     if scored is None or now is None or scored.data_hash != now:

@@ -16,7 +16,8 @@ from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet
 from brightfield.evaluation import comparison
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.comparison import Compared, Scored
+from brightfield.evaluation.comparison import Compared
+from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import TEST
 from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor

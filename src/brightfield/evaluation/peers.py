@@ -22,7 +22,7 @@ import pandas as pd
 from brightfield import images, layout, params, tasks
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import scoring
-from brightfield.evaluation.comparison import Scored
+from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import VALIDATION, Split
 from brightfield.system import lineage, progress
 

@@ -10,8 +10,8 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import candidates, gates
 from brightfield.evaluation.candidates import Candidate
-from brightfield.evaluation.comparison import Scored
 from brightfield.evaluation.gates import Standing
+from brightfield.evaluation.reports import Scored
 from brightfield.experiments import registry
 from brightfield.experiments.registry import Version
 from brightfield.system import lineage
