@@ -111,8 +111,10 @@ def table_to_write(path: Path) -> Path:
         raise BrightfieldError(f"--out is a CSV file, such as numbers.csv, got {str(path)!r}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8"):
-            pass
+        is_new = not path.exists()
+        path.open("a", encoding="utf-8").close()
+        if is_new:  # what fails later leaves no empty table
+            path.unlink()
     except OSError as error:
         raise BrightfieldError(f"{path} cannot be written: {error.strerror or error}.") from error
     return path

@@ -142,9 +142,7 @@ def _gain(objective: Compared, groups: int, margin: float, confidence: float, lo
     sign = 1.0 if metric.direction == "maximize" else -1.0
     chance = (1 - confidence) / 2 / look
     least = least_gain(difference, groups, sign, chance)
-    values = (
-        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
-    )
+    values = f"{metric.said(difference.b)} against {difference.a:.{metric.decimals}f}"
     if math.isnan(least):
         return Check(
             "objective",
@@ -160,9 +158,7 @@ def _suite(compared: Compared, tolerance: float) -> Check:
     difference, metric = compared.difference, declared(compared.difference.metric)
     fall = -difference.value if metric.direction == "maximize" else difference.value
     passed = fall <= tolerance
-    values = (
-        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
-    )
+    values = f"{metric.said(difference.b)} against {difference.a:.{metric.decimals}f}"
     asked = "" if passed else f", worse by {fall:.{metric.decimals}f}; {tolerance:g} is allowed"
     return Check(f"suite {compared.part}", passed, f"Suite {compared.part}: {values}{asked}.")
 
@@ -183,9 +179,7 @@ def _calibration(found: Sequence[Compared], settings: params.Params, task: str, 
         )
     difference, metric = known[name], declared(name)
     passed = difference.value <= tolerance
-    values = (
-        f"{_said(metric.label, difference.b, metric.decimals, metric.unit)} against {difference.a:.{metric.decimals}f}"
-    )
+    values = f"{metric.said(difference.b)} against {difference.a:.{metric.decimals}f}"
     asked = "" if passed else f"; it may rise by {tolerance:g}"
     return Check("calibration", passed, f"{values[0].upper()}{values[1:]}{asked}.")
 
@@ -246,7 +240,3 @@ def _unclean(lineage: Lineage) -> str | None:
     if lineage.commit is None:
         return "names no commit"
     return f"differs from commit {lineage.commit[:8]}" if lineage.dirty else None
-
-
-def _said(label: str, value: float, decimals: int, unit: str) -> str:
-    return f"{label} {value:.{decimals}f}{f' {unit}' if unit else ''}"

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from brightfield.evaluation.bootstrap import Groups, Pooled, columns_of, numbered
+from brightfield.evaluation.bootstrap import AT_ONCE, Groups, Pooled, columns_of, numbered
 from brightfield.metrics import Arrays, Real, every_image_once
 
 if TYPE_CHECKING:
     import pandas as pd
 
-AT_ONCE = 1_000_000  # weights of so many images are computed with at a time: 8 MB an array
 TIES = 1e-9  # relative difference of a metric below which two values of it are equal: sums in another order
 
 
