@@ -282,6 +282,8 @@ def test_models_are_compared_and_the_numbers_kept(call: Call, tmp_path: Path, mo
     monkeypatch.setattr(peers, "scored", lambda *given: asked.append(given[:3]) or reports.read(names[1], given[3]))
     code, out, _ = call("compare", names[0], "--with", "otsu=run {images} {answers}")
     assert (code, asked) == (0, [("otsu", "run {images} {answers}", "rbc")])
+    assert call("compare", *names, "--suite", "none", "--out", "x.csv")[0] == 1
+    assert not Path("x.csv").exists()
     code, out, err = call("leaderboard", "rbc")
     assert (code, err) == (0, "")
     assert out.splitlines()[3].split()[0] == names[1]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +12,9 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation.scoring import BUNDLE_HASH, KIND, TRAIN, VALIDATION
 from brightfield.experiments import registry
+from brightfield.system.files import read_json
 
+AGAIN = "Make it again: `dvc repro`."
 ALIAS_OF = "@"  # rbc@champion: a version of the registry
 NAMES = ("id", "group", "split", KIND)  # columns of a report that hold text
 
@@ -68,7 +68,7 @@ def _report_of(task: str, reference: str, fetched: Path) -> tuple[Path, str]:
     version = registry.find(task, reference)
     here = layout.report(version.model)
     if (here / layout.METRICS).is_file():
-        known = _content(here / layout.METRICS).get(BUNDLE_HASH)
+        known = read_json(here / layout.METRICS, AGAIN).get(BUNDLE_HASH)
         if known == version.bundle_hash or (known is None and _here(task, version.model) == version.bundle_hash):
             return here, version.bundle_hash
     return registry.fetch_report(version, fetched), version.bundle_hash
@@ -91,7 +91,7 @@ def _read(name: str, task: str, report: Path, bundle_hash: str | None) -> Scored
     table, metrics = report / layout.IMAGE_SCORES, report / layout.METRICS
     if not (table.is_file() and metrics.is_file()):
         raise BrightfieldError(f"{name} was not evaluated yet: {report} has no {layout.IMAGE_SCORES}. Run `dvc repro`.")
-    content = _content(metrics)
+    content = read_json(metrics, AGAIN)
     known = content.get(BUNDLE_HASH)
     if known is not None and bundle_hash is not None and known != bundle_hash:
         raise BrightfieldError(
@@ -109,24 +109,14 @@ def image_scores(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(NAMES, str))
     except (ValueError, OSError) as error:
-        raise BrightfieldError(f"{path} cannot be read: {error}. Make it again: `dvc repro`.") from error
+        raise BrightfieldError(f"{path} cannot be read: {error}. {AGAIN}") from error
     if missing := [name for name in ("id", "group", "split") if name not in table]:
-        raise BrightfieldError(f"{path} is damaged: it has no column {missing[0]}. Make it again: `dvc repro`.")
+        raise BrightfieldError(f"{path} is damaged: it has no column {missing[0]}. {AGAIN}")
     numbers = table.drop(columns=list(NAMES), errors="ignore")
     wrong = [
         name for name in numbers if not pd.api.types.is_numeric_dtype(numbers[name]) or np.isinf(numbers[name]).any()
     ]
     if wrong or table[["id", "group", "split"]].isna().any(axis=None):
         what = f"column {wrong[0]} holds what is no number" if wrong else "a row has no id, group or split"
-        raise BrightfieldError(f"{path} is damaged: {what}. Make it again: `dvc repro`.")
+        raise BrightfieldError(f"{path} is damaged: {what}. {AGAIN}")
     return table
-
-
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BrightfieldError(f"{path} cannot be read: {error}. Make it again: `dvc repro`.") from error
-    if not isinstance(content, dict):
-        raise BrightfieldError(f"{path} is damaged: expected metrics by their names. Make it again: `dvc repro`.")
-    return content

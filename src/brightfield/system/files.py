@@ -75,6 +75,27 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
+def read_json(path: Path, advice: str) -> dict[str, Any]:
+    """The object that a JSON file holds.
+
+    Args:
+        path: of the file.
+        advice: a sentence for an error: what makes the file again.
+
+    Raises:
+        BrightfieldError: there is no such file, or it holds no JSON object.
+    """
+    if not path.is_file():
+        raise BrightfieldError(f"{path} does not exist. {advice}")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BrightfieldError(f"{path} is not readable as JSON: {error}. {advice}") from error
+    if not isinstance(content, dict):
+        raise BrightfieldError(f"{path} is a JSON {type(content).__name__}: expected an object. {advice}")
+    return content
+
+
 def _with_null(content: Any) -> Any:
     if isinstance(content, Mapping):
         return {key: _with_null(value) for key, value in content.items()}

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from brightfield import layout
-from brightfield.errors import BrightfieldError
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run, metric_key
 from brightfield.experiments.runs.starting import Role, resume, start
-from brightfield.system.files import write_json
+from brightfield.system.files import read_json, write_json
 from brightfield.system.lineage import DatasetRef, Lineage
 
 REPLACES = "brightfield.replaces"  # tag: the id of a run that the server has lost
@@ -36,7 +35,7 @@ def log_evaluation(run: Run, report: Path) -> None:
     Raises:
         BrightfieldError: there is no readable ``metrics.json``.
     """
-    content = _read_json(report / layout.METRICS, "Run `dvc repro` to evaluate the model.")
+    content = read_json(report / layout.METRICS, "Run `dvc repro` to evaluate the model.")
     figures = _figures(content)
     known = run.metrics()
     run.log_metrics({name: value for name, value in figures.items() if known.get(metric_key(name)) != value})
@@ -105,7 +104,7 @@ def _replacement(task: str, lost: str) -> Run | None:
 
 
 def _log_anew(folder: Path, task: str, name: str, role: Role, tags: Mapping[str, str]) -> Run:
-    bundle = _read_json(folder / layout.BUNDLE, "Run `dvc repro` (or `dvc pull`) to make it.")
+    bundle = read_json(folder / layout.BUNDLE, "Run `dvc repro` (or `dvc pull`) to make it.")
     provenance = bundle.get("provenance", {})
     dataset = provenance.get("dataset")
     run = start(
@@ -145,15 +144,3 @@ def _known_id(path: Path) -> str | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None  # lost or damaged: the run is logged again
     return known if known.isalnum() else None  # only letters and digits, as it becomes part of a query
-
-
-def _read_json(path: Path, advice: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise BrightfieldError(f"{path} does not exist. {advice}")
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise BrightfieldError(f"{path} is not readable as JSON: {error}. {advice}") from error
-    if not isinstance(content, dict):
-        raise BrightfieldError(f"{path} is a JSON {type(content).__name__}: expected an object. {advice}")
-    return content
