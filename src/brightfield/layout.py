@@ -6,6 +6,7 @@ from pathlib import Path
 
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
 UNFINISHED = Path(".brightfield/unfinished")  # states of trainings, by which an interrupted one goes on
+OUTPUTS = Path(".brightfield/outputs")  # of models, answered for an ensemble
 CODE = Path("code")  # which code each stage runs: code/<stage>/...json
 
 # In the folder of a dataset, raw or prepared. The images of a split are in a file of its own: :func:`split_images`.
@@ -85,6 +86,11 @@ def unfinished(name: str) -> Path:
 def predictions(task: str, name: str) -> Path:
     """What one model answered on validation and test, before decoding: what ensembles average."""
     return Path("predictions") / task / name
+
+
+def outputs(name: str) -> Path:
+    """What one model answered with other numbers of views than its entry has, by the hash of model and data; may be deleted."""
+    return OUTPUTS / name
 
 
 def ensemble(task: str, name: str) -> Path:

@@ -15,8 +15,10 @@ from hypothesis import strategies as st
 
 import tiny
 from brightfield import params, tasks
-from brightfield.evaluation import ensembles, scoring
-from brightfield.evaluation.ensembles import ObjectiveOfMixtures, Outputs
+from brightfield.errors import BrightfieldError
+from brightfield.evaluation import combining, ensembles, scoring
+from brightfield.evaluation.combining import METHODS, Method
+from brightfield.evaluation.mixtures import ObjectiveOfMixtures, Votes
 from brightfield.evaluation.scoring import Split
 from brightfield.results import Label
 
@@ -32,8 +34,11 @@ def split(prepared: Callable[[str], Path]) -> Split:
     return Split.load(TASK, prepared("classification"), "test")
 
 
-def outputs(**models: list[float]) -> Outputs:
-    return {name: [np.array([p], np.float32) for p in values] for name, values in models.items()}
+def outputs(**models: list[float]) -> Votes:
+    """Probabilities of each model; a vote is for the second class from 0.5."""
+    probabilities = {name: [np.array([p], np.float32) for p in values] for name, values in models.items()}
+    ballots = {name: [np.array([p >= 0.5], np.float32) for p in values] for name, values in models.items()}
+    return Votes(probabilities, ballots)
 
 
 def by_hand(truth: list[int], groups: list[str] | None = None) -> Split:
@@ -49,14 +54,14 @@ def entry(**changes: Any) -> params.Ensemble:
 
 
 def test_mix_is_the_weighted_mean_image_by_image() -> None:
-    mixed = ensembles.mix(outputs(a=[0.0, 1.0], b=[1.0, 0.5]), {"a": 0.75, "b": 0.25})
+    mixed = outputs(a=[0.0, 1.0], b=[1.0, 0.5]).mixed(TASK, {"a": 0.75, "b": 0.25})
     assert [float(image[0]) for image in mixed] == pytest.approx([0.25, 0.875])
-    assert next(iter(ensembles.mix(outputs(a=[0.3], b=[0.9]), {"b": 1.0}))) == pytest.approx(0.9)
+    assert next(iter(outputs(a=[0.3], b=[0.9]).mixed(TASK, {"b": 1.0}))) == pytest.approx(0.9)
 
 
 def test_soft_vote_counts_every_model_the_same() -> None:
     objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=BAD, c=FAIR))
-    assert ensembles.soft_vote(objective, 5) == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
+    assert combining.equally(objective, 5) == pytest.approx({"a": 1 / 3, "b": 1 / 3, "c": 1 / 3})
 
 
 def test_the_objective_is_that_of_the_weighted_mean(split: Split) -> None:
@@ -75,7 +80,7 @@ def test_a_mixture_is_decoded_once(split: Split, monkeypatch: pytest.MonkeyPatch
 
 
 def test_greedy_leaves_a_bad_model_out(split: Split) -> None:
-    assert ensembles.greedy(ObjectiveOfMixtures(TASK, split, outputs(bad=BAD, good=GOOD)), 10) == {"good": 1.0}
+    assert combining.greedy(ObjectiveOfMixtures(TASK, split, outputs(bad=BAD, good=GOOD)), 10) == {"good": 1.0}
 
 
 def test_greedy_combines_models_that_make_up_for_each_other(split: Split) -> None:
@@ -83,8 +88,8 @@ def test_greedy_combines_models_that_make_up_for_each_other(split: Split) -> Non
     a, b = [0.4, 0.9, 0.4, 0.3, 0.4, 0.9], [0.4, 0.3, 0.4, 0.9, 0.4, 0.9]
     objective = ObjectiveOfMixtures(TASK, split, outputs(a=a, b=b, bad=BAD))
     assert objective({"a": 1.0}) == pytest.approx(6 / 9)
-    assert ensembles.greedy(objective, 10) == {"a": 0.5, "b": 0.5}
-    assert ensembles.greedy(objective, 1) == {"a": 1.0}
+    assert combining.greedy(objective, 10) == {"a": 0.5, "b": 0.5}
+    assert combining.greedy(objective, 1) == {"a": 1.0}
 
 
 probabilities = st.lists(st.integers(0, 20).map(lambda i: i / 20), min_size=6, max_size=6)
@@ -96,10 +101,10 @@ def test_greedy_is_never_worse_on_validation_than_the_best_model(models: list[li
     objective = ObjectiveOfMixtures(
         TASK, by_hand(TRUTH), outputs(**{f"m{i}": values for i, values in enumerate(models)})
     )
-    weights = ensembles.greedy(objective, most)
+    weights = combining.greedy(objective, most)
     assert sum(weights.values()) == pytest.approx(1)
     assert all(weight > 0 for weight in weights.values())
-    assert objective(weights) >= max(objective({name: 1.0}) for name in objective.outputs)
+    assert objective(weights) >= max(objective({name: 1.0}) for name in objective.names)
 
 
 def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) -> None:
@@ -108,7 +113,7 @@ def test_greedy_minimises_where_less_is_better(prepared: Callable[[str], Path]) 
     exact = [task.learning.target(r, e).numpy() for r, e in zip(frames.images, frames.encoded, strict=True)]
     made = {"empty": [np.zeros_like(heat) for heat in exact], "exact": exact}
     assert task.objective.direction == "minimize"
-    assert ensembles.greedy(ObjectiveOfMixtures(task, frames, made), 5) == {"exact": 1.0}
+    assert combining.greedy(ObjectiveOfMixtures(task, frames, Votes(made)), 5) == {"exact": 1.0}
 
 
 def test_an_undefined_objective_does_not_stop_it() -> None:
@@ -126,13 +131,36 @@ def test_an_undefined_objective_does_not_stop_it() -> None:
         ("greedy", "greedy", {"good": 1.0}),
         ("bagged", "bagged", {"good": 1.0}),
         ("soft_vote", "soft_vote", {"good": 0.5, "bad": 0.5}),
+        ("stacking", "stacking", {"good": 1.0}),
         ("best_on_validation", "single", {"good": 1.0}),
     ],
 )
 def test_the_method_is_that_of_the_entry(split: Split, method: str, chosen: str, weights: dict[str, float]) -> None:
     choice = ensembles.choose(TASK, split, outputs(good=GOOD, bad=BAD), entry(method=method))
     assert (choice.method, choice.weights) == (chosen, weights)
-    assert choice.validation == {"single": 1.0, "soft_vote": 0.5, "greedy": 1.0, "bagged": 1.0}
+    # of two, a median is their mean and a vote is undecided
+    assert choice.validation == {"single": 1.0, "soft_vote": 0.5, "stacking": 1.0, "greedy": 1.0, "bagged": 1.0}
+
+
+@pytest.mark.parametrize(("method", "way", "value"), [("median", "median", 8 / 9), ("majority_vote", "vote", 7.5 / 9)])
+def test_three_members_may_answer_by_their_median_or_by_votes(
+    split: Split, method: str, way: Any, value: float
+) -> None:
+    """By hand: medians of negatives 0.1, 0.75, 0.3 and of positives 0.9, 0.8, 0.7; votes 1, 2, 1 and 2, 2, 2 of 3."""
+    made = outputs(good=GOOD, fair=FAIR, bad=BAD)
+    choice = ensembles.choose(TASK, split, made, entry(method=method))
+    assert (choice.method, choice.way) == (method, way)
+    assert choice.weights == pytest.approx(dict.fromkeys(("good", "fair", "bad"), 1 / 3))
+    assert ObjectiveOfMixtures(TASK, split, made)(choice.weights, way=way) == pytest.approx(value)
+    assert choice.validation[method] == pytest.approx(value)  # nothing is chosen, so nothing flatters
+    assert set(choice.validation) == set(METHODS)
+
+
+def test_two_members_have_no_median(split: Split) -> None:
+    with pytest.raises(
+        BrightfieldError, match="'median' does not suit these 2 members: expected one of single, soft_vote, stacking"
+    ):
+        ensembles.choose(TASK, split, outputs(good=GOOD, bad=BAD), entry(method="median"))
 
 
 def test_where_nothing_gains_the_best_member_answers_alone(split: Split) -> None:
@@ -153,6 +181,49 @@ def test_members_that_make_up_for_each_other_vote() -> None:
     assert choice.validation[choice.method] > choice.validation["single"] + 0.03
 
 
+# --- stacking ---------------------------------------------------------------------------------------------------------
+
+
+def test_stacking_has_the_least_squared_error() -> None:
+    """By hand: truth = 0.75 a + 0.25 b in every image; c is its opposite, and gets nothing, as weights are not negative."""
+    truth = [0, 1, 0, 1, 0, 1]
+    a = [0.1, 0.8, 0.2, 0.9, 0.05, 0.95]
+    b = [4 * t - 3 * p for t, p in zip(truth, a, strict=True)]
+    objective = ObjectiveOfMixtures(TASK, by_hand(truth), outputs(a=a, b=b, c=[1 - t for t in truth]))
+    assert combining.stacking(objective, 5) == pytest.approx({"a": 0.75, "b": 0.25}, abs=1e-4)
+
+
+def test_stacking_shares_the_weight_of_members_that_answer_alike() -> None:
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=GOOD))
+    assert combining.stacking(objective, 5) == pytest.approx({"a": 0.5, "b": 0.5}, abs=1e-3)
+
+
+def test_stacking_learns_from_the_images_that_count() -> None:
+    objective = ObjectiveOfMixtures(TASK, by_hand([0, 1, 0, 1]), outputs(a=[0, 1, 1, 0], b=[1, 0, 0, 1]))
+    assert combining.stacking(objective, 5, np.array([1.0, 1, 0, 0])) == pytest.approx({"a": 1.0}, abs=1e-3)
+    assert combining.stacking(objective, 5, np.array([0.0, 0, 1, 1])) == pytest.approx({"b": 1.0}, abs=1e-3)
+
+
+def test_without_a_truth_of_outputs_stacking_weighs_all_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(TASK.answering), "ideal", lambda *_: None)
+    objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=BAD))
+    assert combining.stacking(objective, 5) == {"a": 0.5, "b": 0.5}
+
+
+@pytest.mark.parametrize("kind", list(tiny.SETTINGS))
+def test_the_true_output_is_answered_by_the_truth(prepared: Callable[[str], Path], kind: str) -> None:
+    """What stacking comes near to: decoded, it has the best score that there is."""
+    task = tasks.build(kind, tiny.SETTINGS[kind])
+    images = Split.load(task, prepared(kind), "test")
+    pairs = zip(images.truth, images.encoded, strict=True)
+    known = [task.answering.ideal(true, encoded) for true, encoded in pairs]
+    assert all(each is not None and each.dtype == np.float32 for each in known)
+    perfect = Votes({"perfect": known})  # type: ignore[dict-item]
+    value = ObjectiveOfMixtures(task, images, perfect)({"perfect": 1.0})
+    best = {"auc": 1.0, "capped_error_px": 0.0, "mean_iou": 1.0, "psnr_db": 100.0}[task.objective.metric]
+    assert value == pytest.approx(best, abs=0.02)
+
+
 # --- cross-fitting ----------------------------------------------------------------------------------------------------
 
 
@@ -165,7 +236,7 @@ def test_cross_fitting_scores_each_group_by_weights_that_others_chose() -> None:
 
     groups = ["a", "a", "b", "b", "c", "c"]
     objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH, groups), outputs(good=GOOD, bad=BAD))
-    assert ensembles.cross_fitted(objective, method, 5) == 1.0
+    assert combining.cross_fitted(objective, Method(method), 5) == 1.0
     assert len(asked) == 3
     assert np.sum(asked, axis=0).tolist() == [2.0] * 6  # each image had no part in one of three
     assert all(counts[::2] == counts[1::2] for counts in asked)  # groups are whole
@@ -178,15 +249,15 @@ def test_what_a_method_makes_up_on_its_own_groups_does_not_count() -> None:
         truth = [int(t) for t in rng.permutation([0, 1] * 20)]
         made = outputs(**{f"m{i}": list(rng.random(40)) for i in range(8)})
         objective = ObjectiveOfMixtures(TASK, by_hand(truth), made)
-        selected.append(objective(ensembles.greedy(objective, 10)))
-        honest.append(ensembles.cross_fitted(objective, ensembles.greedy, 10))
+        selected.append(objective(combining.greedy(objective, 10)))
+        honest.append(combining.cross_fitted(objective, METHODS["greedy"], 10))
     assert np.mean(selected) > 0.65
     assert np.mean(honest) == pytest.approx(0.5, abs=0.04)
 
 
 def test_one_group_is_scored_where_it_chose() -> None:
     objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH, ["one"] * 6), outputs(good=GOOD, bad=BAD))
-    assert ensembles.cross_fitted(objective, ensembles.greedy, 5) == 1.0
+    assert combining.cross_fitted(objective, METHODS["greedy"], 5) == 1.0
 
 
 def test_images_count_as_often_as_they_are_drawn() -> None:
@@ -198,9 +269,9 @@ def test_images_count_as_often_as_they_are_drawn() -> None:
 def test_bagged_selection_is_the_mean_of_selections_and_the_same_each_time() -> None:
     a, b = [0.4, 0.9, 0.4, 0.3, 0.4, 0.9], [0.4, 0.3, 0.4, 0.9, 0.4, 0.9]
     objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=a, b=b, bad=BAD))
-    weights = ensembles.bagged(objective, 10)
+    weights = combining.bagged(objective, 10)
     assert sum(weights.values()) == pytest.approx(1)
-    assert weights == ensembles.bagged(objective, 10)
+    assert weights == combining.bagged(objective, 10)
     assert weights["a"] > 0 and weights["b"] > 0  # noqa: PT018
     assert "bad" not in weights
 
@@ -216,8 +287,10 @@ def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
     """By hand: the ensemble is the good model alone, AUC 1; the fair one has 8/9, the baseline 0, the soft vote 1."""
     made = outputs(good=GOOD, fair=FAIR, baseline=BAD)
     choice = ensembles.Choice("greedy", {"good": 1.0}, {})
-    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
-    told = ensembles.compare(TASK, split, made, choice, table, ["baseline"], params.Evaluation(bootstrap=200))
+    table = scoring.score(TASK, split, made.mixed(TASK, choice.weights)).table
+    told = ensembles.compare(
+        TASK, split, made, choice, table, {"baseline": "baseline"}, params.Evaluation(bootstrap=200)
+    )
     assert (told["metric"], told["direction"]) == ("auc", "maximize")
     rows = {row["name"]: row for row in told["rows"]}
     assert {name: row["role"] for name, row in rows.items()} == {
@@ -242,8 +315,10 @@ def test_compare_tells_what_the_ensemble_gains_over_each(split: Split) -> None:
 def test_compare_tells_what_each_member_contributes(split: Split) -> None:
     made = outputs(good=GOOD, fair=FAIR, baseline=BAD)
     choice = ensembles.Choice("soft_vote", {"good": 0.5, "fair": 0.5}, {})
-    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
-    told = ensembles.compare(TASK, split, made, choice, table, ["baseline"], params.Evaluation(bootstrap=100))
+    table = scoring.score(TASK, split, made.mixed(TASK, choice.weights)).table
+    told = ensembles.compare(
+        TASK, split, made, choice, table, {"baseline": "baseline"}, params.Evaluation(bootstrap=100)
+    )
     assert told["without"] == pytest.approx({"good": 8 / 9, "fair": 1.0})
     # they are apart on the third image alone, where the mean is furthest from the truth
     assert told["warns"] > 0.5
@@ -252,8 +327,8 @@ def test_compare_tells_what_each_member_contributes(split: Split) -> None:
 def test_compare_scores_the_ensemble_as_a_model_is_scored(split: Split) -> None:
     made = outputs(fair=FAIR, bad=BAD)
     choice = ensembles.choose(TASK, split, made, entry(method="soft_vote"))
-    table = scoring.score(TASK, split, ensembles.mix(made, choice.weights)).table
-    told = ensembles.compare(TASK, split, made, choice, table, [], params.Evaluation(bootstrap=100))
+    table = scoring.score(TASK, split, made.mixed(TASK, choice.weights)).table
+    told = ensembles.compare(TASK, split, made, choice, table, {}, params.Evaluation(bootstrap=100))
     (row,) = [row for row in told["rows"] if row["role"] == "method"]
     assert row["value"] == TASK.scoring.summarise(table)["auc"]
     assert row["name"] == "soft_vote"

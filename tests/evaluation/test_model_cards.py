@@ -153,7 +153,7 @@ def test_of_another_dataset_than_the_tasks(own: params.Params) -> None:
 
 def test_an_ensemble_names_its_members(own: params.Params) -> None:
     settings = tiny.SETTINGS["classification"]
-    members = [(layout.model("rbc", "rbc-convnet"), 1.0)]
+    members = [bundle.Source(layout.model("rbc", "rbc-convnet"), 1.0)]
     with atomic_folder(layout.ensemble("rbc", "rbc-ensemble")) as folder:
         bundle.write_ensemble(folder, "rbc-ensemble", "rbc", settings, members, {"method": "greedy"})
     evaluated("rbc-ensemble")

@@ -19,6 +19,7 @@ from brightfield import tasks
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import bundle
+from brightfield.inference.bundle import Source
 from brightfield.inference.predictor import Predictor
 from brightfield.system.files import atomic_folder
 
@@ -222,13 +223,12 @@ def test_a_folder_written_half_way_is_never_read_as_whole(folder: Path, tmp_path
 
 @pytest.fixture
 def ensemble(tmp_path: Path) -> Path:
-    members = [
-        (write(tmp_path / name, name, seed), weight) for seed, (name, weight) in enumerate((("a", 0.75), ("b", 0.25)))
-    ]
+    shares = enumerate((("a", 0.75), ("b", 0.25)))
+    members = [Source(write(tmp_path / name, name, seed), weight) for seed, (name, weight) in shares]
     with atomic_folder(tmp_path / "both") as partial:
         bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], members, {"method": "greedy"})
-    for source, _ in members:
-        shutil.rmtree(source)  # an ensemble stands on its own
+    for source in members:
+        shutil.rmtree(source.folder)  # an ensemble stands on its own
     return tmp_path / "both"
 
 
@@ -239,11 +239,26 @@ def test_an_ensemble_holds_its_members_and_their_weights(ensemble: Path) -> None
     assert (content["name"], content["kind"], content["provenance"]) == ("both", "tracking", {"method": "greedy"})
 
 
+def test_how_an_ensemble_combines_its_members_is_part_of_its_bundle(tmp_path: Path) -> None:
+    sources = [Source(write(tmp_path / "a", "a"), 0.5), Source(tmp_path / "a", 0.5, views=8)]
+    with atomic_folder(tmp_path / "both") as partial:
+        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], sources, {}, "median")
+    once, turned = bundle.read_members(tmp_path / "both")
+    assert (once.views, turned.views) == (None, 8)
+    assert once.bundle is turned.bundle  # one network, which takes part twice
+    assert [path.name for path in (tmp_path / "both" / "members").iterdir()] == ["a"]
+    assert Predictor.load(tmp_path / "both").way == "median"
+    assert bundle.read_way(tmp_path / "a") == "mean"
+    edit(tmp_path / "both", lambda content: content.update(way="mode"))
+    with pytest.raises(BrightfieldError, match="by 'mode': expected one of mean, median, vote"):
+        bundle.read_way(tmp_path / "both")
+
+
 def test_an_ensemble_answers_by_its_own_settings(tmp_path: Path) -> None:
     source = write(tmp_path / "a", "a", kind="classification")
     own = tiny.SETTINGS["classification"].model_copy(update={"threshold": 0.25, "temperature": 1.5})
     with atomic_folder(tmp_path / "both") as partial:
-        bundle.write_ensemble(partial, "both", "rbc", own, [(source, 1.0)], {})
+        bundle.write_ensemble(partial, "both", "rbc", own, [Source(source, 1.0)], {})
     assert bundle.read_task(tmp_path / "both").settings == own
     assert bundle.read_task(source).settings == tiny.SETTINGS["classification"]
     assert Predictor.load(tmp_path / "both").task.settings == own
@@ -273,7 +288,7 @@ def test_a_damaged_member_is_refused(ensemble: Path, harm: Callable[[Path], Any]
 def test_an_ensemble_is_not_made_of_what_is_not_whole(tmp_path: Path) -> None:
     damage_weights(write(tmp_path / "a", "a"))
     with pytest.raises(BrightfieldError, match="was changed"), atomic_folder(tmp_path / "both") as partial:
-        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], [(tmp_path / "a", 1.0)], {})
+        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], [Source(tmp_path / "a", 1.0)], {})
     assert not (tmp_path / "both").exists()
 
 

@@ -90,7 +90,7 @@ def _trained(settings: params.Params, task_name: str, *, own_dataset: bool) -> l
 
 def _has_task_channels(settings: params.Params, model: params.Model | params.Ensemble) -> bool:
     """Whether a model has the input channels of its task."""
-    if isinstance(model, params.Ensemble) or not model.settings:
+    if not model.settings:
         return True
     asked = (settings.settings_of(model), settings.tasks[model.task].settings)
     own, of_task = (tasks.build(model.kind, each).learning.shape().inputs for each in asked)

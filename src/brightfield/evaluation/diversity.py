@@ -82,11 +82,18 @@ def disagreement(outputs: Mapping[str, Iterable[npt.NDArray[np.float32]]], weigh
     shares /= shares.sum()
     apart = []
     for of_image in zip(*(outputs[name] for name in weights), strict=True):
-        common = min(map(len, of_image))
-        parts = np.stack([np.asarray(part[:common], dtype=np.float64) for part in of_image])
-        mean = np.tensordot(shares, parts, axes=1)
-        apart.append(float(np.sqrt(np.tensordot(shares, (parts - mean) ** 2, axes=1)).mean()))
+        channels = [
+            _deviation(shares, [part[channel] for part in of_image]) for channel in range(min(map(len, of_image)))
+        ]
+        apart.append(float(np.mean(channels)))
     return np.asarray(apart)
+
+
+def _deviation(shares: Real, parts: Sequence[npt.NDArray[np.float32]]) -> float:
+    """The mean of the weighted standard deviation of parts of one shape; one at a time is in double precision."""
+    mean = sum(share * part.astype(np.float64) for share, part in zip(shares, parts, strict=True))
+    variance = sum(share * (part - mean) ** 2 for share, part in zip(shares, parts, strict=True))
+    return float(np.sqrt(variance).mean())
 
 
 def warns(apart: Sequence[float] | Real, errors: Real) -> float | None:

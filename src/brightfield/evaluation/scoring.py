@@ -17,7 +17,7 @@ from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
 from brightfield.evaluation import bootstrap
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.metrics import Columns
+from brightfield.metrics import Columns, Real, Weights
 from brightfield.metrics.declarations import OF_IMAGE, declared
 from brightfield.results import Result, overlays
 from brightfield.system.files import write_json
@@ -206,6 +206,17 @@ def _intervals(
         seed=settings.seed,
     )
     return {name: {key: _plain(value) for key, value in interval.as_dict().items()} for name, interval in found.items()}
+
+
+def interval(
+    task: Task[Any, Any], table: pd.DataFrame, metric: str, settings: params.Evaluation
+) -> dict[str, float | None]:
+    """One metric of a table with its bootstrap interval: ``{"value", "low", "high"}``."""
+
+    def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
+        return {metric: task.scoring.pooled_for(metric, columns, weights)}
+
+    return _intervals(table, pooled, settings)[metric]
 
 
 def difference(task: Task[Any, Any], a: pd.DataFrame, b: pd.DataFrame, settings: params.Evaluation) -> Difference:

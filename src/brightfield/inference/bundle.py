@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import safetensors.torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from brightfield import layout, params, tasks
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.tasks import Task
+from brightfield.tasks.answering import Way
 
 FORMAT = 1
 
@@ -40,10 +41,26 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Member:
-    """A member of an ensemble: its bundle and its weight. A single model is an ensemble of one."""
+    """A member of an ensemble. A single model is an ensemble of one.
+
+    Attributes:
+        bundle: the model.
+        weight: of its answers.
+        views: number of flips and quarter turns over which its answers are averaged; None: as its entry has it.
+    """
 
     bundle: Bundle
     weight: float
+    views: int | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A member of an ensemble that is to be written: the folder of its bundle, and the rest as of a :class:`Member`."""
+
+    folder: Path
+    weight: float
+    views: int | None = None
 
 
 def write(
@@ -79,26 +96,31 @@ def write_ensemble(
     name: str,
     task_name: str,
     settings: params.TaskSettings,
-    members: Sequence[tuple[Path, float]],
+    members: Sequence[Source],
     provenance: Mapping[str, Any],
+    way: Way = "mean",
 ) -> None:
     """Write an ensemble's bundle, with copies of its members' bundles, into the existing ``folder``.
 
     Args:
         settings: the task's settings calibrated for the ensemble; each member has settings calibrated for itself.
+        members: a model that takes part with several numbers of views is copied once.
+        way: how their outputs become one.
     """
     entries = []
-    for source, weight in members:
-        member = describe(source)
+    for source in members:
+        member = describe(source.folder)
         inside = Path(layout.MEMBERS) / member["name"]
-        (folder / inside).mkdir(parents=True)
-        for file in (layout.BUNDLE, layout.WEIGHTS):
-            shutil.copyfile(source / file, folder / inside / file)
-        entries.append({"name": member["name"], "weight": weight, "folder": inside.as_posix()})
+        if not (folder / inside).is_dir():
+            (folder / inside).mkdir(parents=True)
+            for file in (layout.BUNDLE, layout.WEIGHTS):
+                shutil.copyfile(source.folder / file, folder / inside / file)
+        views = {} if source.views is None else {"views": source.views}
+        entries.append({"name": member["name"], "weight": source.weight, "folder": inside.as_posix(), **views})
     checksums = {
         f"{entry['folder']}/{layout.BUNDLE}": _sha256(folder / entry["folder"] / layout.BUNDLE) for entry in entries
     }
-    first = describe(members[0][0])
+    first = describe(members[0].folder)
     _describe(
         folder,
         {
@@ -107,6 +129,7 @@ def write_ensemble(
             "kind": first["kind"],
             "settings": settings.model_dump(mode="json"),
             "members": entries,
+            **({} if way == "mean" else {"way": way}),
             "provenance": dict(provenance),
             "sha256": checksums,
         },
@@ -180,7 +203,26 @@ def read_members(folder: Path) -> list[Member]:
     content = describe(folder)
     if "members" not in content:
         return [Member(read(folder), 1.0)]
-    return [Member(read(folder / entry["folder"]), float(entry["weight"])) for entry in content["members"]]
+    known: dict[str, Bundle] = {}
+    for entry in content["members"]:
+        if entry["folder"] not in known:
+            known[entry["folder"]] = read(folder / entry["folder"])
+    return [Member(known[entry["folder"]], float(entry["weight"]), entry.get("views")) for entry in content["members"]]
+
+
+def read_way(folder: Path) -> Way:
+    """How the outputs of an ensemble's members become one; of a single model there is nothing to be done.
+
+    Raises:
+        BrightfieldError: it is done in a way that this version does not know.
+    """
+    way = describe(folder).get("way", "mean")
+    if way not in get_args(Way):
+        raise BrightfieldError(
+            f"{folder / layout.BUNDLE} combines its members by {way!r}: expected one of {', '.join(get_args(Way))}."
+        )
+    known: Way = way
+    return known
 
 
 def read_task(folder: Path) -> Task[Any, Any]:

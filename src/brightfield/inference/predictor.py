@@ -16,22 +16,27 @@ from brightfield.data import coverage
 from brightfield.data.coverage import Coverage
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
-from brightfield.inference.bundle import Bundle, Member
+from brightfield.inference.bundle import Member
 from brightfield.inference.device import start_device
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
+from brightfield.tasks.answering import Way
 
 
 class Predictor:
-    """Averages the activated outputs of its members (probabilities, heat maps, intensities) before decoding, never labels."""
+    """Combines the activated outputs of its members (probabilities, heat maps, intensities) before they are decoded."""
 
     def __init__(
-        self, members: Sequence[Member], compute: params.Compute | None = None, task: Task[Any, Any] | None = None
+        self,
+        members: Sequence[Member],
+        compute: params.Compute | None = None,
+        task: Task[Any, Any] | None = None,
+        way: Way = "mean",
     ) -> None:
         if not members or sum(member.weight for member in members) <= 0:
             weights = [member.weight for member in members]
             raise BrightfieldError(f"The weights of the members are {weights}: expected at least one above zero.")
-        self.members = list(members)
+        self.members, self.way = list(members), way
         self.task = task or members[0].bundle.task  # with the settings of the ensemble
         self.compute = compute or params.Compute()
         self.device = start_device(self.compute)
@@ -42,7 +47,7 @@ class Predictor:
     @classmethod
     def load(cls, folder: Path, compute: params.Compute | None = None) -> Self:
         """Load the predictor from the folder of a model or of an ensemble."""
-        return cls(bundle.read_members(folder), compute, bundle.read_task(folder))
+        return cls(bundle.read_members(folder), compute, bundle.read_task(folder), bundle.read_way(folder))
 
     @property
     def task_name(self) -> str:
@@ -108,26 +113,33 @@ class Predictor:
         return list(self.stream(encoded))
 
     def stream(self, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
-        """The weighted mean of the members' activated outputs, channels first, for each image, one at a time."""
-        outputs = [self._votes(member.bundle, encoded) for member in self.members]
-        return weighted_mean(outputs, [member.weight for member in self.members])
+        """The members' activated outputs as one, channels first, for each image, one at a time."""
+        outputs = [self._votes(member, encoded) for member in self.members]
+        return combined(self.task, outputs, [member.weight for member in self.members], self.way)
 
-    def _votes(self, member: Bundle, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
-        views = member.model.test_time_augmentation
-        for activated in activations.stream(member.task, member.network, encoded, self.device, views):
-            yield self.task.answering.voted(activated, member.task.settings)
+    def _votes(self, member: Member, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
+        asked = member.bundle
+        views = asked.model.test_time_augmentation if member.views is None else member.views
+        vote = self.task.answering.ballot if self.way == "vote" else self.task.answering.voted
+        for activated in activations.stream(asked.task, asked.network, encoded, self.device, views):
+            yield vote(activated, asked.task.settings)
 
 
-def weighted_mean(
-    outputs: Sequence[Iterable[npt.NDArray[np.float32]]], weights: Sequence[float]
+def combined(
+    task: Task[Any, Any],
+    outputs: Sequence[Iterable[npt.NDArray[np.float32]]],
+    weights: Sequence[float],
+    way: Way = "mean",
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """The weighted mean of several models' outputs for each image, one at a time; ``outputs`` has an iterable a model.
+    """The outputs of several models as one, for each image, one at a time; ``outputs`` has an iterable a model.
 
-    Where some models have more channels than others (the deviation of a pixel), only the common channels are averaged.
+    Args:
+        task: of the whole, see :meth:`brightfield.tasks.answering.Answering.combined`.
+        outputs: votes as the task takes them.
+        weights: of the models, in any unit.
+        way: how they become one.
     """
     total = float(sum(weights))
-    shares = [np.float32(weight / total) for weight in weights]
+    shares = [weight / total for weight in weights]
     for of_image in zip(*outputs, strict=True):
-        common = min(map(len, of_image))
-        parts = [share * image[:common] for share, image in zip(shares, of_image, strict=True)]
-        yield np.asarray(np.sum(parts, axis=0, dtype=np.float32))
+        yield task.answering.combined(of_image, shares, way)

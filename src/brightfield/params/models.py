@@ -67,6 +67,10 @@ class Training(Section):
     # weights to begin with: `starter`, a version of the registry (`brightfield versions TASK` lists them), or the folder of a
     # bundle; no model of this pipeline, because DVC would not know that it comes first
     init_from: Annotated[str, Field(pattern=r"^(starter|[0-9]+|.*/.*)$")] | None = None
+    # a model whose answers are learnt beside the truth: a version of the registry (an ensemble, for instance), `starter`, or the
+    # folder of a bundle. It sees each patch as the network does
+    distil_from: Annotated[str, Field(pattern=r"^(starter|[0-9]+|.*/.*)$")] | None = None
+    distil: Annotated[float, Field(gt=0, le=1)] = 0.5  # with distil_from: weight of its answers, the truth has the rest
     patience: Annotated[int, Field(ge=1)] | None = None  # epochs without a better objective until training stops
     blind_spots: bool = False  # restoration: learn from the noisy images alone, each pixel from those around it
     # with blind_spots: what is hidden with a pixel, because its noise is like the pixel's: its row (stripes along rows), its column
@@ -95,6 +99,11 @@ class Model(Section):
         """Whether this is a classical method, fitted without gradients."""
         return self.training is None
 
+    @property
+    def is_distilled(self) -> bool:
+        """Whether it learnt from the answers of another model."""
+        return self.training is not None and self.training.distil_from is not None
+
     @model_validator(mode="after")
     def _trained_or_classical(self) -> Self:
         trainable = isinstance(self.network, TRAINABLE)
@@ -114,6 +123,10 @@ class Model(Section):
         if self.training is not None and self.training.blind_mask != "pixel" and not blind:
             raise ValueError(
                 f"training.blind_mask {self.training.blind_mask!r} says what training.blind_spots hides; set that to true, too"
+            )
+        if blind and self.training is not None and self.training.distil_from is not None:
+            raise ValueError(
+                "training.blind_spots hides pixels from the network, and its teacher would see them; leave distil_from out"
             )
         probabilistic = isinstance(self.network, UNet) and self.network.probabilistic
         if blind and probabilistic:
@@ -144,7 +157,33 @@ class Ensemble(Section):
     task: Name
     kind: Kind  # that of the task
     dataset: Name  # members are models trained on this dataset with the task's settings; no baselines
-    members: Literal["all"] | list[Name] = "all"
-    # single: the best member alone; bagged: the mean of ten greedy selections; best_on_validation: which of them is, cross-fitted
-    method: Literal["single", "soft_vote", "greedy", "bagged", "best_on_validation"] = "best_on_validation"
+    members: Literal["all"] | list[Name] = "all"  # all: those that are not `beside`, and learnt from no other model
+    beside: list[
+        Name
+    ] = []  # take no part, and are shown beside it: one member that was trained as long as all together
+    # single: the best member alone; soft_vote, median, majority_vote: all alike; stacking: least squared error; bagged: the mean of
+    # ten greedy selections; best_on_validation: which of them is, cross-fitted. soup: one network with the mean of their weights
+    method: Literal[
+        "single",
+        "soft_vote",
+        "median",
+        "majority_vote",
+        "stacking",
+        "greedy",
+        "bagged",
+        "best_on_validation",
+        "soup",
+    ] = "best_on_validation"
     max_members: Annotated[int, Field(ge=1)] = 20  # greedy, bagged: picks, with replacement
+    # of the task, where this ensemble has its own: scheme species, for networks that segment and networks that tell species apart
+    settings: dict[str, Any] = {}
+    # 8: each member takes part once more, averaged over all flips and quarter turns; they are answered once and kept
+    test_time_augmentation: Literal[1, 8] = 1
+
+    @model_validator(mode="after")
+    def _has_members(self) -> Self:
+        if not self.members:
+            raise ValueError("members: the list is empty; name models, or say all")
+        if both := [name for name in self.beside if name in self.members]:
+            raise ValueError(f"beside: {both[0]!r} is a member as well")
+        return self

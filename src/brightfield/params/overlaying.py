@@ -1,7 +1,7 @@
 """Profiles: overlays of ``params.yaml`` with more models and longer trainings, put on and taken off by a command.
 
-An overlay lists entries to add to sections, and values to set as pairs: what ``params.yaml`` says without it, and with it. So it
-can be taken off again, and a value that the user has set is left as it is.
+An overlay lists entries to add to sections, and values to set as pairs: what ``params.yaml`` says without it, and with it (null:
+nothing). So it can be taken off again, and a value that the user has set is left as it is.
 """
 
 from __future__ import annotations
@@ -94,10 +94,19 @@ def overlaid(name: str, path: Path = params.PARAMS) -> dict[str, Any]:
 def _set(document: Any, overlay: Mapping[str, Any], *, before: int, after: int) -> Iterator[str]:
     for dotted, pair in overlay.get("values", {}).items():
         found = at(document, dotted)
-        if found == pair[before]:
-            put(document, dotted, pair[after])
+        if found == pair[before] or (found is MISSING and pair[before] is None):
+            _write(document, dotted, pair[after])
         elif found != pair[after] and found is not MISSING:
             yield f"{dotted} is {found!r} in params.yaml, neither {pair[0]!r} nor {pair[1]!r}: left as it is"
+
+
+def _write(document: Any, dotted: str, value: Any) -> None:
+    """Set a value, or remove it where there is none."""
+    section, _, last = dotted.rpartition(".")
+    if value is not None:
+        put(document, dotted, value)
+    elif (holder := at(document, section)) is not MISSING:
+        holder.pop(last, None)
 
 
 def _entries(overlay: Mapping[str, Any]) -> list[tuple[str, str, Any]]:

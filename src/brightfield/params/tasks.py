@@ -113,9 +113,9 @@ class SegmentationSettings(TaskSettings):
         return {**others, "contour_um": content["contour_px"] * content["pixel_size_um"]}
 
     def votes_with(self, other: Self) -> bool:
-        """Body and contour of each species say what body and contour are."""
-        more = self.scheme == "species" and other.scheme == "contours"
-        return self == (other.model_copy(update={"scheme": self.scheme}) if more else other)
+        """Body and contour of each species say what body and contour are; and beside a network with species, one without helps."""
+        alike = "cells" not in (self.scheme, other.scheme)
+        return self == (other.model_copy(update={"scheme": self.scheme}) if alike else other)
 
     @property
     def contour_px(self) -> float:

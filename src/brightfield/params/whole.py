@@ -55,14 +55,14 @@ class Params(Section):
         """What tuning tries of a model: its entry of ``spaces``, or what is usual."""
         return self.spaces.get(model) or usual(self.models[model])
 
-    def settings_of(self, model: Model) -> TaskSettings:
-        """What is asked of an image, as this model answers it: the task's settings, and over them the model's own."""
+    def settings_of(self, model: Model | Ensemble) -> TaskSettings:
+        """What is asked of an image, as this model or ensemble answers it: the task's settings, and over them its own."""
         known = self.tasks[model.task].settings
         return type(known).model_validate({**known.model_dump(), **model.settings}) if model.settings else known
 
     def comparable_with(self, ensemble: Ensemble) -> dict[str, Model]:
-        """The models of its task and dataset whose answers say what the task asks: of the same image, the same classes or more."""
-        asked = self.tasks[ensemble.task].settings
+        """The models of its task and dataset whose answers say what it asks: of the same image, the same classes or more."""
+        asked = self.settings_of(ensemble)
         return {
             name: model
             for name, model in self.models.items()
@@ -108,12 +108,16 @@ class Params(Section):
         for name, model in self.models.items():
             problems += self._own_settings(f"models.{name}.settings", model)
         for name, ensemble in self.ensembles.items():
+            problems += self._own_settings(f"ensembles.{name}.settings", ensemble)
+        if problems:
+            raise ValueError("\n".join(problems))
+        for name, ensemble in self.ensembles.items():
             problems += self._strangers(f"ensembles.{name}.members", ensemble)
         if problems:
             raise ValueError("\n".join(problems))
         return self
 
-    def _own_settings(self, where: str, model: Model) -> list[str]:
+    def _own_settings(self, where: str, model: Model | Ensemble) -> list[str]:
         known = self.tasks[model.task].settings
         try:
             self.settings_of(model)
@@ -125,8 +129,8 @@ class Params(Section):
 
     def _strangers(self, where: str, ensemble: Ensemble) -> list[str]:
         """Named members whose answers cannot be averaged with those of the task."""
-        named = [] if ensemble.members == "all" else ensemble.members
-        asked = self.tasks[ensemble.task].settings
+        named = [*([] if ensemble.members == "all" else ensemble.members), *ensemble.beside]
+        asked = self.settings_of(ensemble)
         return [
             f"{where}: {name!r} has settings of its own, so its answers cannot be averaged with others"
             for name in named
@@ -149,7 +153,7 @@ class Params(Section):
                 f"{where}.dataset: {dataset!r} belongs to task {self.datasets[dataset].task!r}, not {entry.task!r}"
             )
         members = getattr(entry, "members", "all")
-        for member in [] if members == "all" else members:
+        for member in [*([] if members == "all" else members), *getattr(entry, "beside", [])]:
             if member not in self.models:
                 problems.append(f"{where}.members: {unknown('model', member, self.models)}")
             elif (model := self.models[member]).is_baseline:

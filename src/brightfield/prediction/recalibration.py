@@ -44,7 +44,7 @@ def recalibrated(predictor: Predictor, labelled: Path, sizes: PixelSizes | None 
         task.settings,
         task.answering.adapted(predictor.activations([task.learning.encode(image) for image in pixels]), truth),
     )
-    adapted = Predictor(predictor.members, predictor.compute, type(task)(calibrated))
+    adapted = Predictor(predictor.members, predictor.compute, type(task)(calibrated), predictor.way)
     summary = (
         f"Recalibrated on {len(pixels)} images of {labelled}: temperature {known.temperature or 1:.2f} -> "
         f"{calibrated.temperature:.2f}, bias {known.bias or 0:+.2f} -> {calibrated.bias:+.2f}."

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,17 +13,41 @@ import numpy.typing as npt
 
 from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparable, ensembles, scoring
-from brightfield.evaluation.activation_files import read_activations
+from brightfield.evaluation import comparable, costs, ensembles, scoring, soups
+from brightfield.evaluation.combining import equal
+from brightfield.evaluation.ensembles import BASELINE, BESIDE, SINGLE, Choice
+from brightfield.evaluation.member_outputs import Candidate, votes_of, with_views
+from brightfield.evaluation.mixtures import Votes
 from brightfield.evaluation.scoring import TEST, VALIDATION, Scores, Split
 from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
-from brightfield.system import lineage
-from brightfield.system.arrays import IN_MEMORY, Lazy
+from brightfield.inference.bundle import Bundle, Member, Source
+from brightfield.inference.predictor import Predictor
+from brightfield.metrics import every_image_once
+from brightfield.system import lineage, progress
 from brightfield.system.files import atomic_folder, write_json
 from brightfield.tasks import Task
 from brightfield.tasks.examples import for_calibration
+
+Outputs = Iterable[npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """An ensemble that answers.
+
+    Attributes:
+        task: with the settings that are calibrated for the whole.
+        choice: how it is combined.
+        answer: its activated outputs for a split, from those of the members or from the images themselves.
+        write: writes its bundle into a folder, with a provenance.
+    """
+
+    task: Task[Any, Any]
+    choice: Choice
+    answer: Callable[[Split, Votes], Outputs]
+    write: Callable[[Path, Mapping[str, Any]], None]
 
 
 def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[str] = ()) -> str:
@@ -30,9 +57,8 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     """
     settings = params.with_overrides(params.load_with("ensembles", name, options), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
-    task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
     data = layout.prepared(entry.dataset)
-    members, baselines = candidates(settings, entry)
+    members, shown = candidates(settings, entry)
     made_by = lineage.collect()
     made_from = runs.DatasetRef(entry.dataset, data.as_posix(), lineage.data_hash(data), VALIDATION)
     with (
@@ -41,80 +67,143 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             name,
             kind=entry.kind,
             role="ensemble",
-            params={"ensemble": entry.model_dump(mode="json"), "candidates": members},
+            params={"ensemble": entry.model_dump(mode="json"), "candidates": [member.name for member in members]},
             lineage=made_by,
             dataset=made_from,
         ) as started,
         atomic_folder(layout.ensemble(entry.task, name)) as folder,
         atomic_folder(layout.report(name)) as report,
     ):
-        choice, task = _chosen(settings, task, entry, members)
+        made = (_soup if entry.method == "soup" else _mixture)(settings, name, entry, members)
+        task, choice = made.task, made.choice
         scores: dict[str, Scores] = {}
         for split in scoring.splits_to_score(task, data):
-            outputs = outputs_of(settings, task, [*members, *baselines], split)
-            scores[split.name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
+            votes = votes_of(settings, task, [*members, *map(Candidate, shown)], split, data)
+            scores[split.name] = scoring.score(task, split, made.answer(split, votes))
             if split.name == TEST:
                 table = scores[TEST].table
-                rows = ensembles.compare(task, split, outputs, choice, table, baselines, settings.evaluation)
+                rows = ensembles.compare(task, split, votes, choice, table, shown, settings.evaluation)
                 test = split
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
-        sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
-        bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
+        made.write(folder, provenance)
         metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
+        cost = costs.measured({name: folder, **_folders(entry, choice)}, test.images, settings.compute)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
-        write_json(report / layout.ENSEMBLE, described)
+        write_json(report / layout.ENSEMBLE, {**described, "costs": cost})
         write_reference(started, folder)
         started.log_params({"method": choice.method, "weights": choice.weights})
         runs.log_evaluation(started, report)
     shares = ", ".join(f"{member} {weight:.0%}" for member, weight in choice.weights.items())
-    return f"{name}: {scoring.said(task, metrics)}, of {shares}"
+    return f"{name}: {scoring.said(task, metrics)}, by {choice.method}, of {shares}"
 
 
-def _chosen(
-    settings: params.Params, task: Task[Any, Any], entry: params.Ensemble, members: list[str]
-) -> tuple[ensembles.Choice, Task[Any, Any]]:
+def _folders(entry: params.Ensemble, choice: Choice) -> dict[str, Path]:
+    """The bundles of the members that take part."""
+    models = (each.partition(" (")[0] for each in choice.weights)
+    return {model: layout.model(entry.task, model) for model in dict.fromkeys(models)}
+
+
+def _mixture(settings: params.Params, name: str, entry: params.Ensemble, members: Sequence[Candidate]) -> Made:
     """The weights, and the task with the settings that suit the whole; the memory of the validation split is free afterwards."""
+    task = tasks.build(entry.kind, settings.settings_of(entry))
+    data = layout.prepared(entry.dataset)
+    validation = Split.load(task, data, VALIDATION)
+    votes = votes_of(settings, task, members, validation, data)
+    choice = ensembles.choose(task, validation, votes, entry)
+    way = choice.way or "mean"
+    task = _calibrated(task, validation, lambda few: votes.mixed(task, choice.weights, way, few))
+    models = {member.name: member for member in members}
+    sources = [
+        Source(layout.model(entry.task, models[key].model), weight, models[key].views)
+        for key, weight in choice.weights.items()
+    ]
+
+    def write(folder: Path, provenance: Mapping[str, Any]) -> None:
+        bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance, way)
+
+    return Made(task, choice, lambda _, of_members: of_members.mixed(task, choice.weights, way), write)
+
+
+def _soup(settings: params.Params, name: str, entry: params.Ensemble, members: Sequence[Candidate]) -> Made:
+    """One network with the mean of the weights of those members whose mean answers best on validation."""
+    asked = settings.settings_of(entry)
+    task = tasks.build(entry.kind, asked)
     validation = Split.load(task, layout.prepared(entry.dataset), VALIDATION)
-    of_members = outputs_of(settings, task, members, validation)
-    choice = ensembles.choose(task, validation, of_members, entry)
+    alike = [each.model for each in members if settings.settings_of(settings.models[each.model]) == asked]
+    alone, read = {}, {}
+    objective = task.objective_on(validation.truth)
+    for model in dict.fromkeys(alike):
+        read[model] = bundle.read(layout.model(entry.task, model))
+        alone[model] = _objective(settings, task, validation, read[model])
+    if not alone:
+        raise BrightfieldError(f"The soup {name!r} has no members: none answers exactly what the ensemble asks.")
+    best = max(alone, key=lambda model: objective.rank(alone[model]))
+    chosen = soups.ingredients(settings, list(alone), best)
+    whole = copy.deepcopy(read[best].network)
+
+    def score(weights: soups.Weights) -> float:
+        whole.load_state_dict(dict(weights))
+        return _objective(settings, task, validation, replace(read[best], network=whole))
+
+    states = {model: read[model].network.state_dict() for model in chosen}
+    found, weights, value = soups.greedy(states, score, {model: alone[model] for model in chosen}, objective)
+    whole.load_state_dict(weights)
+    predictor = Predictor([Member(replace(read[best], network=whole), 1.0)], settings.compute, task)
+    task = _calibrated(task, validation, lambda few: predictor.stream([validation.encoded[i] for i in few]))
+    choice = Choice("soup", equal(found), {SINGLE: alone[best], "soup": value}, way=None)
+
+    def write(folder: Path, provenance: Mapping[str, Any]) -> None:
+        described = read[best]
+        known = {**provenance, "ingredients": found}
+        bundle.write(folder, name, entry.task, task.settings, described.model, whole, known, described.coverage)
+
+    return Made(task, choice, lambda split, _: predictor.stream(split.encoded), write)
+
+
+def _objective(settings: params.Params, task: Task[Any, Any], split: Split, model: Bundle) -> float:
+    outputs = Predictor([Member(model, 1.0)], settings.compute, task).stream(split.encoded)
+    shown = progress.track(outputs, f"{model.name} on {split.name}", len(split.encoded), "image")
+    table = scoring.objective_table(task, split, shown)
+    return float(task.scoring.pooled_for(task.objective_on(split.truth).metric, table, every_image_once(table))[0])
+
+
+def _calibrated(task: Task[Any, Any], validation: Split, answer: Callable[[Sequence[int]], Outputs]) -> Task[Any, Any]:
+    """The task with the settings that suit the whole, from its outputs for some images of the validation split."""
     if not task.answering.needs_calibration:
-        return choice, task
+        return task
     few = for_calibration(validation.encoded)
-    few_of = {member: map(activated.__getitem__, few) for member, activated in of_members.items()}
     calibrated = task.answering.calibrate(
-        list(ensembles.mix(few_of, choice.weights)),
-        [validation.truth[i] for i in few],
-        [validation.encoded[i] for i in few],
+        list(answer(few)), [validation.truth[i] for i in few], [validation.encoded[i] for i in few]
     )
-    return choice, tasks.build(entry.kind, calibrated)
+    return type(task)(calibrated)
 
 
-def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[str], list[str]]:
-    """Names of the models that may take part, and of the baselines they are shown beside."""
-    same_data = settings.comparable_with(entry)
-    baselines = [n for n, m in same_data.items() if m.is_baseline]
-    members = [n for n, m in same_data.items() if not m.is_baseline and (entry.members == "all" or n in entry.members)]
-    if not members:
+def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[Candidate], dict[str, str]]:
+    """The models that may take part, and the roles of those that are shown beside them.
+
+    Raises:
+        BrightfieldError: none may take part, or no member tells species apart where the ensemble is to.
+    """
+    suiting = settings.comparable_with(entry)
+    shown = {name: BASELINE for name, model in suiting.items() if model.is_baseline}
+    shown |= dict.fromkeys(entry.beside, BESIDE)
+    names = [
+        name
+        for name, model in suiting.items()
+        if name not in shown and (not model.is_distilled if entry.members == "all" else name in entry.members)
+    ]
+    if not names:
         raise BrightfieldError(
             f"The ensemble has no members: no trained model of task {entry.task!r} uses dataset {entry.dataset!r}."
         )
-    return members, baselines
-
-
-def outputs_of(
-    settings: params.Params, task: Task[Any, Any], models: list[str], split: Split
-) -> dict[str, Sequence[npt.NDArray[np.float32]]]:
-    """Activated outputs of models on a split, from ``predictions/``, as those of the task; together they take bounded memory."""
-    ids, each = list(split.images.index["id"]), IN_MEMORY // len(models)
-
-    def votes(name: str) -> Sequence[npt.NDArray[np.float32]]:
-        model = settings.models[name]
-        own = settings.settings_of(model)
-        stored = read_activations(layout.predictions(model.task, name), split.name, ids, each)
-        return Lazy(len(stored), lambda i: task.answering.voted(stored[i], own))
-
-    return {name: votes(name) for name in models}
+    own = [settings.settings_of(settings.models[name]) for name in names]
+    if not tasks.build(entry.kind, settings.settings_of(entry)).answering.is_complete(own):
+        raise BrightfieldError(
+            f"None of {', '.join(names)} answers all that the ensemble asks. Give it a member with the ensemble's `settings`."
+        )
+    turned = entry.test_time_augmentation > 1 and entry.method != "soup"
+    return with_views(names, settings) if turned else list(map(Candidate, names)), shown

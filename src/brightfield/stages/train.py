@@ -11,16 +11,16 @@ from brightfield import images, layout, params, tasks, training
 from brightfield.data import coverage
 from brightfield.data.store import ImageSet
 from brightfield.evaluation import comparable
-from brightfield.experiments import runs
+from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.syncing import write_reference
 from brightfield.inference import bundle
 from brightfield.inference.device import start_device
 from brightfield.metrics.declarations import declared
 from brightfield.system import lineage
 from brightfield.system.files import atomic_folder
-from brightfield.training import Fitted
+from brightfield.training import Fitted, warm_start
+from brightfield.training.distilling import Teacher
 from brightfield.training.resuming import Resumable, fingerprint
-from brightfield.training.warm_start import initial_weights
 
 MEASURED = 300  # most images of the training split of which the width of what they show is measured
 
@@ -37,11 +37,16 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     train, validation = (ImageSet.prepared(data, split) for split in ("train", "validation"))
     made_from = runs.DatasetRef(model.dataset, data.as_posix(), lineage.data_hash(data), "train")
     parameters = {"model": model.model_dump(mode="json"), "settings": task.settings.model_dump(mode="json")}
-    initial = initial_weights(model)
+    initial = warm_start.initial_weights(model)
     device = start_device(settings.compute)
+    teaching = model.training.distil_from if model.training else None
+    taught_by = None if teaching is None else warm_start.folder_of(model.task, teaching, "distil_from")
+    teacher = None if taught_by is None else Teacher(task, taught_by, settings.compute)
     resumable = None
     if not model.is_baseline:
         identity = {**parameters, "data": made_from.hash or [_file_state(s.path) for s in (train, validation)]}
+        if taught_by is not None:
+            identity["teacher"] = registry.bundle_hash(taught_by)
         resumable = Resumable(layout.unfinished(name), fingerprint(identity, device, settings.compute.threads, initial))
     made_by = lineage.collect(device=None if model.is_baseline else device.name)  # baselines stay on the processor
     with (
@@ -58,6 +63,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             description=name,
             initial=initial,
             resumable=resumable,
+            teacher=teacher,
         )
         provenance = {
             "lineage": made_by.as_dict(),

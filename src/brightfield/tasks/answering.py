@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,8 @@ from brightfield.results import Result
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 
+# how the outputs of several models become one: their weighted mean; their median; the mean of what each answers, without its doubts
+Way = Literal["mean", "median", "vote"]
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
 # what a model answers to images: of each the activated output, and the image as it was encoded
@@ -44,6 +46,7 @@ class Answering(ABC, Generic[Settings, Answer]):
     recalibratable: ClassVar[bool] = False
     # whether activated outputs lose nothing that counts in half precision, in which they are stored
     half_precision: ClassVar[bool] = False
+    votes: ClassVar[bool] = False  # whether an answer is one of several, for which models can vote: see :meth:`ballot`
     # what the agreement of a model with itself says about the error of an answer, see :meth:`agreements`; None: nothing
     doubts: ClassVar[Doubts | None] = None
 
@@ -80,6 +83,46 @@ class Answering(ABC, Generic[Settings, Answer]):
         """
         del settings
         return activated
+
+    def ballot(self, activated: npt.NDArray[np.float32], settings: Settings) -> npt.NDArray[np.float32]:
+        """The vote of a member: 1 where it answers so, 0 elsewhere, whatever its probabilities; for tasks that have ``votes``.
+
+        Args:
+            activated: as in :meth:`voted`.
+            settings: those of the member, calibrated.
+        """
+        raise NotImplementedError
+
+    def is_complete(self, settings: Sequence[Settings]) -> bool:
+        """Whether models with these settings, which vote with those of this task, answer together all that is asked."""
+        del settings
+        return True
+
+    def combined(
+        self, outputs: Sequence[npt.NDArray[np.float32]], shares: Sequence[float], way: Way = "mean"
+    ) -> npt.NDArray[np.float32]:
+        """One output from those of several members for an image.
+
+        Where some have more channels than others (the deviation of a pixel), only the common ones are combined.
+
+        Args:
+            outputs: channels first, as :meth:`voted` returns them, or :meth:`ballot` for the way ``vote``.
+            shares: of the members, which sum to 1; a median has none.
+            way: how they become one.
+        """
+        common = min(map(len, outputs))
+        if way == "median":  # a channel at a time: those of a camera image are large together
+            of_channels = ([output[channel] for output in outputs] for channel in range(common))
+            return np.stack([np.median(each, axis=0) for each in of_channels]).astype(np.float32)
+        whole = np.zeros_like(outputs[0][:common], dtype=np.float32)
+        for share, output in zip(shares, outputs, strict=True):
+            whole += np.float32(share) * output[:common]
+        return whole
+
+    def ideal(self, truth: Answer, encoded: Encoded) -> npt.NDArray[np.float32] | None:
+        """The activated output of a model that knows the truth of an image, nan where nobody knows it; None: there is none."""
+        del truth, encoded
+        return None
 
     @abstractmethod
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Answer:

@@ -112,6 +112,15 @@ class Learning(ABC, Generic[Settings, Answer]):
             training: whether classes are balanced, and which terms are added.
         """
 
+    def distillation_loss(self, output: Tensor, taught: Tensor) -> Tensor:
+        """The loss of an output against what another model answers, a scalar to be minimised; for tasks that can be distilled.
+
+        Args:
+            output: of the network, (N, ...).
+            taught: activated output of the teacher, of the same shape or with fewer channels.
+        """
+        raise NotImplementedError
+
     def patch_centres(self, record: Record) -> list[npt.NDArray[np.intp]]:
         """Pixels that patches should show, an array (K, 2) of rows and columns for each kind of place; by default none."""
         del record

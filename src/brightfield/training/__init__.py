@@ -13,6 +13,7 @@ from brightfield import params
 from brightfield.architectures import classical
 from brightfield.architectures.protocols import as_frozen
 from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
 from brightfield.inference.device import Device, start_device
 from brightfield.metrics.declarations import Objective
 from brightfield.system import progress
@@ -20,6 +21,7 @@ from brightfield.tasks import Task
 from brightfield.tasks.samples import Samples
 from brightfield.training import frozen_features, loop, sampling, warm_start
 from brightfield.training.checkpointing import BestCheckpoint, OnEpoch
+from brightfield.training.distilling import Teacher
 from brightfield.training.resuming import Resumable
 
 
@@ -52,6 +54,7 @@ def fit(
     description: str = "training",
     initial: Mapping[str, Tensor] | None = None,
     resumable: Resumable | None = None,
+    teacher: Teacher | None = None,
 ) -> Fitted:
     """Fit a model's network on one split, and choose its best epoch on another.
 
@@ -69,6 +72,7 @@ def fit(
         description: text of the progress bar.
         initial: weights of a network of the same architecture to start from.
         resumable: where the training is saved after each epoch, and what an interrupted one left there; the caller removes it.
+        teacher: a model whose answers are learnt beside the truth.
 
     Raises:
         BrightfieldError: initial weights of another architecture.
@@ -87,7 +91,7 @@ def fit(
     else:
         with device.deterministic():
             workers = sampling.workers_for(compute, device.torch_device.type == "cpu")
-            _fit_network(task, network, model, train, checkpoint, device, description, resumable, workers)
+            _fit_network(task, network, model, train, checkpoint, device, description, resumable, workers, teacher)
         history, best_epoch = pd.DataFrame(checkpoint.rows), checkpoint.best_epoch
     settings = task.settings
     if task.answering.needs_calibration:
@@ -105,6 +109,7 @@ def _fit_network(
     description: str,
     resumable: Resumable | None,
     workers: int,
+    teacher: Teacher | None,
 ) -> None:
     """Train a network in place, and load the best weights from the checkpoint."""
     training = model.training
@@ -113,7 +118,18 @@ def _fit_network(
     loss_function = task.learning.loss_function(images, training)
     fitted: nn.Module = network
     samples: Samples = images
+    taught = None
+    if teacher is not None:
+
+        def taught(output: Tensor, seen: Tensor) -> Tensor:
+            return task.learning.distillation_loss(output, teacher(seen, device))
+
     if (frozen := as_frozen(network)) is not None:
+        if teacher is not None:
+            raise BrightfieldError(
+                f"{description}: training.distil_from teaches a network that sees images, and all but the last layers of this one "
+                "are frozen. Set network.unfreeze above 0, or leave distil_from out."
+            )
         workers = 0  # features are ready
         fitted, samples = frozen.head, frozen_features.features_of(frozen, images, device, description)
         checkpoint.encoded_for_epochs = frozen_features.as_encoded(
@@ -121,7 +137,9 @@ def _fit_network(
         )
     batches = sampling.Batches(task, samples, training, model.seed, device.torch_device, workers)
     try:
-        loop.run(fitted, loss_function, training, batches, checkpoint, device, model.seed, description, resumable)
+        loop.run(
+            fitted, loss_function, training, batches, checkpoint, device, model.seed, description, resumable, taught
+        )
     finally:
         batches.end()
     fitted.load_state_dict(checkpoint.best_weights)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -14,6 +16,8 @@ from brightfield.training.checkpointing import BestCheckpoint
 from brightfield.training.resuming import Resumable, State
 from brightfield.training.sampling import Batches
 
+Taught = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of output and images; a scalar to be minimised
+
 
 def run(
     network: nn.Module,
@@ -25,6 +29,7 @@ def run(
     seed: int,
     description: str,
     resumable: Resumable | None = None,
+    taught: Taught | None = None,
 ) -> None:
     """Train a network in place; the checkpoint receives the scores of every epoch and the best weights.
 
@@ -41,6 +46,8 @@ def run(
         seed: of everything random in the network (dropout).
         description: text of the progress bar.
         resumable: where the training is saved after each epoch, and what an interrupted one left there.
+        taught: the loss against what a teacher answers to a batch, of the output and the images; the truth has the rest of the
+            weight ``training.distil``.
     """
     network.to(device.torch_device).to(memory_format=torch.channels_last)
     state = State.start(network, training, len(batches))
@@ -58,7 +65,7 @@ def run(
                 rate = float(state.optimizer.param_groups[0]["lr"])
                 with device.turn():
                     # the batch is made in it too: on one core it would slow down whoever computes on all
-                    losses.append(_step(state, loss_function, next(of_epoch), device))
+                    losses.append(_step(state, loss_function, next(of_epoch), device, taught, training.distil))
                 bar.update()
             scored = network if state.mean is None else state.mean.network
             checkpoint.epoch(scored, epoch, float(torch.stack(losses).mean()), rate)
@@ -67,11 +74,16 @@ def run(
             bar.set_postfix({metric: f"{checkpoint.rows[-1][f'validation_{metric}']:.4f}"}, refresh=False)
 
 
-def _step(state: State, loss_function: LossFunction, batch: Batch, device: Device) -> torch.Tensor:
+def _step(
+    state: State, loss_function: LossFunction, batch: Batch, device: Device, taught: Taught | None, weight: float
+) -> torch.Tensor:
     """One step of the optimizer; returns the loss, which is still on its way on a GPU."""
+    images = batch.images.contiguous(memory_format=torch.channels_last)
     with device.autocast():
-        output = state.network(batch.images.contiguous(memory_format=torch.channels_last))
+        output = state.network(images)
     loss = loss_function(output.float(), batch.targets)
+    if taught is not None:
+        loss = (1 - weight) * loss + weight * taught(output.float(), images)
     state.optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     state.optimizer.step()

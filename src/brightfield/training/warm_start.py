@@ -22,18 +22,25 @@ def initial_weights(model: params.Model) -> dict[str, Tensor] | None:
         BrightfieldError: the weights do not exist, or are an output of the same pipeline.
     """
     source = None if model.training is None else model.training.init_from
-    if source is None:
-        return None
+    return None if source is None else bundle.read_weights(folder_of(model.task, source, "init_from"))
+
+
+def folder_of(task: str, source: str, key: str) -> Path:
+    """The bundle that a key of section ``training`` names: the starter, a version of the registry, or a folder.
+
+    Raises:
+        BrightfieldError: it does not exist, or is an output of the same pipeline.
+    """
     if source == layout.STARTER:
-        return bundle.read_weights(starters.folder(model.task))
-    folder = Path(source) if "/" in source else registry.fetch(model.task, source, layout.FETCHED)
-    outputs = (layout.model(model.task, "any").parent.resolve(), layout.ensemble(model.task, "any").parent.resolve())
+        return starters.folder(task)
+    folder = Path(source) if "/" in source else registry.fetch(task, source, layout.FETCHED)
+    outputs = (layout.model(task, "any").parent.resolve(), layout.ensemble(task, "any").parent.resolve())
     if folder.resolve().parent in outputs:
         raise BrightfieldError(
-            f"training.init_from {source!r} is an output of this pipeline, and DVC would not see the dependency. Give its "
-            f"version in the registry (`brightfield versions {model.task}` lists them), or a copy of its folder."
+            f"training.{key} {source!r} is an output of this pipeline, and DVC would not see the dependency. Give its "
+            f"version in the registry (`brightfield versions {task}` lists them), or a copy of its folder."
         )
-    return bundle.read_weights(folder)
+    return folder
 
 
 def begin_with(network: nn.Module, initial: Mapping[str, Tensor]) -> None:

@@ -15,7 +15,7 @@ from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations
 from brightfield.inference.device import start_device
-from brightfield.inference.predictor import weighted_mean
+from brightfield.inference.predictor import combined
 from brightfield.metrics import restoration
 from brightfield.results import Picture
 from brightfield.tasks import Encoded
@@ -52,7 +52,7 @@ def test_a_network_without_that_head_answers_no_deviation() -> None:
 def test_members_average_to_the_moments_of_their_mixture() -> None:
     """Means 1 and 3, deviations 0.5 and 1, weights 3 and 1: mean 1.5, variance 0.75 (1 + 0.25) + 0.25 (9 + 1) - 2.25."""
     members = [[TASK.answering.activate(output(*moments))[0].numpy()] for moments in ((1.0, 0.5), (3.0, 1.0))]
-    (mixed,) = weighted_mean(members, [3, 1])
+    (mixed,) = combined(TASK, members, [3, 1])
     answer = TASK.answering.decode(mixed, encoded(mean=0, std=1))
     np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
     np.testing.assert_allclose(answer.deviation, np.sqrt(0.9375 + 2.5 - 2.25), rtol=1e-4)
@@ -60,7 +60,7 @@ def test_members_average_to_the_moments_of_their_mixture() -> None:
 
 def test_members_with_and_without_the_head_average_what_both_answer() -> None:
     with_head, without = TASK.answering.activate(output(1.0, 0.5))[0].numpy(), np.full((1, 8, 8), 2.0, np.float32)
-    (mixed,) = weighted_mean([[with_head], [without]], [1, 1])
+    (mixed,) = combined(TASK, [[with_head], [without]], [1, 1])
     answer = TASK.answering.decode(mixed, encoded(mean=0, std=1))
     np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
     assert answer.deviation is None

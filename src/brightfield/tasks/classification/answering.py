@@ -30,6 +30,7 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
     recalibratable = True
     magnifiable = True
     takes_crops = True
+    votes = True
     measured: ClassVar[str | None] = "cells"
     # Of crops of 3 labs at 0.5 to 2 times their scale: where a cell is nearly as wide as it is known, scaling it to that costs more
     # than it gives, because of what is cut off or filled up
@@ -55,10 +56,25 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
             raise BrightfieldError(f"A probability is from 0 to 1, got {known[wrong[0]]} for {wrong[0]!r}.")
         return [Label(float(known[name])) for name in names]
 
+    def ballot(
+        self, activated: npt.NDArray[np.float32], settings: params.ClassificationSettings
+    ) -> npt.NDArray[np.float32]:
+        """1 for the second class by the member's own threshold."""
+        answer = Label(ClassificationAnswering(settings)._probability(activated), threshold(settings))
+        return np.array([answer.positive], np.float32)
+
+    def ideal(self, truth: Label, encoded: Encoded) -> npt.NDArray[np.float32]:
+        """The true probability, (1,)."""
+        del encoded
+        return np.array([truth.probability], np.float32)
+
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Label:
         """The label from the probability, of shape (1,), after calibration and by the model's threshold."""
         del encoded
-        return Label(float(expit(self._logit(activated))), threshold(self.settings))
+        return Label(self._probability(activated), threshold(self.settings))
+
+    def _probability(self, activated: npt.NDArray[np.float32]) -> float:
+        return float(expit(self._logit(activated)))
 
     def _logit(self, activated: npt.NDArray[np.float32]) -> float:
         """The calibrated logit from a probability of shape (1,)."""

@@ -73,6 +73,10 @@ class ClassificationLearning(Learning[params.ClassificationSettings, Label]):
 
         return loss
 
+    def distillation_loss(self, output: Tensor, taught: Tensor) -> Tensor:
+        """Cross-entropy against the teacher's probabilities."""
+        return F.binary_cross_entropy_with_logits(output, taught)
+
     def sampling_classes(self, samples: Samples) -> list[int]:
         """The labels."""
         return [int(target.item()) for target in samples.targets]

@@ -43,6 +43,12 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
         shown = (images.to_grey(images.read(path)) for path in foreign.image_files(folder, names))
         return [Picture(np.asarray(image, dtype=np.float32)) for image in shown]
 
+    def ideal(self, truth: Picture, encoded: Encoded) -> npt.NDArray[np.float32]:
+        """The true intensities, normalised as the image; where its pixels are all that is known, those that were hidden."""
+        pixels = ((truth.pixels - encoded.mean) / encoded.std).astype(np.float32)
+        known = True if truth.deviation is None else np.isfinite(truth.deviation)
+        return np.where(known, pixels, np.float32(np.nan))[None]
+
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Picture:
         """Convert back to the units of the image."""
         pixels = (activated[0] * encoded.std + encoded.mean).astype(np.float32)

@@ -15,16 +15,26 @@ from brightfield import images, params
 from brightfield.errors import BrightfieldError
 from brightfield.results import ClassMap
 from brightfield.tasks import foreign
-from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.answering import Answering, Look, Way
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 from brightfield.tasks.segmentation import agreement, merging, separating, widths
 from brightfield.tasks.segmentation.cells import connected, species_of
-from brightfield.tasks.segmentation.masks import most_probable, of_cells, parts_probability
+from brightfield.tasks.segmentation.masks import (
+    BACKGROUND,
+    BODY,
+    CONTOUR,
+    PARTS,
+    most_probable,
+    of_cells,
+    one_hot,
+    parts_probability,
+)
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
 from brightfield.tasks.visibility import shows_something
 
 FloatArray = npt.NDArray[np.float32]
+SMALLEST = np.float32(1e-6)  # probability by which is divided
 
 
 class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
@@ -32,6 +42,7 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
 
     magnifiable: ClassVar[bool] = True
     measured: ClassVar[str | None] = "cells"
+    votes = True
     half_precision: ClassVar[bool] = True  # probabilities: 11 bits are finer than any network is sure
     doubts: ClassVar[Doubts | None] = agreement.DOUBTS
 
@@ -40,14 +51,55 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         return torch.softmax(output, dim=-3)
 
     def voted(self, activated: FloatArray, settings: params.SegmentationSettings) -> FloatArray:
-        """Bodies and contours of all species together, where this task does not ask for species."""
-        if settings.scheme == self.settings.scheme:
-            return activated
-        if (settings.scheme, self.settings.scheme) != ("species", "contours"):
+        """Bodies and contours of all species together, where this task does not ask for species.
+
+        Where it does, a member of scheme ``contours`` keeps its three channels: see :meth:`combined`.
+        """
+        if "cells" in (settings.scheme, self.settings.scheme) and settings.scheme != self.settings.scheme:
             raise BrightfieldError(
                 f"A model of scheme {settings.scheme!r} cannot take part in an ensemble of scheme {self.settings.scheme!r}."
             )
-        return parts_probability(activated)
+        return parts_probability(activated) if self.settings.scheme == "contours" else activated
+
+    def ballot(self, activated: FloatArray, settings: params.SegmentationSettings) -> FloatArray:
+        """1 for the most probable class of each pixel."""
+        voted = self.voted(activated, settings)
+        return one_hot(most_probable(voted), len(voted))
+
+    def is_complete(self, settings: Sequence[params.SegmentationSettings]) -> bool:
+        """Whether one of them tells species apart, where that is asked."""
+        return self.settings.scheme != "species" or any(each.scheme == "species" for each in settings)
+
+    def combined(self, outputs: Sequence[FloatArray], shares: Sequence[float], way: Way = "mean") -> FloatArray:
+        """Probabilities of the classes, which sum to 1 after a median as well.
+
+        Networks that segment and networks that tell species apart are composed: all say what is background, body and contour, and
+        those with species which species it is.
+        """
+        if len({len(output) for output in outputs}) > 1:
+            return self._composed(outputs, shares, way)
+        found = super().combined(outputs, shares, way)
+        return found / np.maximum(found.sum(axis=0), SMALLEST) if way == "median" else found
+
+    def _composed(self, outputs: Sequence[FloatArray], shares: Sequence[float], way: Way) -> FloatArray:
+        of_parts = self.combined([parts_probability(output) for output in outputs], shares, way)
+        tell = [i for i, output in enumerate(outputs) if len(output) > len(of_parts)]
+        total = sum(shares[i] for i in tell)
+        found = self.combined([outputs[i] for i in tell], [shares[i] / total for i in tell], way)
+        own = parts_probability(found)
+        for first in (BODY, CONTOUR):
+            of_species = found[first::PARTS]
+            species = np.where(
+                own[first] > SMALLEST, of_species / np.maximum(own[first], SMALLEST), 1 / len(of_species)
+            )
+            found[first::PARTS] = species * of_parts[first]
+        found[BACKGROUND] = of_parts[BACKGROUND]
+        return found
+
+    def ideal(self, truth: ClassMap, encoded: Encoded) -> FloatArray:
+        """1 for the true class of each pixel, of this scheme."""
+        del encoded
+        return one_hot(truth.classes, len(self.settings.classes))
 
     def foreign(self, folder: Path, names: Sequence[str]) -> list[ClassMap]:
         """Label images: a whole number a pixel, 0 for the background."""

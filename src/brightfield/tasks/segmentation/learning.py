@@ -112,6 +112,10 @@ class SegmentationLearning(Learning[params.SegmentationSettings, ClassMap]):
 
         return loss
 
+    def distillation_loss(self, output: Tensor, taught: Tensor) -> Tensor:
+        """Cross-entropy against the teacher's probabilities of the classes, the mean over pixels."""
+        return -(taught * torch.log_softmax(output, dim=1)).sum(dim=1).mean()
+
     def patch_centres(self, record: Record) -> list[npt.NDArray[np.intp]]:
         """The pixels of each species, and the pixels where cells touch."""
         labels = np.asarray(record.fields["labels"], dtype=np.int32)

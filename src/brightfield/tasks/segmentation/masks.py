@@ -87,6 +87,11 @@ def most_probable(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.uint
     return classes
 
 
+def one_hot(classes: npt.NDArray[np.uint8], count: int) -> npt.NDArray[np.float32]:
+    """(count, H, W) with 1 for the class of each pixel (H, W)."""
+    return np.asarray(classes == np.arange(count, dtype=np.uint8)[:, None, None], np.float32)
+
+
 def parts(classes: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Background, body and contour from the classes of ``contours`` or ``species``, without distinction of species."""
     return _PART[classes]

@@ -20,6 +20,7 @@ from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
 from brightfield.tasks.tracking import agreement, hybrid, magnifying
+from brightfield.tasks.tracking.heat import heat_map
 from brightfield.tasks.tracking.hybrid import ALONE, HEAT
 
 HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a peak
@@ -42,6 +43,11 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         """A table with columns image, x and y in px, (0, 0) the centre of the first pixel; an image without beads has no row."""
         table = foreign.table(folder, ("x", "y"), names)
         return [Points.exact(table.loc[table["image"] == name, ["x", "y"]].to_numpy(np.float64)) for name in names]
+
+    def ideal(self, truth: Points, encoded: Encoded) -> npt.NDArray[np.float32]:
+        """The heat map of the true positions; the transmission of a hybrid network is not known."""
+        heat = heat_map(truth.positions, encoded.shape, self.settings.heat_sigma_px)
+        return np.stack([heat, np.full_like(heat, np.nan)]) if self.settings.hybrid else heat[None]
 
     def decode(self, activated: npt.NDArray[np.float32], encoded: Encoded) -> Points:
         """The beads of :meth:`decode_fast`; with ``refine`` fitted to the image itself, with standard errors."""

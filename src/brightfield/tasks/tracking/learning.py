@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,6 +15,7 @@ from brightfield.results import Points
 from brightfield.tasks.learning import Learning, LossFunction
 from brightfield.tasks.samples import Encoded, Samples
 from brightfield.tasks.tracking import hybrid
+from brightfield.tasks.tracking.heat import heat_map
 from brightfield.tasks.tracking.hybrid import CHANNELS, HEAT, NOTHING
 
 
@@ -39,14 +39,9 @@ class TrackingLearning(Learning[params.TrackingSettings, Points]):
 
         For a hybrid network (2, H, W): the heat map, and the transmission of the beads alone.
         """
-        height, width = encoded.shape
-        y, x = np.ogrid[:height, :width]
-        heat = np.zeros((height, width), np.float32)
-        for px, py in self.truth(record).positions:
-            distance2 = (x - px) ** 2 + (y - py) ** 2
-            np.maximum(heat, np.exp(-distance2 / (2 * self.settings.heat_sigma_px**2)), out=heat)
+        heat = heat_map(self.truth(record).positions, encoded.shape, self.settings.heat_sigma_px)
         drawn = torch.from_numpy(heat)[None]
-        return torch.cat([drawn, hybrid.target(record, (height, width))]) if self.settings.hybrid else drawn
+        return torch.cat([drawn, hybrid.target(record, encoded.shape)]) if self.settings.hybrid else drawn
 
     def shape(self) -> architectures.Shape:
         """One grey channel in; one heat map out, for a hybrid network also the transmission."""
@@ -68,3 +63,7 @@ class TrackingLearning(Learning[params.TrackingSettings, Points]):
     def _loss(self, output: Tensor, target: Tensor) -> Tensor:
         heat = F.binary_cross_entropy_with_logits(output[:, HEAT], target[:, HEAT])
         return heat + hybrid.loss(output, target) if self.settings.hybrid else heat
+
+    def distillation_loss(self, output: Tensor, taught: Tensor) -> Tensor:
+        """That of a training, with the teacher's heat map and transmission as targets."""
+        return self._loss(output, taught)
