@@ -232,14 +232,14 @@ def test_a_profile_is_shown_and_chosen(call: Call, tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     code, out, err = call("profile")
     assert (code, err) == (0, "")
-    assert [line.split(":")[0] for line in out.splitlines()] == ["* default", "  full", "  vgg16"]
+    assert [line.split(":")[0] for line in out.splitlines()] == ["* default", "  combined", "  full", "  vgg16"]
     code, out, _ = call("profile", "full")
     assert (code, out.splitlines()) == (0, ["params.yaml has the profile full. `dvc repro` runs what that changed."])
     assert params.load() == tiny.full_params()
-    assert [line[0] for line in call("profile")[1].splitlines()] == [" ", "*", " "]
+    assert [line[0] for line in call("profile")[1].splitlines()] == [" ", " ", "*", " "]
     code, out, err = call("profile", "fast")
     assert (code, out) == (1, "")
-    assert "There is no profile 'fast': expected default, full, vgg16." in err
+    assert "There is no profile 'fast': expected default, combined, full, vgg16." in err
     text = Path("params.yaml").read_text().replace("epochs: 20", "epochs: 21", 1)
     Path("params.yaml").write_text(text)
     code, out, _ = call("profile", "default")

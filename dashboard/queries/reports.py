@@ -193,6 +193,9 @@ class EnsembleReport:
         pairs: how alike each two members err: columns of ``PAIR_COLUMNS``, nan where answers are neither right nor wrong.
         without: columns name, value: the objective on the test split without that member.
         warns: rank correlation of the members' disagreement with the ensemble's error on each image, None where not defined.
+        costs: columns name, milliseconds (an image), megabytes: the ensemble and each of its members.
+        calibration: metric, best (the best member), before and after (its value, low and high, and the ensemble's); None where
+            answers have neither probabilities nor deviations.
     """
 
     method: str
@@ -204,6 +207,8 @@ class EnsembleReport:
     pairs: pd.DataFrame
     without: pd.DataFrame
     warns: float | None
+    costs: pd.DataFrame
+    calibration: dict[str, Any] | None
 
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
@@ -224,6 +229,8 @@ def ensemble(name: str) -> EnsembleReport | None:
         pd.DataFrame(content.get("pairs", []), columns=list(PAIR_COLUMNS)),
         pd.DataFrame(list(content.get("without", {}).items()), columns=["name", "value"]),
         content.get("warns"),
+        pd.DataFrame(content.get("costs", []), columns=["name", "milliseconds", "megabytes"]),
+        content.get("calibration"),
     )
 
 

@@ -8,9 +8,18 @@ import parts
 from figures import scores, style
 from queries import project, reports
 from queries.reports import EnsembleReport
-from wording import in_tables, number, words
+from wording import in_tables, interval, number, words
 
-NAMES = {"single": "alone", "soft_vote": "soft vote", "greedy": "greedy", "bagged": "bagged"}
+NAMES = {
+    "single": "alone",
+    "soft_vote": "soft vote",
+    "median": "median",
+    "majority_vote": "majority vote",
+    "stacking": "stacking",
+    "greedy": "greedy",
+    "bagged": "bagged",
+    "soup": "soup",
+}
 VERDICTS = {
     "alone": "No mixture was better on the validation split, so the answers are those of **{best}** alone.",
     "better": "It is better than its best member, **{best}**: the whole interval of the gain is above zero.",
@@ -33,8 +42,12 @@ LEAST_WARNING = 0.2  # rank correlation from which disagreement is called a warn
 METHODS = {
     "single": "the best member alone: no way of combining was better on groups that had no part in its choice",
     "soft_vote": "soft vote (all members have the same weight)",
+    "median": "the median of all members",
+    "majority_vote": "majority vote: each member answers by itself, and the answers are counted",
+    "stacking": "stacking: the weights with the least squared error",
     "greedy": "greedy selection",
     "bagged": "bagged greedy selection (the mean of ten, each on groups drawn anew)",
+    "soup": "a soup: one network with the mean of their weights, which costs as much as one of them",
 }
 
 
@@ -49,9 +62,14 @@ def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
     st.markdown(
         f":gray[{words(report.metric)} on groups of the validation split that had no part in choosing the weights:]"
     )
-    values = report.validation.to_dict("records")
-    for place, row in zip(st.columns(len(values)), values, strict=True):
-        place.metric(NAMES.get(row["method"], row["method"]), number(row["value"]))
+    chosen = report.validation["method"] == report.method
+    st.dataframe(
+        report.validation.assign(
+            method=report.validation["method"].replace(NAMES), chosen=chosen.map({True: "✓", False: ""})
+        ).rename(columns={"value": words(report.metric), "chosen": ""}),
+        hide_index=True,
+        column_config={words(report.metric): st.column_config.NumberColumn(format=in_tables(report.metric))},
+    )
 
 
 def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
@@ -109,6 +127,40 @@ def alike(report: EnsembleReport) -> None:
         )
 
 
+def cost(report: EnsembleReport) -> None:
+    """Show what the ensemble costs beside its members, a member that was trained as long, and its calibration."""
+    lines = []
+    for row in scores.oriented(report.rows, report.direction).query("role == 'beside'").to_dict("records"):
+        verdict = (
+            "better than" if row["low"] > 0 else "worse than" if row["high"] < 0 else "not shown to be better than"
+        )
+        lines.append(
+            f"Trained alone for longer, **{parts.plain(row['name'])}** has {number(row['value'])}: the ensemble is {verdict} it "
+            f"({number(row['gain'], signed=True)}, {interval(row['low'], row['high'])})."
+        )
+    if report.calibration is not None:
+        known = report.calibration
+        before, after = (
+            f"{number(known[key]['value'])} :gray[({interval(known[key]['low'], known[key]['high'])})]"
+            for key in ("before", "after")
+        )
+        lines.append(f"{words(known['metric'])} of {parts.plain(known['best'])} {before}, of the ensemble {after}.")
+    if report.costs.empty and not lines:
+        return
+    st.subheader("What it costs", anchor=False)
+    for line in lines:
+        st.markdown(line)
+    if len(report.costs):
+        st.dataframe(
+            report.costs.rename(columns={"milliseconds": "ms an image", "megabytes": "MB"}),
+            hide_index=True,
+            column_config={column: st.column_config.NumberColumn(format="%.1f") for column in ("ms an image", "MB")},
+        )
+        st.caption(
+            "Time on this machine for single images of the test split, models in turn; size on disk, with members."
+        )
+
+
 def show(name: str) -> None:
     """Show one ensemble."""
     report = reports.ensemble(name)
@@ -134,6 +186,7 @@ def show(name: str) -> None:
     with right:
         gain(report, colours)
     alike(report)
+    cost(report)
 
 
 parts.head("Ensembles", "Are several models together better than each of them alone, and by how much?")

@@ -12,7 +12,7 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.params import editing, overlaying
 from brightfield.params.overlaying import DEFAULT
-from brightfield.params.spaces import at
+from brightfield.params.spaces import MISSING, at
 
 OVERLAY: dict[str, Any] = {
     "about": "of a test",
@@ -47,6 +47,18 @@ def test_entries_are_added_and_values_set_and_the_reverse_takes_them_back() -> N
     assert content == document()
     assert list(overlaying.put_off(content, OVERLAY)) == []
     assert content == document()
+
+
+def test_a_value_that_is_there_with_the_profile_alone_is_taken_away_again() -> None:
+    overlay = {**OVERLAY, "values": {"models.a.training.patience": [None, 3]}}
+    content = document()
+    assert list(overlaying.put_on(content, overlay)) == []
+    assert content["models"]["a"]["training"] == {"epochs": 4, "patience": 3}
+    assert list(overlaying.put_off(content, overlay)) == []
+    assert content == document()
+    content["models"]["a"]["training"]["patience"] = 7
+    (line, *_) = overlaying.put_on(content, overlay)
+    assert "models.a.training.patience is 7 in params.yaml, neither None nor 3" in line
 
 
 def test_what_a_user_has_set_is_named_and_stays() -> None:
@@ -85,7 +97,8 @@ def test_what_a_profile_sets_is_in_params_as_it_expects(name: str, own: Path) ->
     overlay = params.read_yaml(layout.PROFILES / f"{name}.yaml")
     content = params.read_yaml(own)
     for dotted, (before, after) in overlay.get("values", {}).items():
-        assert at(content, dotted) == before != after, dotted
+        found = at(content, dotted)
+        assert (None if found is MISSING else found) == before != after, dotted
     for section, entries in overlay["entries"].items():
         assert not entries.keys() & content[section].keys()
     assert list(overlaying.put_on(content, overlay)) == []
@@ -156,6 +169,6 @@ def test_a_profile_that_leaves_something_wanting_is_not_taken_off(own: Path) -> 
 
 def test_a_profile_that_there_is_not_is_refused_with_those_there_are(own: Path) -> None:
     before = own.read_bytes()
-    with pytest.raises(BrightfieldError, match="There is no profile 'ful': expected default, full"):
+    with pytest.raises(BrightfieldError, match="There is no profile 'ful': expected default, combined, full"):
         overlaying.choose("ful")
     assert own.read_bytes() == before

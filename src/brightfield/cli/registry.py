@@ -1,4 +1,4 @@
-"""``brightfield champions``, ``promote``, ``versions``, ``rollback``, ``sync``."""
+"""``brightfield champions``, ``promote``, ``versions``, ``rollback``, ``distil``, ``sync``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,33 @@ def promote(
         print(f"  {'yes' if check['passed'] else 'NO '}  {check['said']}")
     if not decided.moved:
         raise typer.Exit(REFUSED)
+
+
+@app.command(rich_help_panel=REGISTRY)
+def distil(
+    task: TASK,
+    student: Annotated[
+        str, typer.Option("--student", metavar="MODEL", help="The network that learns: an entry of models.")
+    ],
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="VERSION", help="The teacher: a version's number, an alias, or a model's or ensemble's name."
+        ),
+    ] = "champion",
+    name: Annotated[str | None, typer.Option(help="Name of the new entry [MODEL-distilled].")] = None,
+) -> None:
+    """Add a network to params.yaml that learns what a version of the registry answers: an ensemble at the cost of one member.
+
+    The entry is that of MODEL with `training.distil_from: "VERSION"`; the next `dvc repro` trains it. In training the network sees
+    each patch together with what the teacher answers to it, which counts as much as the truth (`training.distil: 0.5`).
+    """
+    from brightfield.training import students
+
+    added, teacher = students.add(task, version, student, name)
+    print(
+        f"Added models.{added} to params.yaml: it learns from version {teacher.number} ({teacher.model}). `dvc repro` trains it."
+    )
 
 
 @app.command(rich_help_panel=REGISTRY)
