@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -18,6 +17,7 @@ import pytest
 from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.connection import VARIABLE
 from brightfield.system.lineage import Lineage
+from published import bundle
 
 START_S = 240  # seconds on an idle machine, minutes on one that is training
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * START_S)]
@@ -72,10 +72,7 @@ def test_a_foreign_host_is_refused(port: int, host: str) -> None:
 def test_everything_works_over_the_server(port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, f"http://127.0.0.1:{port}")
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "bundle.json").write_text(json.dumps({"name": "small", "settings": {}, "provenance": {}}))
-    (folder / "weights.safetensors").write_bytes(b"weights")
+    folder = bundle(tmp_path / "model")
     lineage = Lineage.from_dict({"commit": "c0ffee"})
     with runs.start("rbc", "small", kind="classification", role="member", params={"a": 1}, lineage=lineage) as run:
         run.log_metrics({"loss": 0.5}, 3)
