@@ -231,8 +231,12 @@ def test_a_reference_is_an_alias_a_number_or_a_model(tmp_path: Path) -> None:
     assert registry.find("refer", "small") == two
     assert registry.find("refer", "wide") == three
     assert registry.find("refer", "2") == two
-    with pytest.raises(BrightfieldError, match="no 'wid' for 'refer'. Known models: small, wide; aliases: champion."):
-        registry.find("refer", "wid")
+    known = "Known models: small, wide; aliases: champion."
+    for typed, meant in (("wid", "wide"), ("smal", "small"), ("champoin", "champion")):
+        with pytest.raises(BrightfieldError, match=f"no '{typed}' for 'refer'. Did you mean '{meant}'[?] {known}"):
+            registry.find("refer", typed)
+    with pytest.raises(BrightfieldError, match=f"no '9' for 'refer'. {known}"):
+        registry.find("refer", "9")
 
 
 def test_versions_as_a_table(tmp_path: Path) -> None:

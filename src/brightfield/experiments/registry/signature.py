@@ -40,7 +40,8 @@ def signature(folder: Path) -> ModelSignature:
     channels = task.learning.shape().inputs
     images = TensorSpec(np.dtype(np.float32), (-1, -1, -1) if channels == 1 else (-1, -1, -1, channels))
     entries = form_of(task.answer_type).entries
-    answers = [ColSpec(DataType.string, "kind"), *(_column(entry) for entry in entries)]
+    answers: list[ColSpec | TensorSpec] = [ColSpec(DataType.string, "kind")]
+    answers += [_column(entry) for entry in entries]
     found = ModelSignature(Schema([images]), Schema(answers) if entries else None)
     found._is_signature_from_type_hint = True
     return found
