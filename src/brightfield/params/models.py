@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from brightfield.params.base import Name, Section
 from brightfield.params.networks import TRAINABLE, Network, UNet
@@ -148,3 +148,10 @@ class Ensemble(Section):
     # single: the best member alone; bagged: the mean of ten greedy selections; best_on_validation: which of them is, cross-fitted
     method: Literal["single", "soft_vote", "greedy", "bagged", "best_on_validation"] = "best_on_validation"
     max_members: Annotated[int, Field(ge=1)] = 20  # greedy, bagged: picks, with replacement
+
+    @field_validator("members")
+    @classmethod
+    def _check_members(cls, members: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
+        if not members:
+            raise ValueError("the list is empty. Name models, or write 'all'")
+        return members
