@@ -66,7 +66,7 @@ class Compared:
     def probability(self) -> float:
         """The share of resamples of the groups in which b is better.
 
-        nan of a metric that has no better, and of one that rises in resamples: see :class:`brightfield.metrics.declarations.Metric`.
+        nan of a metric that has no better, and of one that rises in resamples (:class:`brightfield.metrics.declarations.Metric`).
         Of the calibration error of 300 crops, one model calibrated and the other's logits 1.3 times too large, the other comes out
         worse in 73% of simulated tests, but in 61% of their resamples; of logits 1.6 times too large, in 92% and 79%.
         """
