@@ -26,9 +26,9 @@ SEEDS = {name: i for i, name in enumerate(SKILLS)}
 
 
 @pytest.fixture
-def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+def own(tracked_project: Path, any_store: str, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     """A project whose gate of rbc asks for suites, and whose versions are known by their names."""
-    del tracked_project
+    del tracked_project, any_store
     known = params.load()
     monkeypatch.setattr(lineage, "data_hash", lambda _: "abc.dir")
 
