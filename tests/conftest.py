@@ -19,6 +19,7 @@ sys.path.append(str(Path(__file__).parent))  # tests say `import tiny`
 import numpy as np
 import pytest
 
+import postgresql
 import tiny
 from brightfield import layout, params
 from brightfield.data import coverage, store
@@ -104,6 +105,23 @@ def tracked_project(project: Path, _empty_database: Path) -> Path:
     """``project`` with an MLflow database."""
     shutil.copy(_empty_database, project / "mlflow.db")
     return project
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[Callable[[], str]]:
+    with postgresql.server() as fresh:
+        yield fresh
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def any_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Each store of MLflow in turn, and its name: the default file of the current folder, and a database server.
+
+    Name it after the fixture that makes the current folder.
+    """
+    if request.param == "postgresql":
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", request.getfixturevalue("_postgresql")())
+    return str(request.param)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
 from brightfield.inference.device import start_device
 from brightfield.inference.predictor import Predictor
-from brightfield.results import Picture
+from brightfield.results import Picture, form_of
 from brightfield.system.files import atomic_folder
 from brightfield.tasks import Task
 from kinds import KINDS
@@ -158,6 +158,19 @@ class ContractSuite:
         assert all(isinstance(answer, KINDS[kind].answer) for answer in answers)
         arrays = [getattr(answers[0], name) for name in ("instances", "classes", "pixels") if hasattr(answers[0], name)]
         assert all(array.shape == size for array in arrays)
+
+    def test_a_served_answer_has_the_entries_that_its_type_declares(self, kind: str) -> None:
+        task = task_of(kind)
+        torch.manual_seed(0)
+        entries = {entry.name: entry for entry in form_of(task.answer_type).entries}
+        if not entries:
+            pytest.skip(f"the schema of {kind} shows no answers")
+        for answer in answers_of(task, task.learning.network(tiny.model(kind)), tiny.records(kind, 2)):
+            plain = answer.to_dict()
+            assert isinstance(plain.pop("kind"), str)
+            assert {name for name, entry in entries.items() if entry.always} <= set(plain) <= set(entries)
+            for name, value in plain.items():
+                assert (np.asarray(value).dtype, np.ndim(value)) == (entries[name].dtype, entries[name].axes), name
 
     @pytest.mark.parametrize("scale", [1.0, 256.0])
     def test_an_answer_does_not_depend_on_the_units_of_the_image(self, kind: str, scale: float) -> None:

@@ -202,7 +202,8 @@ def _bundle(settings: params.Params, name: str, entry: params.Model | params.Ens
         task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
         bundle.write(folder, name, entry.task, task.settings, entry, task.learning.network(entry), provenance)
         return
-    write_json(folder / "bundle.json", {"format": 1, "name": name, "provenance": provenance, "sha256": {}})
+    asked = {"kind": settings.tasks[entry.task].kind, "settings": {}}
+    write_json(folder / "bundle.json", {"format": 1, "name": name, **asked, "provenance": provenance, "sha256": {}})
 
 
 def _ensemble(settings: params.Params, name: str) -> None:

@@ -17,7 +17,16 @@ from docs import pages
 
 RUNS = "run"  # behind ```python: the block runs, in order with the others of its page that are marked
 APP = typer.main.get_command(cli.app)
-OTHERS = {"dvc", "git", "export", "source", "cd", "pip", "uv"}  # programs that are not ours, and the shell's own words
+OTHERS = {
+    "dvc",
+    "mlflow",
+    "git",
+    "export",
+    "source",
+    "cd",
+    "pip",
+    "uv",
+}  # programs that are not ours, and the shell's own words
 every_page = pytest.mark.parametrize("path", pages.all_pages(), ids=pages.name)
 
 

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from brightfield import layout, params
+from brightfield import layout, params, tasks
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import comparison, comparison_text, reports
+from brightfield.evaluation import bootstrap, comparison, comparison_text, reports
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.comparison import EXCHANGE, Compared
 from brightfield.evaluation.reports import Scored
@@ -62,6 +62,30 @@ def test_the_objective_comes_first_and_its_test_is_the_one_made_for_it(own: para
     assert loss.probability == 1
     corrected = paired_tests.holm({i: each.p for i, each in enumerate(others)})
     assert [each.p_corrected for each in others] == list(corrected.values())
+
+
+@pytest.mark.parametrize("part", ["test", "focus"])
+def test_differences_alone_are_those_of_the_whole_comparison(own: params.Params, part: str) -> None:
+    a, b = scored("a", 0.5, 1), scored("b", 1.5, 2)
+    known = {each.difference.metric: each.difference for each in comparison.compare([a, b], part, own)}
+    asked = ["auc", "calibration_error"]
+    assert comparison.differences((a, b), part, [*asked, "psnr_db"], own) == {name: known[name] for name in asked}
+    with pytest.raises(BrightfieldError, match="different data"):
+        comparison.differences((a, scored("c", data_hash="0123abcdef.dir")), part, asked, own)
+
+
+def test_no_chance_is_read_from_a_metric_that_rises_in_resamples(own: params.Params) -> None:
+    """The calibration error of resamples lies above that of the images themselves."""
+    found = comparison.compare([scored("a", 1, 1), scored("b", 1.5, 2)], "test", own)
+    chances = {each.difference.metric: each.probability for each in found}
+    assert math.isnan(chances.pop("calibration_error"))
+    assert all(0 <= chance <= 1 for chance in chances.values())
+    table = scored("a", 1, 1).of("test")
+    scoring = tasks.build("classification", own.tasks["rbc"].settings).scoring
+    drawn = bootstrap.intervals(table, list(table["group"]), scoring.pooled, resamples=400, confidence=0.9, seed=0)[
+        "calibration_error"
+    ]
+    assert (drawn.low + drawn.high) / 2 > drawn.value
 
 
 def test_of_independent_images_the_accuracy_is_tested_by_mcnemar(own: params.Params) -> None:

@@ -26,9 +26,9 @@ SEEDS = {name: i for i, name in enumerate(SKILLS)}
 
 
 @pytest.fixture
-def own(tracked_project: Path, monkeypatch: pytest.MonkeyPatch) -> params.Params:
+def own(tracked_project: Path, any_store: str, monkeypatch: pytest.MonkeyPatch) -> params.Params:
     """A project whose gate of rbc asks for suites, and whose versions are known by their names."""
-    del tracked_project
+    del tracked_project, any_store
     known = params.load()
     monkeypatch.setattr(lineage, "data_hash", lambda _: "abc.dir")
 
@@ -116,8 +116,8 @@ def test_a_version_is_promoted_by_hand_through_the_same_gate(own: params.Params)
     assert promotion.promote(own, "rbc", "better").champion.number == 3
     with pytest.raises(BrightfieldError, match=r"Version 3 \(better\) is the champion of 'rbc' already"):
         promotion.promote(own, "rbc", "3")
-    with pytest.raises(BrightfieldError, match="no 'rbc-lagre' for 'rbc'"):
-        promotion.promote(own, "rbc", "rbc-lagre")
+    with pytest.raises(BrightfieldError, match="no 'bettre' for 'rbc'. Did you mean 'better'[?]"):
+        promotion.promote(own, "rbc", "bettre")
 
 
 def test_force_is_logged_with_its_reason(own: params.Params) -> None:
@@ -156,6 +156,28 @@ def test_a_champion_that_changes_meanwhile_is_not_overrun(own: params.Params, mo
     with pytest.raises(BrightfieldError, match=r"it is worse \(version 2\) now, with which version 3 was not compared"):
         promotion.decide(own, "rbc", candidate("better"), better)
     assert registry.champion("rbc").model == "worse"  # type: ignore[union-attr]
+
+
+def test_no_two_decisions_are_the_same_look(own: params.Params, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one candidate is judged, another process refuses a second one: the first is judged again, at the next look."""
+    register(own, "first")
+    equal, worse = version("equal"), version("worse")
+    judged, looks = promotion.gates.judge, []
+
+    def slowly(*arguments, **options):  # type: ignore[no-untyped-def]
+        looks.append(options["look"])
+        if len(looks) == 1:
+            registry.challenge("rbc", worse, {"why": ["a colleague was faster"], "look": 1, "data_hash": "abc.dir"})
+        return judged(*arguments, **options)
+
+    monkeypatch.setattr(promotion.gates, "judge", slowly)
+    decided = promotion.decide(own, "rbc", candidate("equal"), equal)
+    assert (looks, decided.moved, decided.reason["look"]) == ([1, 2], False, 2)
+    assert "at decision 2 on these images" in decided.why
+    log = registry.decisions("rbc")
+    assert list(zip(log["model"], log["look"].astype(object), strict=True))[:2] == [("equal", 2), ("worse", 1)]
+    with pytest.raises(registry.LookTakenError, match="was judged as decision 1 .* decision 2 now"):
+        registry.challenge("rbc", equal, {"look": 1, "data_hash": "abc.dir"})
 
 
 def test_the_log_as_text(own: params.Params) -> None:

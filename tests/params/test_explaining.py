@@ -112,6 +112,9 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("datasets", "rbc", "test"), 1.2, ["datasets.rbc.test: input should be less than 1, got 1.2"]),
     (("ensembles", "rbc-ensemble", "method"), "stack", ["ensembles.rbc-ensemble.method: ", "'greedy'"]),
     (("ensembles", "rbc-ensemble", "members"), "some", ["ensembles.rbc-ensemble.members"]),
+    (("ensembles", "rbc-ensemble", "members"), [], [
+        "ensembles.rbc-ensemble.members: the list is empty. Name models, or write 'all'",
+    ]),
     (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 6, "high": 6}, [
         "spaces.rbc-finetuned.network.unfreeze: low must be less than high",
     ]),

@@ -135,7 +135,7 @@ def test_an_unknown_key_anywhere_is_refused_with_a_message(path: Path_, key: str
     rate=st.floats(1e-7, 10, allow_nan=False),
     filters=st.lists(st.integers(1, 64), min_size=1, max_size=4),
     electrons=st.tuples(st.floats(1, 50), st.floats(50, 500)),
-    members=st.just("all") | st.lists(st.sampled_from(["rbc-convnet", "rbc-compact"]), unique=True),
+    members=st.just("all") | st.lists(st.sampled_from(["rbc-convnet", "rbc-compact"]), unique=True, min_size=1),
 )
 def test_what_is_dumped_is_read_as_the_same(
     threads: int, rate: float, filters: list[int], electrons: tuple[float, float], members: Any

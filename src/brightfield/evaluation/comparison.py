@@ -64,9 +64,16 @@ class Compared:
 
     @property
     def probability(self) -> float:
-        """The share of resamples of the groups in which b is better; nan of a metric that has no better."""
-        direction = declared(self.difference.metric).direction
-        return float("nan") if direction is None else self.difference.probability(direction)
+        """The share of resamples of the groups in which b is better.
+
+        nan of a metric that has no better, and of one that rises in resamples (:class:`brightfield.metrics.declarations.Metric`).
+        Of the calibration error of 300 crops, one model calibrated and the other's logits 1.3 times too large, the other comes out
+        worse in 73% of simulated tests, but in 61% of their resamples; of logits 1.6 times too large, in 92% and 79%.
+        """
+        metric = declared(self.difference.metric)
+        if metric.direction is None or metric.rises_in_resamples:
+            return float("nan")
+        return self.difference.probability(metric.direction)
 
     @property
     def is_decided(self) -> bool:
@@ -120,17 +127,44 @@ def compare(models: Sequence[Scored], split: str, settings: params.Params) -> li
     ]
 
 
+def differences(
+    models: tuple[Scored, Scored], part: str, metrics: Sequence[str], settings: params.Params
+) -> dict[str, Difference]:
+    """The second model minus the first in some metrics alone, of one split or suite; without the p values of :func:`compare`.
+
+    A metric that either model lacks is left out.
+
+    Raises:
+        BrightfieldError: they cannot be compared.
+    """
+    scoring = _common_task(models, settings).scoring
+    a, b = (model.of(part) for model in models)
+    known = scoring.summarise(a).keys() & scoring.summarise(b).keys()
+    asked = [metric for metric in metrics if metric in known]
+    return _differences(
+        (models[0].name, models[1].name),
+        (a, b),
+        lambda columns, weights: {metric: scoring.pooled_for(metric, columns, weights) for metric in asked},
+        settings.evaluation,
+    )
+
+
+def suites_of(scored: Scored) -> list[str]:
+    """The shift suites that a model has answered, in the order of its report."""
+    return [str(split) for split in scored.table["split"].unique() if split not in (*SPLITS, GATE)]
+
+
 def compare_suites(models: Sequence[Scored], settings: params.Params) -> list[Compared]:
     """The task's objective of each shift suite; nothing where there are no suites."""
     task = _common_task(models, settings)
     first, *others = models
-    suites = [split for split in first.table["split"].unique() if split not in (*SPLITS, GATE)]
+    suites = suites_of(first)
     found = []
     for model in others:
         for suite in suites:
             tables = [each.of(suite) for each in (first, model)]
             pooled = _objective_alone(task, task.objective_of(tables[0]).metric)
-            found += _pair(task, (first.name, model.name), tables, str(suite), pooled, settings.evaluation)
+            found += _pair(task, (first.name, model.name), tables, suite, pooled, settings.evaluation)
     return _corrected(found)
 
 
@@ -250,12 +284,8 @@ def _pair(
 ) -> list[Compared]:
     """The metrics of ``pooled`` that have a better and a worse, tested; not corrected."""
     (a, b), groups, most = tables, list(tables[0]["group"]), exchanges or settings.bootstrap
-    bootstrap.same_images(a, b)
-    _check_truth(names, a, b)
-    differences = bootstrap.paired_differences(
-        a, b, groups, pooled, resamples=settings.bootstrap, confidence=settings.confidence, seed=settings.seed
-    )
-    asked = [metric for metric in differences if declared(metric).direction is not None]
+    found = _differences(names, (a, b), pooled, settings)
+    asked = [metric for metric in found if declared(metric).direction is not None]
     tested = {metric: task.scoring.paired_test(metric, a, b, groups) for metric in asked}
     left = [metric for metric, test in tested.items() if test is None]
     exchanged = permutation.p_values(a, b, groups, pooled, left, permutations=most, seed=settings.seed)
@@ -264,7 +294,7 @@ def _pair(
         Compared(
             *names,
             part,
-            differences[metric],
+            found[metric],
             *(test or (EXCHANGE, exchanged[metric])),
             math.nan,
             1,
@@ -272,6 +302,20 @@ def _pair(
         )
         for metric, test in tested.items()
     ]
+
+
+def _differences(
+    names: tuple[str, str],
+    tables: tuple[pd.DataFrame, pd.DataFrame],
+    pooled: Callable[[Columns, Weights], dict[str, Real]],
+    settings: params.Evaluation,
+) -> dict[str, Difference]:
+    a, b = tables
+    bootstrap.same_images(a, b)
+    _check_truth(names, a, b)
+    return bootstrap.paired_differences(
+        a, b, list(a["group"]), pooled, resamples=settings.bootstrap, confidence=settings.confidence, seed=settings.seed
+    )
 
 
 def _check_truth(names: tuple[str, str], a: pd.DataFrame, b: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,13 @@ from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet
 from brightfield.evaluation import comparison
 from brightfield.evaluation.bootstrap import Difference
-from brightfield.evaluation.comparison import Compared
 from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import TEST
 from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor
 from brightfield.metrics.declarations import declared
 from brightfield.system.lineage import Lineage
+from brightfield.tasks import Task
 
 TIMED_IMAGES = 6  # of the test split, each answered by both models in turn
 MEGABYTE = 1e6
@@ -96,25 +96,27 @@ def judge(settings: params.Params, champion: Standing, candidate: Standing, *, l
     Raises:
         BrightfieldError: they cannot be compared.
     """
-    models, gate = [champion.scored, candidate.scored], settings.gate(champion.scored.task)
+    models, gate = (champion.scored, candidate.scored), settings.gate(champion.scored.task)
     sealed = all((model.table["split"] == GATE).any() for model in models)
     split = GATE if sealed else TEST
-    found = comparison.compare(models, split, settings)
-    objective, rows = found[0], champion.scored.of(split)
-    entry = settings.tasks[champion.scored.task]
-    informative = tasks.build(entry.kind, entry.settings).scoring.informative_groups(rows, list(rows["group"]))
+    entry, rows = settings.tasks[champion.scored.task], champion.scored.of(split)
+    task = tasks.build(entry.kind, entry.settings)
+    metric, calibration = task.objective_of(rows).metric, task.scoring.calibration_metric
+    asked = [metric, *([calibration] if calibration is not None and gate.calibration is not None else [])]
+    found = comparison.differences(models, split, asked, settings)
+    objective, informative = found[metric], task.scoring.informative_groups(rows, list(rows["group"]))
     checks = [_gain(objective, informative, gate.margin, settings.evaluation.confidence, look)]
     if gate.suites is not None:
-        checks += [_suite(each, gate.suites) for each in comparison.compare_suites(models, settings)]
+        checks += list(_suites(task, models, settings, gate.suites))
     if gate.calibration is not None:
-        checks.append(_calibration(found, settings, champion.scored.task, gate.calibration))
+        checks.append(_calibration(found, calibration, champion.scored.task, gate.calibration))
     if gate.size is not None:
         checks.append(_size(champion, candidate, gate.size))
     if gate.time is not None:
         checks.append(_time(settings, champion, candidate, gate.time))
     if gate.committed:
         checks.append(_lineage(candidate))
-    return Verdict(checks, objective.difference, look)
+    return Verdict(checks, objective, look)
 
 
 def least_gain(difference: Difference, groups: int, sign: float, chance: float) -> float:
@@ -137,8 +139,8 @@ def least_gain(difference: Difference, groups: int, sign: float, chance: float) 
     return sign * difference.value - float(stats.t.isf(chance, groups - 1)) * error
 
 
-def _gain(objective: Compared, groups: int, margin: float, confidence: float, look: int) -> Check:
-    difference, metric = objective.difference, declared(objective.difference.metric)
+def _gain(difference: Difference, groups: int, margin: float, confidence: float, look: int) -> Check:
+    metric = declared(difference.metric)
     sign = 1.0 if metric.direction == "maximize" else -1.0
     chance = (1 - confidence) / 2 / look
     least = least_gain(difference, groups, sign, chance)
@@ -154,30 +156,36 @@ def _gain(objective: Compared, groups: int, margin: float, confidence: float, lo
     return Check("objective", least > margin, f"{values}: {gain}, at decision {look} on these images{asked}.")
 
 
-def _suite(compared: Compared, tolerance: float) -> Check:
-    difference, metric = compared.difference, declared(compared.difference.metric)
+def _suites(
+    task: Task[Any, Any], models: tuple[Scored, Scored], settings: params.Params, tolerance: float
+) -> Iterator[Check]:
+    """The objective on each suite that the champion has answered."""
+    for suite in comparison.suites_of(models[0]):
+        metric = task.objective_of(models[0].of(suite)).metric
+        yield _suite(suite, comparison.differences(models, suite, [metric], settings)[metric], tolerance)
+
+
+def _suite(name: str, difference: Difference, tolerance: float) -> Check:
+    metric = declared(difference.metric)
     fall = -difference.value if metric.direction == "maximize" else difference.value
     passed = fall <= tolerance
     values = f"{metric.said(difference.b)} against {difference.a:.{metric.decimals}f}"
     asked = "" if passed else f", worse by {fall:.{metric.decimals}f}; {tolerance:g} is allowed"
-    return Check(f"suite {compared.part}", passed, f"Suite {compared.part}: {values}{asked}.")
+    return Check(f"suite {name}", passed, f"Suite {name}: {values}{asked}.")
 
 
-def _calibration(found: Sequence[Compared], settings: params.Params, task: str, tolerance: float) -> Check:
-    entry = settings.tasks[task]
-    name = tasks.KINDS[entry.kind].scoring_class.calibration_metric
-    known = {each.difference.metric: each.difference for each in found}
+def _calibration(found: Mapping[str, Difference], name: str | None, task: str, tolerance: float) -> Check:
     if name is None:
         return Check(
             "calibration",
             False,
             f"Answers of {task} do not say how sure they are: remove gates.{task}.calibration.",
         )
-    if name not in known or math.isnan(known[name].value):
+    if name not in found or math.isnan(found[name].value):
         return Check(
             "calibration", False, f"{declared(name).label.capitalize()}: not both models say how sure they are."
         )
-    difference, metric = known[name], declared(name)
+    difference, metric = found[name], declared(name)
     passed = difference.value <= tolerance
     values = f"{metric.said(difference.b)} against {difference.a:.{metric.decimals}f}"
     asked = "" if passed else f"; it may rise by {tolerance:g}"

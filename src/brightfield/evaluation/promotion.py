@@ -115,8 +115,6 @@ def _at_the_gate(
     candidate: Standing,
     reason: Mapping[str, Any],
 ) -> Decision:
-    data_hash = _data_hash(settings, task_name)
-    look = registry.look(task_name, data_hash, champion.number, version.number)
     try:
         reigning = candidates.standing(settings, task_name, champion)
     except BrightfieldError as error:
@@ -124,9 +122,31 @@ def _at_the_gate(
             f"The champion, version {champion.number} ({champion.model}), cannot be compared: {error} To replace it without a "
             f"comparison: `brightfield promote {task_name} {version.number} --force WHY`."
         ) from error
-    verdict = gates.judge(
-        settings, candidates.unsealed(settings, reigning), candidates.unsealed(settings, candidate), look=look
-    )
+    standings = candidates.unsealed(settings, reigning), candidates.unsealed(settings, candidate)
+    while True:
+        try:
+            return _decided(settings, task_name, champion, version, standings, reason)
+        except registry.LookTakenError:  # a decision on another version came first, and the bar has risen
+            continue
+
+
+def _decided(
+    settings: params.Params,
+    task_name: str,
+    champion: Version,
+    version: Version,
+    standings: tuple[Standing, Standing],
+    reason: Mapping[str, Any],
+) -> Decision:
+    """The verdict on the candidate, which stands second, carried out and logged.
+
+    Raises:
+        LookTakenError: another decision was made meanwhile.
+        BrightfieldError: the champion has changed meanwhile.
+    """
+    data_hash = _data_hash(settings, task_name)
+    look = registry.look(task_name, data_hash, champion.number, version.number)
+    verdict = gates.judge(settings, *standings, look=look)
     against = f"against version {champion.number} ({champion.model})"
     logged = {
         **reason,

@@ -26,12 +26,16 @@ class Metric:
         direction: which values are better; None where neither is.
         unit: symbol of the unit; empty for shares and ratios.
         decimals: number of decimals in a table.
+        rises_in_resamples: whether resamples make it larger than the images themselves have it. It is so of the size of a
+            deviation, which noise cannot make smaller than 0: images drawn several times add noise, and most to the model that
+            deviates least. The share of resamples in which one model is better is then no chance that it is.
     """
 
     label: str
     direction: Direction | None
     unit: str = ""
     decimals: int = 4
+    rises_in_resamples: bool = False
 
     def __str__(self) -> str:
         return f"{self.label} ({self.unit})" if self.unit else self.label
@@ -63,7 +67,7 @@ METRICS: Mapping[str, Metric] = {
     "precision": _share("precision"),
     "brier": _share("Brier score", "minimize"),
     "log_loss": Metric("log loss", "minimize", "nats"),
-    "calibration_error": _share("calibration error", "minimize"),
+    "calibration_error": Metric("calibration error", "minimize", rises_in_resamples=True),
     "right": _share("answered correctly"),
     # positions
     "f1": _share("F1"),
@@ -109,7 +113,7 @@ METRICS: Mapping[str, Metric] = {
     "within_1_deviation": _share("within 1 deviation", None),  # 0.683 is right
     "within_2_deviations": _share("within 2 deviations", None),  # 0.954 is right
     "squared_z": _share("squared z", None),  # 1 is right
-    "interval_error": _share("interval error", "minimize"),
+    "interval_error": Metric("interval error", "minimize", rises_in_resamples=True),
     "removed": Metric("removed (standard deviation)", None, decimals=2),
     "residual_correlation": _share("correlation of neighbours in the residual", None),  # 0: white
     # values of an epoch

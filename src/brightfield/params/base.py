@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -32,6 +32,10 @@ RENAMED = {"views": "test_time_augmentation", "start": "init_from", "dark": "cam
 
 def unknown(what: str, name: str, known: Mapping[str, Any]) -> str:
     """The message for a name that is not there; ``what`` is e.g. ``model``."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f" Did you mean {near[0]!r}?" if near else ""
-    return f"There is no {what} {name!r}.{hint} Known: {', '.join(sorted(known)) or 'none'}."
+    return f"There is no {what} {name!r}.{did_you_mean(name, known)} Known: {', '.join(sorted(known)) or 'none'}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence with the known name that is nearest to one that is not, and a space before it; empty if none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1)
+    return f" Did you mean {near[0]!r}?" if near else ""

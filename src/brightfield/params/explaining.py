@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from brightfield.params.base import RENAMED, REPLACED, Section, unknown
+from brightfield.params.base import RENAMED, REPLACED, Section, did_you_mean, unknown
 
 OF_A_TASK = {"datasets", "models", "ensembles"}  # sections whose entries name a task, which says of which kind they are
 
@@ -31,9 +30,7 @@ def explain(problem: dict[str, Any], content: Mapping[str, Any], section: type[S
         last = path.rsplit(".", 1)[-1]
         if RENAMED.get(last) in allowed:
             return [f"{path}: {last!r} is called {RENAMED[last]!r} now. Rename the key; its values are the same."]
-        near = difflib.get_close_matches(last, allowed, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        return [f"{path}: unknown key.{hint} Allowed: {', '.join(allowed)}."]
+        return [f"{path}: unknown key.{did_you_mean(last, allowed)} Allowed: {', '.join(allowed)}."]
     if kind == "missing":
         implied = problem["loc"][0] in OF_A_TASK and problem["loc"][2:] == ("kind",)
         return _without_kind(path.removesuffix(".kind"), came, content) if implied else [f"{path}: missing"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from brightfield.params.base import Name, Section
 from brightfield.params.networks import TRAINABLE, Network, UNet
@@ -158,9 +158,8 @@ class Ensemble(Section):
     kind: Kind  # that of the task
     dataset: Name  # members are models trained on this dataset with the task's settings; no baselines
     members: Literal["all"] | list[Name] = "all"  # all: those that are not `beside`, and learnt from no other model
-    beside: list[
-        Name
-    ] = []  # take no part, and are shown beside it: one member that was trained as long as all together
+    # models that take no part and are shown beside it, such as one member that was trained as long as all together
+    beside: list[Name] = []
     # single: the best member alone; soft_vote, median, majority_vote: all alike; stacking: least squared error; bagged: the mean of
     # ten greedy selections; best_on_validation: which of them is, cross-fitted. soup: one network with the mean of their weights
     method: Literal[
@@ -181,9 +180,14 @@ class Ensemble(Section):
     test_time_augmentation: Literal[1, 8] = 1
 
     @model_validator(mode="after")
-    def _has_members(self) -> Self:
-        if not self.members:
-            raise ValueError("members: the list is empty; name models, or say all")
+    def _beside_are_others(self) -> Self:
         if both := [name for name in self.beside if name in self.members]:
             raise ValueError(f"beside: {both[0]!r} is a member as well")
         return self
+
+    @field_validator("members")
+    @classmethod
+    def _check_members(cls, members: Literal["all"] | list[str]) -> Literal["all"] | list[str]:
+        if not members:
+            raise ValueError("the list is empty. Name models, or write 'all'")
+        return members

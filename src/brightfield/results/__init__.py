@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, Objects
+from brightfield.results.base import BaseResult, Entry, Form, KnownTruth, Metadata, Objects
 from brightfield.results.class_map import ClassMap
 from brightfield.results.label import Label
 from brightfield.results.picture import Picture
@@ -23,6 +23,7 @@ __all__ = [
     "FORMS",
     "BaseResult",
     "ClassMap",
+    "Entry",
     "Form",
     "KnownTruth",
     "Label",

@@ -145,6 +145,23 @@ class Objects(Generic[Answer]):
 
 
 @dataclass(frozen=True)
+class Entry:
+    """One entry of a served answer beside its ``kind``.
+
+    Attributes:
+        name: key in what ``Form.plain`` returns.
+        dtype: numpy's name of the type of its numbers, such as ``float32``.
+        axes: number of axes of the array; 0 for a single number.
+        always: whether every answer of the type has it.
+    """
+
+    name: str
+    dtype: str
+    axes: int = 0
+    always: bool = True
+
+
+@dataclass(frozen=True)
 class Form(Generic[Answer]):
     """Everything that depends on the type of an answer: how it is written, drawn, served and shown.
 
@@ -164,6 +181,7 @@ class Form(Generic[Answer]):
         panels: draws several answers to one image, and the truth unless it is None, each in a panel, by their titles; None: each as
             ``draw`` does.
         objects: the table of objects, if the type has objects.
+        entries: what ``plain`` returns beside ``kind``, for the schema on the registry's pages; without it they show none.
     """
 
     table: str
@@ -177,6 +195,7 @@ class Form(Generic[Answer]):
     combine: Callable[[Mapping[str, pd.DataFrame]], pd.DataFrame] = by_image
     panels: Callable[[Array, Mapping[str, Answer], Answer | None, int], dict[str, Canvas]] | None = None
     objects: Objects[Answer] | None = None
+    entries: tuple[Entry, ...] = ()
 
     def ordered(self, table: pd.DataFrame) -> pd.DataFrame:
         """Put the columns of the table in order; raises ValueError if some are missing."""

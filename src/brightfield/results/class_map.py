@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import layout
-from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, Objects, expect
+from brightfield.results.base import Array, BaseResult, Entry, Form, KnownTruth, Metadata, Objects, expect
 from brightfield.results.canvas import TRUE, Canvas, Colour, PixelWindow, check_size, enlarge, stretch
 
 if TYPE_CHECKING:
@@ -153,6 +153,12 @@ ClassMap.FORM = Form(
     files={layout.INSTANCES: _labels, layout.CLASS_MAP: _classes},
     draw=_draw,
     plain=_plain,
+    entries=(
+        Entry("classes", "uint8", 2),
+        Entry("instances", "int32", 2),
+        Entry("species", "uint8", 1, always=False),
+        Entry("species_probability", "float32", 1, always=False),
+    ),
     mark_truth=_mark_truth,
     objects=Objects("regions.csv", _regions),
 )

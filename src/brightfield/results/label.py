@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
+from brightfield.results.base import BaseResult, Entry, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import BAD, GOOD, Canvas, Colour, PixelWindow, enlarge, stretch
 
 if TYPE_CHECKING:
@@ -106,5 +106,6 @@ Label.FORM = Form(
     files={},
     draw=_draw,
     plain=_plain,
+    entries=(Entry("probability", "float64"),),
     mark_truth=_mark_truth,
 )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import layout
-from brightfield.results.base import Array, BaseResult, Form, KnownTruth, Metadata, expect
+from brightfield.results.base import Array, BaseResult, Entry, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import Canvas, PixelWindow, check_size, enlarge, limits_of, stretch
 
 if TYPE_CHECKING:
@@ -113,6 +113,7 @@ Picture.FORM = Form(
     files={layout.DENOISED: _pixels, layout.DEVIATION: _deviation},
     draw=_draw,
     plain=_plain,
+    entries=(Entry("pixels", "float32", 2), Entry("deviation", "float32", 2, always=False)),
     mark_truth=_mark_truth,
     true_image=_true_image,
     panels=_panels,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from brightfield.results.base import BaseResult, Form, KnownTruth, Metadata, expect
+from brightfield.results.base import BaseResult, Entry, Form, KnownTruth, Metadata, expect
 from brightfield.results.canvas import FOUND, TRUE, Canvas, Colour, PixelWindow, enlarge, stretch
 
 if TYPE_CHECKING:
@@ -151,6 +151,7 @@ Points.FORM = Form(
     files={},
     draw=_draw,
     plain=_plain,
+    entries=(Entry("positions", "float64", 2), Entry("quality", "float64", 1)),
     mark_truth=_mark_truth,
     combine=position_table,
 )

@@ -23,6 +23,7 @@ def versions(task: str, folder: Path, count: int = 3) -> list[registry.Version]:
 # --- the log ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("any_store")
 def test_every_decision_is_logged(tmp_path: Path) -> None:
     assert registry.decisions("nobody").empty
     one, two, three = versions("logged", tmp_path)
@@ -95,6 +96,7 @@ def test_who_is_refused_is_the_challenger_until_it_is_promoted(tmp_path: Path) -
         registry.find("refused", registry.CHALLENGER)
 
 
+@pytest.mark.usefixtures("any_store")
 def test_any_former_champion_can_be_gone_back_to(tmp_path: Path) -> None:
     one, two, three, four = versions("back", tmp_path, 4)
     with pytest.raises(BrightfieldError, match="'back' has no champion to go back from"):
@@ -118,6 +120,7 @@ def test_any_former_champion_can_be_gone_back_to(tmp_path: Path) -> None:
         registry.roll_back("back", version=9)
 
 
+@pytest.mark.usefixtures("any_store")
 def test_a_promotion_is_refused_if_another_one_was_faster(tmp_path: Path) -> None:
     one, two, three = versions("overtaken", tmp_path)
     registry.promote("overtaken", one, {}, expected=None)
@@ -138,6 +141,7 @@ def test_a_promotion_is_refused_if_another_one_was_faster(tmp_path: Path) -> Non
 # --- turns ------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("any_store")
 def test_a_turn_leaves_nothing_behind(tmp_path: Path) -> None:
     client = runs.connect()
 
@@ -190,6 +194,7 @@ def promote_at(place: str, number: int, at: float, said: Any) -> None:
         said.put((number, str(error)))
 
 
+@pytest.mark.usefixtures("any_store")
 def test_of_two_promotions_at_once_one_wins_and_the_other_is_told(store: Path, tmp_path: Path) -> None:
     one, *others = versions("race", tmp_path)
     registry.promote("race", one, {}, expected=None)

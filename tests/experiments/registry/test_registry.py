@@ -15,7 +15,7 @@ import brightfield
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry, runs
-from brightfield.experiments.registry import Version, publishing
+from brightfield.experiments.registry import Version, publishing, signature
 from published import bundle, publish
 
 
@@ -231,8 +231,12 @@ def test_a_reference_is_an_alias_a_number_or_a_model(tmp_path: Path) -> None:
     assert registry.find("refer", "small") == two
     assert registry.find("refer", "wide") == three
     assert registry.find("refer", "2") == two
-    with pytest.raises(BrightfieldError, match="no 'wid' for 'refer'. Known models: small, wide; aliases: champion."):
-        registry.find("refer", "wid")
+    known = "Known models: small, wide; aliases: champion."
+    for typed, meant in (("wid", "wide"), ("smal", "small"), ("champoin", "champion")):
+        with pytest.raises(BrightfieldError, match=f"no '{typed}' for 'refer'. Did you mean '{meant}'[?] {known}"):
+            registry.find("refer", typed)
+    with pytest.raises(BrightfieldError, match=f"no '9' for 'refer'. {known}"):
+        registry.find("refer", "9")
 
 
 def test_versions_as_a_table(tmp_path: Path) -> None:
@@ -272,13 +276,12 @@ def test_what_is_served_imports_the_public_face_and_nothing_below_it() -> None:
     assert used <= set(brightfield.__all__)
 
 
-def test_the_champion_answers_through_mlflow_without_pickle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A real bundle gives the same answers through ``mlflow.pyfunc`` as through the predictor."""
+@pytest.fixture
+def denoiser(tmp_path: Path) -> Path:
+    """A real bundle, untrained."""
     from brightfield import params, tasks
     from brightfield.inference import bundle as bundles
-    from brightfield.inference.predictor import Predictor
 
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
     settings = params.parse_settings("restoration", {}, "a test")
     model = params.parse_model(
         {
@@ -294,19 +297,97 @@ def test_the_champion_answers_through_mlflow_without_pickle(tmp_path: Path, monk
     folder.mkdir()
     network = tasks.build("restoration", settings).learning.network(model)
     bundles.write(folder, "tiny", "served", settings, model, network, {})
-    registry.promote("served", publish("served", folder, "tiny"), {})
+    return folder
+
+
+def test_the_champion_answers_through_mlflow_without_pickle(denoiser: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real bundle gives the same answers through ``mlflow.pyfunc`` as through the predictor."""
+    from brightfield.inference.predictor import Predictor
+
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+    registry.promote("served", publish("served", denoiser, "tiny"), {})
 
     import mlflow.pyfunc
 
     served = mlflow.pyfunc.load_model("models:/served@champion")
     images = np.random.default_rng(0).poisson(40, (2, 33, 50)).astype(np.uint16)
-    expected = Predictor.load(folder).predict(list(images))
-    for given in (images, [images[0], images[1]], images.astype(np.int64)):  # the last as it comes from JSON
+    expected = Predictor.load(denoiser).predict(list(images))
+    whole = images.astype(np.int64)  # as it comes from JSON
+    for given in (images, [images[0], images[1]], whole, images.astype(np.float32), whole.tolist()):
         answers = served.predict(given)
         assert [answer["kind"] for answer in answers] == ["restoration", "restoration"]
         for answer, wanted in zip(answers, expected, strict=True):
             np.testing.assert_array_equal(answer["pixels"], wanted.pixels)  # type: ignore[union-attr]
-    (small,) = served.predict([images[0][:20]])
-    assert small["pixels"].shape == (20, 50)
+    small, large = served.predict([images[0][:20], images[1]])
+    assert (small["pixels"].shape, large["pixels"].shape) == ((20, 50), (33, 50))
     with pytest.raises(ValueError, match="got one of shape \\(50,\\)"):
         served.predict(images[0])
+
+
+def test_the_scoring_server_takes_numbers_as_json(denoiser: Path) -> None:
+    """What `mlflow models serve` does with a request: images of one size or of several, whole numbers or not."""
+    import mlflow.pyfunc
+    from mlflow.pyfunc import scoring_server
+
+    publish("scored", denoiser, "tiny")
+    served = mlflow.pyfunc.load_model("models:/scored/1")
+
+    def answers(images: list[np.ndarray]) -> list[np.ndarray]:
+        request = json.dumps({"inputs": [image.tolist() for image in images]})
+        reply = scoring_server.invocations(request, "application/json", served, served.metadata.get_input_schema())
+        assert reply.status == 200
+        return [np.array(each["pixels"], np.float32) for each in json.loads(reply.response)["predictions"]]
+
+    frame = np.random.default_rng(1).poisson(40, (33, 50)).astype(np.uint16)
+    (expected,) = (each["pixels"] for each in served.predict([frame]))
+    for given in (frame, frame.astype(np.float64)):
+        np.testing.assert_array_equal(answers([given])[0], expected)
+    assert [answer.shape for answer in answers([frame, frame[:20], frame[:, :41]])] == [(33, 50), (20, 50), (33, 41)]
+
+
+def test_the_page_of_a_version_shows_what_goes_in_and_comes_out(denoiser: Path) -> None:
+    from mlflow.models import get_model_info
+
+    publish("schema", denoiser, "tiny")
+    found = get_model_info("models:/schema/1").signature
+    assert found is not None
+    assert found.inputs.to_dict() == [{"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": (-1, -1, -1)}}]
+    assert [(each.name, each.required) for each in found.outputs] == [
+        ("kind", True),
+        ("pixels", True),
+        ("deviation", False),
+    ]
+    image = {"type": "array", "items": {"type": "array", "items": {"type": "float"}}}
+    assert found.outputs.to_dict()[1] == {"name": "pixels", "required": True, **image}
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "shape", "outputs"),
+    [
+        ("classification", {}, (-1, -1, -1, 3), "['kind': string (required), 'probability': double (required)]"),
+        ("classification", {"channels": 1}, (-1, -1, -1), None),
+        (
+            "tracking",
+            {},
+            (-1, -1, -1),
+            "['kind': string (required), 'positions': Array(Array(double)) (required), 'quality': Array(double) (required)]",
+        ),
+        (
+            "segmentation",
+            {},
+            (-1, -1, -1),
+            "['kind': string (required), 'classes': Array(Array(integer)) (required), "
+            "'instances': Array(Array(integer)) (required), 'species': Array(integer) (optional), "
+            "'species_probability': Array(float) (optional)]",
+        ),
+        ("segmentation", {"fluorescence": True}, (-1, -1, -1, 2), None),
+    ],
+)
+def test_each_kind_says_its_channels_and_answers(
+    kind: str, settings: dict[str, object], shape: tuple[int, ...], outputs: str | None, tmp_path: Path
+) -> None:
+    """No images of one size alone are stated: a length of -1 is any."""
+    found = signature.signature(bundle(tmp_path, kind=kind, settings=settings))
+    assert [(each.type, each.shape) for each in found.inputs] == [(np.float32, shape)]
+    if outputs is not None:
+        assert str(found.outputs) == outputs

@@ -112,6 +112,25 @@ def test_a_dead_port_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch)
     assert "secret" not in str(caught.value)
 
 
+def test_a_database_server_that_is_away_is_reported_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}/mlflow"
+    monkeypatch.setenv(connection.VARIABLE, f"postgresql://lab:secret@{address}")
+    with pytest.raises(
+        BrightfieldError, match=f"postgresql://{address} does not answer: .*Connection refused. Start it"
+    ) as caught:
+        runs.connect()
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_server_whose_driver_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv(connection.VARIABLE, f"postgresql+pg8000://lab:x@127.0.0.1:{silent.getsockname()[1]}/mlflow")
+        with pytest.raises(BrightfieldError, match="needs the driver 'pg8000'.*pip install 'psycopg"):
+            runs.connect()
+
+
 def test_a_server_that_accepts_and_says_nothing_is_given_up_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv(connection.VARIABLE, f"http://127.0.0.1:{silent.getsockname()[1]}")

@@ -5,7 +5,7 @@ code and data files alone. The alias ``champion`` names the version in use, ``pr
 one that was refused. Every decision is logged with the model.
 """
 
-from brightfield.experiments.registry.champions import challenge, champion, promote, roll_back
+from brightfield.experiments.registry.champions import LookTakenError, challenge, champion, promote, roll_back
 from brightfield.experiments.registry.decision_log import COLUMNS as DECISION_COLUMNS
 from brightfield.experiments.registry.decision_log import decisions, look
 from brightfield.experiments.registry.fetching import fetch, fetch_report
@@ -18,6 +18,7 @@ __all__ = [
     "CHAMPION",
     "DECISION_COLUMNS",
     "PREVIOUS",
+    "LookTakenError",
     "Version",
     "bundle_hash",
     "challenge",

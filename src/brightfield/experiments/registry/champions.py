@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
+class LookTakenError(BrightfieldError):
+    """Another decision on the same test images was made meanwhile, so the bar of this one was too low."""
+
+
 class Anyone(Enum):
     """Whoever is champion."""
 
@@ -59,6 +63,7 @@ def promote(
         expected: number of the champion that it was compared with, None if there was none; by default any may be champion.
 
     Raises:
+        LookTakenError: ``look`` of the reason is not the look that it is; see :func:`brightfield.experiments.registry.look`.
         BrightfieldError: there is no such version, another one has become champion meanwhile, or no MLflow server or database.
     """
     client = connect()
@@ -71,6 +76,7 @@ def promote(
         if now is not None and now.number == number:
             return chosen
         _check_expected(task, now, expected, number)
+        _check_look(task, now, number, reason)
         entry = _entry(chosen, now, reason)
         why = " ".join(entry["why"])
         _tag(client, chosen, "promotion", {**reason, "why": why, "at": _time(), "instead_of": entry["champion"]})
@@ -88,12 +94,14 @@ def challenge(
     """Give a version that was refused the alias ``challenger``, and log why; see :func:`promote` for the arguments.
 
     Raises:
+        LookTakenError: as there.
         BrightfieldError: another one has become champion meanwhile, or no MLflow server or database.
     """
     client = connect()
     with turn(client, task):
         now = by_alias(client, task, CHAMPION)
         _check_expected(task, now, expected, version.number)
+        _check_look(task, now, version.number, reason)
         client.set_registered_model_alias(task, CHALLENGER, str(version.number))
         decision_log.write(client, task, "refused", _entry(version, now, reason))
 
@@ -106,6 +114,18 @@ def _check_expected(task: str, now: Version | None, expected: int | Anyone | Non
     raise BrightfieldError(
         f"The champion of {task!r} has changed meanwhile: {found} version {number} was not compared. Try again."
     )
+
+
+def _check_look(task: str, now: Version | None, number: int, reason: Mapping[str, Any]) -> None:
+    """Refuse a decision that was made as the k-th on its images where it is a later one now."""
+    if now is None or reason.get("look") is None:
+        return
+    found = decision_log.look(task, reason.get("data_hash"), now.number, number)
+    if found != reason["look"]:
+        raise LookTakenError(
+            f"Version {number} of {task!r} was judged as decision {reason['look']} on its test images, but it is decision {found} "
+            "now. Try again."
+        )
 
 
 def roll_back(task: str, reason: Mapping[str, Any] | None = None, *, version: int | None = None) -> Version:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.experiments.registry.identity import bundle_hash, files
+from brightfield.experiments.registry.signature import signature
 from brightfield.experiments.registry.versions import Version, aliases, all_versions
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
 
 
 SERVING = Path(__file__).with_name("serving.py")
-ADVISERS = ("mlflow.pyfunc", "mlflow.utils.environment")  # loggers that warn of a missing signature and a missing pip
+ADVISERS = (
+    "mlflow.pyfunc",
+    "mlflow.utils.environment",
+)  # loggers that warn of a signature without a type hint and of a missing pip
 REQUIREMENTS = (
     "brightfield",
     "mlflow",
@@ -108,8 +112,7 @@ def _in_place_of(client: MlflowClient, outdated: Sequence[Version], new: Version
 def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str]) -> str:
     """Log a bundle as an MLflow model of the run, and return its id.
 
-    The steps of MLflow's ``log_model``, without its global state. There is no signature, because it would fix the size, channels
-    and type of images.
+    The steps of MLflow's ``log_model``, without its global state.
     """
     from mlflow import pyfunc
     from mlflow.entities import LoggedModelOutput
@@ -124,7 +127,12 @@ def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: di
                 copy = served / file.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
-            description = Model(artifact_path=logged.artifact_location, run_id=run.id, model_id=logged.model_id)
+            description = Model(
+                artifact_path=logged.artifact_location,
+                run_id=run.id,
+                model_id=logged.model_id,
+                signature=signature(folder),
+            )
             with _errors_only(*ADVISERS):
                 pyfunc.save_model(
                     path=str(model),

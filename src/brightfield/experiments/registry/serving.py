@@ -32,8 +32,8 @@ class Served(PythonModel):
         Args:
             context: unused.
             model_input: (N, H, W) or (N, H, W, C), or a list of (H, W) and (H, W, C) arrays, which may differ in size; C is 2
-                for a model that takes fluorescence; uint8, uint16 or float32. Numbers from JSON are converted to uint16 if they
-                fit, else to float32.
+                for a model that takes fluorescence; uint8, uint16 or float32. Numbers from JSON (nested lists, key ``inputs``)
+                are converted to uint16 if they fit, else to float32.
             params: unused.
 
         Returns:

@@ -117,7 +117,10 @@ def find(task: str, reference: str = CHAMPION) -> Version:
         *(v for v in published if v.model == reference),
     ]:
         return known
-    raise BrightfieldError(f"The registry has no {reference!r} for {task!r}. {what_there_is(client, task)}")
+    from brightfield.params.base import did_you_mean
+
+    near = did_you_mean(reference, {*(known.model for known in published), *aliases(client, task)})
+    raise BrightfieldError(f"The registry has no {reference!r} for {task!r}.{near} {what_there_is(client, task)}")
 
 
 def all_versions(client: MlflowClient, task: str) -> list[Version]:

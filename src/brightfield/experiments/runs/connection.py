@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 VARIABLE = "MLFLOW_TRACKING_URI"
 DEFAULT_URI = "sqlite:///mlflow.db"  # what a bare `mlflow ui` in the same folder opens
 PREFLIGHT_S = 2.5  # MLflow's own retries go on for four minutes
+POSTGRESQL, POSTGRESQL_PORT = "postgres", 5432  # of the scheme: postgresql://, postgresql+psycopg://
 ANSWER_S = 15.0  # the first question to its database may take longer
 _ANY_QUESTION = (
     "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"  # answered in JSON, whether it exists or not
@@ -97,7 +99,15 @@ def connect() -> MlflowClient:
         _open_database(uri, database)
     elif urlsplit(uri).scheme in ("http", "https"):
         _preflight(uri)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    elif urlsplit(uri).scheme.startswith(POSTGRESQL):
+        _preflight_of_a_database(uri)
+    try:
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except ModuleNotFoundError as error:
+        raise BrightfieldError(
+            f"{shown(uri)} needs the driver {error.name!r}, which is not installed. "
+            f"For PostgreSQL run `pip install 'psycopg[binary]'`, or change {VARIABLE}."
+        ) from error
 
 
 def _open_database(uri: str, database: Path) -> None:
@@ -170,6 +180,23 @@ def _preflight(uri: str) -> None:
             f"There is no MLflow at {shown(uri)}: it answers {status} where MLflow's interface is expected. Check the path at the "
             f"end of the address, such as /mlflow behind a proxy. {advice}"
         )
+
+
+def _preflight_of_a_database(uri: str) -> None:
+    """Ask whether anybody listens at a PostgreSQL server's address, for which MLflow would wait for minutes.
+
+    A server that has no single address (a socket, several hosts) is left to MLflow.
+    """
+    parts = urlsplit(uri)
+    if not parts.hostname or "," in parts.netloc:
+        return
+    try:
+        socket.create_connection((parts.hostname, parts.port or POSTGRESQL_PORT), PREFLIGHT_S).close()
+    except OSError as error:
+        raise BrightfieldError(
+            f"The database server {shown(uri)} does not answer: {_first_line(error)} Start it. "
+            f"The variable {VARIABLE} decides which is used; without it runs go to {DEFAULT_URI}."
+        ) from error
 
 
 def _asked(uri: str, question: str, seconds: float, advice: str) -> tuple[int, str]:
