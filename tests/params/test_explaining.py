@@ -43,11 +43,15 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
-        "Allowed: augment, backbone_rate, balance, batch_size, blind_mask, blind_spots, centred, dice, ema, epochs, init_from, "
-        "learning_rate, optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
+        "Allowed: augment, backbone_rate, balance, batch_size, blind_mask, blind_spots, centred, dice, distil, distil_from, ema, "
+        "epochs, init_from, learning_rate, optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
         "learning_rate",
     ),
-    (("ensembles", "rbc-ensemble", "vote"), "Allowed: dataset, kind, max_members, members, method, task.", ""),
+    (
+        ("ensembles", "rbc-ensemble", "vote"),
+        "Allowed: beside, dataset, kind, max_members, members, method, settings, task, test_time_augmentation.",
+        "",
+    ),
     (("spaces", "rbc-finetuned", "network.unfreeze", "lo"), "Allowed: choices, high, log, low.", "low"),
 ]
 
