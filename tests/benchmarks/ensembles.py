@@ -1,4 +1,7 @@
-"""Comparisons and the gate where nothing differs, and what the ensembles of the default run gain over their best members."""
+"""Comparisons and the gate where nothing differs; and what several trainings gain: ensembles, soups, distilled networks.
+
+Each stands beside the best of its members and beside one member that was trained as long as all of them.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,26 @@ from pathlib import Path
 import default_run
 from claims import Claim
 
-from brightfield import params
+from brightfield import params, tasks
 from brightfield.evaluation import comparison, gates, reports
 from brightfield.evaluation.comparison import Compared
 from brightfield.evaluation.gates import Standing
 from brightfield.evaluation.reports import Scored
+from brightfield.evaluation.scoring import VALIDATION
 from brightfield.metrics.declarations import declared
+from brightfield.training.students import SUFFIX
 from scored import crops
 
 LEADERBOARDS, MODELS, SMEARS = 300, 5, 12
 CANDIDATES, TIMES = 100, 5
 RESAMPLES = 200
+PROFILE = "combined"
+TAUGHT = {  # task -> who teaches whom
+    "rbc": ("rbc-ensemble", "rbc-finetuned"),
+    "beads": ("beads-combined", "beads-unet-1"),
+    "bacteria": ("bacteria-ensemble", "bacteria-tuned"),
+    "denoise": ("denoise-ensemble", "denoise-unet"),
+}
 
 
 def rows() -> Iterator[Claim]:
@@ -37,9 +49,12 @@ def rows() -> Iterator[Claim]:
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top)
         default_run.clone(folder)
+        default_run.repro(folder, PROFILE)
+        for task, (teacher, student) in TAUGHT.items():
+            default_run.command(folder, "brightfield", "distil", task, teacher, "--student", student)
         default_run.repro(folder)
         with chdir(folder):
-            yield from _gains(params.load())
+            yield from gains(params.load())
 
 
 def _equal(name: str, seed: int) -> Scored:
@@ -62,32 +77,50 @@ def _promoted(settings: params.Params, experiment: int) -> int:
     return times
 
 
-def _gains(settings: params.Params) -> Iterator[Claim]:
-    """Each ensemble beside its best member, on test and on every suite."""
-    for name, entry in settings.ensembles.items():
-        members = [member for member, model in settings.comparable_with(entry).items() if not model.is_baseline]
-        scored = {member: reports.read(member, settings) for member in members}
-        whole = reports.read(name, settings)
-        if len(scored) > 1:
-            board = comparison.leaderboard(list(scored.values()), "test", settings)
-            best = board[0].a
-        else:
-            (best,) = scored
-        pair = [scored[best], whole]
-        on_test = comparison.compare(pair, "test", settings)[0]
-        for compared in (on_test, *comparison.compare_suites(pair, settings)):
-            yield _gain(name, best, compared)
+def gains(settings: params.Params) -> Iterator[Claim]:
+    """Of each task every way of using several trainings, on test and on every suite, beside the best member on validation."""
+    for task, (ensemble, student) in TAUGHT.items():
+        members = settings.members_of(settings.ensembles[ensemble])
+        best = _best_on_validation(task, members, settings)
+        others = {
+            "trained as long": settings.ensembles[ensemble].beside[0],
+            "ensemble": ensemble,
+            **{
+                _of_entry(entry): name
+                for name, entry in settings.ensembles.items()
+                if entry.task == task and name != ensemble
+            },
+            "distilled": f"{student}{SUFFIX}",
+        }
+        alone = reports.read(best, settings)
+        for role, name in others.items():
+            pair = [alone, reports.read(name, settings)]
+            for compared in (comparison.compare(pair, "test", settings)[0], *comparison.compare_suites(pair, settings)):
+                yield _gain(f"{task}, {compared.part}: {role} ({name})", best, compared)
 
 
-def _gain(name: str, best: str, compared: Compared) -> Claim:
+def _of_entry(entry: params.Ensemble) -> str:
+    return entry.method if entry.method == "soup" else "ensemble of five classes"
+
+
+def _best_on_validation(task: str, members: list[str], settings: params.Params) -> str:
+    """As a lab would choose it, which has not seen the test."""
+    scoring = tasks.build(settings.tasks[task].kind, settings.tasks[task].settings).scoring
+    objective = tasks.KINDS[settings.tasks[task].kind].objective
+    values = {}
+    for name in members:
+        table = reports.read(name, settings).table
+        values[name] = scoring.summarise(table[table["split"] == VALIDATION])[objective.metric]
+    return max(values, key=lambda name: objective.rank(values[name]))
+
+
+def _gain(what: str, best: str, compared: Compared) -> Claim:
     difference, metric = compared.difference, declared(compared.difference.metric)
-    better = "higher" if metric.direction == "maximize" else "lower"
-    words = metric.said(difference.value, difference.low, difference.high)
     return Claim(
-        f"{name} on {compared.part}, less {best}: {words}",
+        f"{what}: gain {metric.said(difference.value, difference.low, difference.high)}",
         difference.b,
         metric.unit,
-        better=better,
+        better="higher" if metric.direction == "maximize" else "lower",
         against=best,
         peer_value=difference.a,
     )

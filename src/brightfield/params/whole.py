@@ -71,6 +71,17 @@ class Params(Section):
             and self.settings_of(model).votes_with(asked)
         }
 
+    def members_of(self, ensemble: Ensemble) -> list[str]:
+        """The networks that may take part in an ensemble: those that it names, or all that learnt from the truth alone."""
+        able = {name: model for name, model in self.comparable_with(ensemble).items() if not model.is_baseline}
+        if ensemble.members != "all":
+            return [name for name in able if name in ensemble.members]
+        return [name for name, model in able.items() if name not in ensemble.beside and not model.is_distilled]
+
+    def baselines_of(self, ensemble: Ensemble) -> list[str]:
+        """The classical methods beside which an ensemble is shown."""
+        return [name for name, model in self.comparable_with(ensemble).items() if model.is_baseline]
+
     @model_validator(mode="before")
     @classmethod
     def _kinds_of_their_tasks(cls, content: Any) -> Any:

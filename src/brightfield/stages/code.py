@@ -92,7 +92,7 @@ def lists(settings: params.Params) -> Iterator[tuple[Path, dict[str, Any]]]:
         entry = settings.tasks[ensemble.task]
         code = listed("ensemble", sections=[params.Ensemble, type(entry.settings)], kind=entry.kind)
         # a model that is no entry any more leaves its files behind, so DVC would not see that it takes no part
-        models = sorted(settings.comparable_with(ensemble))
+        models = sorted([*settings.members_of(ensemble), *settings.baselines_of(ensemble)])
         values = {"entry": ensemble.model_dump(mode="json"), "models": models}
         yield Path("ensemble", f"{name}.json"), code | values
 

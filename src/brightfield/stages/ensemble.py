@@ -188,14 +188,8 @@ def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[Ca
     Raises:
         BrightfieldError: none may take part, or no member tells species apart where the ensemble is to.
     """
-    suiting = settings.comparable_with(entry)
-    shown = {name: BASELINE for name, model in suiting.items() if model.is_baseline}
-    shown |= dict.fromkeys(entry.beside, BESIDE)
-    names = [
-        name
-        for name, model in suiting.items()
-        if name not in shown and (not model.is_distilled if entry.members == "all" else name in entry.members)
-    ]
+    names = settings.members_of(entry)
+    shown = dict.fromkeys(settings.baselines_of(entry), BASELINE) | dict.fromkeys(entry.beside, BESIDE)
     if not names:
         raise BrightfieldError(
             f"The ensemble has no members: no trained model of task {entry.task!r} uses dataset {entry.dataset!r}."
