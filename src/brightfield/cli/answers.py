@@ -172,6 +172,8 @@ def _show(summary: PredictionSummary, out: Path) -> None:
         print(summary.recalibrated)
     for line in summary.notes:
         print(line)
+    if summary.guaranteed:
+        print(summary.guaranteed)
     if summary.warning:
         print(f"warning: {summary.warning}")
     for line in summary.beside:

@@ -13,10 +13,12 @@ from typing import Any
 from brightfield import layout, params, tasks
 from brightfield.data.splitting import GATE
 from brightfield.data.store import read_index
+from brightfield.evaluation.guarantees import GROUPS, SECTION, fewest
 from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.inference import bundle
 from brightfield.metrics.declarations import declared
 from brightfield.system.lineage import Lineage
+from brightfield.tasks.guarantees import Guarantee
 
 LONGEST = 4900  # characters of a description that every store of MLflow takes
 SIMULATED = "simulated"
@@ -50,6 +52,7 @@ def text(settings: params.Params, name: str, folder: Path) -> str:
         *_origin(described),
         *_data(described),
         *_scores(described["kind"], metrics),
+        *_guarantees(described["kind"], metrics),
         *_failures(described["kind"], metrics),
         *_use(described),
     ]
@@ -132,6 +135,39 @@ def _scores(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     if metrics.get("suites"):
         yield from ("", f"Where one thing is unlike training ({declared(objective).label}):", "")
         yield from (f"- {suite}: {_said(objective, found[objective])}" for suite, found in metrics["suites"].items())
+
+
+def _guarantees(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:
+    """What is promised of each answer, and how often that was true on test and the suites."""
+    found = metrics.get(SECTION)
+    declared = tasks.KINDS[kind].scoring_class.guarantees
+    if not found or not declared:
+        return
+    yield from ("", "## What it guarantees", "")
+    for name, limit in found["limits"].items():
+        wanted = declared[name].said(found["coverage"])
+        if limit["value"] is None:
+            least = fewest(found["coverage"])
+            yield f"- nothing of this: {wanted}; validation has {limit['objects']} {declared[name].objects}, {least} are needed"
+            continue
+        yield f"- {wanted}, {_of_which(limit, found['coverage'])}"
+        yield from (f"  - {part}: {_covered(each[name], declared[name])}" for part, each in found["measured"].items())
+    yield from ("", "It does not hold for images unlike those, which `brightfield predict` marks as outside.")
+
+
+def _of_which(limit: Mapping[str, Any], coverage: float) -> str:
+    """For which images a promise is made."""
+    if limit["over"] == GROUPS:
+        return f"in new groups like the {limit['groups']} of validation"
+    return f"in the {limit['groups']} groups of validation: for new groups, {fewest(coverage)} would be needed to promise it"
+
+
+def _covered(found: Mapping[str, Any], declared: Guarantee) -> str:
+    low, high, value = (found["coverage"][key] for key in ("low", "high", "value"))
+    if value is None:
+        return "no objects"
+    within = "" if low is None else f" ({low:.0%} to {high:.0%})"
+    return f"{value:.0%}{within}, {declared.size.said(found['size']['value'])}"
 
 
 def _failures(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:

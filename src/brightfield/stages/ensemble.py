@@ -52,13 +52,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         scores: dict[str, Scores] = {}
         for split in scoring.splits_to_score(task, data):
             outputs = outputs_of(settings, task, [*members, *baselines], split)
-            scores[split.name] = scoring.score(task, split, ensembles.mix(outputs, choice.weights))
+            mixed = ensembles.mix(outputs, choice.weights)
+            scores[split.name] = scoring.score(task, split, mixed, scores.get(VALIDATION))
             if split.name == TEST:
                 table = scores[TEST].table
                 rows = ensembles.compare(task, split, outputs, choice, table, baselines, settings.evaluation)
                 test = split
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data), scores[VALIDATION].limits)
         sources = [(layout.model(entry.task, member), weight) for member, weight in choice.weights.items()]
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
         bundle.write_ensemble(folder, name, entry.task, task.settings, sources, provenance)
