@@ -18,7 +18,6 @@ from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.inference import bundle
 from brightfield.metrics.declarations import declared
 from brightfield.system.lineage import Lineage
-from brightfield.tasks.guarantees import Guarantee
 
 LONGEST = 4900  # characters of a description that every store of MLflow takes
 SIMULATED = "simulated"
@@ -150,8 +149,10 @@ def _guarantees(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:
             least = fewest(found["coverage"])
             yield f"- nothing of this: {wanted}; validation has {limit['objects']} {declared[name].objects}, {least} are needed"
             continue
-        yield f"- {wanted}, {_of_which(limit, found['coverage'])}"
-        yield from (f"  - {part}: {_covered(each[name], declared[name])}" for part, each in found["measured"].items())
+        of = {part: each[name] for part, each in found["measured"].items() if name in each}
+        measured = ", ".join(f"{part} {_covered(each)}" for part, each in of.items())
+        size = declared[name].size.said(of[TEST]["size"]["value"]) if TEST in of else ""
+        yield f"- {wanted}, {_of_which(limit, found['coverage'])}. Measured: {measured}; {size} on test"
     yield from ("", "It does not hold for images unlike those, which `brightfield predict` marks as outside.")
 
 
@@ -159,15 +160,15 @@ def _of_which(limit: Mapping[str, Any], coverage: float) -> str:
     """For which images a promise is made."""
     if limit["over"] == GROUPS:
         return f"in new groups like the {limit['groups']} of validation"
-    return f"in the {limit['groups']} groups of validation: for new groups, {fewest(coverage)} would be needed to promise it"
+    least = fewest(coverage)
+    return f"in the {limit['groups']} groups of validation (to promise it of new groups, {least} are needed)"
 
 
-def _covered(found: Mapping[str, Any], declared: Guarantee) -> str:
+def _covered(found: Mapping[str, Any]) -> str:
     low, high, value = (found["coverage"][key] for key in ("low", "high", "value"))
     if value is None:
-        return "no objects"
-    within = "" if low is None else f" ({low:.0%} to {high:.0%})"
-    return f"{value:.0%}{within}, {declared.size.said(found['size']['value'])}"
+        return "unknown"
+    return f"{value:.0%}" if low is None else f"{value:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _failures(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -106,10 +106,10 @@ def score(
     known = {name: limit.value for name, limit in limits.items() if limit.value is not None}
     rows, shown, nonconformity = [], {}, []
     for i, (answer, true) in enumerate(zip(decoded(task, activated, split.encoded), split.truth, strict=True)):
-        far = task.scoring.nonconformity(answer, true)
-        nonconformity.append(far)
+        statistics_of_image = task.scoring.statistics(answer, true)
+        nonconformity.append(task.scoring.nonconformity(answer, true))
         sizes = task.scoring.sizes(task.answering.guaranteed(answer, known)) if known else {}
-        rows.append({**task.scoring.statistics(answer, true), **guarantees.columns(far, sizes, known)})
+        rows.append({**statistics_of_image, **guarantees.columns(nonconformity[-1], sizes, known)})
         if i in for_figures:
             shown[i] = answer
     if split.name == VALIDATION:

@@ -26,7 +26,10 @@ def line(predictor: Predictor) -> str | None:
 
 
 def _promise(declared: Guarantee, name: str, found: Guarantees) -> str:
-    said = f"{declared.said(found.coverage)} ({declared.where})"
+    limit = found.limits[name]
+    # with few groups the promise is one of further objects of those groups
+    only = "" if limit.over == "groups" else f" of groups like the {limit.groups} of validation"
+    said = f"{declared.said(found.coverage)} ({declared.where}){only}"
     measured = ", ".join(_measured(found.measured, name))
     return f"{said}, measured {measured}" if measured else said
 
@@ -39,4 +42,4 @@ def _measured(measured: Mapping[str, Mapping[str, Any]], name: str) -> Iterator[
         yield f"{known.pop(TEST):.0%} on test"
     if known:
         worst = min(known, key=lambda part: known[part])
-        yield f"{known[worst]:.0%} on suite {worst}"
+        yield f"at worst {known[worst]:.0%} (suite {worst})"
