@@ -236,6 +236,23 @@ class ContractSuite:
             assert counts.shape == (len(classes), len(classes))
             assert np.trace(counts) == counts.sum() > 0  # truth against itself
 
+    def test_what_is_guaranteed_is_declared_and_measured_in_every_image(self, kind: str) -> None:
+        """A limit as large as every score covers all; without limits nothing changes."""
+        task = task_of(kind)
+        declared = set(task.scoring.guarantees)
+        truth = [task.learning.truth(record) for record in tiny.records(kind, 4)]
+        pairs = [(truth[i], truth[i - 1]) for i in range(4)]
+        scores = [task.scoring.nonconformity(*pair) for pair in pairs]
+        assert all(set(of_image) == declared for of_image in scores)
+        assert all((each >= 0).all() for of_image in scores for each in of_image.values())
+        assert all(not each.any() for true in truth for each in task.scoring.nonconformity(true, true).values())
+        limits = {name: max([0.0, *(float(of_image[name].max(initial=0)) for of_image in scores)]) for name in declared}
+        for answer, _ in pairs:
+            assert KINDS[kind].agree(task.answering.guaranteed(answer, {}), answer)
+            sizes = task.scoring.sizes(task.answering.guaranteed(answer, limits))
+            assert set(sizes) <= declared
+            assert all(size >= 0 for size in sizes.values())
+
     def test_combined_answers_name_their_images(self, kind: str) -> None:
         task = task_of(kind)
         rows = {f"image{i}": task.rows(task.learning.truth(record)) for i, record in enumerate(tiny.records(kind, 3))}

@@ -35,6 +35,6 @@ def bundle(
     return folder
 
 
-def publish(task: str, folder: Path, name: str = "small") -> Version:
+def publish(task: str, folder: Path, name: str = "small", guarantees: Path | None = None) -> Version:
     with runs.start(task, name, kind="classification", role="member", params={}, lineage=LINEAGE) as run:
-        return registry.publish(task, name, folder, run, role="member", data_hash="abc.dir")
+        return registry.publish(task, name, folder, run, role="member", data_hash="abc.dir", guarantees=guarantees)

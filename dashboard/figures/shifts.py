@@ -97,3 +97,17 @@ def gaps(table: pd.DataFrame, parts: Sequence[str]) -> pd.DataFrame:
     wide = wide.loc[list(dict.fromkeys(table["model"]))]
     wide.iloc[:, 1:] = wide.iloc[:, 1:].sub(wide.iloc[:, 0], axis=0)
     return wide.reset_index().rename_axis(columns=None)
+
+
+def coverages(table: pd.DataFrame, size: str) -> pd.DataFrame:
+    """The promised coverage and that on each part, one row per model, then the size on the test split, in a column named ``size``.
+
+    Args:
+        table: columns model, promised, part, coverage and size, of one guarantee.
+        size: name of the last column.
+    """
+    parts = list(dict.fromkeys(table["part"]))
+    wide = table.pivot(index="model", columns="part", values="coverage")[parts]
+    first = table.drop_duplicates("model").set_index("model")
+    whole = pd.concat([first["promised"], wide], axis=1).loc[first.index]
+    return whole.assign(**{size: first["size"]}).reset_index()

@@ -100,7 +100,7 @@ def predictor(task: str, reference: str) -> Predictor:
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")
 def _load(folder: str, changed: int) -> Predictor:
-    return Predictor.load(Path(folder), project.settings().compute)
+    return prediction.load_folder(Path(folder), project.settings().compute)
 
 
 def answer(
@@ -152,7 +152,7 @@ def answer(
             {path.relative_to(folder).as_posix(): path.read_bytes() for path in answered.files},
             problems,
             answered.warning,
-            list(answered.notes),
+            [*answered.notes, *([answered.guaranteed] if answered.guaranteed else [])],
             list(answered.beside),
         )
 

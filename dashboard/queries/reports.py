@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -14,9 +14,13 @@ from brightfield import layout
 from brightfield.metrics.declarations import OF_IMAGE
 from queries import project
 
+if TYPE_CHECKING:
+    from brightfield.tasks.guarantees import Guarantee
+
 SCORES = ("model", "task", "role", "dataset", "part", "metric", "value", "low", "high", "data_hash", "answers")
 AS_THEY_ARE, RECALIBRATED, CEILING = "as they are", "recalibrated", "ceiling"
 KINDS = ("model", "kind", "images", "value", "low", "high")
+GUARANTEES = ("model", "guarantee", "over", "promised", "part", "coverage", "low", "high", "size", "objects", "groups")
 CONFUSION = ("model", "truth", "answer", "count", "share")
 CONDITIONS = ("model", "image", "split", "condition", "at", "metric", "value")
 TEST, VALIDATION = "test", "validation"
@@ -136,6 +140,33 @@ def kinds(task: str, metric: str = "right") -> pd.DataFrame:
             if metric in found:
                 rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
     return pd.DataFrame(rows, columns=list(KINDS))
+
+
+@st.cache_data(ttl=project.TTL_S, show_spinner=False)
+def guarantees(task: str) -> pd.DataFrame:
+    """What is guaranteed of the answers of the task's models, and its coverage: one row per model, guarantee and part.
+
+    Models come in the order of :func:`on_test`. Columns of ``GUARANTEES``; what a part has no objects for is nan.
+    """
+    rows: list[dict[str, Any]] = []
+    for model in on_test(task)["model"]:
+        found = (project.read_json(layout.report(model) / layout.METRICS) or {}).get("guarantees", {})
+        for part, measured in found.get("measured", {}).items():
+            for name, each in measured.items():
+                of = {"model": model, "guarantee": name, "over": found["limits"][name]["over"], "part": part}
+                of |= {"promised": found["coverage"], "coverage": each["coverage"]["value"]}
+                of |= {bound: each["coverage"][bound] for bound in ("low", "high")}
+                rows.append({**of, "size": each["size"]["value"], "objects": each["objects"], "groups": each["groups"]})
+    numbers = dict.fromkeys(("promised", "coverage", "low", "high", "size"), float)
+    return pd.DataFrame(rows, columns=list(GUARANTEES)).astype(numbers)
+
+
+@st.cache_resource(show_spinner="Loading the tasks")
+def guaranteed(kind: str) -> Mapping[str, Guarantee]:
+    """What a kind of task can guarantee, in words."""
+    from brightfield import tasks  # imports torch, which takes seconds
+
+    return tasks.KINDS[kind].scoring_class.guarantees
 
 
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)

@@ -52,8 +52,31 @@ def show(task: str) -> None:
     formats = {names[0]: st.column_config.NumberColumn(format=in_tables(metric))}
     formats |= {name: st.column_config.NumberColumn(format=in_tables(metric, signed=True)) for name in names[1:]}
     st.dataframe(shifts.gaps(table, names), hide_index=True, column_config=formats)
+    by_guarantee(task)
     by_kind(task, metric, towards)
     by_condition(task)
+
+
+def by_guarantee(task: str) -> None:
+    """Show how often what is guaranteed of answers was true on each part, where anything is guaranteed."""
+    table = reports.guarantees(task)
+    if table.empty:
+        return
+    st.subheader("Guarantees", anchor=False)
+    declared = reports.guaranteed(project.settings().tasks[task].kind)
+    promised = float(table["promised"].iloc[0])
+    for name in dict.fromkeys(table["guarantee"]):
+        rows = table[table["guarantee"] == name]
+        size = f"{declared[name].size} on test"
+        shown = shifts.coverages(rows, size)
+        formats = dict.fromkeys(shown.columns[1:-1], st.column_config.NumberColumn(format="percent"))
+        formats |= {size: st.column_config.NumberColumn(format="%.2f")}
+        st.caption(f"Promised: {declared[name].said(promised)} ({declared[name].where} of `brightfield predict`).")
+        st.dataframe(shown, hide_index=True, column_config=formats, key=f"shifts-guarantee-{task}-{name}")
+    weak = "" if set(table["over"]) == {"groups"} else " Validation has too few groups to promise it of new groups."
+    st.caption(
+        f"Limits come from the validation split. Nothing is promised of shifted images: the suites show it.{weak}"
+    )
 
 
 def by_kind(task: str, metric: str, towards: str) -> None:

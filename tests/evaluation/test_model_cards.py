@@ -172,3 +172,30 @@ def test_a_card_fits_into_a_description(own: params.Params) -> None:
 def test_without_a_bundle_there_is_no_card(own: params.Params) -> None:
     with pytest.raises(BrightfieldError, match="There is no trained model in models/rbc/rbc-none"):
         model_cards.text(own, "rbc-none", layout.model("rbc", "rbc-none"))
+
+
+def test_what_it_guarantees_is_said_with_what_was_measured(own: params.Params) -> None:
+    """Over objects: validation has too few groups. A suite without objects is unknown."""
+    size = {"value": 1.25, "low": 1.2, "high": 1.3}
+    measured = {"test": interval(0.86), "focus": interval(0.72), "dark": interval(None)}
+    section = {
+        "coverage": 0.9,
+        "limits": {"class": {"value": 0.6, "over": "objects", "groups": 8, "objects": 384}},
+        "measured": {part: {"class": {"coverage": found, "size": size}} for part, found in measured.items()},
+    }
+    assert "What it guarantees" not in card(own)
+    write_json(layout.report("rbc-convnet") / layout.METRICS, {**SCORES, "guarantees": section})
+    promised, limited = card(own)["What it guarantees"]
+    assert promised == (
+        "- for 90% of images the true class is in the set, in the 8 groups of validation (to promise it of new groups, 9 are "
+        "needed). Measured: test 86% (85% to 87%), focus 72% (71% to 73%), dark unknown; classes in a set 1.25 on test"
+    )
+    assert "does not hold for images unlike those" in limited
+    section["limits"]["class"]["over"] = "groups"  # type: ignore[index]
+    write_json(layout.report("rbc-convnet") / layout.METRICS, {**SCORES, "guarantees": section})
+    assert "in new groups like the 8 of validation. Measured" in card(own)["What it guarantees"][0]
+    section |= {"limits": {"class": {"value": None, "over": "objects", "groups": 1, "objects": 4}}, "measured": {}}
+    write_json(layout.report("rbc-convnet") / layout.METRICS, {**SCORES, "guarantees": section})
+    assert card(own)["What it guarantees"][0] == (
+        "- nothing of this: for 90% of images the true class is in the set; validation has 4 images, 9 are needed"
+    )

@@ -313,3 +313,49 @@ def test_species_are_found_under_wild_numbers() -> None:
     )
     statistics = segmentation.statistics(answer, truth, 3, n_species=2)
     assert (statistics["species_0_0"], statistics["species_1_1"]) == (1, 1)
+
+
+# --- outlines -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_distance_of_an_outline_by_hand() -> None:
+    """A box of 6 x 6 px, 20 px of outline, found a column further right.
+
+    10 px of it are 1 px off: the left column, and the right one without its corners, which lie on the rows that were found.
+    """
+    truth, found = cells((2, 8, 2, 8)), cells((2, 8, 3, 9))
+    for share, distance in ((0.45, 0.0), (0.5, 0.0), (0.55, 1.0), (0.95, 1.0), (1.0, 1.0)):
+        assert segmentation.outline_distances(found, truth, share).tolist() == [distance]
+
+
+def test_the_outline_of_the_other_half_counts_where_a_cell_is_cut() -> None:
+    truth = cells((2, 8, 1, 15))
+    assert segmentation.outline_distances(cells((2, 8, 1, 9)), truth, 1.0)[0] == pytest.approx(math.hypot(0, 6))
+    assert segmentation.outline_distances(cells((2, 8, 1, 9), (2, 8, 9, 15)), truth, 1.0).tolist() == [0.0]
+
+
+def test_cells_without_a_match_or_an_outline_have_no_distance() -> None:
+    whole = cells((0, 10, 0, 16))
+    assert segmentation.outline_distances(whole, whole, 0.95).size == 0
+    assert segmentation.outline_distances(cells(), cells((2, 8, 2, 8)), 0.95).size == 0
+    assert segmentation.outline_distances(cells((2, 5, 2, 5)), cells((2, 8, 2, 8)), 0.95).size == 0
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.05, 1.0))
+def test_the_distance_of_an_outline_is_the_least_that_holds_so_much_of_it(a: int, b: int, share: float) -> None:
+    found, truth = random_map(a), random_map(b)
+    edge = np.argwhere(segmentation._edge(found.instances))
+    statistics = segmentation.cells(found, truth)
+    distances = segmentation.outline_distances(found, truth, share)
+    assert len(distances) <= statistics["tp_50"]
+    expected = []
+    for number in np.unique(truth.instances[truth.instances > 0]):
+        mine = truth.instances == number
+        others, sizes = np.unique(found.instances[mine & (found.instances > 0)], return_counts=True)
+        union = [(mine | (found.instances == other)).sum() for other in others]
+        pixels = np.argwhere(segmentation._edge(truth.instances) & mine)
+        if any(size / whole > 0.5 for size, whole in zip(sizes, union, strict=True)) and len(pixels):
+            far = np.sort([np.hypot(*(edge - pixel).T).min() for pixel in pixels])
+            expected.append(next(d for i, d in enumerate(far, start=1) if i >= share * len(far) - 1e-9))
+    assert set(np.round(expected, 6)) <= set(np.round(distances, 6))  # cells of which exactly half is shared are ties

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,10 @@ CELLS = ClassMap(
 )
 # One answer of each type, and a record that knows the truth of that type
 EXAMPLES: dict[type, tuple[Result, Record]] = {
-    ClassMap: (CELLS, Record("a", "g", IMAGE, {"labels": LABELS})),
+    ClassMap: (
+        dataclasses.replace(CELLS, count=(1, 4), margin=2.0),
+        Record("a", "g", IMAGE, {"labels": LABELS}),
+    ),
     Points: (Points.exact([[10.25, 7.5], [20, 9]]), Record("a", "g", IMAGE, {"positions": np.array([[10.25, 7.5]])})),
     Label: (Label(0.93), Record("a", "g", IMAGE, row={"label": 1})),
     Picture: (Picture(RAMP, RAMP / 10), Record("a", "g", IMAGE, {"clean": RAMP})),
@@ -177,7 +181,97 @@ def test_without_metadata_there_are_no_names_to_write(tmp_path: Path) -> None:
 
 def test_metadata_do_not_make_answers_different() -> None:
     assert named(Label(0.5)) == Label(0.5)
-    assert repr(named(Label(0.5))) == "Label(probability=0.5, threshold=0.5)"
+    assert repr(named(Label(0.5))) == "Label(probability=0.5, threshold=0.5, class_set=None)"
+
+
+# what is guaranteed of each type: an answer without and with it, its columns, its files, and what plain data have more
+GUARANTEED: dict[type, tuple[Result, Result, list[str], set[str], set[str]]] = {
+    ClassMap: (
+        CELLS,
+        EXAMPLES[ClassMap][0],
+        ["count_low", "count_high"],
+        {"margin.tif"},
+        {"count_low", "count_high", "margin_px"},
+    ),
+    Points: (
+        EXAMPLES[Points][0],
+        dataclasses.replace(EXAMPLES[Points][0], radius=np.array([0.5, 6.0])),
+        ["radius_px"],
+        set(),
+        {"radius_px"},
+    ),
+    Label: (Label(0.93), Label(0.93, class_set=(0, 1)), ["set"], set(), {"class_set"}),
+}
+
+
+@pytest.mark.parametrize("kind", GUARANTEED, ids=lambda kind: kind.__name__)
+def test_what_is_guaranteed_is_in_tables_files_and_plain_data_and_else_nowhere(kind: type) -> None:
+    without, answer, columns, files, more = GUARANTEED[kind]
+    form = form_of(kind)
+    names = dataclasses.replace(METADATA, classes=("bad", "good"))
+    rows, bare = form.rows(answer, names), form.rows(without, names)
+    assert [name for name in rows if name not in bare] == columns
+    pd.testing.assert_frame_equal(rows.drop(columns=columns), bare)
+    written, before = ({end for end, of in form.files.items() if of(each) is not None} for each in (answer, without))
+    assert written - before == files
+    assert set(form.plain(answer)) - set(form.plain(without)) == more
+
+
+def test_a_set_is_said_with_the_positive_class_first() -> None:
+    names = dataclasses.replace(METADATA, classes=("bad", "good"))
+    said = [Label.FORM.rows(Label(0.5, class_set=each), names)["set"][0] for each in ((0,), (1,), (0, 1))]
+    assert said == ["bad", "good", "good or bad"]
+
+
+def test_a_margin_is_where_an_outline_may_lie() -> None:
+    """Within the distance of an outermost pixel of some cell, also outside the cells; at the border of the image it is cut off."""
+    cells = np.zeros((12, 14), np.int32)
+    cells[0:6, 3:9], cells[6:9, 9:12] = 1, 2
+    edge = np.array([(y, x) for y in range(12) for x in range(14) if outermost(cells, y, x)])
+    for margin in (0.0, 1.0, np.sqrt(2), 2.9, np.sqrt(13)):
+        drawn = ClassMap.FORM.files["margin.tif"](ClassMap((cells > 0).astype(np.uint8), cells, margin=float(margin)))
+        assert drawn is not None
+        assert (drawn.dtype, drawn.shape) == (np.uint8, cells.shape)
+        for y, x in np.ndindex(*cells.shape):
+            near = np.square(edge - (y, x)).sum(axis=1).min() <= margin**2 + 1e-9
+            assert drawn[y, x] == (255 if near else 0)
+
+
+def outermost(cells: np.ndarray, y: int, x: int) -> bool:
+    beside = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+    inside = [cells[a, b] for a, b in beside if 0 <= a < cells.shape[0] and 0 <= b < cells.shape[1]]
+    return bool(cells[y, x]) and any(other != cells[y, x] for other in inside)
+
+
+def test_a_radius_is_drawn_where_it_can_be_seen() -> None:
+    found = Points.exact([[22.0, 15.0]])
+    plain, small, large = (
+        overlay(IMAGE, each, scale=1)
+        for each in (
+            found,
+            dataclasses.replace(found, radius=np.array([0.2])),
+            dataclasses.replace(found, radius=np.array([6.0])),
+        )
+    )
+    assert (plain == small).all()
+    changed = np.argwhere((plain != large).any(axis=-1))
+    np.testing.assert_allclose(np.hypot(*(changed - [15, 22]).T), 6.0, atol=2.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Label(0.5, class_set=()),
+        lambda: Label(0.5, class_set=(1, 0)),
+        lambda: Points(np.zeros((2, 2)), np.ones(2), radius=np.zeros(3)),
+        lambda: Points(np.zeros((2, 2)), np.ones(2), radius=np.array([0.1, -0.1])),
+        lambda: dataclasses.replace(CELLS, count=(3, 2)),
+        lambda: dataclasses.replace(CELLS, margin=-1.0),
+    ],
+)
+def test_a_guarantee_that_makes_no_sense_is_refused(wrong: Callable[[], Result]) -> None:
+    with pytest.raises(ValueError, match="must|expected"):
+        wrong()
 
 
 def test_answers_are_light() -> None:

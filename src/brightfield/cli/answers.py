@@ -138,6 +138,11 @@ def predict(
     on a slightly changed view of the image. Where it is large, outside is 1, and a warning says what differs from the training
     and what helps. The column distance is how far the image lies from the training data.
 
+    Where a model has guarantees (those that were evaluated have), tables and files say what an answer leaves open: the column set
+    ("good", "bad", "good or bad"), radius_px around each bead, count_low and count_high of the cells in a field, and
+    <image>_margin.tif, 255 where an outline may lie. Each is true of 90% of images like those of the model's validation split; a
+    line says how often it was on its test images and on the worst suite. It does not hold for images that are marked outside.
+
     With another stain, lamp or camera, probabilities are miscalibrated. --recalibrate FOLDER corrects them with about 15 labelled
     images per class (rbc: FOLDER/good, FOLDER/bad) of the same acquisition. Choose them at random, not the clearest ones. Their
     number per class does not matter: the share of positive images is assumed to be that of the model's validation split.
@@ -172,6 +177,8 @@ def _show(summary: PredictionSummary, out: Path) -> None:
         print(summary.recalibrated)
     for line in summary.notes:
         print(line)
+    if summary.guaranteed:
+        print(summary.guaranteed)
     if summary.warning:
         print(f"warning: {summary.warning}")
     for line in summary.beside:

@@ -13,6 +13,7 @@ from typing import Any
 from brightfield import layout, params, tasks
 from brightfield.data.splitting import GATE
 from brightfield.data.store import read_index
+from brightfield.evaluation.guarantees import GROUPS, SECTION, fewest
 from brightfield.evaluation.scoring import TEST, TRAIN, VALIDATION
 from brightfield.inference import bundle
 from brightfield.metrics.declarations import declared
@@ -50,6 +51,7 @@ def text(settings: params.Params, name: str, folder: Path) -> str:
         *_origin(described),
         *_data(described),
         *_scores(described["kind"], metrics),
+        *_guarantees(described["kind"], metrics),
         *_failures(described["kind"], metrics),
         *_use(described),
     ]
@@ -132,6 +134,41 @@ def _scores(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:
     if metrics.get("suites"):
         yield from ("", f"Where one thing is unlike training ({declared(objective).label}):", "")
         yield from (f"- {suite}: {_said(objective, found[objective])}" for suite, found in metrics["suites"].items())
+
+
+def _guarantees(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:
+    """What is promised of each answer, and how often that was true on test and the suites."""
+    found = metrics.get(SECTION)
+    declared = tasks.KINDS[kind].scoring_class.guarantees
+    if not found or not declared:
+        return
+    yield from ("", "## What it guarantees", "")
+    for name, limit in found["limits"].items():
+        wanted = declared[name].said(found["coverage"])
+        if limit["value"] is None:
+            least = fewest(found["coverage"])
+            yield f"- nothing of this: {wanted}; validation has {limit['objects']} {declared[name].objects}, {least} are needed"
+            continue
+        of = {part: each[name] for part, each in found["measured"].items() if name in each}
+        measured = ", ".join(f"{part} {_covered(each)}" for part, each in of.items())
+        size = declared[name].size.said(of[TEST]["size"]["value"]) if TEST in of else ""
+        yield f"- {wanted}, {_of_which(limit, found['coverage'])}. Measured: {measured}; {size} on test"
+    yield from ("", "It does not hold for images unlike those, which `brightfield predict` marks as outside.")
+
+
+def _of_which(limit: Mapping[str, Any], coverage: float) -> str:
+    """For which images a promise is made."""
+    if limit["over"] == GROUPS:
+        return f"in new groups like the {limit['groups']} of validation"
+    least = fewest(coverage)
+    return f"in the {limit['groups']} groups of validation (to promise it of new groups, {least} are needed)"
+
+
+def _covered(found: Mapping[str, Any]) -> str:
+    low, high, value = (found["coverage"][key] for key in ("low", "high", "value"))
+    if value is None:
+        return "unknown"
+    return f"{value:.0%}" if low is None else f"{value:.0%} ({low:.0%} to {high:.0%})"
 
 
 def _failures(kind: str, metrics: Mapping[str, Any]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import pandas as pd
 from brightfield import images, layout, params
 from brightfield.data import splitting
 from brightfield.data.store import ImageSet, read_index
-from brightfield.evaluation import bootstrap
+from brightfield.evaluation import bootstrap, guarantees
 from brightfield.evaluation.bootstrap import Difference
+from brightfield.inference.guarantees import Guarantees, Limit
 from brightfield.metrics import Columns, Real, Weights
 from brightfield.metrics.declarations import OF_IMAGE, declared
 from brightfield.results import Result, overlays
@@ -68,10 +69,15 @@ class Scores:
         table: one row per image: id, group, split, and where the dataset has them, kind and the task's own columns; then the task's
             statistics; and where the dataset has conditions of the task, the metrics of the image alone (``<metric>_of_image``).
         shown: decoded results of the few images that figures show, by row of the table.
+        nonconformity: how far each answer is off, see :meth:`brightfield.tasks.scoring.Scoring.nonconformity`.
+        limits: of what is guaranteed: of the validation split those that come from it, of the others those that were measured on
+            them.
     """
 
     table: pd.DataFrame
     shown: Mapping[int, Result]
+    nonconformity: Sequence[guarantees.Scores] = ()
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
 
 def splits_to_score(task: Task[Any, Any], folder: Path) -> Iterator[Split]:
@@ -82,20 +88,37 @@ def splits_to_score(task: Task[Any, Any], folder: Path) -> Iterator[Split]:
             yield Split.load(task, folder, name, index)
 
 
-def score(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> Scores:
-    """Decode activated outputs, of which a few at a time are asked for, and compare them with the ground truth."""
+def score(
+    task: Task[Any, Any], split: Split, activated: Iterable[FloatArray], validation: Scores | None = None
+) -> Scores:
+    """Decode activated outputs, of which a few at a time are asked for, and compare them with the ground truth.
+
+    Args:
+        task: with the settings of the model.
+        split: which was answered.
+        activated: the outputs.
+        validation: scores of the validation split, whose limits of what is guaranteed are measured on this one; None: nothing is.
+            Of the validation split itself: its scores make these limits.
+    """
     last, most = len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))
     for_figures = {int(i) for i in np.linspace(0, last, most)}
-    rows, shown = [], {}
+    limits: Mapping[str, Limit] = {} if validation is None else validation.limits
+    known = {name: limit.value for name, limit in limits.items() if limit.value is not None}
+    rows, shown, nonconformity = [], {}, []
     for i, (answer, true) in enumerate(zip(decoded(task, activated, split.encoded), split.truth, strict=True)):
-        rows.append(task.scoring.statistics(answer, true))
+        statistics_of_image = task.scoring.statistics(answer, true)
+        nonconformity.append(task.scoring.nonconformity(answer, true))
+        sizes = task.scoring.sizes(task.answering.guaranteed(answer, known)) if known else {}
+        rows.append({**statistics_of_image, **guarantees.columns(nonconformity[-1], sizes, known)})
         if i in for_figures:
             shown[i] = answer
+    if split.name == VALIDATION:
+        limits = guarantees.limits(nonconformity, split.groups)
     statistics = pd.DataFrame(rows)
     table = with_origin(task, split, statistics)
     if any(name in split.images.index for name in task.scoring.conditions):
         table = pd.concat([table, _of_each_image(task, statistics).add_suffix(OF_IMAGE)], axis=1)
-    return Scores(table, shown)
+    return Scores(table, shown, nonconformity, limits)
 
 
 def with_origin(task: Task[Any, Any], split: Split, statistics: pd.DataFrame) -> pd.DataFrame:
@@ -139,9 +162,13 @@ def decoded(task: Task[Any, Any], activated: Iterable[FloatArray], encoded: Iter
 
 
 def summary(
-    task: Task[Any, Any], tables: Mapping[str, pd.DataFrame], settings: params.Evaluation, data_hash: str | None
+    task: Task[Any, Any],
+    tables: Mapping[str, pd.DataFrame],
+    settings: params.Evaluation,
+    data_hash: str | None,
+    limits: Mapping[str, Limit] | None = None,
 ) -> dict[str, Any]:
-    """Contents of ``metrics.json``, from the tables of test and the shift suites.
+    """Contents of ``metrics.json``, from the tables of test and the shift suites, and the limits of what is guaranteed.
 
     Returns:
         ``test`` and, by name, ``suites``: every metric as ``{"value", "low", "high"}``, the bounds of a bootstrap interval over
@@ -149,17 +176,17 @@ def summary(
         images of each kind ``images`` (their number) and the task's metrics of a subset (``right``, the share of correct answers;
         PSNR and the rest), with intervals. ``recalibrated``, by name of test and the suites, where answers are probabilities: the
         same metrics after recalibration on a few images of each. ``ceiling``, by the same names, where a simulator knows it: the
-        best score that any model could reach, without intervals, because it is a property of the images. ``data_hash``.
+        best score that any model could reach, without intervals, because it is a property of the images. ``guarantees``, where the
+        task has any: see :func:`brightfield.evaluation.guarantees.section`. ``data_hash``.
     """
-    scored = {
-        name: _intervals(table, task.scoring.pooled, settings)
-        for name, table in tables.items()
-        if name != VALIDATION  # it chose the checkpoint, so its scores are too good
-    }
+    # validation chose the checkpoint, so its scores are too good
+    of_suites = {name: table for name, table in tables.items() if name != VALIDATION}
+    scored = {name: _intervals(table, task.scoring.pooled, settings) for name, table in of_suites.items()}
     besides = {
         "kinds": _kinds(task, tables[TEST], settings),
         "recalibrated": _instead(task, tables, task.scoring.recalibrated, settings),
         "ceiling": _instead(task, tables, task.scoring.ceiling, settings, resamples=0),
+        guarantees.SECTION: guarantees.section(of_suites, limits or {}, settings),
     }
     known = {name: found for name, found in besides.items() if found}
     return {"test": scored.pop(TEST), "suites": scored, **known, "data_hash": data_hash}
@@ -246,6 +273,8 @@ def write_report(
 ) -> None:
     """Write ``metrics.json``, ``images.csv`` (one row per image of every split), ``confusion.json`` and ``figures/``.
 
+    ``guarantees.json`` holds what :mod:`brightfield.inference.guarantees` reads, where anything is guaranteed.
+
     Args:
         split: the test split, whose images the figures show.
     """
@@ -253,6 +282,10 @@ def write_report(
     table = pd.concat([s.table for s in scores.values()], ignore_index=True)
     table.to_csv(folder / layout.IMAGE_SCORES, index=False, lineterminator="\n")
     write_json(folder / layout.METRICS, metrics)
+    if guarantees.SECTION in metrics:
+        path = folder / layout.GUARANTEES
+        content = {**metrics[guarantees.SECTION], BUNDLE_HASH: metrics.get(BUNDLE_HASH)}
+        Guarantees.parse(content, path).write(path)
     test = scores[TEST].table
     confusion = task.scoring.confusion(test)
     if confusion is not None:

@@ -18,6 +18,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
 from brightfield.inference.bundle import Member
 from brightfield.inference.device import start_device
+from brightfield.inference.guarantees import Guarantees
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
 from brightfield.tasks.answering import Way
@@ -38,6 +39,7 @@ class Predictor:
             raise BrightfieldError(f"The weights of the members are {weights}: expected at least one above zero.")
         self.members, self.way = list(members), way
         self.task = task or members[0].bundle.task  # with the settings of the ensemble
+        self.guarantees: Guarantees | None = None  # what answers leave open; None: they say nothing of it
         self.compute = compute or params.Compute()
         self.device = start_device(self.compute)
         for member in self.members:
@@ -88,7 +90,10 @@ class Predictor:
     def _answered(self, encoded: Sequence[Encoded]) -> tuple[list[npt.NDArray[np.float32]], list[Result]]:
         """The activated output for each image, and what is decoded of it."""
         activated = self.activations(encoded)
-        return activated, self.task.answering.decode_all(activated, encoded)
+        results = self.task.answering.decode_all(activated, encoded)
+        if self.guarantees is None:
+            return activated, results
+        return activated, [self.task.answering.guaranteed(result, self.guarantees.known) for result in results]
 
     def compare(self, images: Sequence[np.ndarray]) -> pd.DataFrame | None:
         """Compare images with the training data: columns outside, distance and farthest, one row per image.

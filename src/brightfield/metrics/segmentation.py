@@ -21,6 +21,7 @@ from brightfield.results import ClassMap
 # below 0.5 a cell could match two others, and the matching here would be wrong
 THRESHOLDS = {f"{percent}": percent / 100 for percent in range(50, 100, 5)}
 MAJORITY = 0.5  # a cell lies in another if more than this share of its pixels does
+ROUNDING = 1e-9  # of a share of a whole number
 TOLERANCE_PX = 2  # largest distance of corresponding edges
 MATCHES = tuple(f"tp_{name}" for name in THRESHOLDS)
 CELLS = ("cells", "found", *MATCHES, "iou_sum_50", "merges", "splits")
@@ -81,10 +82,7 @@ def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str,
     iou = shared / (size + found_size - shared)
     result = {"cells": float(n_true), "found": float(n_found)}
     for name, threshold in THRESHOLDS.items():
-        hits = np.flatnonzero(iou >= threshold)
-        # IoU of exactly 0.5 allows one tie: a cell cut into equal halves. One half is the match, the other is invented.
-        hits = hits[np.unique(rows[hits], return_index=True)[1]]
-        hits = hits[np.unique(cols[hits], return_index=True)[1]]
+        hits = _matched(rows, cols, iou, threshold)
         result[f"tp_{name}"] = float(len(hits))
         if name == "50":
             result["iou_sum_50"] = float(iou[hits].sum())
@@ -97,6 +95,49 @@ def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str,
     result["merges"] = _repeated(cols[shared > MAJORITY * size])
     result["splits"] = _repeated(rows[shared > MAJORITY * found_size])
     return result
+
+
+def _matched(
+    rows: npt.NDArray[np.intp], cols: npt.NDArray[np.intp], iou: Real, threshold: float
+) -> npt.NDArray[np.intp]:
+    """Which pairs of cells match."""
+    hits = np.flatnonzero(iou >= threshold)
+    # IoU of exactly 0.5 allows one tie: a cell cut into equal halves. One half is the match, the other is invented.
+    hits = hits[np.unique(rows[hits], return_index=True)[1]]
+    return np.asarray(hits[np.unique(cols[hits], return_index=True)[1]])
+
+
+def outline_distances(predicted: ClassMap, truth: ClassMap, share: float) -> Real:
+    """How far the true outlines of matched cells (IoU at least 0.5) lie from the outlines that were found.
+
+    Args:
+        predicted: the answer.
+        truth: the true cells.
+        share: of the pixels of a true outline.
+
+    Returns:
+        Of each matched cell the least distance in px, between centres of pixels, such that so many pixels of its true outline lie
+        within it of some outline that was found; in the order of the true cells. Where a cell is cut into two, the outline of the
+        other half counts, too. Outlines are the outermost pixels of cells, and the border of the image is none.
+    """
+    from scipy import ndimage  # takes long to load, and not every kind of task needs it
+
+    edge, answered = _edge(truth.instances), _edge(predicted.instances)
+    found, found_ids = _numbered(predicted.instances)
+    true, true_ids = _numbered(truth.instances)
+    n_true, n_found = len(true_ids), len(found_ids)
+    if not (edge.any() and answered.any()):
+        return np.empty(0)
+    rows, cols, shared = _shared(true, found, n_true, n_found)
+    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    matched = np.sort(rows[_matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])])
+    owner, distance = true[edge.ravel()], ndimage.distance_transform_edt(~answered)[edge]
+    sorted_distance = distance[np.lexsort((distance, owner))]
+    pixels_ = np.bincount(owner, minlength=n_true + 1)
+    matched = matched[pixels_[matched] > 0]  # a cell may fill the image
+    first = np.cumsum(pixels_) - pixels_
+    found_at = first[matched] + np.ceil(share * pixels_[matched] - ROUNDING).astype(int) - 1
+    return np.asarray(sorted_distance[found_at], dtype=np.float64)
 
 
 def _repeated(cells: npt.NDArray[np.intp]) -> float:
@@ -135,6 +176,11 @@ def _edge(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
     edge[:, 1:] |= right
     edge[:, :-1] |= right
     return edge & (instances > 0)
+
+
+def number_of_cells(instances: npt.NDArray[np.int32]) -> int:
+    """How many cells a map shows."""
+    return len(_numbered(instances)[1])
 
 
 def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

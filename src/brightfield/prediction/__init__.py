@@ -11,7 +11,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.prediction import inputs
 from brightfield.prediction.beside import chosen, first_images, truth_reader
 from brightfield.prediction.folder import FolderPrediction, PredictionSummary
-from brightfield.prediction.loading import bundle_folder, load, load_recalibrated, settled
+from brightfield.prediction.loading import bundle_folder, load, load_folder, load_recalibrated, settled
 from brightfield.prediction.own_scale import Magnification
 from brightfield.system import progress
 
@@ -20,6 +20,7 @@ __all__ = [
     "PredictionSummary",
     "bundle_folder",
     "load",
+    "load_folder",
     "load_recalibrated",
     "predict",
     "settled",

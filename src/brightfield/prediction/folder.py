@@ -13,7 +13,7 @@ from brightfield import images, layout
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.inference.predictor import Predictor
-from brightfield.prediction import doubting
+from brightfield.prediction import doubting, guaranteeing
 from brightfield.prediction.beside import Besides
 from brightfield.prediction.own_scale import Measured
 from brightfield.prediction.pixel_sizes import PixelSizes
@@ -36,6 +36,7 @@ class PredictionSummary:
         notes: lines on pixel sizes, and on what of the files was not read.
         beside: lines on classical answers beside the model's, if they were asked for.
         warning: a line about doubtful answers, if there are any.
+        guaranteed: a line about what is guaranteed of the answers, if anything is.
     """
 
     files: list[Path]
@@ -45,6 +46,7 @@ class PredictionSummary:
     notes: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     warning: str | None = None
+    guaranteed: str | None = None
 
 
 class FolderPrediction:
@@ -177,9 +179,13 @@ class FolderPrediction:
             table = table.merge(compared[known], on="image", how="left")
         table = self._stated.in_columns(table)
         notes, warning = (*self.sizes.lines(), *self._stated.notes()), doubting.warning(compared, self.predictor)
+        guaranteed = guaranteeing.line(self.predictor)
         if self._besides is None:
-            return PredictionSummary(self._writer.finish(table, self._sources), compared, notes=notes, warning=warning)
+            files = self._writer.finish(table, self._sources)
+            return PredictionSummary(files, compared, notes=notes, warning=warning, guaranteed=guaranteed)
         others = self._besides.finish()
         files = self._writer.finish(table, self._sources, {layout.BESIDE: self._besides.table})
         beside = tuple(self._besides.lines())
-        return PredictionSummary([*others, *files], compared, notes=notes, beside=beside, warning=warning)
+        return PredictionSummary(
+            [*others, *files], compared, notes=notes, beside=beside, warning=warning, guaranteed=guaranteed
+        )

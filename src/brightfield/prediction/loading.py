@@ -9,7 +9,8 @@ from brightfield import images, layout, params
 from brightfield.data.records import Record
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry
-from brightfield.inference import starters
+from brightfield.inference import bundle, starters
+from brightfield.inference.guarantees import Guarantees
 from brightfield.inference.predictor import Predictor
 from brightfield.prediction import own_scale, recalibration
 from brightfield.prediction.own_scale import AUTO, Magnification, Measured
@@ -53,12 +54,44 @@ def load(task: str, reference: str) -> Predictor:
     """
     settings = params.load()
     params.entry(settings.tasks, task, "task")
-    predictor = Predictor.load(bundle_folder(task, reference), settings.compute)
+    predictor = load_folder(bundle_folder(task, reference), settings.compute)
     if predictor.task_name != task:
         raise BrightfieldError(
             f"{reference!r} is a model of task {predictor.task_name!r}: expected one of {task!r}. Name another model or task."
         )
     return predictor
+
+
+def load_folder(folder: Path, compute: params.Compute | None = None) -> Predictor:
+    """Load the predictor of a bundle's folder, with what is guaranteed of its answers, where that is known.
+
+    Raises:
+        BrightfieldError: there is no bundle, or it is damaged, or a file with guarantees is.
+    """
+    predictor = Predictor.load(folder, compute)
+    predictor.guarantees = _guarantees(folder)
+    return predictor
+
+
+def _guarantees(folder: Path) -> Guarantees | None:
+    """Those beside a bundle, else those in the report of the same bundle in this project; None without any.
+
+    Raises:
+        BrightfieldError: the file is damaged, or lies beside another bundle than that of which it is.
+    """
+    beside = folder / layout.GUARANTEES
+    in_report = layout.report(bundle.describe(folder)["name"]) / layout.GUARANTEES
+    path = beside if beside.is_file() else in_report
+    if not path.is_file():
+        return None
+    found = Guarantees.read(path)
+    if found.bundle_hash == registry.bundle_hash(folder):
+        return found
+    if path == in_report:  # of an earlier training
+        return None
+    raise BrightfieldError(
+        f"{path} is of another model than the bundle beside it. Remove it, or fetch the model again."
+    )
 
 
 def load_recalibrated(

@@ -37,7 +37,7 @@ def load(task_or_folder: str | Path, version: str | int = "champion") -> Model:
     """
     folder = Path(task_or_folder)
     if isinstance(task_or_folder, Path) or (folder / layout.BUNDLE).is_file():
-        return Model(Predictor.load(folder))
+        return Model(prediction.load_folder(folder))
     return Model(prediction.load(task_or_folder, str(version)))
 
 

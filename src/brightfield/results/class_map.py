@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 CLASS_COLOURS: tuple[Colour, ...] = ((90, 160, 255), (255, 210, 60), (120, 220, 120), (240, 120, 220), (90, 230, 230))
 TINT = 0.25  # opacity of the class colour
+ROUNDING = 1e-6  # of the square of a root
 DASH_PX = 3  # length of the dashes of true outlines
 
 
@@ -30,12 +31,18 @@ class ClassMap(BaseResult):
         species: (N + 1,) uint8, the species of each instance from 1, by its number; entry 0 is unused. None where species are not
             part of the task, or not known.
         certainty: (N + 1,) float32, the probability of that species; None for truth.
+        count: smallest and largest number of cells, between which the true one is guaranteed to be, with the probability that the
+            model promises; None where it is not guaranteed, and for truth.
+        margin: distance in pixels from the outline of a cell, within which nearly all of its true outline is guaranteed to be;
+            likewise.
     """
 
     classes: npt.NDArray[np.uint8]
     instances: npt.NDArray[np.int32]
     species: npt.NDArray[np.uint8] | None = None
     certainty: npt.NDArray[np.float32] | None = None
+    count: tuple[int, int] | None = None
+    margin: float | None = None
 
     def __post_init__(self) -> None:
         expect(self.classes.ndim == 2, "a class map must be (H, W)", self.classes.shape)
@@ -48,15 +55,24 @@ class ClassMap(BaseResult):
             if values is not None:
                 enough = values.ndim == 1 and len(values) > self.instances.max(initial=0)
                 expect(enough, f"{name} must have an entry for 0 and for each instance", values.shape)
+        if self.count is not None:
+            expect(0 <= self.count[0] <= self.count[1], "a count must be two rising numbers of at least 0", self.count)
+        if self.margin is not None:
+            expect(self.margin >= 0, "a margin must not be negative", self.margin)
 
 
 def _rows(answer: ClassMap, metadata: Metadata) -> pd.DataFrame:
-    """One row: the number of cells, also of each species if there are species, and the share of the image that cells cover."""
+    """One row: the number of cells, also of each species if there are species, and the share of the image that cells cover.
+
+    Where it is guaranteed, also between which numbers that of the cells lies.
+    """
     import pandas as pd
 
     inside = answer.instances > 0
     numbers = np.unique(answer.instances[inside])
     row: dict[str, Any] = {"cells": [len(numbers)]}
+    if answer.count is not None:
+        row |= {"count_low": [answer.count[0]], "count_high": [answer.count[1]]}
     if answer.species is not None:
         kinds = answer.species[numbers]
         row |= {name: [int((kinds == code).sum())] for code, name in enumerate(metadata.species, start=1)}
@@ -80,11 +96,27 @@ def _classes(answer: ClassMap) -> Array:
     return answer.classes
 
 
+def _margin(answer: ClassMap) -> Array | None:
+    """255 where an outline may lie, 0 elsewhere: within the margin of the outline of a cell that was found."""
+    if answer.margin is None:
+        return None
+    edge = _outermost(answer.instances)
+    y, x = np.nonzero(edge)
+    reach = int(answer.margin)
+    near = np.zeros((edge.shape[0] + 2 * reach, edge.shape[1] + 2 * reach), dtype=np.uint8)
+    steps = np.arange(-reach, reach + 1)
+    for down, right in zip(*np.nonzero(steps[:, None] ** 2 + steps**2 <= answer.margin**2 + ROUNDING), strict=True):
+        near[y + down, x + right] = 255
+    return near[reach : reach + edge.shape[0], reach : reach + edge.shape[1]]
+
+
 def _plain(answer: ClassMap) -> dict[str, Any]:
-    plain = {"kind": "segmentation", "classes": answer.classes, "instances": answer.instances}
-    if answer.species is None:
-        return plain
-    return {**plain, "species": answer.species, "species_probability": answer.certainty}
+    plain: dict[str, Any] = {"kind": "segmentation", "classes": answer.classes, "instances": answer.instances}
+    if answer.species is not None:
+        plain |= {"species": answer.species, "species_probability": answer.certainty}
+    if answer.count is not None:
+        plain |= {"count_low": answer.count[0], "count_high": answer.count[1]}
+    return plain if answer.margin is None else {**plain, "margin_px": answer.margin}
 
 
 def _draw(image: npt.NDArray[Any], result: ClassMap, truth: ClassMap | None, factor: int) -> Canvas:
@@ -150,7 +182,7 @@ ClassMap.FORM = Form(
     table="images.csv",
     columns=("image",),
     rows=_rows,
-    files={layout.INSTANCES: _labels, layout.CLASS_MAP: _classes},
+    files={layout.INSTANCES: _labels, layout.CLASS_MAP: _classes, layout.MARGIN: _margin},
     draw=_draw,
     plain=_plain,
     entries=(
@@ -158,6 +190,9 @@ ClassMap.FORM = Form(
         Entry("instances", "int32", 2),
         Entry("species", "uint8", 1, always=False),
         Entry("species_probability", "float32", 1, always=False),
+        Entry("count_low", "int64", always=False),
+        Entry("count_high", "int64", always=False),
+        Entry("margin_px", "float64", always=False),
     ),
     mark_truth=_mark_truth,
     objects=Objects("regions.csv", _regions),

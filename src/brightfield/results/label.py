@@ -24,13 +24,20 @@ class Label(BaseResult):
     Attributes:
         probability: probability of the positive class, in [0, 1]; exactly 0 or 1 for truth.
         threshold: smallest probability with which the answer is the positive class.
+        class_set: numbers of the classes (0 and 1, rising) among which the true one is guaranteed to be, with the probability that
+            the model promises; the answered class is one of them. None where nothing is guaranteed, and for truth.
     """
 
     probability: float
     threshold: float = 0.5
+    class_set: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         expect(0.0 <= self.probability <= 1.0, "a probability must lie in [0, 1]", self.probability)
+        if self.class_set is not None:
+            expect(
+                self.class_set in ((0,), (1,), (0, 1)), "a set of classes must be (0,), (1,) or (0, 1)", self.class_set
+            )
 
     @property
     def positive(self) -> bool:
@@ -39,15 +46,19 @@ class Label(BaseResult):
 
 
 def _rows(answer: Label, metadata: Metadata) -> pd.DataFrame:
-    """One row: probability (of the second class) and answer (the name of a class)."""
+    """One row: probability (of the second class), answer (the name of a class), and where it is known the set ("good or bad")."""
     import pandas as pd
 
     named = metadata.classes[int(answer.positive)]
-    return pd.DataFrame({"probability": [answer.probability], "answer": [named]})
+    table = pd.DataFrame({"probability": [answer.probability], "answer": [named]})
+    if answer.class_set is not None:
+        table["set"] = " or ".join(metadata.classes[each] for each in reversed(answer.class_set))
+    return table
 
 
 def _plain(answer: Label) -> dict[str, Any]:
-    return {"kind": "classification", "probability": answer.probability}
+    plain = {"kind": "classification", "probability": answer.probability}
+    return plain if answer.class_set is None else {**plain, "class_set": list(answer.class_set)}
 
 
 def _draw(image: npt.NDArray[Any], result: Label, truth: Label | None, factor: int) -> Canvas:
@@ -106,6 +117,6 @@ Label.FORM = Form(
     files={},
     draw=_draw,
     plain=_plain,
-    entries=(Entry("probability", "float64"),),
+    entries=(Entry("probability", "float64"), Entry("class_set", "int64", 1, always=False)),
     mark_truth=_mark_truth,
 )

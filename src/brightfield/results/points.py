@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RING_PX = 7.0  # radius around a true position on a tile, in pixels of the image
+VISIBLE_PX = 2.5  # least radius of a ring that is more than a dot, in pixels of the drawing
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,14 @@ class Points(BaseResult):
         quality: (N,) float64 in [0, 1], 1 for truth.
         errors: (N, 2) float64, standard errors of x and y in pixels, nan for a bead whose errors are unknown; None where the model
             does not estimate them, and for truth.
+        radius: (N,) float64 in pixels, of the disc around each position in which the true one is guaranteed to be, with the
+            probability that the model promises; None where nothing is guaranteed, and for truth.
     """
 
     positions: npt.NDArray[np.float64]
     quality: npt.NDArray[np.float64]
     errors: npt.NDArray[np.float64] | None = None
+    radius: npt.NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         two_columns = self.positions.ndim == 2 and self.positions.shape[1] == 2
@@ -43,6 +47,9 @@ class Points(BaseResult):
         if self.errors is not None:
             expect(self.errors.shape == self.positions.shape, "expected two errors per position", self.errors.shape)
             expect(not (self.errors < 0).any(), "errors must not be negative", self.errors)
+        if self.radius is not None:
+            expect(self.radius.shape == (len(self.positions),), "expected one radius per position", self.radius.shape)
+            expect(not (self.radius < 0).any(), "radii must not be negative", self.radius)
 
     @classmethod
     def exact(cls, positions: npt.ArrayLike) -> Points:
@@ -52,13 +59,15 @@ class Points(BaseResult):
 
 
 def position_rows(answer: Points) -> pd.DataFrame:
-    """Columns x, y (px) and quality, one row per bead; x_error and y_error (px) where the answer has them."""
+    """Columns x, y (px) and quality, one row per bead; where the answer has them, x_error and y_error, and radius_px (px)."""
     import pandas as pd
 
     x, y = answer.positions.T
     table = pd.DataFrame({"x": x, "y": y, "quality": answer.quality})
     if answer.errors is not None:
         table["x_error"], table["y_error"] = answer.errors.T
+    if answer.radius is not None:
+        table["radius_px"] = answer.radius
     return table
 
 
@@ -77,16 +86,24 @@ def _rows(answer: Points, metadata: Metadata) -> pd.DataFrame:
 
 
 def _plain(answer: Points) -> dict[str, Any]:
-    return {"kind": "tracking", "positions": answer.positions, "quality": answer.quality}
+    plain: dict[str, Any] = {"kind": "tracking", "positions": answer.positions, "quality": answer.quality}
+    return plain if answer.radius is None else {**plain, "radius_px": answer.radius}
 
 
 def _draw(image: npt.NDArray[Any], result: Points, truth: Points | None, factor: int) -> Canvas:
-    """Draw a cross at each position, to a fraction of a pixel, and a circle at each true position."""
+    """Draw a cross at each position, to a fraction of a pixel, and a circle at each true position.
+
+    A guaranteed radius is drawn as a ring where it is wide enough to be seen.
+    """
     canvas = enlarge(stretch(image), factor)
     arm = max(12.0, max(canvas.shape[:2]) / 80)
     if truth is not None:
         _mark(canvas, truth.positions, factor, TRUE, arm, partial(_ring, radius=0.8 * arm))
     _mark(canvas, result.positions, factor, FOUND, arm, partial(_cross, arm=arm))
+    if result.radius is not None:
+        for position, drawn in zip(result.positions, result.radius * factor, strict=True):
+            if drawn >= VISIBLE_PX:
+                _mark(canvas, position[None], factor, FOUND, drawn, partial(_ring, radius=drawn))
     return canvas
 
 
@@ -151,7 +168,11 @@ Points.FORM = Form(
     files={},
     draw=_draw,
     plain=_plain,
-    entries=(Entry("positions", "float64", 2), Entry("quality", "float64", 1)),
+    entries=(
+        Entry("positions", "float64", 2),
+        Entry("quality", "float64", 1),
+        Entry("radius_px", "float64", 1, always=False),
+    ),
     mark_truth=_mark_truth,
     combine=position_table,
 )

@@ -79,13 +79,14 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         scores: dict[str, Scores] = {}
         for split in scoring.splits_to_score(task, data):
             votes = votes_of(settings, task, [*members, *map(Candidate, shown)], split, data)
-            scores[split.name] = scoring.score(task, split, made.answer(split, votes))
+            answered = made.answer(split, votes)
+            scores[split.name] = scoring.score(task, split, answered, scores.get(VALIDATION))
             if split.name == TEST:
                 table = scores[TEST].table
                 rows = ensembles.compare(task, split, votes, choice, table, shown, settings.evaluation)
                 test = split
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data), scores[VALIDATION].limits)
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
         made.write(folder, provenance)
         metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)

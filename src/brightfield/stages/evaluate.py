@@ -24,17 +24,19 @@ def run(name: str, chosen: Mapping[str, Any] | None = None) -> str:
     folder, data = layout.model(model.task, name), layout.prepared(model.dataset)
     predictor = Predictor.load(folder, settings.compute)
     task = predictor.task
-    scores, test = {}, None
+    scores: dict[str, scoring.Scores] = {}
+    test = None
     with atomic_folder(layout.predictions(model.task, name)) as outputs, atomic_folder(layout.report(name)) as report:
         for split in scoring.splits_to_score(task, data):
             ids = list(split.images.index["id"])
             with ActivationWriter(outputs, split.name, ids, half=task.answering.half_precision) as writer:
                 activated = map(writer.append, ids, predictor.stream(split.encoded))
                 shown = progress.track(activated, f"{name} on {split.name}", len(ids), "image")
-                scores[split.name] = scoring.score(task, split, shown)
+                scores[split.name] = scoring.score(task, split, shown, scores.get(scoring.VALIDATION))
             test = split if split.name == scoring.TEST else test
         tables = {split_name: scored.table for split_name, scored in scores.items()}
-        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data))
+        limits = scores[scoring.VALIDATION].limits
+        metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data), limits)
         metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
         assert test is not None
         scoring.write_report(report, task, test, scores, metrics)

@@ -51,8 +51,15 @@ def publish(settings: params.Params, task_name: str, candidate: Candidate) -> Ve
     """A candidate's version in the registry, with its model card; its run is recorded first."""
     mlflow_run = record(task_name, candidate)
     data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
+    guarantees = layout.report(candidate.name) / layout.GUARANTEES
     version = registry.publish(
-        task_name, candidate.name, candidate.folder, mlflow_run, role=candidate.role, data_hash=data_hash
+        task_name,
+        candidate.name,
+        candidate.folder,
+        mlflow_run,
+        role=candidate.role,
+        data_hash=data_hash,
+        guarantees=guarantees if guarantees.is_file() else None,
     )
     registry.describe(version, model_cards.text(settings, candidate.name, candidate.folder))
     return version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Generic, Literal, TypeVar
 
@@ -192,6 +192,16 @@ class Answering(ABC, Generic[Settings, Answer]):
         For tasks that are ``magnifiable``.
         """
         raise NotImplementedError
+
+    def guaranteed(self, answer: Answer, limits: Mapping[str, float]) -> Answer:
+        """The answer with what it leaves open: a set of classes, a radius, an interval.
+
+        Args:
+            answer: in the pixels of the image as the model saw it.
+            limits: by the name of a guarantee, the largest score that is to be covered, see :meth:`Scoring.nonconformity`.
+        """
+        del limits
+        return answer
 
     def agreements(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, every_image_once, mean, of_one
 from brightfield.metrics.declarations import declared
 from brightfield.results import Result
+from brightfield.tasks.guarantees import Guarantee
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
@@ -28,6 +29,8 @@ class Scoring(ABC, Generic[Settings, Answer]):
     conditions: ClassVar[tuple[str, ...]] = ()
     # the metric of how well the probabilities or deviations of answers are calibrated; None where answers have none
     calibration_metric: ClassVar[str | None] = None
+    # what can be guaranteed of answers, by the names that :meth:`nonconformity` and :meth:`sizes` return
+    guarantees: ClassVar[Mapping[str, Guarantee]] = {}
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -100,6 +103,22 @@ class Scoring(ABC, Generic[Settings, Answer]):
         """The statistics of the best answers that there can be, where the truth is a matter of chance and a simulator knows it."""
         del columns
         return None
+
+    def nonconformity(self, predicted: Answer, truth: Answer) -> dict[str, Real]:
+        """How far the answer to one image is off, for each of the ``guarantees``: one score an object, the larger the further.
+
+        ``answering.guaranteed`` makes the answer that leaves open all that has a score up to a limit. By default nothing.
+        """
+        del predicted, truth
+        return {}
+
+    def sizes(self, guaranteed: Answer) -> dict[str, float]:
+        """How much an answer of ``answering.guaranteed`` leaves open, for each of the ``guarantees``: the mean over its objects.
+
+        A guarantee of which the answer has no object may be left out.
+        """
+        del guaranteed
+        return {}
 
     def score(self, predicted: Iterable[Answer], truth: Iterable[Answer]) -> dict[str, float]:
         """Pooled metrics over images, of which one at a time is asked for."""

@@ -63,3 +63,18 @@ def test_gaps_are_differences_to_the_test_split() -> None:
     assert list(wide["model"]) == ["net", "base"]
     assert wide.loc[0, PARTS].tolist() == pytest.approx([0.9, -0.2, -0.05])
     assert wide.loc[1, PARTS].tolist() == pytest.approx([0.6, NAN, 0.05], nan_ok=True)
+
+
+def test_coverage_is_a_row_a_model_beside_what_is_promised() -> None:
+    rows = [
+        ("net", 0.9, "test", 0.91, 0.4),
+        ("net", 0.9, "focus", 0.7, 0.4),
+        ("base", 0.9, "test", 0.95, 1.2),
+        ("base", 0.9, "focus", NAN, NAN),
+    ]
+    table = pd.DataFrame(rows, columns=["model", "promised", "part", "coverage", "size"])
+    found = shifts.coverages(table, "radius (px) on test")
+    assert list(found) == ["model", "promised", "test", "focus", "radius (px) on test"]
+    assert found["model"].tolist() == ["net", "base"]
+    assert found["test"].tolist() == [0.91, 0.95]
+    assert found["radius (px) on test"].tolist() == [0.4, 1.2]

@@ -55,6 +55,17 @@ def test_answers_are_also_judged_recalibrated_and_against_the_best_possible(proj
     assert set(queries.on_test("rbc")["answers"]) == {queries.AS_THEY_ARE}
 
 
+def test_what_is_guaranteed_in_rows(project: Path) -> None:
+    table = queries.guarantees("rbc")
+    assert list(table["model"].unique()) == ["rbc-convnet"]
+    rows = table.set_index("part")
+    assert rows["coverage"].to_dict() == pytest.approx({"test": 0.91, "camera": math.nan, "focus": 0.7}, nan_ok=True)
+    assert set(table["guarantee"]) == {"class"}
+    assert (set(table["promised"]), set(table["over"])) == ({0.9}, {"objects"})
+    assert queries.guarantees("beads").empty
+    assert set(queries.guaranteed("classification")) == {"class"}
+
+
 def test_metrics_begin_with_the_objective(project: Path) -> None:
     assert queries.metrics("rbc") == ["auc", "other"]
     assert queries.metrics("denoise") == ["psnr_db"]

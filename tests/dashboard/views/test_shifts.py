@@ -58,3 +58,18 @@ def test_shifts_of_another_metric_recalibrated_where_probabilities_are() -> None
     app.segmented_control(key="shifts-task").set_value("bacteria").run()
     assert not app.exception
     assert not app.toggle
+
+
+@pytest.mark.usefixtures("project", "no_studies")
+def test_shifts_show_how_often_what_is_guaranteed_was_true() -> None:
+    app = open_page("shifts")
+    assert "Guarantees" in [heading.value for heading in app.subheader]
+    table = app.dataframe[1].value
+    assert list(table) == ["model", "promised", "test", "camera", "focus", "classes in a set on test"]
+    assert table.iloc[0][["promised", "test", "focus"]].tolist() == [0.9, 0.91, 0.7]
+    assert any("for 90% of images the true class is in the set" in caption.value for caption in app.caption)
+    assert any("too few groups to promise it of new groups" in caption.value for caption in app.caption)
+    app.segmented_control(key="shifts-task").set_value("bacteria").run()
+    assert not app.exception
+    assert any("95% of the true outline" in caption.value for caption in app.caption)
+    assert not any("too few groups" in caption.value for caption in app.caption)

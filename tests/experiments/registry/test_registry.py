@@ -87,6 +87,19 @@ def test_nothing_is_pickled_and_nothing_beside_the_bundle_is_published(tmp_path:
     ]
 
 
+def test_guarantees_lie_beside_the_bundle_and_are_no_part_of_it(tmp_path: Path) -> None:
+    folder = bundle(tmp_path / "small")
+    (tmp_path / layout.GUARANTEES).write_text("{}")
+    version = publish("guaranteed", folder, guarantees=tmp_path / layout.GUARANTEES)
+    assert "artifacts/bundle/guarantees.json" in stored(version)
+    assert version.bundle_hash == registry.bundle_hash(folder)
+    fetched = registry.fetch("guaranteed", "1", tmp_path / "fetched")
+    assert (fetched / layout.GUARANTEES).read_text() == "{}"
+    assert registry.bundle_hash(fetched) == version.bundle_hash
+    assert publish("guaranteed", fetched) == version
+    assert "artifacts/bundle/guarantees.json" not in stored(publish("plain", fetched))
+
+
 def test_the_same_bundle_is_published_once(tmp_path: Path) -> None:
     first = publish("once", bundle(tmp_path / "a"))
     assert publish("once", bundle(tmp_path / "b", commit="trained again")) == first
@@ -364,13 +377,19 @@ def test_the_page_of_a_version_shows_what_goes_in_and_comes_out(denoiser: Path) 
 @pytest.mark.parametrize(
     ("kind", "settings", "shape", "outputs"),
     [
-        ("classification", {}, (-1, -1, -1, 3), "['kind': string (required), 'probability': double (required)]"),
+        (
+            "classification",
+            {},
+            (-1, -1, -1, 3),
+            "['kind': string (required), 'probability': double (required), 'class_set': Array(long) (optional)]",
+        ),
         ("classification", {"channels": 1}, (-1, -1, -1), None),
         (
             "tracking",
             {},
             (-1, -1, -1),
-            "['kind': string (required), 'positions': Array(Array(double)) (required), 'quality': Array(double) (required)]",
+            "['kind': string (required), 'positions': Array(Array(double)) (required), 'quality': Array(double) (required), "
+            "'radius_px': Array(double) (optional)]",
         ),
         (
             "segmentation",
@@ -378,7 +397,8 @@ def test_the_page_of_a_version_shows_what_goes_in_and_comes_out(denoiser: Path) 
             (-1, -1, -1),
             "['kind': string (required), 'classes': Array(Array(integer)) (required), "
             "'instances': Array(Array(integer)) (required), 'species': Array(integer) (optional), "
-            "'species_probability': Array(float) (optional)]",
+            "'species_probability': Array(float) (optional), 'count_low': long (optional), 'count_high': long (optional), "
+            "'margin_px': double (optional)]",
         ),
         ("segmentation", {"fluorescence": True}, (-1, -1, -1, 2), None),
     ],
@@ -391,3 +411,38 @@ def test_each_kind_says_its_channels_and_answers(
     assert [(each.type, each.shape) for each in found.inputs] == [(np.float32, shape)]
     if outputs is not None:
         assert str(found.outputs) == outputs
+
+
+def test_a_served_version_says_what_it_guarantees(tmp_path: Path) -> None:
+    from brightfield import params, tasks
+    from brightfield.inference import bundle as bundles
+    from brightfield.inference.guarantees import Guarantees, Limit
+
+    settings = params.parse_settings("tracking", {}, "a test")
+    model = params.parse_model(
+        {
+            "task": "beads",
+            "kind": "tracking",
+            "dataset": "beads",
+            "network": {"architecture": "unet", "filters": 2, "depth": 2},
+            "training": {"epochs": 1},
+        },
+        "a test",
+    )
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    bundles.write(
+        folder, "tiny", "radii", settings, model, tasks.build("tracking", settings).learning.network(model), {}
+    )
+    path = tmp_path / layout.GUARANTEES
+    Guarantees(0.9, {"radius": Limit(0.5, "groups", 9, 20)}, {}, registry.bundle_hash(folder)).write(path)
+    publish("radii", folder, "tiny", guarantees=path)
+    publish("no-radii", folder, "tiny")
+
+    import mlflow.pyfunc
+
+    frames = np.random.default_rng(0).poisson(40, (2, 33, 50)).astype(np.uint16)
+    for answer in mlflow.pyfunc.load_model("models:/radii/1").predict(frames):
+        assert answer["radius_px"].shape == (len(answer["positions"]),)
+    for answer in mlflow.pyfunc.load_model("models:/no-radii/1").predict(frames):
+        assert "radius_px" not in answer

@@ -178,3 +178,42 @@ def test_the_ceiling_is_known_only_where_chances_are() -> None:
     best = task().scoring.ceiling({**columns, "p_positive": np.array([0.2, 0.9])})
     assert best is not None
     assert list(best["probability"]) == [0.2, 0.9]
+
+
+# --- guarantees -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "truth", "score"),
+    [
+        (0.8, 0.5, 1, 0.0),  # the answer is right
+        (0.8, 0.5, 0, 0.8),  # 1 minus the probability of the true class, 0.2
+        (0.3, 0.5, 1, 0.7),
+        (0.3, 0.5, 0, 0.0),
+        (0.3, 0.2, 1, 0.0),  # answered by the threshold, not by the larger probability
+        (0.3, 0.2, 0, 0.3),
+    ],
+)
+def test_the_score_of_a_crop_is_how_improbable_its_class_was_unless_it_is_the_answer(
+    probability: float, threshold: float, truth: int, score: float
+) -> None:
+    scores = task().scoring.nonconformity(Label(probability, threshold), Label(float(truth)))
+    assert scores["class"] == pytest.approx([score])
+
+
+@pytest.mark.parametrize("probability", [0.0, 0.05, 0.3, 0.5, 0.95, 1.0])
+@pytest.mark.parametrize("threshold", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("limit", [0.0, 0.05, 0.3, 0.5, 0.7, 0.95, 1.0])
+def test_a_set_has_the_answer_and_each_class_whose_score_is_within_the_limit(
+    probability: float, threshold: float, limit: float
+) -> None:
+    classification, answer = task(), Label(probability, threshold)
+    promised = classification.answering.guaranteed(answer, {"class": limit})
+    assert promised.class_set is not None
+    assert int(answer.positive) in promised.class_set
+    for true in (0, 1):
+        within = classification.scoring.nonconformity(answer, Label(float(true)))["class"][0] <= limit
+        assert (true in promised.class_set) == within
+    assert classification.scoring.sizes(promised) == {"class": len(promised.class_set)}
+    assert classification.answering.to_original_scale(promised, (9, 9), (20, 20)) == promised
+    assert classification.answering.guaranteed(answer, {}) is answer

@@ -253,3 +253,48 @@ def test_quiet_is_away_from_cells() -> None:
     )
     assert not background_mask[:18].any()
     assert background_mask[18:].all()
+
+
+# --- guarantees -------------------------------------------------------------------------------------------------------
+
+
+def boxes(*places: tuple[int, int, int, int]) -> ClassMap:
+    """Cells as boxes (top, bottom, left, right) in a field of 30 x 40 px."""
+    cells = np.zeros((30, 40), np.int32)
+    for number, (top, bottom, left, right) in enumerate(places, start=1):
+        cells[top:bottom, left:right] = number
+    return ClassMap((cells > 0).astype(np.uint8), cells)
+
+
+def test_scores_of_a_field_are_those_of_its_number_and_of_each_outline() -> None:
+    """By hand: 3 true cells and 1 found, so 2 / (1 + 1); and the found one ends 2 px too early, which more than 5% of it sees."""
+    scoring = Segmentation(params.SegmentationSettings()).scoring
+    truth, found = boxes((2, 12, 2, 12), (15, 25, 2, 12), (15, 25, 20, 30)), boxes((2, 12, 2, 10))
+    scores = scoring.nonconformity(found, truth)
+    np.testing.assert_allclose(scores["count"], [1.0])
+    np.testing.assert_allclose(scores["outline"], [2.0])
+    nothing = scoring.nonconformity(boxes(), boxes())
+    assert (nothing["count"].tolist(), nothing["outline"].tolist()) == ([0.0], [])
+
+
+@pytest.mark.parametrize("error", range(-9, 10))
+def test_bounds_hold_a_number_exactly_if_its_score_is_within_the_limit(error: int) -> None:
+    """Also where a quotient is rounded: the field on which a limit was measured lies within."""
+    task = Segmentation(params.SegmentationSettings())
+    found = boxes(*((2, 6, 4 * i, 4 * i + 3) for i in range(9)))
+    for of_limit in range(12):
+        low, high = task.answering.guaranteed(found, {"count": of_limit / 10}).count or (-1, -1)
+        true = 9 + error
+        assert (low <= true <= high) == (abs(error) <= of_limit)
+        assert low >= 0
+
+
+def test_what_is_left_open_scales_with_the_field() -> None:
+    task = Segmentation(params.SegmentationSettings())
+    promised = task.answering.guaranteed(boxes((2, 12, 2, 12)), {"count": 0.5, "outline": 3.0})
+    assert (promised.count, promised.margin) == ((0, 2), 3.0)
+    assert task.scoring.sizes(promised) == {"count": 2.0, "outline": 3.0}
+    original = task.answering.to_original_scale(promised, (60, 80), (30, 40))
+    assert (original.count, original.margin, original.instances.shape) == ((0, 2), 6.0, (60, 80))
+    alone = task.answering.guaranteed(boxes((2, 12, 2, 12)), {"outline": 3.0})
+    assert (alone.count, alone.margin) == (None, 3.0)

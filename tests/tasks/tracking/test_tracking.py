@@ -197,3 +197,30 @@ def test_refined_answers_know_the_dark_level_of_the_camera() -> None:
     found = TASK.answering.decode(heat, TASK.learning.encode(image)).positions
     np.testing.assert_allclose(known, refine_found(image, found, camera_offset=rings.OFFSET)[0], atol=1e-4)
     assert np.abs(known - unknown).max() > 1e-3
+
+
+# --- guarantees -------------------------------------------------------------------------------------------------------
+
+
+def test_the_score_of_a_bead_is_its_distance_in_standard_errors() -> None:
+    """By hand: 0.5 px off with errors 0.3 and 0.4 is 1; errors unknown or 0 count as the tolerance, 1 px. The last has no match."""
+    errors_px = np.array([[0.3, 0.4], [np.nan, 0.1], [0.0, 0.0], [0.1, 0.1]])
+    found = Points(np.array([[10.3, 10.4], [20.0, 20.25], [30.0, 30.75], [40.0, 40.0]]), np.ones(4), errors_px)
+    truth = Points.exact([[10.0, 10.0], [20.0, 20.0], [30.0, 30.0], [44.0, 40.0]])
+    np.testing.assert_allclose(TASK.scoring.nonconformity(found, truth)["radius"], [1.0, 0.25, 0.75])
+    plain = Points(found.positions, found.quality)
+    np.testing.assert_allclose(TASK.scoring.nonconformity(plain, truth)["radius"], [0.5, 0.25, 0.75])
+
+
+def test_a_radius_is_the_limit_in_standard_errors_and_scales_with_the_frame() -> None:
+    found = Points(np.array([[10.0, 10.0], [20.0, 20.0]]), np.ones(2), np.array([[0.3, 0.4], [np.nan, np.nan]]))
+    promised = TASK.answering.guaranteed(found, {"radius": 2.0})
+    np.testing.assert_allclose(promised.radius, [1.0, 2.0])
+    np.testing.assert_array_equal(promised.positions, found.positions)
+    assert TASK.scoring.sizes(promised) == {"radius": 1.5}
+    original = TASK.answering.to_original_scale(promised, (40, 50), (80, 100))
+    np.testing.assert_allclose(original.radius, [0.5, 1.0])
+    assert TASK.answering.guaranteed(found, {}) is found
+    none = TASK.answering.guaranteed(Points.exact([]), {"radius": 2.0})
+    assert none.radius is not None
+    assert (none.radius.shape, TASK.scoring.sizes(none)) == ((0,), {})

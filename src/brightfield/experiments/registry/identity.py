@@ -12,7 +12,7 @@ from brightfield.errors import BrightfieldError
 
 NOT_COMPARED = ("provenance", "sha256")  # keys of bundle.json; the files of the checksums are hashed themselves
 SUFFIXES = (".json", ".safetensors")
-LEFT_OUT = (layout.RUN,)  # depends on the MLflow server
+LEFT_OUT = (layout.RUN, layout.GUARANTEES)  # depend on the MLflow server, and on the data that a model was scored on
 
 
 def files(folder: Path) -> Iterator[Path]:

@@ -49,7 +49,16 @@ REQUIREMENTS = (
 )
 
 
-def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_hash: str | None = None) -> Version:
+def publish(
+    task: str,
+    name: str,
+    folder: Path,
+    run: Run,
+    *,
+    role: Role,
+    data_hash: str | None = None,
+    guarantees: Path | None = None,
+) -> Version:
     """Register a bundle as a new version of the task's model, or return the version of the same bundle if there is one.
 
     A bundle whose version has other serving code than the current one is registered again, because old code may import modules that
@@ -62,6 +71,7 @@ def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_ha
         run: the run that the version points to.
         role: ``member``, ``baseline`` or ``ensemble``.
         data_hash: DVC hash of its training data.
+        guarantees: ``guarantees.json`` of its report, which a new version has beside the bundle; None: it has none.
 
     Raises:
         BrightfieldError: no bundle in the folder, or no MLflow server or database.
@@ -74,7 +84,7 @@ def publish(task: str, name: str, folder: Path, run: Run, *, role: Role, data_ha
             return known
     _ensure_registered(client, task)
     tags = {"model": name, "role": role, "bundle_hash": identity, "data_hash": data_hash or "", "serving_hash": code}
-    model_id = _log_model(client, name, folder, run, tags)
+    model_id = _log_model(client, name, folder, run, tags, guarantees)
     created = client.create_model_version(task, f"models:/{model_id}", run_id=run.id, tags=tags, model_id=model_id)
     return _in_place_of(client, same, Version.read(created))
 
@@ -109,7 +119,9 @@ def _in_place_of(client: MlflowClient, outdated: Sequence[Version], new: Version
     return replace(new, promotion=promotion)
 
 
-def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str]) -> str:
+def _log_model(
+    client: MlflowClient, name: str, folder: Path, run: Run, tags: dict[str, str], guarantees: Path | None = None
+) -> str:
     """Log a bundle as an MLflow model of the run, and return its id.
 
     The steps of MLflow's ``log_model``, without its global state.
@@ -127,6 +139,8 @@ def _log_model(client: MlflowClient, name: str, folder: Path, run: Run, tags: di
                 copy = served / file.relative_to(folder)
                 copy.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, copy)
+            if guarantees is not None:
+                shutil.copyfile(guarantees, served / layout.GUARANTEES)
             description = Model(
                 artifact_path=logged.artifact_location,
                 run_id=run.id,

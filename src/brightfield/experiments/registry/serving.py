@@ -41,6 +41,8 @@ class Served(PythonModel):
             (N, 2) x and y in px, ``quality`` (N,)), ``segmentation`` (``classes`` (H, W) uint8, ``instances`` (H, W)
             int32; of a model with species also ``species`` and ``species_probability`` by number of instance, entry 0
             unused) or ``restoration`` (``pixels`` (H, W) float32; ``deviation`` (H, W) of a probabilistic model).
+            Where the version has guarantees also ``class_set`` (numbers of classes), ``radius_px`` (N,), or
+            ``count_low``, ``count_high`` and ``margin_px``.
         """
         return [answer.to_dict() for answer in self._model.predict(_images(model_input))]
 

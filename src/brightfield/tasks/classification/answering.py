@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,6 +22,8 @@ from brightfield.tasks.answering import Answering, Look
 from brightfield.tasks.classification import agreement, widths
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.samples import Encoded
+
+CLASS = "class"  # the guarantee
 
 
 class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
@@ -136,6 +139,13 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
         chosen = {"temperature": temperature * more, "bias": bias / more + shift, "threshold": threshold(self.settings)}
         return self.settings.model_copy(update=chosen)
 
+    def guaranteed(self, answer: Label, limits: Mapping[str, float]) -> Label:
+        """With the set of the answered class and of each class that is probable enough."""
+        if CLASS not in limits:
+            return answer
+        both = score_of_other(answer) <= limits[CLASS]
+        return replace(answer, class_set=(0, 1) if both else (int(answer.positive),))
+
     def agreements(
         self,
         answers: Sequence[Label],
@@ -156,3 +166,8 @@ class ClassificationAnswering(Answering[params.ClassificationSettings, Label]):
 def threshold(settings: params.ClassificationSettings) -> float:
     """The smallest probability of a positive answer; 0.5 before the calibration."""
     return 0.5 if settings.threshold is None else settings.threshold
+
+
+def score_of_other(answer: Label) -> float:
+    """1 minus the probability of the class that is not answered."""
+    return answer.probability if answer.positive else 1 - answer.probability

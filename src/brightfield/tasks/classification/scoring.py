@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, classification, column, paired_tests
+from brightfield.metrics.declarations import Metric
 from brightfield.results import Label
-from brightfield.tasks.classification.answering import threshold
+from brightfield.tasks.classification.answering import CLASS, score_of_other, threshold
+from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
 
 
@@ -20,6 +22,11 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
 
     index_columns: ClassVar[tuple[str, ...]] = (classification.TRUE_PROBABILITY,)
     calibration_metric: ClassVar[str | None] = "calibration_error"
+    guarantees: ClassVar[Mapping[str, Guarantee]] = {
+        CLASS: Guarantee(
+            "images", "the true class is in the set", "column set", Metric("classes in a set", None, "", 2)
+        )
+    }
 
     def statistics(self, predicted: Label, truth: Label) -> dict[str, float]:
         """Probability and truth."""
@@ -43,6 +50,18 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """The squared error of the probability: of one image there is no AUC."""
         del metric
         return np.asarray((column(columns, "probability") - column(columns, "truth")) ** 2)
+
+    def nonconformity(self, predicted: Label, truth: Label) -> dict[str, Real]:
+        """``class``: 1 minus the probability of the true class, and 0 where it is the answer, which is in every set.
+
+        Sets of the least size that cover a share of all images (LAC: Sadinle, Lei and Wasserman, JASA 2019), but for the answer:
+        where a model is better than is promised, some of theirs are empty.
+        """
+        return {CLASS: np.array([0.0 if predicted.positive == truth.positive else score_of_other(predicted)])}
+
+    def sizes(self, guaranteed: Label) -> dict[str, float]:
+        """The number of classes in the set."""
+        return {} if guaranteed.class_set is None else {CLASS: float(len(guaranteed.class_set))}
 
     def correct(self, columns: Columns) -> npt.NDArray[np.float64]:
         """Whether the answer is the true class."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -13,6 +15,7 @@ from torch import Tensor
 
 from brightfield import images, params
 from brightfield.errors import BrightfieldError
+from brightfield.metrics.segmentation import number_of_cells
 from brightfield.results import ClassMap
 from brightfield.tasks import foreign
 from brightfield.tasks.answering import Answering, Look, Way
@@ -30,11 +33,12 @@ from brightfield.tasks.segmentation.masks import (
     one_hot,
     parts_probability,
 )
-from brightfield.tasks.segmentation.scoring import SegmentationScoring
+from brightfield.tasks.segmentation.scoring import COUNT, OUTLINE, SegmentationScoring, count_scale
 from brightfield.tasks.visibility import shows_something
 
 FloatArray = npt.NDArray[np.float32]
 SMALLEST = np.float32(1e-6)  # probability by which is divided
+ROUNDING = 1e-9  # a limit that is a quotient is this inexact, at most: the image on which it was measured lies within
 
 
 class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
@@ -162,9 +166,19 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
 
     def to_original_scale(self, answer: ClassMap, shape: tuple[int, int], seen: tuple[int, int]) -> ClassMap:
         """Resample by nearest neighbours, so that cells stay separate and keep their numbers."""
-        del seen
         classes, cells = images.nearest(answer.classes, shape), images.nearest(answer.instances, shape)
-        return ClassMap(classes, cells, answer.species, answer.certainty)
+        scale = max(shape[0] / seen[0], shape[1] / seen[1])
+        margin = None if answer.margin is None else answer.margin * scale
+        return replace(answer, classes=classes, instances=cells, margin=margin)
+
+    def guaranteed(self, answer: ClassMap, limits: Mapping[str, float]) -> ClassMap:
+        """With the bounds of the number of cells, and a margin around their outlines."""
+        count = None
+        if COUNT in limits:
+            found = number_of_cells(answer.instances)
+            reach = limits[COUNT] * count_scale(found) + ROUNDING
+            count = (max(0, math.ceil(found - reach)), math.floor(found + reach))
+        return replace(answer, count=count, margin=limits.get(OUTLINE))
 
     def agreements(
         self,

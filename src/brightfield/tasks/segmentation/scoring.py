@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -9,17 +10,36 @@ import numpy.typing as npt
 
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, segmentation
+from brightfield.metrics.declarations import Metric
 from brightfield.results import ClassMap
+from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
 from brightfield.tasks.segmentation.masks import class_map, parts
 
 THREE = ("background", "body", "contour")  # classes to which answers of every scheme are converted for scoring
+
+COUNT, OUTLINE = "count", "outline"  # the guarantees
+OF_OUTLINE = 0.95  # share of a true outline that lies within the margin
 
 
 class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
     """Scores answers of every scheme as background, body and contour, so that they are comparable."""
 
     conditions: ClassVar[tuple[str, ...]] = ("cover", "focus_um")
+    guarantees: ClassVar[Mapping[str, Guarantee]] = {
+        COUNT: Guarantee(
+            "fields",
+            "the true number of cells lies between the bounds",
+            "columns count_low and count_high",
+            Metric("width of the bounds, in cells found", None, "", 2),
+        ),
+        OUTLINE: Guarantee(
+            "found cells",
+            f"{OF_OUTLINE:.0%} of the true outline lie within the margin of outlines",
+            "files _margin.tif",
+            Metric("margin", None, "px", 2),
+        ),
+    }
 
     def statistics(self, predicted: ClassMap, truth: ClassMap) -> dict[str, float]:
         """Pixels of the three classes and matched cells; with another scheme also pixels of its own classes."""
@@ -54,6 +74,25 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         """IoU, AP and the rest of :mod:`brightfield.metrics.segmentation`."""
         return segmentation.pooled(columns, weights, THREE, self.settings.species)
 
+    def nonconformity(self, predicted: ClassMap, truth: ClassMap) -> dict[str, Real]:
+        """``count``: the error of the number of cells, in units of :func:`count_scale`. ``outline``: of each found cell a distance.
+
+        It is the one within which ``OF_OUTLINE`` of its true outline lies from the outlines that were found, in px.
+        """
+        found, true = (segmentation.number_of_cells(each.instances) for each in (predicted, truth))
+        return {
+            COUNT: np.array([abs(true - found) / count_scale(found)]),
+            OUTLINE: segmentation.outline_distances(predicted, truth, OF_OUTLINE),
+        }
+
+    def sizes(self, guaranteed: ClassMap) -> dict[str, float]:
+        """The width of the bounds, as a share of the cells that were found; and the margin in px."""
+        sizes = {}
+        if guaranteed.count is not None:
+            low, high = guaranteed.count
+            sizes[COUNT] = (high - low) / max(1, segmentation.number_of_cells(guaranteed.instances))
+        return sizes if guaranteed.margin is None else {**sizes, OUTLINE: guaranteed.margin}
+
     def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """Pixels by true and answered class of the scheme."""
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
@@ -63,3 +102,12 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         """The objective and AP50 of the images of one kind."""
         metrics = self.pooled(columns, weights)
         return {name: metrics[name] for name in ("mean_iou", "ap50")}
+
+
+def count_scale(found: int) -> float:
+    """How large an error of the number of cells is to be expected where so many are found: bounds are a share of the number.
+
+    Over the simulated test split and suites, bounds that cover 90% of all fields are as wide on average with a constant scale (58
+    cells), the square root (60) or the number (58). A share holds for fields of another size, too.
+    """
+    return float(found + 1)

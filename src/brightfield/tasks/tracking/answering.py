@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +25,8 @@ from brightfield.tasks.tracking.heat import heat_map
 from brightfield.tasks.tracking.hybrid import ALONE, HEAT
 
 HALF_WINDOW_PX = 3  # half-width of the window of the sub-pixel fit around a peak
+
+RADIUS = "radius"  # the guarantee
 
 
 class TrackingAnswering(Answering[params.TrackingSettings, Points]):
@@ -95,10 +98,17 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
         return magnifying.factor(shown, agree)
 
     def to_original_scale(self, answer: Points, shape: tuple[int, int], seen: tuple[int, int]) -> Points:
-        """Positions and their errors in the pixels of the image; (0, 0) is the centre of the first pixel in both."""
+        """Positions, errors and radii in the pixels of the image; (0, 0) is the centre of the first pixel in both."""
         scale = np.array([shape[1] / seen[1], shape[0] / seen[0]])
         errors = None if answer.errors is None else answer.errors * scale
-        return Points((answer.positions + 0.5) * scale - 0.5, answer.quality, errors)
+        radius = None if answer.radius is None else answer.radius * scale.max()
+        return Points((answer.positions + 0.5) * scale - 0.5, answer.quality, errors, radius)
+
+    def guaranteed(self, answer: Points, limits: Mapping[str, float]) -> Points:
+        """With a radius a bead."""
+        if RADIUS not in limits:
+            return answer
+        return replace(answer, radius=limits[RADIUS] * uncertainty(answer, self.settings))
 
     def agreements(
         self,
@@ -116,6 +126,18 @@ class TrackingAnswering(Answering[params.TrackingSettings, Points]):
 
         frames = zip(answers, shown, strict=True)
         return [(agreement.of_frame(each, image, find, self.settings.tolerance_px),) for each, image in frames]
+
+
+def uncertainty(answer: Points, settings: params.TrackingSettings) -> npt.NDArray[np.float64]:
+    """What the error of each bead is compared with, (N,) in px: its standard errors of x and y, added in quadrature.
+
+    Where they are not known or zero, it is the tolerance of a match: some number of pixels that is the same for all such beads.
+    """
+    alike = np.full(len(answer.positions), settings.tolerance_px, dtype=np.float64)
+    if answer.errors is None:
+        return alike
+    combined = np.hypot(*answer.errors.T)
+    return np.where(np.isfinite(combined) & (combined > 0), combined, alike)
 
 
 def _gaussian_centre(heat: npt.NDArray[np.float32], y: int, x: int) -> tuple[float, float]:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, tracking
+from brightfield.metrics.declarations import Metric
 from brightfield.results import Points
+from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
+from brightfield.tasks.tracking.answering import RADIUS, uncertainty
 
 
 class TrackingScoring(Scoring[params.TrackingSettings, Points]):
     """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
 
+    guarantees: ClassVar[Mapping[str, Guarantee]] = {
+        RADIUS: Guarantee(
+            "found beads",
+            "the true position lies within the radius",
+            "column radius_px",
+            Metric("radius", None, "px", 3),
+        )
+    }
+
     def statistics(self, predicted: Points, truth: Points) -> dict[str, float]:
         """Counts and sums of errors."""
         return tracking.statistics(predicted, truth, self.settings.tolerance_px)
+
+    def nonconformity(self, predicted: Points, truth: Points) -> dict[str, Real]:
+        """``radius``: the distance of each matched bead from the true one, in units of its :func:`uncertainty`."""
+        found, _, distance = tracking.match(predicted.positions, truth.positions, self.settings.tolerance_px)
+        return {RADIUS: distance / uncertainty(predicted, self.settings)[found]}
+
+    def sizes(self, guaranteed: Points) -> dict[str, float]:
+        """The mean radius in px."""
+        radius = guaranteed.radius
+        return {} if radius is None or not len(radius) else {RADIUS: float(radius.mean())}
 
     def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
