@@ -103,7 +103,7 @@ class Answering(ABC, Generic[Settings, Answer]):
     ) -> npt.NDArray[np.float32]:
         """One output from those of several members for an image.
 
-        Where some have more channels than others (the deviation of a pixel), only the common ones are combined.
+        Where some have more channels than others, only the common ones are combined, unless a task knows better.
 
         Args:
             outputs: channels first, as :meth:`voted` returns them, or :meth:`ballot` for the way ``vote``.

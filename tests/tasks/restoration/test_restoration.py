@@ -58,12 +58,13 @@ def test_members_average_to_the_moments_of_their_mixture() -> None:
     np.testing.assert_allclose(answer.deviation, np.sqrt(0.9375 + 2.5 - 2.25), rtol=1e-4)
 
 
-def test_members_with_and_without_the_head_average_what_both_answer() -> None:
+def test_a_member_without_the_head_shares_the_image_and_leaves_the_deviation_to_the_others() -> None:
+    """Images 1 and 2, weights 3 and 1: 1.25; the deviation of 0.5 is that of the member that answers one."""
     with_head, without = TASK.answering.activate(output(1.0, 0.5))[0].numpy(), np.full((1, 8, 8), 2.0, np.float32)
-    (mixed,) = combined(TASK, [[with_head], [without]], [1, 1])
+    (mixed,) = combined(TASK, [[with_head], [without]], [3, 1])
     answer = TASK.answering.decode(mixed, encoded(mean=0, std=1))
-    np.testing.assert_allclose(answer.pixels, 1.5, rtol=1e-5)
-    assert answer.deviation is None
+    np.testing.assert_allclose(answer.pixels, 1.25, rtol=1e-5)
+    np.testing.assert_allclose(answer.deviation, 0.5, rtol=1e-3)
 
 
 def test_the_likelihood_is_best_where_the_deviation_is_that_of_the_error() -> None:

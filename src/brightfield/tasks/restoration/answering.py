@@ -15,10 +15,12 @@ from brightfield import images, params
 from brightfield.metrics import restoration
 from brightfield.results import Picture
 from brightfield.tasks import foreign
-from brightfield.tasks.answering import Answering, Look
+from brightfield.tasks.answering import Answering, Look, Way
 from brightfield.tasks.doubts import Doubts
 from brightfield.tasks.restoration import agreement, moments
 from brightfield.tasks.samples import Encoded
+
+FloatArray = npt.NDArray[np.float32]
 
 
 class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
@@ -42,6 +44,16 @@ class RestorationAnswering(Answering[params.RestorationSettings, Picture]):
         """Restored images, in the units of the noisy ones."""
         shown = (images.to_grey(images.read(path)) for path in foreign.image_files(folder, names))
         return [Picture(np.asarray(image, dtype=np.float32)) for image in shown]
+
+    def combined(self, outputs: Sequence[FloatArray], shares: Sequence[float], way: Way = "mean") -> FloatArray:
+        """Intensities from all members; second moments with the deviations of those that answer any."""
+        tell = [i for i, output in enumerate(outputs) if len(output) > 1]
+        if not tell or len(tell) == len(outputs):
+            return super().combined(outputs, shares, way)
+        mean = super().combined([output[:1] for output in outputs], shares, way)
+        total = sum(shares[i] for i in tell)
+        known = super().combined([outputs[i] for i in tell], [shares[i] / total for i in tell], way)
+        return np.concatenate([mean, np.square(mean) + np.square(moments.deviation(known))[None].astype(np.float32)])
 
     def ideal(self, truth: Picture, encoded: Encoded) -> npt.NDArray[np.float32]:
         """The true intensities, normalised as the image; where its pixels are all that is known, those that were hidden."""
