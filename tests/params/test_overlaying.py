@@ -167,6 +167,15 @@ def test_a_profile_that_leaves_something_wanting_is_not_taken_off(own: Path) -> 
     assert own.read_bytes() == before
 
 
+@pytest.mark.usefixtures("own")
+def test_one_profile_follows_another_without_a_word() -> None:
+    """Two of them set some of the same values."""
+    before = Path(params.PARAMS).read_bytes()
+    for name in ("full", "combined", "full", DEFAULT, "combined", DEFAULT):
+        assert overlaying.choose(name) == []
+    assert Path(params.PARAMS).read_bytes() == before
+
+
 def test_a_profile_that_there_is_not_is_refused_with_those_there_are(own: Path) -> None:
     before = own.read_bytes()
     with pytest.raises(BrightfieldError, match="There is no profile 'ful': expected default, combined, full"):

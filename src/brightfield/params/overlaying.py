@@ -6,7 +6,7 @@ nothing). So it can be taken off again, and a value that the user has set is lef
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,12 @@ def choose(name: str, path: Path = params.PARAMS) -> list[str]:
         raise BrightfieldError(f"There is no profile {name!r}: expected {', '.join(names())}.")
     lines: list[str] = []
 
+    known = _set_by_any()
+
     def change(document: Any) -> None:
         for other in names():
             if other not in (DEFAULT, name):
-                lines.extend(put_off(document, _read(other)))
+                lines.extend(put_off(document, _read(other), known))
         if name != DEFAULT:
             lines.extend(put_on(document, _read(name)))
 
@@ -69,14 +71,16 @@ def put_on(document: Any, overlay: Mapping[str, Any]) -> Iterator[str]:
             yield f"{section}.{name} is in params.yaml already, and not as the profile has it: left as it is"
 
 
-def put_off(document: Any, overlay: Mapping[str, Any]) -> Iterator[str]:
-    """The reverse of :func:`put_on`."""
+def put_off(
+    document: Any, overlay: Mapping[str, Any], known: Mapping[str, Sequence[Any]] | None = None
+) -> Iterator[str]:
+    """The reverse of :func:`put_on`; ``known`` are what other overlays set the same values to, and so are no user's."""
     for section, name, content in _entries(overlay):
         if _has(document, section, name) and document[section][name] == content:
             del document[section][name]
         elif _has(document, section, name):
             yield f"{section}.{name} is not as the profile has it: left in params.yaml"
-    yield from _set(document, overlay, before=1, after=0)
+    yield from _set(document, overlay, before=1, after=0, known=known or {})
 
 
 def overlaid(name: str, path: Path = params.PARAMS) -> dict[str, Any]:
@@ -91,10 +95,28 @@ def overlaid(name: str, path: Path = params.PARAMS) -> dict[str, Any]:
     return dict(content)
 
 
-def _set(document: Any, overlay: Mapping[str, Any], *, before: int, after: int) -> Iterator[str]:
+def _set_by_any() -> dict[str, list[Any]]:
+    """What any overlay sets a value to, by its dotted path."""
+    found: dict[str, list[Any]] = {}
+    for name in names():
+        overlay = {} if name == DEFAULT else _read(name)
+        for dotted, pair in overlay.get("values", {}).items():
+            found.setdefault(dotted, []).append(pair[1])
+    return found
+
+
+def _set(
+    document: Any,
+    overlay: Mapping[str, Any],
+    *,
+    before: int,
+    after: int,
+    known: Mapping[str, Sequence[Any]] | None = None,
+) -> Iterator[str]:
     for dotted, pair in overlay.get("values", {}).items():
         found = at(document, dotted)
-        if found == pair[before] or (found is MISSING and pair[before] is None):
+        expected = [pair[before], *(known or {}).get(dotted, ())]
+        if found in expected or (found is MISSING and pair[before] is None):
             _write(document, dotted, pair[after])
         elif found != pair[after] and found is not MISSING:
             yield f"{dotted} is {found!r} in params.yaml, neither {pair[0]!r} nor {pair[1]!r}: left as it is"
