@@ -32,6 +32,7 @@ CARD = "card.md"  # what it learnt from, how good it is, where it fails
 LEARNT = "learnt.json"  # hashes of the images that it learnt from
 STARTER_SCORES = "scores.json"
 RECIPE = STARTERS / "recipe.yaml"  # what starters learn from, in the form of params.yaml
+ADAPTERS = Path(__file__).parent / "evaluation" / "adapters"  # scripts that run other programs
 PROFILES = Path(__file__).parent / "params" / "profiles"  # overlays of params.yaml: one file each
 
 # In the folder of a report

@@ -200,3 +200,35 @@ def test_a_title_and_a_command() -> None:
     for text in ("python a.py", "=run", "a=", "two words=run"):
         with pytest.raises(BrightfieldError, match="Expected TITLE=COMMAND"):
             peers.named(text)
+
+
+# --- adapters ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_adapter_needs_no_more_than_a_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    title, command = peers.named("trackpy=/opt/peer/bin/python --diameter 11")
+    python, adapter, *rest = shlex.split(command)
+    assert (title, python) == ("trackpy", "/opt/peer/bin/python")
+    assert Path(adapter) == peers.adapters()["trackpy"]
+    assert rest == ["{images}", "{answers}", "--diameter", "11"]
+    own = "python own.py {images} {answers}"
+    assert peers.named(f"trackpy={own}") == ("trackpy", own), "a whole command is taken as it is"
+    assert shlex.split(peers.named("trackpy")[1])[:2] == [sys.executable, str(peers.adapters()["trackpy"])]
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(BrightfieldError, match=r"trackpy runs in an environment of its own.*--with trackpy=/opt"):
+        peers.named("trackpy")
+    with pytest.raises(BrightfieldError, match="or one of trackpy with a Python that has it"):
+        peers.named("nothing")
+
+
+def test_no_adapter_imports_the_package() -> None:
+    for path in peers.adapters().values():
+        assert "brightfield" not in path.read_text(encoding="utf-8")
+
+
+def test_trackpy_finds_beads(own: params.Params) -> None:
+    title, command = peers.named(f"trackpy={shlex.quote(sys.executable)} --diameter 11")
+    table = peers.scored(title, command, "beads", own).of("test")
+    entry = own.tasks["beads"]
+    scores = tasks.build(entry.kind, entry.settings).scoring.summarise(table)
+    assert scores["recall"] > 0.9  # round dark spots on an even ground

@@ -33,7 +33,7 @@ def compare(
         typer.Option(
             "--with",
             metavar="TITLE=COMMAND",
-            help="Also compare with another program, which answers the same images: see below. May be given several times.",
+            help="Also compare with another program, which answers the same images: see below. Several times for several.",
         ),
     ] = None,
     suite: SUITE = None,
@@ -53,7 +53,8 @@ def compare(
     suites: {images} in its command is a folder of TIFF files, {answers} an empty folder for what it writes. Of bacteria it writes a
     label image for each (NAME.tif or NAME_labels.tif), of denoise a restored one, of beads a CSV file with columns image, x and y,
     of rbc one with image and probability (of the second class). It may have an environment of its own:
-    --with "peer=/opt/peer/bin/python segment.py {images} {answers}".
+    --with "peer=/opt/peer/bin/python segment.py {images} {answers}". For programs with an adapter their name is enough, --with
+    trackpy, or the Python that has them, with options: --with "trackpy=/opt/newer/bin/python --diameter 15".
     """
     import pandas as pd
 

@@ -3,15 +3,17 @@
 A peer is any command. It gets a folder of TIFF images and an empty folder for its answers, by the words ``{images}`` and
 ``{answers}`` in the command, and runs in an environment of its own: nothing of it is a dependency. What it has to write is said by
 :meth:`brightfield.tasks.answering.Answering.foreign` of the task: label images, restored images, or a table of positions or
-probabilities.
+probabilities. For programs with an adapter (:mod:`brightfield.evaluation.adapters`) the Python that has them is command enough.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shlex
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -27,6 +29,7 @@ from brightfield.evaluation.scoring import VALIDATION, Split
 from brightfield.system import lineage, progress
 
 PLACES = ("{images}", "{answers}")
+WITH = "with_"  # how the names of adapters begin
 SHOWN = 1500  # characters of a failing command's messages that are shown
 
 
@@ -78,22 +81,44 @@ def scored(title: str, command: str, task_name: str, settings: params.Params) ->
 def named(text: str) -> tuple[str, str]:
     """The title and the command of ``TITLE=COMMAND``.
 
+    Where the title is that of an adapter, the command may be a Python, with options of the adapter; without any, it is this one.
+
     Raises:
         BrightfieldError: it is not of that form.
     """
-    title, equals, command = text.partition("=")
-    if not (equals and title.strip() and command.strip()) or " " in title.strip():
+    title, _, command = (part.strip() for part in text.partition("="))
+    known = adapters()
+    if title in known and not command and importlib.util.find_spec(title) is not None:
+        command = shlex.quote(sys.executable)  # it is installed here
+    elif title in known and not command:
         raise BrightfieldError(
-            f'Expected TITLE=COMMAND, such as "otsu=python otsu.py {" ".join(PLACES)}", got {text!r}.'
+            f"{title} runs in an environment of its own. Name the Python that has it: --with {title}=/opt/{title}/bin/python"
         )
-    return title.strip(), command.strip()
+    if not (title and command) or " " in title:
+        raise BrightfieldError(
+            f'Expected TITLE=COMMAND, such as "otsu=python otsu.py {" ".join(PLACES)}", or one of {", ".join(known)} with a '
+            f"Python that has it, got {text!r}."
+        )
+    if title in known and not any(place in command for place in PLACES):
+        python, *options = _split(command)
+        command = shlex.join([python, str(known[title]), *PLACES, *options])
+    return title, command
+
+
+def adapters() -> dict[str, Path]:
+    """The programs that have an adapter, by name."""
+    return {path.stem.removeprefix(WITH): path for path in sorted(layout.ADAPTERS.glob(f"{WITH}*.py"))}
+
+
+def _split(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise BrightfieldError(f"The command {command!r} cannot be read: {error}.") from error
 
 
 def _words(command: str) -> list[str]:
-    try:
-        words = shlex.split(command)
-    except ValueError as error:
-        raise BrightfieldError(f"The command {command!r} cannot be read: {error}.") from error
+    words = _split(command)
     if missing := [place for place in PLACES if not any(place in word for word in words)]:
         raise BrightfieldError(
             f"The command {command!r} does not say where {missing[0]} go: {PLACES[0]} is the folder with the images, {PLACES[1]} "
