@@ -136,8 +136,8 @@ def interruptible() -> Iterator[None]:
 def brightness_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """A network that is told what to answer: the mean of a crop is its probability of being good, in 255ths."""
 
-    def activations(self: Predictor, encoded: Sequence[Encoded]) -> list[np.ndarray]:
-        del self
-        return [np.array([each.mean / 255], np.float32) for each in encoded]
+    def stream(self: Predictor, encoded: Sequence[Encoded], apart: list[float] | None = None) -> Iterator[np.ndarray]:
+        del self, apart
+        return (np.array([each.mean / 255], np.float32) for each in encoded)
 
-    monkeypatch.setattr(Predictor, "activations", activations)
+    monkeypatch.setattr(Predictor, "stream", stream)

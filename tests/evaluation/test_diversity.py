@@ -75,7 +75,7 @@ def test_disagreement_is_the_weighted_deviation_of_the_outputs() -> None:
     """Two images of two pixels; the second model has a channel more, which the first does not answer."""
     a = [np.array([[0.0, 1.0]], np.float32), np.array([[0.5, 0.5]], np.float32)]
     b = [np.array([[1.0, 1.0], [9.0, 9.0]], np.float32), np.array([[0.5, 0.5], [9.0, 9.0]], np.float32)]
-    apart = diversity.disagreement({"a": a, "b": b, "c": []}, {"a": 0.25, "b": 0.75})
+    apart = diversity.disagreement(CLASSES, {"a": a, "b": b, "c": []}, {"a": 0.25, "b": 0.75})
     assert apart.tolist() == pytest.approx([np.sqrt(0.25 * 0.75) / 2, 0.0])
 
 

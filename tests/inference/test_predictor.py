@@ -207,3 +207,23 @@ def test_a_member_with_more_views_is_averaged_over_them() -> None:
     )
     for found, a, b in zip(predictor.activations(encoded), once, turned, strict=True):
         np.testing.assert_allclose(found, (a + b) / 2, rtol=1e-5, atol=1e-6)
+
+
+def test_an_ensemble_says_how_far_its_members_are_apart() -> None:
+    """By hand: of two members with the same weight, half of the distance of their outputs."""
+    members = [member(0), member(1)]
+    predictor = Predictor(members, tiny.COMPUTE)
+    images = [record.image for record in tiny.records("restoration", 2)]
+    encoded = [predictor.task.learning.encode(image) for image in images]
+    a, b = (activations.activations(m.bundle.task, m.bundle.network, encoded, predictor.device) for m in members)
+    expected = [float(np.abs(one - other).mean() / 2) for one, other in zip(a, b, strict=True)]
+    assert predictor.judge(images).disagreements == pytest.approx(expected, rel=1e-4)
+    assert Predictor(members[:1], tiny.COMPUTE).judge(images).disagreements is None
+
+
+def test_members_with_and_without_species_are_compared_by_their_parts() -> None:
+    asked = params.SegmentationSettings(species=["long", "short"], scheme="species", pixel_size_um=0.065)
+    answering = tasks.build("segmentation", asked).answering
+    three = np.array([0.2, 0.6, 0.2], np.float32)[:, None, None]
+    five = np.array([0.2, 0.5, 0.1, 0.1, 0.1], np.float32)[:, None, None]
+    assert answering.disagreement([three, five], [0.5, 0.5]) == pytest.approx(0, abs=1e-6)

@@ -13,9 +13,12 @@ import tifffile
 
 import brightfield
 import tiny
-from brightfield import images, layout, prediction
+from brightfield import images, layout, params, prediction
 from brightfield.errors import BrightfieldError
+from brightfield.inference import bundle
+from brightfield.inference.bundle import Source
 from brightfield.results import ClassMap, Label, Picture, Points, to_dataframe
+from brightfield.system.files import atomic_folder
 from trained import TASKS, write_bundle, write_starter, write_watershed_bundle
 
 ANSWERS = {"classification": Label, "tracking": Points, "segmentation": ClassMap, "restoration": Picture}
@@ -164,3 +167,22 @@ def test_there_is_a_name_for_each_image(project: Path) -> None:
     write_bundle("restoration")
     with pytest.raises(BrightfieldError, match="Expected a name for each of 2 images, got 1"):
         brightfield.load("denoise", "mine").predict([np.ones((9, 9))] * 2, names=["a"])
+
+
+def test_an_ensemble_says_where_its_members_disagree(project: Path) -> None:
+    """In Python as in the tables of the command."""
+    write_bundle("classification", "mine")
+    write_bundle("classification", "other")
+    sources = [Source(layout.model("rbc", name), 0.5) for name in ("mine", "other")]
+    with atomic_folder(layout.ensemble("rbc", "both")) as folder:
+        bundle.write_ensemble(folder, "both", "rbc", params.load().tasks["rbc"].settings, sources, {})
+    crops = {f"crop{i}": record.image for i, record in enumerate(tiny.records("classification", 3))}
+    for name, crop in crops.items():
+        images.write_png(project / f"{name}.png", crop)
+    judged = brightfield.load("rbc", "both").judge(list(crops.values()), names=list(crops))
+    assert judged["disagreement"].tolist() == [0.0, 0.0, 0.0]  # both are the same network
+    prediction.predict("rbc", [project / f"{name}.png" for name in crops], project / "out", reference="both")
+    table = pd.read_csv(project / "out" / "labels.csv")
+    assert table["disagreement"].tolist() == [0.0, 0.0, 0.0]
+    prediction.predict("rbc", [project / "crop0.png"], project / "alone", reference="mine")
+    assert "disagreement" not in pd.read_csv(project / "alone" / "labels.csv")

@@ -82,7 +82,7 @@ FIELDS: dict[str, Callable[[Floats], Floats]] = {
 
 def _of_cells(predictor: Predictor, field: tuple[Floats, Labels], wreck: Callable[[Floats], Floats]) -> Set:
     image = wreck(field[0])
-    (answer,), agreements = predictor.judge([image])
+    (answer,), agreements, _ = predictor.judge([image])
     assert agreements is not None
     labels = images.nearest(field[1], image.shape[:2])
     truth: Any = ClassMap((labels > 0).astype(np.uint8), labels.astype(np.int32))
@@ -120,7 +120,7 @@ def test_crops() -> None:
 def _of_crops(predictor: Predictor, crops: list[tuple[Floats, bool]], wreck: Callable[[Floats], Floats]) -> Set:
     shown = [np.clip(np.rint(wreck(crop)), 0, 255).astype(np.uint8) for crop, _ in crops]
     answers: list[Any]
-    answers, agreements = predictor.judge(shown)  # type: ignore[assignment]
+    answers, agreements, _ = predictor.judge(shown)  # type: ignore[assignment]
     assert agreements is not None
     right = [answer.positive == good for answer, (_, good) in zip(answers, crops, strict=True)]
     return float(np.mean(predictor.task.answering.doubted(agreements))), float(np.mean(right))
@@ -138,7 +138,7 @@ def test_restored_images() -> None:
         clean = middle(images.to_grey(images.read(path)).astype(np.float64))
         clean = np.clip((clean - np.percentile(clean, 1)) / np.ptp(clean), 0, None)
         for noisy, true in _noisy_forms(clean, rng):
-            (answer,), agreements = predictor.judge([noisy.astype(np.float32)])
+            (answer,), agreements, _ = predictor.judge([noisy.astype(np.float32)])
             assert agreements is not None
             left = np.sqrt(np.mean((answer.pixels - true) ** 2) / np.mean((noisy - true) ** 2))  # type: ignore[attr-defined]
             sets.append((task.answering.doubted(agreements)[0], -float(left)))

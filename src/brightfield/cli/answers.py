@@ -136,7 +136,8 @@ def predict(
 
     The column doubt of the tables is the expected error of each answer, 0 to 1: a model that answers badly disagrees with itself
     on a slightly changed view of the image. Where it is large, outside is 1, and a warning says what differs from the training
-    and what helps. The column distance is how far the image lies from the training data.
+    and what helps. The column distance is how far the image lies from the training data; of an ensemble, disagreement is how far
+    its members are apart.
 
     Where a model has guarantees (those that were evaluated have), tables and files say what an answer leaves open: the column set
     ("good", "bad", "good or bad"), radius_px around each bead, count_low and count_high of the cells in a field, and

@@ -73,27 +73,17 @@ def without_each(score: Callable[[dict[str, float]], float], weights: Weights) -
     return found
 
 
-def disagreement(outputs: Mapping[str, Iterable[npt.NDArray[np.float32]]], weights: Weights) -> npt.NDArray[np.float64]:
-    """How far the members are apart on each image, (images,): the mean of the weighted standard deviation of their outputs.
+def disagreement(
+    task: Task[Any, Any], outputs: Mapping[str, Iterable[npt.NDArray[np.float32]]], weights: Weights
+) -> npt.NDArray[np.float64]:
+    """How far the members are apart on each image, (images,): see :meth:`brightfield.tasks.answering.Answering.disagreement`.
 
-    It is that over pixels and channels. Outputs are read one image at a time.
+    Outputs are read one image at a time.
     """
-    shares = np.asarray(list(weights.values()), dtype=np.float64)
-    shares /= shares.sum()
-    apart = []
-    for of_image in zip(*(outputs[name] for name in weights), strict=True):
-        channels = [
-            _deviation(shares, [part[channel] for part in of_image]) for channel in range(min(map(len, of_image)))
-        ]
-        apart.append(float(np.mean(channels)))
-    return np.asarray(apart)
-
-
-def _deviation(shares: Real, parts: Sequence[npt.NDArray[np.float32]]) -> float:
-    """The mean of the weighted standard deviation of parts of one shape; one at a time is in double precision."""
-    mean = sum(share * part.astype(np.float64) for share, part in zip(shares, parts, strict=True))
-    variance = sum(share * (part - mean) ** 2 for share, part in zip(shares, parts, strict=True))
-    return float(np.sqrt(variance).mean())
+    total = sum(weights.values())
+    shares = [weight / total for weight in weights.values()]
+    of_images = zip(*(outputs[name] for name in weights), strict=True)
+    return np.asarray([task.answering.disagreement(of_image, shares) for of_image in of_images])
 
 
 def warns(apart: Sequence[float] | Real, errors: Real) -> float | None:

@@ -123,7 +123,9 @@ def compare(
         "rows": rows,
         "pairs": diversity.pairs(task, objective.metric, {name: tables[name] for name in members}),
         "without": diversity.without_each(score, choice.weights) if apart else {},
-        "warns": diversity.warns(diversity.disagreement(votes.outputs, choice.weights), errors) if apart else None,
+        "warns": diversity.warns(diversity.disagreement(task, votes.outputs, choice.weights), errors)
+        if apart
+        else None,
         **_calibration(task, test, votes, best, ensemble, settings),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,21 @@ from brightfield.inference.guarantees import Guarantees
 from brightfield.results import Result
 from brightfield.tasks import Encoded, Task
 from brightfield.tasks.answering import Way
+
+
+class Judged(NamedTuple):
+    """Answers, and what a model itself says of how good they are.
+
+    Attributes:
+        results: an answer an image.
+        agreements: of each image, for which a changed view of it, or of a part of it, is answered as well:
+            ``task.answering.doubted`` makes expected errors of them. None where the task judges no answers.
+        disagreements: how far the members of an ensemble are apart on each image; None for a single model.
+    """
+
+    results: list[Result]
+    agreements: list[tuple[float, ...]] | None
+    disagreements: list[float] | None
 
 
 class Predictor:
@@ -60,24 +75,18 @@ class Predictor:
         """Predict one result for each image, (H, W) or (H, W, 3) of any size and numeric type."""
         return self._answered(self._encoded(images))[1]
 
-    def judge(
-        self, images: Sequence[np.ndarray], encoded: Sequence[Encoded] | None = None
-    ) -> tuple[list[Result], list[tuple[float, ...]] | None]:
+    def judge(self, images: Sequence[np.ndarray], encoded: Sequence[Encoded] | None = None) -> Judged:
         """:meth:`predict`, and how far the model agrees with itself on each image.
 
         Args:
             images: as in :meth:`predict`.
             encoded: the same, if they are encoded already.
-
-        Returns:
-            The results, and their agreements, for which a changed view of each image, or of a part of it, is answered as well:
-            ``task.answering.doubted`` makes expected errors of them. None in place of these where the task judges no answers.
         """
-        activated, results = self._answered(self._encoded(images) if encoded is None else encoded)
+        apart: list[float] = []
+        activated, results = self._answered(self._encoded(images) if encoded is None else encoded, apart)
         answering = self.task.answering
-        if answering.doubts is None:
-            return results, None
-        return results, answering.agreements(results, activated, images, self.look)
+        agreements = None if answering.doubts is None else answering.agreements(results, activated, images, self.look)
+        return Judged(results, agreements, apart if len(self.members) > 1 else None)
 
     def look(self, images: Sequence[np.ndarray]) -> list[tuple[npt.NDArray[np.float32], Encoded]]:
         """The activated output for each image, and the image as it was encoded."""
@@ -87,9 +96,11 @@ class Predictor:
     def _encoded(self, images: Sequence[np.ndarray]) -> list[Encoded]:
         return [self.task.learning.encode(image) for image in images]
 
-    def _answered(self, encoded: Sequence[Encoded]) -> tuple[list[npt.NDArray[np.float32]], list[Result]]:
-        """The activated output for each image, and what is decoded of it."""
-        activated = self.activations(encoded)
+    def _answered(
+        self, encoded: Sequence[Encoded], apart: list[float] | None = None
+    ) -> tuple[list[npt.NDArray[np.float32]], list[Result]]:
+        """The activated output for each image, and what is decoded of it; ``apart`` receives the disagreement of members."""
+        activated = list(self.stream(encoded, apart))
         results = self.task.answering.decode_all(activated, encoded)
         if self.guarantees is None:
             return activated, results
@@ -117,10 +128,15 @@ class Predictor:
         """All of :meth:`stream`."""
         return list(self.stream(encoded))
 
-    def stream(self, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
-        """The members' activated outputs as one, channels first, for each image, one at a time."""
+    def stream(self, encoded: Sequence[Encoded], apart: list[float] | None = None) -> Iterator[npt.NDArray[np.float32]]:
+        """The members' activated outputs as one, channels first, for each image, one at a time.
+
+        Args:
+            encoded: the images.
+            apart: receives how far several members are apart on each image.
+        """
         outputs = [self._votes(member, encoded) for member in self.members]
-        return combined(self.task, outputs, [member.weight for member in self.members], self.way)
+        return combined(self.task, outputs, [member.weight for member in self.members], self.way, apart)
 
     def _votes(self, member: Member, encoded: Sequence[Encoded]) -> Iterator[npt.NDArray[np.float32]]:
         asked = member.bundle
@@ -135,6 +151,7 @@ def combined(
     outputs: Sequence[Iterable[npt.NDArray[np.float32]]],
     weights: Sequence[float],
     way: Way = "mean",
+    apart: list[float] | None = None,
 ) -> Iterator[npt.NDArray[np.float32]]:
     """The outputs of several models as one, for each image, one at a time; ``outputs`` has an iterable a model.
 
@@ -143,8 +160,11 @@ def combined(
         outputs: votes as the task takes them.
         weights: of the models, in any unit.
         way: how they become one.
+        apart: receives how far they are apart on each image, where there are several.
     """
     total = float(sum(weights))
     shares = [weight / total for weight in weights]
     for of_image in zip(*outputs, strict=True):
+        if apart is not None and len(shares) > 1:
+            apart.append(task.answering.disagreement(of_image, shares))
         yield task.answering.combined(of_image, shares, way)

@@ -98,6 +98,7 @@ class FolderPrediction:
         self._stated = Stated(pixel_size_um)
         self._far: list[pd.DataFrame] = []
         self._agreements: list[tuple[float, ...]] = []
+        self._disagreements: list[float] = []
 
     def __len__(self) -> int:
         """Number of images that were predicted."""
@@ -158,7 +159,8 @@ class FolderPrediction:
             channels = {channel: answering.magnified(pixels, magnification) for channel, pixels in channels.items()}
         seen = channels.pop("image")
         pixels = self.predictor.task.learning.pixels(Record(name, name, seen, channels))
-        (result,), agreements = self.predictor.judge([pixels])
+        (result,), agreements, disagreements = self.predictor.judge([pixels])
+        self._disagreements += disagreements or []
         if seen.shape != image.shape:
             result = answering.to_original_scale(result, image.shape[:2], seen.shape[:2])
         return result, seen, agreements or []
@@ -166,7 +168,8 @@ class FolderPrediction:
     def finish(self) -> PredictionSummary:
         """Write the tables; columns ``outside``, ``doubt`` and ``distance`` say how much the answers are to be doubted.
 
-        The columns ``pixel_size_um`` and ``time_s`` are there where files state them.
+        The column ``disagreement`` says how far the members of an ensemble are apart on an image. The columns ``pixel_size_um``
+        and ``time_s`` are there where files state them.
         """
         table = self.predictor.task.combine(self._rows)
         far = pd.concat(self._far, ignore_index=True) if self._far else None
@@ -177,6 +180,9 @@ class FolderPrediction:
             compared.insert(0, "image", list(self._rows))
             known = [column for column in ("image", "outside", "doubt", "distance") if column in compared]
             table = table.merge(compared[known], on="image", how="left")
+        if self._disagreements:
+            apart = pd.DataFrame({"image": list(self._rows), "disagreement": self._disagreements})
+            table = table.merge(apart, on="image", how="left")
         table = self._stated.in_columns(table)
         notes, warning = (*self.sizes.lines(), *self._stated.notes()), doubting.warning(compared, self.predictor)
         guaranteed = guaranteeing.line(self.predictor)

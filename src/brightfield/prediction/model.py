@@ -135,15 +135,17 @@ class Model:
         Returns:
             A row an image: ``image`` (its name), ``outside`` (1: the answer is doubtful), ``doubt`` (its expected error, 0 to 1),
             and where the model knows its training images ``distance`` and ``farthest`` (how far the image lies from them, and in
-            what). What is not known is left out.
+            what), and of an ensemble ``disagreement`` (how far its members are apart). What is not known is left out.
 
         Raises:
             BrightfieldError: as :meth:`predict`.
         """
         given = _as_list(images)[1]
         titles, seen = _titles(names, len(given)), self._seen(given, pixel_size_um, magnify)
-        agreements = self._predictor.judge(seen)[1]
-        table = doubting.compared(self._predictor.compare(seen), agreements or [], self._predictor)
+        judged = self._predictor.judge(seen)
+        table = doubting.compared(self._predictor.compare(seen), judged.agreements or [], self._predictor)
+        if table is not None and judged.disagreements is not None:
+            table["disagreement"] = judged.disagreements
         return (
             pd.DataFrame({"image": titles}) if table is None else table.assign(image=titles)[["image", *table.columns]]
         )

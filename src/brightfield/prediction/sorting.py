@@ -248,7 +248,7 @@ def _answers(predictor: Predictor, sizes: PixelSizes, sources: Iterable[Path]) -
     agreements: list[tuple[float, ...]] = []
     for batch in _batches(sources):
         seen = [sizes.seen(predictor.task, frame) for frame in batch]
-        answers, agree = predictor.judge(seen, _encoded(predictor.task, batch, seen))
+        answers, agree, _ = predictor.judge(seen, _encoded(predictor.task, batch, seen))
         agreements += agree or []
         labels: Sequence[Any] = answers
         if (distances := predictor.compare([frame.image for frame in batch])) is not None:

@@ -119,6 +119,15 @@ class Answering(ABC, Generic[Settings, Answer]):
             whole += np.float32(share) * output[:common]
         return whole
 
+    def disagreement(self, outputs: Sequence[npt.NDArray[np.float32]], shares: Sequence[float]) -> float:
+        """How far members are apart on an image: the mean, over pixels and channels, of the weighted deviation of their outputs.
+
+        Args:
+            outputs, shares: as in :meth:`combined`.
+        """
+        common = range(min(map(len, outputs)))  # a channel at a time, in double precision
+        return float(np.mean([_deviation([output[channel] for output in outputs], shares) for channel in common]))
+
     def ideal(self, truth: Answer, encoded: Encoded) -> npt.NDArray[np.float32] | None:
         """The activated output of a model that knows the truth of an image, nan where nobody knows it; None: there is none."""
         del truth, encoded
@@ -230,3 +239,10 @@ class Answering(ABC, Generic[Settings, Answer]):
         """
         assert self.doubts is not None
         return [self.doubts.expected(agreement) for agreement, *_ in agreements]
+
+
+def _deviation(parts: Sequence[npt.NDArray[np.float32]], shares: Sequence[float]) -> float:
+    """The mean of the weighted standard deviation of parts of one shape."""
+    mean = sum(share * part.astype(np.float64) for share, part in zip(shares, parts, strict=True))
+    variance = sum(share * (part - mean) ** 2 for share, part in zip(shares, parts, strict=True))
+    return float(np.sqrt(variance).mean())

@@ -100,6 +100,11 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         found[BACKGROUND] = of_parts[BACKGROUND]
         return found
 
+    def disagreement(self, outputs: Sequence[FloatArray], shares: Sequence[float]) -> float:
+        """On background, body and contour where some members tell species apart and others do not."""
+        alike = len({len(output) for output in outputs}) == 1
+        return super().disagreement(outputs if alike else [parts_probability(each) for each in outputs], shares)
+
     def ideal(self, truth: ClassMap, encoded: Encoded) -> FloatArray:
         """1 for the true class of each pixel, of this scheme."""
         del encoded
