@@ -127,17 +127,21 @@ def alike(report: EnsembleReport) -> None:
         )
 
 
-def cost(report: EnsembleReport) -> None:
-    """Show what the ensemble costs beside its members, a member that was trained as long, and its calibration."""
-    lines = []
+def beside(report: EnsembleReport) -> None:
+    """Say whether one training as long as those of all members does as well."""
     for row in scores.oriented(report.rows, report.direction).query("role == 'beside'").to_dict("records"):
         verdict = (
             "better than" if row["low"] > 0 else "worse than" if row["high"] < 0 else "not shown to be better than"
         )
-        lines.append(
+        st.markdown(
             f"Trained alone for longer, **{parts.plain(row['name'])}** has {number(row['value'])}: the ensemble is {verdict} it "
-            f"({number(row['gain'], signed=True)}, {interval(row['low'], row['high'])})."
+            f":gray[({number(row['gain'], signed=True)}, {interval(row['low'], row['high'])})]."
         )
+
+
+def cost(report: EnsembleReport) -> None:
+    """Show what the ensemble costs beside its members, and its calibration."""
+    lines = []
     if report.calibration is not None:
         known = report.calibration
         before, after = (
@@ -180,6 +184,7 @@ def show(name: str) -> None:
     found, best = scores.verdict(report.rows, report.weights, report.direction)
     if best is not None:
         st.markdown(VERDICTS[found].format(best=parts.plain(best)))
+    beside(report)
     left, right = st.columns([2, 3], gap="large")
     with left:
         makeup(report, colours)

@@ -249,6 +249,9 @@ def _ensemble(settings: params.Params, name: str) -> None:
                 "gain_high": gain + 0.03,
             }
         )
+    rows.append(
+        {"name": f"{task}-long", "role": "beside", "value": whole, "gain": 0.0, "gain_low": -0.01, "gain_high": 0.01}
+    )
     report = {
         "method": "greedy",
         "weights": {member: 1 / len(members) for member in members},

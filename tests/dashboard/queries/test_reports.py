@@ -109,7 +109,7 @@ def test_ensemble(project: Path) -> None:
     assert report is not None
     assert (report.method, report.metric, report.direction) == ("greedy", "capped_error_px", "minimize")
     assert report.weights.to_dict("list") == {"name": ["beads-unet", "beads-unet-wide"], "weight": [0.5, 0.5]}
-    assert list(report.rows["role"]) == ["baseline", "member", "member", "method", "method"]
+    assert list(report.rows["role"]) == ["baseline", "member", "member", "method", "method", "beside"]
     assert report.rows["gain"].iloc[0] == pytest.approx(0.20 - 0.55)
     assert queries.ensemble("denoise-ensemble") is None
 

@@ -24,6 +24,7 @@ def test_an_ensemble_and_its_gain() -> None:
     assert pairs["correlation of errors"].tolist() == [0.4]
     assert app.dataframe[3].value["without"].tolist() == ["beads-unet", "beads-unet-wide"]
     assert "rank correlation **0.55**" in text(app)
+    assert "has 0.200: the ensemble is not shown to be better than it" in text(app)
     assert "0.061 :gray[(0.040 to 0.080)], of the ensemble 0.032" in text(app)
     costs = app.dataframe[4].value
     assert list(costs.columns) == ["name", "ms an image", "MB"]
