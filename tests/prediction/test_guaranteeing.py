@@ -147,7 +147,7 @@ def test_the_line_says_what_is_promised_of_what_and_where_it_does_not_hold(proje
     )
     write_bundle("classification")
     write("classification", over="objects")
-    assert "(column set) of groups like the 8 of validation, measured" in str(
+    assert "(column set), if their groups are like the 8 of validation, measured" in str(
         guaranteeing.line(prediction.load("rbc", "mine"))
     )
 

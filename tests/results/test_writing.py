@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import weakref
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -180,6 +181,20 @@ def test_deviations_where_the_model_tells_them(tmp_path: Path) -> None:
 
 
 # --- what must not happen -------------------------------------------------------------------------------------------
+
+
+def test_what_a_new_answer_does_not_hold_is_removed_with_the_old_one(tmp_path: Path) -> None:
+    """A margin beside labels of another model would look as if it were theirs."""
+    with_margin = {name: replace(each, margin=2.0) for name, each in MAPS.items()}
+    write_answers(with_margin, IMAGES, MAP_TABLE, tmp_path)
+    assert (tmp_path / "eight_margin.tif").is_file()
+    write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path, overwrite=True)
+    assert not list(tmp_path.glob("*_margin.tif"))
+    write_answers(with_margin, IMAGES, MAP_TABLE, tmp_path / "kept")
+    for table in (tmp_path / "kept").glob("*.csv"):
+        table.unlink()
+    with pytest.raises(BrightfieldError, match="There are answers in"):
+        write_answers(MAPS, IMAGES, MAP_TABLE, tmp_path / "kept")
 
 
 def test_nothing_is_overwritten_unless_asked(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def line(predictor: Predictor) -> str | None:
 def _promise(declared: Guarantee, name: str, found: Guarantees) -> str:
     limit = found.limits[name]
     # with few groups the promise is one of further objects of those groups
-    only = "" if limit.over == "groups" else f" of groups like the {limit.groups} of validation"
+    only = "" if limit.over == "groups" else f", if their groups are like the {limit.groups} of validation"
     said = f"{declared.said(found.coverage)} ({declared.where}){only}"
     measured = ", ".join(_measured(found.measured, name))
     return f"{said}, measured {measured}" if measured else said

@@ -105,8 +105,11 @@ class Writer:
         arrays = {self.folder / f"{name}_{end}": array for end, array in found.items() if array is not None}
         drawn = self.overlays is None or self._drawn < self.overlays
         pictures = [self.folder / f"{name}_{layout.OVERLAY}"] if drawn else []
-        self._refuse_to_replace([*arrays, *pictures])
+        outdated = [self.folder / f"{name}_{end}" for end, array in found.items() if array is None]
+        self._refuse_to_replace([*arrays, *pictures, *outdated])
         with _readable_errors(self.folder):
+            for path in outdated:  # of an earlier answer, by a model that answered more
+                path.unlink(missing_ok=True)
             for path, array in arrays.items():
                 write_tiff(path, array, metadata.pixel_size_um)
             for picture in pictures:
