@@ -44,7 +44,7 @@ def milliseconds(predictors: list[Predictor], test: Records, count: int) -> list
 
 
 def megabytes(folder: Path) -> float:
-    """Of all files of a bundle."""
+    """Of all weights and descriptions of a bundle, those of its members too."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.suffix in (".json", ".safetensors")) / MEGABYTE
 
 

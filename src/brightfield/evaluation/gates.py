@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from brightfield import images, layout, params, tasks
+from brightfield import layout, params, tasks
 from brightfield.data.splitting import GATE
 from brightfield.data.store import ImageSet
-from brightfield.evaluation import comparison
+from brightfield.evaluation import comparison, costs
 from brightfield.evaluation.bootstrap import Difference
 from brightfield.evaluation.reports import Scored
 from brightfield.evaluation.scoring import TEST
@@ -25,7 +22,6 @@ from brightfield.system.lineage import Lineage
 from brightfield.tasks import Task
 
 TIMED_IMAGES = 6  # of the test split, each answered by both models in turn
-MEGABYTE = 1e6
 SMALL_MB = 20.0  # no model below this is too large, however small a classical champion is
 
 
@@ -193,15 +189,10 @@ def _calibration(found: Mapping[str, Difference], name: str | None, task: str, t
 
 
 def _size(champion: Standing, candidate: Standing, times: float) -> Check:
-    theirs, ours = (_bytes(each.folder) for each in (champion, candidate))
-    passed = ours <= max(times * theirs, SMALL_MB * MEGABYTE)
+    theirs, ours = (costs.megabytes(each.folder) for each in (champion, candidate))
+    passed = ours <= max(times * theirs, SMALL_MB)
     asked = "" if passed else f"; {times:g} times the champion's is allowed"
-    return Check("size", passed, f"{ours / MEGABYTE:.2f} MB against {theirs / MEGABYTE:.2f} MB{asked}.")
-
-
-def _bytes(folder: Path) -> int:
-    """Of all weights and descriptions, of the members too."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.suffix in (".json", ".safetensors"))
+    return Check("size", passed, f"{ours:.2f} MB against {theirs:.2f} MB{asked}.")
 
 
 def _time(settings: params.Params, champion: Standing, candidate: Standing, times: float) -> Check:
@@ -215,18 +206,7 @@ def milliseconds(settings: params.Params, models: Sequence[Standing]) -> list[fl
     """The median time for an image of the test split, of models that answer in turn, so that a busy machine is so for all."""
     task = settings.tasks[models[0].scored.task]
     test = ImageSet.prepared(layout.prepared(task.dataset), TEST)
-    predictors = [Predictor.load(model.folder, settings.compute) for model in models]
-    taken: list[list[float]] = [[] for _ in models]
-    for i in np.linspace(0, len(test) - 1, min(TIMED_IMAGES, len(test)) + 1).astype(int):
-        for predictor, own in zip(predictors, taken, strict=True):
-            own.append(_timed(predictor, predictor.task.learning.judged_pixels(test[int(i)])))
-    return [float(np.median(own[1:])) for own in taken]  # the first has to warm up
-
-
-def _timed(predictor: Predictor, image: images.Image) -> float:
-    begun = time.perf_counter()
-    predictor.predict([image])
-    return 1000 * (time.perf_counter() - begun)
+    return costs.milliseconds([Predictor.load(model.folder, settings.compute) for model in models], test, TIMED_IMAGES)
 
 
 def _lineage(candidate: Standing) -> Check:
