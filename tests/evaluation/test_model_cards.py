@@ -153,12 +153,27 @@ def test_of_another_dataset_than_the_tasks(own: params.Params) -> None:
 
 def test_an_ensemble_names_its_members(own: params.Params) -> None:
     settings = tiny.SETTINGS["classification"]
-    members = [bundle.Source(layout.model("rbc", "rbc-convnet"), 1.0)]
+    place = layout.model("rbc", "rbc-convnet")
+    members = [bundle.Source(place, 0.75), bundle.Source(place, 0.25, views=8)]
     with atomic_folder(layout.ensemble("rbc", "rbc-ensemble")) as folder:
         bundle.write_ensemble(folder, "rbc-ensemble", "rbc", settings, members, {"method": "greedy"})
     evaluated("rbc-ensemble")
     found = sections(model_cards.text(own, "rbc-ensemble", layout.ensemble("rbc", "rbc-ensemble")))
-    assert found["What it is"][0] == "- an ensemble, combined by greedy: rbc-convnet 100%"
+    assert found["What it is"][0] == (
+        "- an ensemble, combined by greedy: rbc-convnet 75%, rbc-convnet with 8 views 25%"
+    )
+
+
+def test_a_soup_names_what_is_in_it_and_a_student_its_teacher(own: params.Params) -> None:
+    described(own, {"method": "soup", "ingredients": ["one", "two"]})
+    assert card(own)["What it is"][0] == "- a soup: one network with the mean of the weights of one, two"
+    old = bundle.read(layout.model("rbc", "rbc-convnet"))
+    assert old.model.training is not None
+    taught = old.model.training.model_copy(update={"distil_from": "7", "distil": 0.25})
+    model = old.model.model_copy(update={"training": taught})
+    with atomic_folder(layout.model("rbc", "rbc-convnet")) as folder:
+        bundle.write(folder, "rbc-convnet", "rbc", old.task.settings, model, old.network, {}, old.coverage)
+    assert "- learnt the answers of version 7 beside the truth, with a weight of 0.25" in card(own)["What it is"]
 
 
 def test_a_card_fits_into_a_description(own: params.Params) -> None:

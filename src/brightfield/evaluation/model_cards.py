@@ -6,7 +6,7 @@ The sections are those of Mitchell et al. (2019, Model cards for model reporting
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,10 @@ def _purpose(settings: params.Params, described: Mapping[str, Any]) -> Iterator[
 def _origin(described: Mapping[str, Any]) -> Iterator[str]:
     yield from ("", "## What it is", "")
     if "members" in described:
-        shares = ", ".join(f"{member['name']} {member['weight']:.0%}" for member in described["members"])
-        yield f"- an ensemble, combined by {described['provenance'].get('method', 'mean')}: {shares}"
+        yield f"- an ensemble, combined by {described['provenance'].get('method', 'mean')}: {_shares(described['members'])}"
     else:
+        if ingredients := described["provenance"].get("ingredients"):
+            yield f"- a soup: one network with the mean of the weights of {', '.join(ingredients)}"
         yield from _network(described["model"])
     lineage = Lineage.from_dict(described["provenance"].get("lineage", {}))
     changed = ", with uncommitted changes" if lineage.dirty else ""
@@ -85,6 +86,13 @@ def _origin(described: Mapping[str, Any]) -> Iterator[str]:
         f"{package} {lineage.packages[package]}" for package in ("torch",) if package in lineage.packages
     )
     yield f"- made with Python {lineage.python}{f', {packages}' if packages else ''} on {lineage.device}"
+
+
+def _shares(members: Sequence[Mapping[str, Any]]) -> str:
+    views = (f" with {member['views']} views" if "views" in member else "" for member in members)
+    return ", ".join(
+        f"{member['name']}{turned} {member['weight']:.0%}" for member, turned in zip(members, views, strict=True)
+    )
 
 
 def _network(model: Mapping[str, Any]) -> Iterator[str]:
@@ -98,6 +106,8 @@ def _network(model: Mapping[str, Any]) -> Iterator[str]:
         return
     begun = f", beginning with {training['init_from']}" if training.get("init_from") else ""
     yield f"- trained for {training['epochs']} epochs in batches of {training['batch_size']}{begun}, seed {model.get('seed', 0)}"
+    if training.get("distil_from"):
+        yield f"- learnt the answers of version {training['distil_from']} beside the truth, with a weight of {training['distil']:g}"
     if training.get("augment"):
         yield f"- augmented by {', '.join(training['augment'])}"
 
