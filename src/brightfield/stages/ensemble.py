@@ -92,7 +92,9 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
         scoring.write_report(report, task, test, scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
-        cost = costs.measured({name: folder, **_folders(entry, choice)}, test.images, settings.compute)
+        cost = []
+        if len(choice.weights) > 1:  # a member alone costs what it costs
+            cost = costs.measured({name: folder, **_folders(entry, choice)}, test.images, settings.compute)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / layout.ENSEMBLE, {**described, "costs": cost})
         write_reference(started, folder)
