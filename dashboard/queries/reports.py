@@ -11,6 +11,8 @@ import pandas as pd
 import streamlit as st
 
 from brightfield import layout
+from brightfield.errors import BrightfieldError
+from brightfield.inference.guarantees import Guarantees
 from brightfield.metrics.declarations import OF_IMAGE
 from queries import project
 
@@ -150,11 +152,19 @@ def guarantees(task: str) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for model in on_test(task)["model"]:
-        found = (project.read_json(layout.report(model) / layout.METRICS) or {}).get("guarantees", {})
-        for part, measured in found.get("measured", {}).items():
+        path = layout.report(model) / layout.METRICS
+        content = (project.read_json(path) or {}).get("guarantees")
+        try:
+            found = None if content is None else Guarantees.parse(content, path)
+        except BrightfieldError as error:
+            st.warning(str(error))
+            continue
+        if found is None:
+            continue
+        for part, measured in found.measured.items():
             for name, each in measured.items():
-                of = {"model": model, "guarantee": name, "over": found["limits"][name]["over"], "part": part}
-                of |= {"promised": found["coverage"], "coverage": each["coverage"]["value"]}
+                of = {"model": model, "guarantee": name, "over": found.limits[name].over, "part": part}
+                of |= {"promised": found.coverage, "coverage": each["coverage"]["value"]}
                 of |= {bound: each["coverage"][bound] for bound in ("low", "high")}
                 rows.append({**of, "size": each["size"]["value"], "objects": each["objects"], "groups": each["groups"]})
     numbers = dict.fromkeys(("promised", "coverage", "low", "high", "size"), float)

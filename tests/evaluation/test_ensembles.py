@@ -20,7 +20,8 @@ from brightfield.evaluation import combining, ensembles, scoring
 from brightfield.evaluation.combining import METHODS, Method
 from brightfield.evaluation.mixtures import ObjectiveOfMixtures, Votes
 from brightfield.evaluation.scoring import Split
-from brightfield.results import Label
+from brightfield.results import ClassMap, Label
+from brightfield.tasks.segmentation.masks import class_map, one_hot, parts_probability
 
 TASK = tasks.build("classification", tiny.SETTINGS["classification"])
 TRUTH = [0, 1, 0, 1, 0, 1]  # of the test split of tiny.records
@@ -196,6 +197,27 @@ def test_stacking_has_the_least_squared_error() -> None:
 def test_stacking_shares_the_weight_of_members_that_answer_alike() -> None:
     objective = ObjectiveOfMixtures(TASK, by_hand(TRUTH), outputs(a=GOOD, b=GOOD))
     assert combining.stacking(objective, 5) == pytest.approx({"a": 0.5, "b": 0.5}, abs=1e-3)
+
+
+def test_stacking_compares_networks_with_and_without_species_by_what_both_say() -> None:
+    """One network in both schemes: its answers are the same, and so are its weights."""
+    three_classes = tiny.SETTINGS["segmentation"].model_copy(update={"species": ["long", "short"]})
+    task = tasks.build("segmentation", three_classes.model_copy(update={"scheme": "species"}))
+    rng, truth = np.random.default_rng(0), []
+    for record in tiny.records("segmentation", 3):
+        instances = record.fields["labels"]
+        kinds = np.array([0, 1, 2, 1, 2], np.uint8)
+        truth.append(ClassMap(class_map(instances, 2.0, kinds, "species"), instances, kinds))
+    five = []
+    for true in truth:
+        noisy = one_hot(true.classes, 5) + rng.uniform(0, 1, (5, 64, 64)).astype(np.float32)
+        five.append(noisy / noisy.sum(axis=0))
+    made = Votes({"five": five, "three": [parts_probability(each) for each in five]})
+    images: Any = SimpleNamespace(index=pd.DataFrame({"id": range(3), "group": list("abc")}))
+    split = Split("validation", images, [None] * 3, truth)  # type: ignore[list-item]
+    assert combining.stacking(ObjectiveOfMixtures(task, split, made), 5) == pytest.approx(
+        {"five": 0.5, "three": 0.5}, abs=0.01
+    )
 
 
 def test_stacking_learns_from_the_images_that_count() -> None:

@@ -285,6 +285,35 @@ def test_a_damaged_member_is_refused(ensemble: Path, harm: Callable[[Path], Any]
         bundle.read_members(ensemble)
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c["members"][0].update(weight=-0.5), "weight -0.5"),
+        (lambda c: c["members"][0].update(weight=float("nan")), "weight nan"),
+        (lambda c: c["members"][0].update(weight="a"), "could not convert"),
+        (lambda c: c["members"][0].update(views=3), "views 3"),
+        (lambda c: c["members"][0].pop("folder"), "'folder'"),
+        (lambda c: c["members"][0].update(folder="../a"), "has no checksum"),
+        (lambda c: c.update(members=None), "NoneType"),
+        (lambda c: c.update(sha256={}), "has no checksum"),
+    ],
+)
+def test_a_member_that_makes_no_sense_is_refused(ensemble: Path, change: Callable[[Any], Any], said: str) -> None:
+    edit(ensemble, change)
+    with pytest.raises(BrightfieldError, match=f"members: .*{said}"):
+        bundle.read_members(ensemble)
+
+
+def test_members_are_of_one_kind_and_count_votes_where_they_can(tmp_path: Path) -> None:
+    sources = [Source(write(tmp_path / "a", "a"), 0.5), Source(write(tmp_path / "b", "b", kind="classification"), 0.5)]
+    with atomic_folder(tmp_path / "both") as partial:
+        bundle.write_ensemble(partial, "both", "beads", tiny.SETTINGS["tracking"], sources, {}, "vote")
+    with pytest.raises(BrightfieldError, match="has a member of another kind of task, 'b'"):
+        bundle.read_members(tmp_path / "both")
+    with pytest.raises(BrightfieldError, match="counts votes, and answers of its task are not classes"):
+        bundle.read_way(tmp_path / "both")
+
+
 def test_an_ensemble_is_not_made_of_what_is_not_whole(tmp_path: Path) -> None:
     damage_weights(write(tmp_path / "a", "a"))
     with pytest.raises(BrightfieldError, match="was changed"), atomic_folder(tmp_path / "both") as partial:

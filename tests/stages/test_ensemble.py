@@ -19,18 +19,23 @@ import tiny
 from brightfield import layout, params, tasks
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation import member_outputs
+from brightfield.evaluation import ensembles, member_outputs
 from brightfield.evaluation.activation_files import ActivationWriter
 from brightfield.evaluation.member_outputs import Candidate, votes_of
+from brightfield.evaluation.mixtures import Votes
+from brightfield.evaluation.scoring import Split
 from brightfield.inference import bundle
 from brightfield.inference.predictor import Predictor
+from brightfield.results import ClassMap
 from brightfield.stages import ensemble, evaluate
 from brightfield.stages.ensemble import candidates
 from brightfield.system.files import atomic_folder
+from brightfield.tasks.segmentation.masks import class_map, one_hot, parts
 from conftest import write_prepared
 
 KIND, TASK, NAME = "restoration", "denoise", "denoise-ensemble"
 MODELS = ("first", "second", "third")
+SCHEMES = {"parts": "contours", "kinds": "species"}
 
 
 @pytest.fixture
@@ -75,9 +80,8 @@ def test_an_ensemble_of_five_classes_is_composed_of_networks_with_and_without_sp
     five = params.Params.model_validate(content)
     assert {"bacteria-unet", "bacteria-species", "bacteria-pair"} <= set(names(five, "bacteria-ensemble"))
     content["ensembles"]["bacteria-ensemble"]["members"] = ["bacteria-unet", "bacteria-tuned"]
-    fewer = params.Params.model_validate(content)
-    with pytest.raises(BrightfieldError, match="None of bacteria-unet, bacteria-tuned answers all"):
-        candidates(fewer, fewer.ensembles["bacteria-ensemble"])
+    with pytest.raises(ValueError, match="none of bacteria-unet, bacteria-tuned answers all"):
+        params.Params.model_validate(content)
 
 
 def test_what_stands_beside_and_what_was_distilled_is_no_member(settings: params.Params) -> None:
@@ -244,17 +248,41 @@ def test_a_soup_is_one_network_with_the_mean_of_weights() -> None:
 
 @pytest.mark.usefixtures("tracked_project")
 def test_weights_of_other_networks_make_no_soup() -> None:
+    """The stage finds out that the best member begins otherwise than the others; params.yaml is refused where no two are alike."""
     write_prepared(layout.prepared(TASK), KIND)
     settings = entries(method="soup")
     make(settings, spread=0.01)
     content = YAML().load(Path(params.PARAMS))
-    for name in MODELS[1:]:
-        content["models"][name]["training"].pop("init_from")
-    content["models"][MODELS[0]]["network"]["filters"] = 8
+    scored = {
+        name: pd.read_csv(layout.report(name) / layout.IMAGE_SCORES).query("split == 'validation'") for name in MODELS
+    }
+    best = max(MODELS, key=lambda name: scored[name]["psnr_db"].mean())
+    content["models"][best]["training"].pop("init_from")
     YAML().dump(content, Path(params.PARAMS))
-    with pytest.raises(BrightfieldError, match="A soup needs several trainings of one network"):
+    with pytest.raises(
+        BrightfieldError, match="A soup needs several trainings of one network.*begins with random weights"
+    ):
         ensemble.run(NAME)
     assert not layout.ensemble(TASK, NAME).exists()
+    for name in MODELS:
+        content["models"][name]["training"].pop("init_from", None)
+    YAML().dump(content, Path(params.PARAMS))
+    with pytest.raises(BrightfieldError, match=f"ensembles.{NAME}.method: a soup needs two trainings"):
+        params.load()
+
+
+@pytest.mark.usefixtures("tracked_project")
+def test_what_was_kept_and_is_damaged_is_answered_again() -> None:
+    write_prepared(layout.prepared(TASK), KIND)
+    make(entries(method="soft_vote", test_time_augmentation=8), spread=0.05)
+    ensemble.run(NAME)
+    before = report()["rows"]
+    truncated, empty, missing = list(layout.OUTPUTS.rglob("test.safetensors"))
+    truncated.write_bytes(truncated.read_bytes()[:9])
+    empty.write_bytes(b"")
+    missing.unlink()
+    ensemble.run(NAME)
+    assert report()["rows"] == before
 
 
 @pytest.mark.usefixtures("tracked_project")
@@ -293,3 +321,24 @@ def test_networks_with_and_without_species_answer_five_classes() -> None:
         np.testing.assert_allclose(together[1] / bodies, b[1] / (b[1] + b[3]), atol=1e-4)
         answer = whole.answering.decode(together, encoded[0])
         assert answer.species is not None
+    stacked = settings.ensembles["five"].model_copy(update={"method": "stacking"})
+    split, votes = _left_out(whole, encoded, records)
+    with pytest.raises(BrightfieldError, match="leaves out every member"):
+        ensembles.choose(whole, split, votes, stacked)
+    best = ensembles.choose(whole, split, votes, stacked.model_copy(update={"method": "best_on_validation"}))
+    assert "kinds" in best.weights
+
+
+def _left_out(whole: Any, encoded: Any, records: Any) -> tuple[Split, Votes]:
+    """Three classes that are right, and five that are wrong everywhere: no weight is left for the network with species."""
+    truth = []
+    for record in records:
+        instances, kinds = record.fields["labels"], np.array([0, 1, 2, 1, 2], np.uint8)
+        classes = class_map(instances, whole.settings.contour_px, kinds, "species")
+        truth.append(ClassMap(classes, instances, kinds))
+    right = [one_hot(parts(each.classes), 3) for each in truth]
+    wrong = [one_hot(((each.classes > 0) + 1) % 2 * np.uint8(1), 5) for each in truth]
+    index = pd.DataFrame({"id": range(len(records)), "group": [str(i) for i in range(len(records))]})
+    own = {name: type(whole)(whole.settings.model_copy(update={"scheme": s})) for name, s in SCHEMES.items()}
+    images: Any = SimpleNamespace(index=index)
+    return Split("validation", images, encoded, truth), Votes({"parts": right, "kinds": wrong}, None, own)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import tiny
-from brightfield import layout, params, tasks, training
+from brightfield import params, tasks, training
 from brightfield.errors import BrightfieldError
 from brightfield.inference import activations, bundle
 from brightfield.inference.bundle import Source
@@ -130,6 +130,10 @@ def test_hidden_pixels_are_not_taught() -> None:
 
 
 @pytest.mark.usefixtures("project")
-def test_an_output_of_the_pipeline_is_no_teacher() -> None:
-    with pytest.raises(BrightfieldError, match=r"training.distil_from 'ensembles/rbc/rbc-ensemble' is an output"):
-        training.warm_start.folder_of("rbc", layout.ensemble("rbc", "rbc-ensemble").as_posix(), "distil_from")
+@pytest.mark.parametrize(
+    "folder",
+    ["ensembles/rbc/rbc-ensemble", "ensembles/rbc/rbc-ensemble/members/rbc-convnet", "models/beads/beads-unet"],
+)
+def test_an_output_of_the_pipeline_is_no_teacher(folder: str) -> None:
+    with pytest.raises(BrightfieldError, match=f"training.distil_from '{folder}' is an output"):
+        training.warm_start.folder_of("rbc", folder, "distil_from")

@@ -79,11 +79,10 @@ def _of_image(objective: ObjectiveOfMixtures, i: int) -> npt.NDArray[np.float64]
     true = objective.task.answering.ideal(split.truth[i], split.encoded[i])
     if true is None:
         return np.zeros((len(names) + 1, len(names) + 1))
-    outputs = [objective.votes.outputs[name][i] for name in names]
-    common = min(len(true), *map(len, outputs))
+    alike = objective.task.answering.comparable([*(objective.votes.outputs[name][i] for name in names), true])
     total, known = np.zeros((len(names) + 1, len(names) + 1)), 0
-    for channel in range(common):  # one at a time: those of a camera image are large together
-        both = np.stack([each[channel].ravel() for each in (*outputs, true)]).astype(np.float64)
+    for channel in range(len(alike[0])):  # one at a time: those of a camera image are large together
+        both = np.stack([each[channel].ravel() for each in alike]).astype(np.float64)
         both = both[:, np.isfinite(both).all(axis=0)]
         total += both @ both.T
         known += both.shape[1]

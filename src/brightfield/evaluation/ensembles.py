@@ -65,6 +65,13 @@ def choose(task: Task[Any, Any], validation: Split, votes: Votes, settings: para
                 chosen = name
     method = METHODS[chosen]
     weights = method.weights(objective, settings.max_members, None)
+    if not objective.is_complete(weights) and settings.method != BEST:
+        raise BrightfieldError(
+            f"method {chosen!r} leaves out every member that answers all that is asked. Name another, or {BEST}."
+        )
+    if not objective.is_complete(weights):
+        chosen, method = SINGLE, METHODS[SINGLE]
+        weights = method.weights(objective, settings.max_members, None)
     return Choice(chosen, weights, values, "mean" if len(weights) == 1 else method.way)
 
 
@@ -93,20 +100,22 @@ def compare(
         ensemble, with intervals.
     """
     members = [name for name in votes.outputs if name not in shown]
-    combinations: dict[str, tuple[str, Weights, Way | None]] = {
-        name: (shown.get(name, MEMBER), {name: 1.0}, "mean") for name in votes.outputs
-    }
-    combinations[SOFT_VOTE] = (METHOD, equal(members), "mean")
-    combinations[choice.method] = (METHOD, choice.weights, choice.way)
+    combinations: list[tuple[str, str, Weights, Way | None]] = [
+        (name, shown.get(name, MEMBER), {name: 1.0}, "mean") for name in votes.outputs
+    ]
+    methods: dict[str, tuple[Weights, Way | None]] = {SOFT_VOTE: (equal(members), "mean")}
+    methods[choice.method] = (choice.weights, choice.way)
+    combinations += [(name, METHOD, *how) for name, how in methods.items()]
     rows: list[dict[str, Any]] = []
     tables: dict[str, pd.DataFrame] = {}
-    for name, (role, weights, way) in combinations.items():
-        itself = name == choice.method or (weights == choice.weights and way == choice.way)
+    for name, role, weights, way in combinations:
+        itself = (role, name) == (METHOD, choice.method) or (weights == choice.weights and way == choice.way)
         table = ensemble if itself else scoring.objective_table(task, test, votes.mixed(task, weights, way or "mean"))
         gain = scoring.difference(task, table, ensemble, settings)
         bounds = {"gain": gain.value, "gain_low": gain.low, "gain_high": gain.high}
         rows.append({"name": name, "role": role, "value": gain.a, **bounds})
-        tables[name] = table
+        if role == MEMBER:
+            tables[name] = table
     objective = task.objective_on(test.truth)
     of_members = {row["name"]: row["value"] for row in rows if row["role"] == MEMBER}
     best = max(of_members, key=lambda name: objective.rank(of_members[name]))
@@ -115,17 +124,17 @@ def compare(
         table = scoring.objective_table(task, test, votes.mixed(task, weights, choice.way or "mean"))
         return float(task.scoring.pooled_for(objective.metric, table, every_image_once(table))[0])
 
-    apart = choice.way is not None and len(choice.weights) > 1
+    apart = None  # of a soup or a member alone nobody disagrees
+    if choice.way is not None and len(choice.weights) > 1:
+        apart = diversity.disagreement(task, votes.by(choice.way), choice.weights)
     errors = task.scoring.errors(objective.metric, ensemble)
     return {
         "metric": objective.metric,
         "direction": objective.direction,
         "rows": rows,
-        "pairs": diversity.pairs(task, objective.metric, {name: tables[name] for name in members}),
-        "without": diversity.without_each(score, choice.weights) if apart else {},
-        "warns": diversity.warns(diversity.disagreement(task, votes.outputs, choice.weights), errors)
-        if apart
-        else None,
+        "pairs": diversity.pairs(task, objective.metric, tables),
+        "without": {} if apart is None else diversity.without_each(score, choice.weights),
+        "warns": None if apart is None else diversity.warns(apart, errors),
         **_calibration(task, test, votes, best, ensemble, settings),
     }
 

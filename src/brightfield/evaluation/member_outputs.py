@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from safetensors import SafetensorError
 
 from brightfield import layout, params
+from brightfield.errors import BrightfieldError
 from brightfield.evaluation.activation_files import ActivationWriter, read_activations
 from brightfield.evaluation.mixtures import Votes
 from brightfield.evaluation.scoring import Split
@@ -91,17 +93,24 @@ def _stored(
     of_model, of_data = registry.bundle_hash(source)[:DIGITS], _hash_of(data)[:DIGITS]
     top = layout.outputs(candidate.model)
     folder = top / f"{of_model}-{of_data}-{candidate.views}" / split.name
-    if not folder.is_dir():
+    try:
+        return read_activations(folder, split.name, ids, in_memory)
+    except (BrightfieldError, SafetensorError):  # not answered yet, or what was kept is damaged
         _forget_others(top, f"{of_model}-{of_data}-")
-        (member,) = bundle.read_members(source)
-        predictor = Predictor([Member(member.bundle, 1.0, candidate.views)], settings.compute)
-        half = predictor.task.answering.half_precision
-        outputs = predictor.stream(split.encoded)
-        shown = progress.track(outputs, f"{candidate.name} on {split.name}", len(ids), "image")
-        with atomic_folder(folder) as partial, ActivationWriter(partial, split.name, ids, half=half) as writer:
-            for identity, output in zip(ids, shown, strict=True):
-                writer.append(identity, output)
+        _answer(settings, candidate, split, source, folder)
     return read_activations(folder, split.name, ids, in_memory)
+
+
+def _answer(settings: params.Params, candidate: Candidate, split: Split, source: Path, folder: Path) -> None:
+    """Answer the images of a split with the candidate's number of views, and keep the outputs in a folder."""
+    (member,) = bundle.read_members(source)
+    predictor = Predictor([Member(member.bundle, 1.0, candidate.views)], settings.compute)
+    ids, half = list(split.images.index["id"]), predictor.task.answering.half_precision
+    outputs = predictor.stream(split.encoded)
+    shown = progress.track(outputs, f"{candidate.name} on {split.name}", len(ids), "image")
+    with atomic_folder(folder) as partial, ActivationWriter(partial, split.name, ids, half=half) as writer:
+        for identity, output in zip(ids, shown, strict=True):
+            writer.append(identity, output)
 
 
 def _hash_of(data: Path) -> str:

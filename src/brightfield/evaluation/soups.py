@@ -26,22 +26,15 @@ def ingredients(settings: params.Params, names: Sequence[str], best: str) -> lis
     Raises:
         BrightfieldError: there is no other.
     """
-    wanted = _basin(settings, best)
-    found = [best, *(name for name in names if name != best and _basin(settings, name) == wanted)]
+    wanted = settings.models[best].basin
+    found = [best, *(name for name in names if name != best and settings.models[name].basin == wanted)]
     if wanted is None or len(found) < 2:
-        why = "begins with random weights" if wanted is None else "has a network, classes or a beginning of its own"
+        why = "begins with random weights" if wanted is None else "has no other like it"
         raise BrightfieldError(
             f"A soup needs several trainings of one network that begin with the same weights; {best!r}, the best member, {why}. "
             "Give two models the same `network`, `settings` and `training.init_from`, and other seeds."
         )
     return found
-
-
-def _basin(settings: params.Params, name: str) -> tuple[object, ...] | None:
-    model = settings.models[name]
-    if model.training is None or model.training.init_from is None:
-        return None
-    return model.network, model.settings, model.training.init_from, model.test_time_augmentation
 
 
 def greedy(

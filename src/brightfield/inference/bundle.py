@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from brightfield.tasks import Task
 from brightfield.tasks.answering import Way
 
 FORMAT = 1
+VIEWS = (None, 1, 8)  # numbers of flips and quarter turns that a member may have; None: as its entry has it
 
 
 @dataclass(frozen=True)
@@ -199,15 +201,34 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def read_members(folder: Path) -> list[Member]:
-    """Load the members of an ensemble, or a single model as the only member."""
+    """Load the members of an ensemble, or a single model as the only member.
+
+    Raises:
+        BrightfieldError: a bundle is missing or damaged, or a member does not vote with the ensemble.
+    """
     content = describe(folder)
     if "members" not in content:
         return [Member(read(folder), 1.0)]
-    known: dict[str, Bundle] = {}
-    for entry in content["members"]:
-        if entry["folder"] not in known:
-            known[entry["folder"]] = read(folder / entry["folder"])
-    return [Member(known[entry["folder"]], float(entry["weight"]), entry.get("views")) for entry in content["members"]]
+    source, known, members = folder / layout.BUNDLE, dict[str, Bundle](), []
+    try:
+        for entry in content["members"]:
+            inside, weight, views = entry["folder"], float(entry["weight"]), entry.get("views")
+            if f"{inside}/{layout.BUNDLE}" not in content["sha256"]:  # what has no checksum is not loaded
+                raise ValueError(f"{inside!r} has no checksum")
+            if not (math.isfinite(weight) and weight >= 0 and views in VIEWS):
+                raise ValueError(f"weight {weight}, views {views}")
+            if inside not in known:
+                known[inside] = read(folder / inside)
+            members.append(Member(known[inside], weight, views))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrightfieldError(f"{source} is damaged (members: {error}). Make the ensemble again.") from error
+    if strangers := [
+        one.name for one in known.values() if one.task.answering.__class__ is not read_task(folder).answering.__class__
+    ]:
+        raise BrightfieldError(
+            f"{source} has a member of another kind of task, {strangers[0]!r}. Make the ensemble again."
+        )
+    return members
 
 
 def read_way(folder: Path) -> Way:
@@ -222,6 +243,8 @@ def read_way(folder: Path) -> Way:
             f"{folder / layout.BUNDLE} combines its members by {way!r}: expected one of {', '.join(get_args(Way))}."
         )
     known: Way = way
+    if known == "vote" and not read_task(folder).answering.votes:
+        raise BrightfieldError(f"{folder / layout.BUNDLE} counts votes, and answers of its task are not classes.")
     return known
 
 

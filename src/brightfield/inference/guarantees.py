@@ -83,7 +83,7 @@ class Guarantees:
         """
         try:
             return cls._of(content)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             what = f"{error} is missing" if isinstance(error, KeyError) else error
             raise BrightfieldError(f"{source} is damaged: {what}. {AGAIN}") from error
 
@@ -96,7 +96,14 @@ class Guarantees:
         measured = {str(part): dict(found.items()) for part, found in content["measured"].items()}
         for found in measured.values():
             for name, each in found.items():
+                if name not in limits:
+                    raise ValueError(f"{name!r} was measured and has no limit")
                 _interval(name, each["coverage"])
+                if (size := each["size"]["value"]) is not None and not float(size) >= 0:
+                    raise ValueError(f"a mean size is at least 0, got {size} for {name}")
+                for unit in ("objects", "groups"):
+                    if not isinstance(each[unit], int) or each[unit] < 0:
+                        raise ValueError(f"{name!r} was measured on {each[unit]!r} {unit}")
         bundle_hash = content.get("bundle_hash")
         return cls(coverage, limits, measured, None if bundle_hash is None else str(bundle_hash))
 

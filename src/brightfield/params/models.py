@@ -100,6 +100,13 @@ class Model(Section):
         return self.training is None
 
     @property
+    def basin(self) -> tuple[object, ...] | None:
+        """What models have in common whose weights may be averaged: network, classes, and where they begin; None for others."""
+        if self.training is None or self.training.init_from is None:
+            return None
+        return self.network, self.settings, self.training.init_from, self.test_time_augmentation
+
+    @property
     def is_distilled(self) -> bool:
         """Whether it learnt from the answers of another model."""
         return self.training is not None and self.training.distil_from is not None
@@ -181,7 +188,7 @@ class Ensemble(Section):
 
     @model_validator(mode="after")
     def _beside_are_others(self) -> Self:
-        if both := [name for name in self.beside if name in self.members]:
+        if both := [name for name in self.beside if self.members != "all" and name in self.members]:
             raise ValueError(f"beside: {both[0]!r} is a member as well")
         return self
 

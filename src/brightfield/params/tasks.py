@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, Field, SerializeAsAny, ValidationInfo, field_validator, model_validator
@@ -24,6 +24,11 @@ class TaskSettings(Section):
     def votes_with(self, other: Self) -> bool:
         """Whether a model with these settings can take part in an ensemble with the ``other``: its answer says as much, or more."""
         return self == other
+
+    def completed_by(self, others: Sequence[Self]) -> bool:
+        """Whether models with the settings of ``others``, which all vote with these, answer together all that is asked."""
+        del others
+        return True
 
     @property
     def class_names(self) -> list[str]:
@@ -116,6 +121,10 @@ class SegmentationSettings(TaskSettings):
         """Body and contour of each species say what body and contour are; and beside a network with species, one without helps."""
         alike = "cells" not in (self.scheme, other.scheme)
         return self == (other.model_copy(update={"scheme": self.scheme}) if alike else other)
+
+    def completed_by(self, others: Sequence[Self]) -> bool:
+        """Whether one of them tells species apart, where that is asked."""
+        return self.scheme != "species" or any(each.scheme == "species" for each in others)
 
     @property
     def contour_px(self) -> float:

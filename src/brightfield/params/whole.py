@@ -123,7 +123,9 @@ class Params(Section):
         if problems:
             raise ValueError("\n".join(problems))
         for name, ensemble in self.ensembles.items():
-            problems += self._strangers(f"ensembles.{name}.members", ensemble)
+            problems += self._strangers(f"ensembles.{name}", ensemble) or self._impossible(
+                f"ensembles.{name}", ensemble
+            )
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -140,13 +142,29 @@ class Params(Section):
 
     def _strangers(self, where: str, ensemble: Ensemble) -> list[str]:
         """Named members whose answers cannot be averaged with those of the task."""
-        named = [*([] if ensemble.members == "all" else ensemble.members), *ensemble.beside]
         asked = self.settings_of(ensemble)
+        named = {"members": [] if ensemble.members == "all" else ensemble.members, "beside": ensemble.beside}
         return [
-            f"{where}: {name!r} has settings of its own, so its answers cannot be averaged with others"
-            for name in named
+            f"{where}.{key}: {name!r} has settings of its own, so its answers cannot be averaged with others"
+            for key, names in named.items()
+            for name in names
             if not self.settings_of(self.models[name]).votes_with(asked)
         ]
+
+    def _impossible(self, where: str, ensemble: Ensemble) -> list[str]:
+        """What would be refused after all members were trained."""
+        names = self.members_of(ensemble)
+        if not names:
+            return []  # a project may not have come to its networks yet
+        if not self.settings_of(ensemble).completed_by([self.settings_of(self.models[name]) for name in names]):
+            return [f"{where}.members: none of {', '.join(names)} answers all that the ensemble's settings ask"]
+        basins = [basin for name in names if (basin := self.models[name].basin) is not None]
+        if ensemble.method == "soup" and not any(basins.count(basin) > 1 for basin in basins):
+            return [
+                f"{where}.method: a soup needs two trainings of one network that begin with the same weights: the same network, "
+                "settings and training.init_from"
+            ]
+        return []
 
     def _disagreements(self, where: str, entry: Any) -> list[str]:
         if entry.task not in self.tasks:
@@ -164,13 +182,15 @@ class Params(Section):
                 f"{where}.dataset: {dataset!r} belongs to task {self.datasets[dataset].task!r}, not {entry.task!r}"
             )
         members = getattr(entry, "members", "all")
-        for member in [*([] if members == "all" else members), *getattr(entry, "beside", [])]:
-            if member not in self.models:
-                problems.append(f"{where}.members: {unknown('model', member, self.models)}")
-            elif (model := self.models[member]).is_baseline:
-                problems.append(f"{where}.members: {member!r} is a baseline; members are trained networks")
-            elif model.dataset != dataset:
-                problems.append(f"{where}.members: {member!r} uses dataset {model.dataset!r}, the ensemble {dataset!r}")
+        named = {"members": [] if members == "all" else members, "beside": getattr(entry, "beside", [])}
+        for key, names in named.items():
+            for name in names:
+                if name not in self.models:
+                    problems.append(f"{where}.{key}: {unknown('model', name, self.models)}")
+                elif (model := self.models[name]).is_baseline:
+                    problems.append(f"{where}.{key}: {name!r} is a baseline; expected trained networks")
+                elif model.dataset != dataset:
+                    problems.append(f"{where}.{key}: {name!r} uses dataset {model.dataset!r}, the ensemble {dataset!r}")
         return problems
 
 

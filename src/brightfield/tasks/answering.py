@@ -95,28 +95,35 @@ class Answering(ABC, Generic[Settings, Answer]):
 
     def is_complete(self, settings: Sequence[Settings]) -> bool:
         """Whether models with these settings, which vote with those of this task, answer together all that is asked."""
-        del settings
-        return True
+        return self.settings.completed_by(settings)
+
+    def comparable(self, outputs: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
+        """Outputs for one image, some of which may have more channels than others, as answers to what all of them say.
+
+        By default those of the first channels, which all have.
+        """
+        common = min(map(len, outputs))
+        return [output[:common] for output in outputs]
 
     def combined(
         self, outputs: Sequence[npt.NDArray[np.float32]], shares: Sequence[float], way: Way = "mean"
     ) -> npt.NDArray[np.float32]:
         """One output from those of several members for an image.
 
-        Where some have more channels than others, only the common ones are combined, unless a task knows better.
+        Where some have more channels than others, what all say is combined (:meth:`comparable`), unless a task knows better.
 
         Args:
             outputs: channels first, as :meth:`voted` returns them, or :meth:`ballot` for the way ``vote``.
             shares: of the members, which sum to 1; a median has none.
             way: how they become one.
         """
-        common = min(map(len, outputs))
+        alike = self.comparable(outputs)
         if way == "median":  # a channel at a time: those of a camera image are large together
-            of_channels = ([output[channel] for output in outputs] for channel in range(common))
+            of_channels = ([output[channel] for output in alike] for channel in range(len(alike[0])))
             return np.stack([np.median(each, axis=0) for each in of_channels]).astype(np.float32)
-        whole = np.zeros_like(outputs[0][:common], dtype=np.float32)
-        for share, output in zip(shares, outputs, strict=True):
-            whole += np.float32(share) * output[:common]
+        whole = np.zeros_like(alike[0], dtype=np.float32)
+        for share, output in zip(shares, alike, strict=True):
+            whole += np.float32(share) * output
         return whole
 
     def disagreement(self, outputs: Sequence[npt.NDArray[np.float32]], shares: Sequence[float]) -> float:
@@ -125,8 +132,9 @@ class Answering(ABC, Generic[Settings, Answer]):
         Args:
             outputs, shares: as in :meth:`combined`.
         """
-        common = range(min(map(len, outputs)))  # a channel at a time, in double precision
-        return float(np.mean([_deviation([output[channel] for output in outputs], shares) for channel in common]))
+        alike = self.comparable(outputs)
+        channels = range(len(alike[0]))  # one at a time, in double precision
+        return float(np.mean([_deviation([output[channel] for output in alike], shares) for channel in channels]))
 
     def ideal(self, truth: Answer, encoded: Encoded) -> npt.NDArray[np.float32] | None:
         """The activated output of a model that knows the truth of an image, nan where nobody knows it; None: there is none."""

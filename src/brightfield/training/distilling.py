@@ -49,7 +49,10 @@ class Teacher:
         return isinstance(own, type(asked)) and own.model_copy(update=open_).votes_with(asked)
 
     def __call__(self, images: Tensor, device: Device) -> Tensor:
-        """What the teacher answers to a batch (N, C, H, W): activated outputs (N, ...) as those of the network's task."""
+        """What the teacher answers to a batch (N, C, H, W): activated outputs (N, ...) as those of the network's task.
+
+        Each member answers once, without turned views, which would take eight times as long.
+        """
         answering, way = self.task.answering, self.predictor.way
         outputs = []
         for member in self.predictor.members:

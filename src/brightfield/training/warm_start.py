@@ -34,8 +34,8 @@ def folder_of(task: str, source: str, key: str) -> Path:
     if source == layout.STARTER:
         return starters.folder(task)
     folder = Path(source) if "/" in source else registry.fetch(task, source, layout.FETCHED)
-    outputs = (layout.model(task, "any").parent.resolve(), layout.ensemble(task, "any").parent.resolve())
-    if folder.resolve().parent in outputs:
+    outputs = (layout.model(task, "any").parents[1].resolve(), layout.ensemble(task, "any").parents[1].resolve())
+    if any(folder.resolve().is_relative_to(top) for top in outputs):
         raise BrightfieldError(
             f"training.{key} {source!r} is an output of this pipeline, and DVC would not see the dependency. Give its "
             f"version in the registry (`brightfield versions {task}` lists them), or a copy of its folder."

@@ -70,9 +70,10 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
         voted = self.voted(activated, settings)
         return one_hot(most_probable(voted), len(voted))
 
-    def is_complete(self, settings: Sequence[params.SegmentationSettings]) -> bool:
-        """Whether one of them tells species apart, where that is asked."""
-        return self.settings.scheme != "species" or any(each.scheme == "species" for each in settings)
+    def comparable(self, outputs: Sequence[FloatArray]) -> list[FloatArray]:
+        """Background, body and contour where some members tell species apart and others do not."""
+        alike = len({len(output) for output in outputs}) == 1
+        return list(outputs) if alike else [parts_probability(output) for output in outputs]
 
     def combined(self, outputs: Sequence[FloatArray], shares: Sequence[float], way: Way = "mean") -> FloatArray:
         """Probabilities of the classes, which sum to 1 after a median as well.
@@ -99,11 +100,6 @@ class SegmentationAnswering(Answering[params.SegmentationSettings, ClassMap]):
             found[first::PARTS] = species * of_parts[first]
         found[BACKGROUND] = of_parts[BACKGROUND]
         return found
-
-    def disagreement(self, outputs: Sequence[FloatArray], shares: Sequence[float]) -> float:
-        """On background, body and contour where some members tell species apart and others do not."""
-        alike = len({len(output) for output in outputs}) == 1
-        return super().disagreement(outputs if alike else [parts_probability(each) for each in outputs], shares)
 
     def ideal(self, truth: ClassMap, encoded: Encoded) -> FloatArray:
         """1 for the true class of each pixel, of this scheme."""

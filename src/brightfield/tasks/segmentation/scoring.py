@@ -34,7 +34,7 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
             Metric("width of the bounds, in cells found", None, "", 2),
         ),
         OUTLINE: Guarantee(
-            "found cells",
+            "found cells that are cells",
             f"{OF_OUTLINE:.0%} of the true outline lie within the margin of outlines",
             "files _margin.tif",
             Metric("margin", None, "px", 2),

@@ -19,7 +19,7 @@ class TrackingScoring(Scoring[params.TrackingSettings, Points]):
 
     guarantees: ClassVar[Mapping[str, Guarantee]] = {
         RADIUS: Guarantee(
-            "found beads",
+            "found beads that are beads",
             "the true position lies within the radius",
             "column radius_px",
             Metric("radius", None, "px", 3),
