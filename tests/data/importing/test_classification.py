@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,9 +167,7 @@ def test_the_same_crop_in_both_classes_names_both(source: Path, destination: Pat
 
 @pytest.mark.slow
 def test_real_crops(real: Path, destination: Path) -> None:
-    started = time.monotonic()
     report = import_dataset("classification", real / "rbc", destination, settings=ClassificationSettings())
-    elapsed = time.monotonic() - started
     index = ImageSet.raw(destination).index
     assert report.counts == {"bad": 2497, "good": 919}
     assert report.images == len(index) == 3416
@@ -179,7 +176,6 @@ def test_real_crops(real: Path, destination: Path) -> None:
     smears = {path.name.split("_")[0] for path in (real / "rbc").rglob("*.png")}
     assert set(index["group"]) == smears
     assert report.groups == len(smears)
-    assert elapsed < 60
     splits = split_groups(index["group"], validation=0.2, test=0.2, seed=0, strata=index["label"].tolist())
     share = index["label"].groupby(splits).mean()
     assert (share - index["label"].mean()).abs().max() < 0.005
