@@ -94,7 +94,10 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
         cost = []
         if len(choice.weights) > 1:  # a member alone costs what it costs
-            cost = costs.measured({name: folder, **_folders(entry, choice)}, test.images, settings.compute)
+            folders = {
+                each.model: layout.model(entry.task, each.model) for each in members if each.name in choice.weights
+            }
+            cost = costs.measured({name: folder, **folders}, test.images, settings.compute)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / layout.ENSEMBLE, {**described, "costs": cost})
         write_reference(started, folder)
@@ -102,12 +105,6 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         runs.log_evaluation(started, report)
     shares = ", ".join(f"{member} {weight:.0%}" for member, weight in choice.weights.items())
     return f"{name}: {scoring.said(task, metrics)}, by {choice.method}, of {shares}"
-
-
-def _folders(entry: params.Ensemble, choice: Choice) -> dict[str, Path]:
-    """The bundles of the members that take part."""
-    models = (each.partition(" (")[0] for each in choice.weights)
-    return {model: layout.model(entry.task, model) for model in dict.fromkeys(models)}
 
 
 def _mixture(settings: params.Params, name: str, entry: params.Ensemble, members: Sequence[Candidate]) -> Made:
