@@ -22,6 +22,7 @@ from brightfield.data import coverage, store
 from brightfield.data.records import Record
 from brightfield.evaluation.activation_files import ActivationWriter
 from brightfield.inference import bundle
+from brightfield.system.arrays import FOLDER
 
 SIDE_PX, MEMBERS = 2048, 8
 FIELDS = {"train": 1, "validation": 20, "test": 20, "focus": 40, "density": 40, "light": 40, "camera": 40}
@@ -33,7 +34,9 @@ MOST_GB = 2.0
 
 def rows() -> Iterator[Claim]:
     """One run of the stage in a process of its own, with networks that are as small as networks can be."""
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as top, chdir(top):
+    # on the disk of the project: ten gigabytes are too many for some folders of temporary files
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as top, chdir(top):
         _write_project()
         begun = time.perf_counter()
         environment = {**os.environ, "PYTHONPATH": str(default_run.REPOSITORY / "src")}
