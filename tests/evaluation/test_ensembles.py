@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -155,6 +155,11 @@ def test_three_members_may_answer_by_their_median_or_by_votes(
     assert ObjectiveOfMixtures(TASK, split, made)(choice.weights, way=way) == pytest.approx(value)
     assert choice.validation[method] == pytest.approx(value)  # nothing is chosen, so nothing flatters
     assert set(choice.validation) == set(METHODS)
+
+
+def test_params_names_every_method() -> None:
+    named = set(get_args(params.Ensemble.model_fields["method"].annotation))
+    assert named == {*METHODS, ensembles.BEST, "soup"}
 
 
 def test_two_members_have_no_median(split: Split) -> None:
