@@ -18,6 +18,7 @@ from brightfield.tasks.answering import Way
 FOLDS = 5  # of cross-fitting, whole groups each
 BAGS = 10  # selections of which bagged selection is the mean
 SEED = 0
+AT_ONCE = 2**18  # values of each output whose products are taken at a time
 LEAST = 0.005  # share of a member that stacking keeps: a smaller one costs time and changes nothing
 RIDGE = 1e-6  # relative to the mean square of the outputs, which makes members that answer alike share a weight
 
@@ -81,8 +82,8 @@ def _of_image(objective: ObjectiveOfMixtures, i: int) -> npt.NDArray[np.float64]
         return np.zeros((len(names) + 1, len(names) + 1))
     alike = objective.task.answering.comparable([*(objective.votes.outputs[name][i] for name in names), true])
     total, known = np.zeros((len(names) + 1, len(names) + 1)), 0
-    for channel in range(len(alike[0])):  # one at a time: those of a camera image are large together
-        both = np.stack([each[channel].ravel() for each in alike]).astype(np.float64)
+    for first in range(0, alike[0].size, AT_ONCE):  # in double precision those of a camera image are large together
+        both = np.stack([each.reshape(-1)[first : first + AT_ONCE] for each in alike]).astype(np.float64)
         both = both[:, np.isfinite(both).all(axis=0)]
         total += both @ both.T
         known += both.shape[1]
