@@ -152,8 +152,8 @@ def test_a_network_that_segments_and_one_that_tells_species_apart_are_composed()
     unsure = task.answering.combined([three, pixel(1.0, 0, 0, 0, 0)], [0.5, 0.5])
     np.testing.assert_allclose(unsure[:, 0, 0], [0.6, 0.15, 0.05, 0.15, 0.05], atol=1e-6)  # nobody knows the species
     of_three = asked.model_copy(update={"scheme": "contours"})
-    assert task.answering.is_complete([of_three, asked])
-    assert not task.answering.is_complete([of_three, of_three])
+    assert asked.completed_by([of_three, asked])
+    assert not asked.completed_by([of_three, of_three])
 
 
 def test_a_network_without_parts_takes_no_part() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from brightfield import images, params
-from brightfield.data.records import Record
 from brightfield.inference.predictor import Predictor
 from brightfield.tasks.examples import Records
 
@@ -39,17 +38,13 @@ def milliseconds(predictors: list[Predictor], test: Records, count: int) -> list
     taken: list[list[float]] = [[] for _ in predictors]
     for i in np.linspace(0, len(test) - 1, min(count, len(test)) + 1).astype(int):
         for predictor, own in zip(predictors, taken, strict=True):
-            own.append(_timed(predictor, _pixels(predictor, test[int(i)])))
+            own.append(_timed(predictor, predictor.task.learning.judged_pixels(test[int(i)])))
     return [float(np.median(own[1:])) for own in taken]  # the first has to warm up
 
 
 def megabytes(folder: Path) -> float:
     """Of all weights and descriptions of a bundle, those of its members too."""
     return sum(file.stat().st_size for file in folder.rglob("*") if file.suffix in (".json", ".safetensors")) / MEGABYTE
-
-
-def _pixels(predictor: Predictor, record: Record) -> images.Image:
-    return predictor.task.learning.judged_pixels(record)
 
 
 def _timed(predictor: Predictor, image: images.Image) -> float:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from brightfield.inference import bundle
 from brightfield.inference.bundle import Member
 from brightfield.inference.predictor import Predictor
 from brightfield.system import lineage, progress
-from brightfield.system.arrays import IN_MEMORY
+from brightfield.system.arrays import IN_MEMORY, Lazy
 from brightfield.system.files import atomic_folder
 from brightfield.tasks import Task
 
@@ -73,28 +73,14 @@ def votes_of(
         for candidate in candidates
     }
     stored = {candidate.name: _stored(settings, candidate, split, data, each) for candidate in candidates}
-    votes = {name: _Each(outputs, own[name].settings, task.answering.voted) for name, outputs in stored.items()}
-    ballots = {name: _Each(outputs, own[name].settings, task.answering.ballot) for name, outputs in stored.items()}
+    votes = {name: _each(outputs, own[name].settings, task.answering.voted) for name, outputs in stored.items()}
+    ballots = {name: _each(outputs, own[name].settings, task.answering.ballot) for name, outputs in stored.items()}
     return Votes(votes, ballots if task.answering.votes else None, own)
 
 
-class _Each(Sequence[FloatArray]):
-    """A vote for each output, made each time it is asked for: of camera images, even the last one of each member is much."""
-
-    def __init__(self, outputs: Sequence[FloatArray], settings: params.TaskSettings, vote: Vote) -> None:
-        self._outputs, self._settings, self._vote = outputs, settings, vote
-
-    def __len__(self) -> int:
-        return len(self._outputs)
-
-    @overload
-    def __getitem__(self, i: int) -> FloatArray: ...
-    @overload
-    def __getitem__(self, i: slice) -> Sequence[FloatArray]: ...
-    def __getitem__(self, i: int | slice) -> FloatArray | Sequence[FloatArray]:
-        if isinstance(i, slice):
-            return [self[number] for number in range(*i.indices(len(self)))]
-        return self._vote(self._outputs[i], self._settings)
+def _each(outputs: Sequence[FloatArray], settings: params.TaskSettings, vote: Vote) -> Sequence[FloatArray]:
+    """A vote for each output; none is remembered: of camera images, even the last one of each member is much."""
+    return Lazy(len(outputs), lambda i: vote(outputs[i], settings), last=False)
 
 
 def _stored(

@@ -94,7 +94,7 @@ class ObjectiveOfMixtures:
     def is_complete(self, weights: Weights) -> bool:
         """Whether models answer together all that is asked."""
         known = [self.votes.tasks[name].settings for name in weights if name in self.votes.tasks]
-        return not known or self.task.answering.is_complete(known)
+        return not known or self.task.settings.completed_by(known)
 
     def table(self, weights: Weights, way: Way = "mean", which: npt.NDArray[np.intp] | None = None) -> pd.DataFrame:
         """The statistics for the objective: a row an image, of all or of those with these numbers."""

@@ -222,9 +222,8 @@ def read_members(folder: Path) -> list[Member]:
             members.append(Member(known[inside], weight, views))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BrightfieldError(f"{source} is damaged (members: {error}). Make the ensemble again.") from error
-    if strangers := [
-        one.name for one in known.values() if one.task.answering.__class__ is not read_task(folder).answering.__class__
-    ]:
+    asked = type(read_task(folder))
+    if strangers := [one.name for one in known.values() if type(one.task) is not asked]:
         raise BrightfieldError(
             f"{source} has a member of another kind of task, {strangers[0]!r}. Make the ensemble again."
         )

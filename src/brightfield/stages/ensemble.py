@@ -186,18 +186,13 @@ def candidates(settings: params.Params, entry: params.Ensemble) -> tuple[list[Ca
     """The models that may take part, and the roles of those that are shown beside them.
 
     Raises:
-        BrightfieldError: none may take part, or no member tells species apart where the ensemble is to.
+        BrightfieldError: none may take part.
     """
     names = settings.members_of(entry)
     shown = dict.fromkeys(settings.baselines_of(entry), BASELINE) | dict.fromkeys(entry.beside, BESIDE)
     if not names:
         raise BrightfieldError(
             f"The ensemble has no members: no trained model of task {entry.task!r} uses dataset {entry.dataset!r}."
-        )
-    own = [settings.settings_of(settings.models[name]) for name in names]
-    if not tasks.build(entry.kind, settings.settings_of(entry)).answering.is_complete(own):
-        raise BrightfieldError(
-            f"None of {', '.join(names)} answers all that the ensemble asks. Give it a member with the ensemble's `settings`."
         )
     turned = entry.test_time_augmentation > 1 and entry.method != "soup"
     return with_views(names, settings) if turned else list(map(Candidate, names)), shown

@@ -93,13 +93,15 @@ class Lazy(Sequence[Item], Generic[Item]):
     Args:
         count: number of items.
         make: of an index; the same index gives the same item.
-        in_memory: largest number of bytes of arrays remembered; by default nothing is.
+        in_memory: largest number of bytes of arrays remembered; by default nothing is, but for the last item.
+        last: whether the last item is remembered: two sequences that go hand in hand ask for each item twice.
     """
 
-    def __init__(self, count: int, make: Callable[[int], Item], in_memory: int = 0) -> None:
+    def __init__(self, count: int, make: Callable[[int], Item], in_memory: int = 0, *, last: bool = True) -> None:
         self._count, self._make, self._left = count, make, in_memory
         self._known: dict[int, Item] = {}
-        self._last: tuple[int, Item] | None = None  # two sequences that go hand in hand ask for each item twice
+        self._last: tuple[int, Item] | None = None
+        self._remembers_last = last
 
     def __len__(self) -> int:
         return self._count
@@ -117,7 +119,8 @@ class Lazy(Sequence[Item], Generic[Item]):
         if self._last is not None and self._last[0] == number:
             return self._last[1]
         item = self._make(number)
-        self._last = number, item
+        if self._remembers_last:
+            self._last = number, item
         if self._left > 0 and (size := nbytes(item)) <= self._left:
             self._left -= size
             self._known[number] = item

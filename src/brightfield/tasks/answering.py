@@ -93,10 +93,6 @@ class Answering(ABC, Generic[Settings, Answer]):
         """
         raise NotImplementedError
 
-    def is_complete(self, settings: Sequence[Settings]) -> bool:
-        """Whether models with these settings, which vote with those of this task, answer together all that is asked."""
-        return self.settings.completed_by(settings)
-
     def comparable(self, outputs: Sequence[npt.NDArray[np.float32]]) -> list[npt.NDArray[np.float32]]:
         """Outputs for one image, some of which may have more channels than others, as answers to what all of them say.
 

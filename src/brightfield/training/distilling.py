@@ -16,7 +16,7 @@ from torch import Tensor
 from brightfield import params
 from brightfield.errors import BrightfieldError
 from brightfield.inference.device import Device
-from brightfield.inference.predictor import Predictor
+from brightfield.inference.predictor import Predictor, combined
 from brightfield.tasks import Task
 
 
@@ -36,7 +36,7 @@ class Teacher:
         self.task = task
         self.predictor = Predictor.load(folder, compute)
         settings = [member.bundle.task.settings for member in self.predictor.members]
-        if not all(map(self._suits, settings)) or not task.answering.is_complete(settings):
+        if not all(map(self._suits, settings)) or not task.settings.completed_by(settings):
             raise BrightfieldError(
                 f"training.distil_from {folder} cannot teach this network: it has other classes or other input. Expected a model "
                 "with the same `settings`, or with more classes."
@@ -62,7 +62,5 @@ class Teacher:
             activated = asked.answering.activate(output.float()).cpu().numpy()
             vote = answering.ballot if way == "vote" else answering.voted
             outputs.append([vote(each, asked.settings) for each in activated])
-        weights = np.array([member.weight for member in self.predictor.members])
-        shares = list(weights / weights.sum())
-        taught = [answering.combined(of_image, shares, way) for of_image in zip(*outputs, strict=True)]
-        return torch.from_numpy(np.stack(taught)).to(images.device)
+        taught = combined(self.task, outputs, [member.weight for member in self.predictor.members], way)
+        return torch.from_numpy(np.stack(list(taught))).to(images.device)
