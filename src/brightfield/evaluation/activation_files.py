@@ -107,4 +107,4 @@ def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: in
             array: FloatArray = file.get_tensor(ids[i]).astype(np.float32)
         return array
 
-    return Lazy(len(ids), read, in_memory)
+    return Lazy(len(ids), read, in_memory, last=False)  # nobody asks for the same one twice in a row

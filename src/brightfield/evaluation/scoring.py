@@ -28,7 +28,7 @@ from brightfield.tasks.examples import Examples
 FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6  # maximum number of test images with a figure
-DECODED_PIXELS = 2**24  # number of pixels from which outputs are decoded rather than gathered
+DECODED_PIXELS = 2**23  # number of pixels from which outputs are decoded rather than gathered
 POOLED_IMAGES = 100  # number of images whose own metrics are computed at a time
 BUNDLE_HASH = "bundle_hash"  # of the model that a report is of, in its metrics
 # column of the index: kind of an image (defect, level of light), from the simulator or the folder it was imported from

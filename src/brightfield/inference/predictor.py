@@ -164,7 +164,15 @@ def combined(
     """
     total = float(sum(weights))
     shares = [weight / total for weight in weights]
-    for of_image in zip(*outputs, strict=True):
+    iterators = [iter(of_model) for of_model in outputs]
+    while True:
+        of_image = [output for each in iterators if (output := next(each, None)) is not None]
+        if not of_image:
+            return
+        if len(of_image) < len(iterators):
+            raise ValueError(f"expected an output of each of {len(iterators)} models, got those of {len(of_image)}")
         if apart is not None and len(shares) > 1:
             apart.append(task.answering.disagreement(of_image, shares))
-        yield task.answering.combined(of_image, shares, way)
+        whole = task.answering.combined(of_image, shares, way)
+        del of_image  # of camera images this is much, and zip would hold it while the whole is decoded
+        yield whole

@@ -84,7 +84,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
             if split.name == TEST:
                 table = scores[TEST].table
                 rows = ensembles.compare(task, split, votes, choice, table, shown, settings.evaluation)
-                test = split
+        test = Split.load(task, data, TEST)  # again, as the images of the other that were remembered are many together
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data), scores[VALIDATION].limits)
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}

@@ -19,6 +19,7 @@ from brightfield.tasks.samples import Encoded
 
 # how the outputs of several models become one: their weighted mean; their median; the mean of what each answers, without its doubts
 Way = Literal["mean", "median", "vote"]
+AT_ONCE = 2**16  # values of each output of which a median is taken at a time: those of a camera image are much together
 Settings = TypeVar("Settings", bound=params.TaskSettings)
 Answer = TypeVar("Answer", bound=Result)
 # what a model answers to images: of each the activated output, and the image as it was encoded
@@ -114,9 +115,8 @@ class Answering(ABC, Generic[Settings, Answer]):
             way: how they become one.
         """
         alike = self.comparable(outputs)
-        if way == "median":  # a channel at a time: those of a camera image are large together
-            of_channels = ([output[channel] for output in alike] for channel in range(len(alike[0])))
-            return np.stack([np.median(each, axis=0) for each in of_channels]).astype(np.float32)
+        if way == "median":
+            return _median(alike)
         whole = np.zeros_like(alike[0], dtype=np.float32)
         for share, output in zip(shares, alike, strict=True):
             whole += np.float32(share) * output
@@ -243,6 +243,15 @@ class Answering(ABC, Generic[Settings, Answer]):
         """
         assert self.doubts is not None
         return [self.doubts.expected(agreement) for agreement, *_ in agreements]
+
+
+def _median(alike: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """The median of arrays of one shape; so many values at a time as a processor holds near itself."""
+    median = np.empty(alike[0].shape, np.float32)
+    flat, found = [each.reshape(-1) for each in alike], median.reshape(-1)
+    for first in range(0, found.size, AT_ONCE):
+        found[first : first + AT_ONCE] = np.median([each[first : first + AT_ONCE] for each in flat], axis=0)
+    return median
 
 
 def _deviation(parts: Sequence[npt.NDArray[np.float32]], shares: Sequence[float]) -> float:
