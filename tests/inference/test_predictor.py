@@ -46,7 +46,7 @@ def test_weights_count_relative_to_their_sum() -> None:
 
 def test_members_with_other_numbers_of_images_are_a_mistake() -> None:
     image = np.zeros((1, 1), np.float32)
-    with pytest.raises(ValueError, match="argument 2 is shorter"):
+    with pytest.raises(ValueError, match="those of 1$"):
         list(combined(TASK, [[image, image], [image]], [1, 1]))
 
 

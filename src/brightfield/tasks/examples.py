@@ -14,7 +14,7 @@ from brightfield.system.arrays import IN_MEMORY, Lazy
 from brightfield.tasks.base import Task
 from brightfield.tasks.samples import Encoded
 
-CALIBRATED_PIXELS = 2**25  # largest number of pixels that a calibration looks at: all of them lie in memory at once
+CALIBRATED_PIXELS = 2**24  # largest number of pixels that a calibration looks at: all of them lie in memory at once
 
 
 class Records(Protocol):
