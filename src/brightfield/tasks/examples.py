@@ -10,10 +10,11 @@ import numpy as np
 
 from brightfield.data.records import Record
 from brightfield.results import Result
-from brightfield.system.arrays import IN_MEMORY, Lazy
+from brightfield.system.arrays import Lazy
 from brightfield.tasks.base import Task
 from brightfield.tasks.samples import Encoded
 
+REMEMBERED = 2**27  # bytes of examples that are kept, beside the outputs that several models gave to them
 CALIBRATED_PIXELS = 2**24  # largest number of pixels that a calibration looks at: all of them lie in memory at once
 
 
@@ -40,7 +41,7 @@ class Examples:
             record = records[i]
             return task.learning.encode(task.learning.judged_pixels(record)), task.learning.truth(record)
 
-        pairs = Lazy(len(records), make, IN_MEMORY)
+        pairs = Lazy(len(records), make, REMEMBERED)
         return cls(Lazy(len(pairs), lambda i: pairs[i][0]), Lazy(len(pairs), lambda i: pairs[i][1]))
 
 
