@@ -22,6 +22,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.system.arrays import IN_MEMORY, Lazy
 
 FloatArray = npt.NDArray[np.float32]
+Stored = npt.NDArray[np.floating[Any]]  # float16 or float32
 ENTRY = 160  # bytes of the header for an array, beside its name: more than type, shape and offsets need
 TYPES = {np.dtype(np.float16): "F16", np.dtype(np.float32): "F32"}
 
@@ -81,8 +82,10 @@ class ActivationWriter:
             self._file.write(self._reserved.to_bytes(8, "little") + header.ljust(self._reserved))
 
 
-def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: int = IN_MEMORY) -> Sequence[FloatArray]:
-    """What an :class:`ActivationWriter` wrote, in the order of ``ids``; read when asked for, if it does not fit into memory.
+def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: int = IN_MEMORY) -> Sequence[Stored]:
+    """What an :class:`ActivationWriter` wrote, in the order of ``ids``.
+
+    What does not fit into memory is read when it is asked for, and stays in the precision in which it is stored.
 
     Raises:
         BrightfieldError: the model was not evaluated on these images.
@@ -97,14 +100,14 @@ def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: in
             f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
             f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
         )
-    if 2 * path.stat().st_size <= in_memory:  # those in half precision become twice as large
+    if 2 * path.stat().st_size <= in_memory:  # those in half precision become twice as large, and quicker to compute with
         arrays = safetensors.numpy.load_file(path)
         return [arrays[identity].astype(np.float32, copy=False) for identity in ids]
 
-    def read(i: int) -> FloatArray:
+    def read(i: int) -> Stored:
         # opened each time: what was read of an open file stays mapped into memory
         with safe_open(path, "numpy") as file:
-            array: FloatArray = file.get_tensor(ids[i]).astype(np.float32)
+            array: Stored = np.array(file.get_tensor(ids[i]))
         return array
 
     return Lazy(len(ids), read, in_memory, last=False)  # nobody asks for the same one twice in a row

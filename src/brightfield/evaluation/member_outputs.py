@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation.activation_files import ActivationWriter, read_activations
+from brightfield.evaluation.activation_files import ActivationWriter, Stored, read_activations
 from brightfield.evaluation.mixtures import Votes
 from brightfield.evaluation.scoring import Split
 from brightfield.experiments import registry
@@ -78,14 +78,24 @@ def votes_of(
     return Votes(votes, ballots if task.answering.votes else None, own)
 
 
-def _each(outputs: Sequence[FloatArray], settings: params.TaskSettings, vote: Vote) -> Sequence[FloatArray]:
-    """A vote for each output; none is remembered: of camera images, even the last one of each member is much."""
-    return Lazy(len(outputs), lambda i: vote(outputs[i], settings), last=False)
+def _each(outputs: Sequence[Stored], settings: params.TaskSettings, vote: Vote) -> Sequence[Stored]:
+    """A vote for each output; none is remembered: of camera images, even the last one of each member is much.
+
+    An output that is its own vote stays in the precision in which it is stored, since so many members are combined at a time.
+    """
+
+    def voted(i: int) -> Stored:
+        stored = outputs[i]
+        whole = stored.astype(np.float32, copy=False)
+        found = vote(whole, settings)
+        return stored if found is whole else found
+
+    return Lazy(len(outputs), voted, last=False)
 
 
 def _stored(
     settings: params.Params, candidate: Candidate, split: Split, data: Path, in_memory: int
-) -> Sequence[FloatArray]:
+) -> Sequence[Stored]:
     model = settings.models[candidate.model]
     ids = list(split.images.index["id"])
     if candidate.views is None:

@@ -250,7 +250,8 @@ def _median(alike: Sequence[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]
     median = np.empty(alike[0].shape, np.float32)
     flat, found = [each.reshape(-1) for each in alike], median.reshape(-1)
     for first in range(0, found.size, AT_ONCE):
-        found[first : first + AT_ONCE] = np.median([each[first : first + AT_ONCE] for each in flat], axis=0)
+        some = np.stack([each[first : first + AT_ONCE] for each in flat]).astype(np.float32, copy=False)
+        found[first : first + AT_ONCE] = np.median(some, axis=0)
     return median
 
 

@@ -101,7 +101,7 @@ def parts_probability(probabilities: npt.NDArray[np.float32]) -> npt.NDArray[np.
     """Probabilities of background, body and contour, (3, H, W), from those of all classes, (1 + 2 S, H, W)."""
     if len(probabilities) == 1 + PARTS:
         return probabilities
-    bodies, contours = probabilities[BODY::PARTS].sum(axis=0), probabilities[CONTOUR::PARTS].sum(axis=0)
+    bodies, contours = (probabilities[first::PARTS].sum(axis=0, dtype=np.float32) for first in (BODY, CONTOUR))
     return np.stack([probabilities[BACKGROUND], bodies, contours])
 
 
