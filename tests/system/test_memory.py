@@ -26,6 +26,23 @@ for _ in range(20):
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
+LEFT = """
+import sys
+import numpy as np
+from brightfield.system import memory
+getattr(memory, sys.argv[1])()
+def resident():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1024 for line in file if line.startswith("VmRSS"))
+before = resident()
+large, small = [], []
+for _ in range(12):
+    large.append(np.ones(2**20))  # 8 MB
+    small.append(np.ones(2**14))  # 128 kB, which stays behind it
+del large
+print(resident() - before)
+"""
+
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives freed memory back so eagerly")
 def test_the_same_work_again_takes_no_new_pages() -> None:
@@ -47,3 +64,13 @@ def test_garbage_is_looked_for_less_often_but_still_is() -> None:
         assert gc.get_threshold()[1:] == usual[1:]
     finally:
         gc.set_threshold(*usual)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc leaves gaps between what is kept")
+def test_large_arrays_leave_no_gaps() -> None:
+    left = {
+        way: float(subprocess.run([sys.executable, "-c", LEFT, way], capture_output=True, text=True, check=True).stdout)
+        for way in ("keep_freed_memory", "return_large_arrays")
+    }
+    assert left["keep_freed_memory"] > 90  # MB
+    assert left["return_large_arrays"] < 10

@@ -100,7 +100,9 @@ def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: in
             f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
             f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
         )
-    if 2 * path.stat().st_size <= in_memory:  # those in half precision become twice as large, and quicker to compute with
+    if (
+        2 * path.stat().st_size <= in_memory
+    ):  # those in half precision become twice as large, and quicker to compute with
         arrays = safetensors.numpy.load_file(path)
         return [arrays[identity].astype(np.float32, copy=False) for identity in ids]
 

@@ -25,7 +25,7 @@ from brightfield.inference import bundle
 from brightfield.inference.bundle import Bundle, Member, Source
 from brightfield.inference.predictor import Predictor
 from brightfield.metrics import every_image_once
-from brightfield.system import lineage, progress
+from brightfield.system import lineage, memory, progress
 from brightfield.system.files import atomic_folder, write_json
 from brightfield.tasks import Task
 from brightfield.tasks.examples import for_calibration
@@ -58,6 +58,7 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     settings = params.with_overrides(params.load_with("ensembles", name, options), "evaluation", chosen)
     entry = params.entry(settings.ensembles, name, "ensemble")
     data = layout.prepared(entry.dataset)
+    memory.return_large_arrays()
     members, shown = candidates(settings, entry)
     made_by = lineage.collect()
     made_from = runs.DatasetRef(entry.dataset, data.as_posix(), lineage.data_hash(data), VALIDATION)

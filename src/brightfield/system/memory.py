@@ -5,11 +5,13 @@ from __future__ import annotations
 import ctypes
 import gc
 import sys
+from collections.abc import Mapping
 
 # Options of mallopt(3)
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 LARGEST_MMAP_THRESHOLD = 32 * 2**20  # bytes; mallopt refuses more
 NEVER_TRIM = 2**31 - 1  # bytes
+LARGE = 2**22  # bytes
 COLLECTED_AFTER = 10_000  # objects
 
 
@@ -31,10 +33,25 @@ def keep_freed_memory() -> bool:
     Returns:
         Whether the system uses glibc, and glibc accepted the options.
     """
+    return _set({M_MMAP_THRESHOLD: LARGEST_MMAP_THRESHOLD, M_TRIM_THRESHOLD: NEVER_TRIM, M_TOP_PAD: 64 * 2**20})
+
+
+def return_large_arrays() -> bool:
+    """Let glibc return arrays of several megabytes to the system when they are freed; other systems are left alone.
+
+    By default it keeps those below 32 MB once one of them was freed. Where camera images come and go in several sizes, as the
+    outputs of many models do, the gaps that they leave add up to half a gigabyte.
+
+    Returns:
+        As :func:`keep_freed_memory`, which undoes this.
+    """
+    return _set({M_MMAP_THRESHOLD: LARGE, M_TRIM_THRESHOLD: LARGEST_MMAP_THRESHOLD})
+
+
+def _set(options: Mapping[int, int]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    options = {M_MMAP_THRESHOLD: LARGEST_MMAP_THRESHOLD, M_TRIM_THRESHOLD: NEVER_TRIM, M_TOP_PAD: 64 * 2**20}
     return all(mallopt(option, value) == 1 for option, value in options.items())

@@ -119,7 +119,8 @@ class Answering(ABC, Generic[Settings, Answer]):
             return _median(alike)
         whole = np.zeros_like(alike[0], dtype=np.float32)
         for share, output in zip(shares, alike, strict=True):
-            whole += np.float32(share) * output
+            for channel in range(len(whole)):  # one at a time: products of a whole camera image are one more
+                whole[channel] += np.float32(share) * output[channel]
         return whole
 
     def disagreement(self, outputs: Sequence[npt.NDArray[np.float32]], shares: Sequence[float]) -> float:
