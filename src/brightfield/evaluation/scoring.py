@@ -68,7 +68,7 @@ class Scores:
     Attributes:
         table: one row per image: id, group, split, and where the dataset has them, kind and the task's own columns; then the task's
             statistics; and where the dataset has conditions of the task, the metrics of the image alone (``<metric>_of_image``).
-        shown: decoded results of the few images that figures show, by row of the table.
+        shown: decoded results of the few test images that figures show, by row of the table; none of another split.
         nonconformity: how far each answer is off, see :meth:`brightfield.tasks.scoring.Scoring.nonconformity`.
         limits: of what is guaranteed: of the validation split those that come from it, of the others those that were measured on
             them.
@@ -100,7 +100,8 @@ def score(
         validation: scores of the validation split, whose limits of what is guaranteed are measured on this one; None: nothing is.
             Of the validation split itself: its scores make these limits.
     """
-    last, most = len(split.images) - 1, min(SHOWN_IMAGES, len(split.images))
+    # those of every split would be a hundred camera images at the end
+    last, most = len(split.images) - 1, min(SHOWN_IMAGES, len(split.images)) if split.name == TEST else 0
     for_figures = {int(i) for i in np.linspace(0, last, most)}
     limits: Mapping[str, Limit] = {} if validation is None else validation.limits
     known = {name: limit.value for name, limit in limits.items() if limit.value is not None}
