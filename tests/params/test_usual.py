@@ -30,7 +30,7 @@ def test_each_architecture_has_a_space_but_the_one_that_chooses_all_itself() -> 
 @pytest.mark.parametrize("name", FULL.models)
 def test_every_end_and_choice_is_taken_and_the_entry_is_among_them(name: str) -> None:
     model, settings = FULL.models[name], FULL.settings_of(FULL.models[name])
-    assert spaces.problems(SPACES[name], model, settings) == []
+    assert spaces.problems_of(SPACES[name], model, settings) == []
     assert spaces.outside(SPACES[name], model, settings) == []
     assert spaces.with_own_choices(SPACES[name], model, settings) == SPACES[name]
     if model.training is not None:
@@ -147,5 +147,5 @@ def test_each_encoder_is_built_without_a_network(encoder: str) -> None:
 def test_the_smallest_numbers_leave_something_to_try(kind: str) -> None:
     """Networks of the tests have four filters in two levels, and batches of four."""
     for model in (tiny.model(kind), tiny.model(kind, batch_size=1, weight_decay=0.0)):
-        assert spaces.problems(usual(model), model) == []
+        assert spaces.problems_of(usual(model), model) == []
         assert spaces.outside(usual(model), model) == []

@@ -234,7 +234,7 @@ def _nearest(search: Search, own: Any) -> Any:
 # --- what is wrong with a space -------------------------------------------------------------------------------------------
 
 
-def problems(space: Space, model: Model, settings: TaskSettings | None = None) -> list[str]:
+def problems_of(space: Space, model: Model, settings: TaskSettings | None = None) -> list[str]:
     """What is wrong with the space of a model, as lines of 'dotted.path: what came, what was expected'.
 
     Each end and each choice must be taken by the entry, together with what its ``when`` asks.

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from brightfield.params import spaces
 from brightfield.params.base import Name, Section, unknown
 from brightfield.params.explaining import OF_A_TASK, explain, kinds_of_tasks
 from brightfield.params.gates import Gate
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
-from brightfield.params.spaces import Space
+from brightfield.params.spaces import Space, problems_of, with_own_choices
 from brightfield.params.tasks import Task, TaskSettings
 from brightfield.params.usual import usual
 
@@ -61,7 +60,7 @@ class Params(Section):
         entry = self.models[model]
         settings = self.settings_of(entry)
         named = self.spaces.get(model)
-        return spaces.with_own_choices(named, entry, settings) if named else usual(entry, settings)
+        return with_own_choices(named, entry, settings) if named else usual(entry, settings)
 
     def settings_of(self, model: Model | Ensemble) -> TaskSettings:
         """What is asked of an image, as this model or ensemble answers it: the task's settings, and over them its own."""
@@ -132,7 +131,7 @@ class Params(Section):
             raise ValueError("\n".join(problems))
         for name, space in self.spaces.items():
             model = self.models[name]
-            problems += [f"spaces.{name}.{line}" for line in spaces.problems(space, model, self.settings_of(model))]
+            problems += [f"spaces.{name}.{line}" for line in problems_of(space, model, self.settings_of(model))]
         for name, ensemble in self.ensembles.items():
             problems += self._strangers(f"ensembles.{name}", ensemble) or self._impossible(
                 f"ensembles.{name}", ensemble
