@@ -43,8 +43,9 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     (("models", "rbc-features", "network", "C"), "Allowed: architecture, regularisation.", ""),
     (
         ("models", "rbc-convnet", "training", "learning_rat"),
-        "Allowed: augment, backbone_rate, balance, batch_size, blind_mask, blind_spots, centred, dice, distil, distil_from, ema, "
-        "epochs, init_from, learning_rate, optimizer, patch_px, patience, schedule, steps_per_epoch, weight_decay.",
+        "Allowed: augment, augment_strength, backbone_rate, balance, batch_size, blind_mask, blind_spots, centred, dice, distil, "
+        "distil_from, ema, epochs, init_from, learning_rate, optimizer, patch_px, patience, schedule, steps_per_epoch, "
+        "weight_decay.",
         "learning_rate",
     ),
     (
@@ -52,7 +53,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
         "Allowed: beside, dataset, kind, max_members, members, method, settings, task, test_time_augmentation.",
         "",
     ),
-    (("spaces", "rbc-finetuned", "network.unfreeze", "lo"), "Allowed: choices, high, log, low.", "low"),
+    (("spaces", "rbc-finetuned", "network.unfreeze", "lo"), "Allowed: choices, high, log, low, step, when.", "low"),
 ]
 
 
@@ -125,6 +126,19 @@ WRONG: list[tuple[Path_, Any, list[str]]] = [
     (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 0, "high": 6, "log": True}, ["above 0 with log"]),
     (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1], "low": 0, "high": 6}, ["either choices, or low"]),
     (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1}, ["either choices, or low and high"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1], "low": 0}, ["either choices, or low and high"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1, 2], "log": True}, ["log is for low and high"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1, 2], "step": 1}, ["step is for low and high"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1, "high": 5, "log": True, "step": 1}, ["either step or log"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1, "high": 5, "step": 0.5}, ["step must be whole", "got 0.5"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1, "high": 6, "step": 2}, ["whole steps, got 1 to 6 by 2"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"low": 1, "high": 6, "step": 0}, ["whole steps, got 1 to 6 by 0"]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [1, 1.0]}, ["two choices are called 1.0 in a table of trials"]),
+    (("spaces", "rbc-finetuned", "training.augment"), {"choices": [["flip", "rotate"], ["flip rotate"]]}, [
+        "two choices are called 'flip rotate'",
+    ]),
+    (("spaces", "rbc-finetuned", "network.unfreeze"), {"choices": [2, 4], "when": {"training.ema": []}}, ["empty list"]),
+    (("models", "rbc-convnet", "training", "augment_strength"), 3.5, ["less than or equal to 3, got 3.5"]),
 ]  # fmt: skip
 
 

@@ -38,6 +38,25 @@ def test_other_values_at_dotted_paths_are_validated() -> None:
         params.with_values(model, {"training.epochs": 0}, "spaces")
 
 
+def test_a_setting_of_the_task_may_have_another_value_although_the_entry_leaves_it_out() -> None:
+    model = params.load(tiny.REPOSITORY / params.PARAMS).models["beads-correlation"]
+    assert model.settings == {}
+    other = params.with_values(model, {"settings.threshold": 0.6, "network.template_px": 21}, "spaces")
+    assert other.settings == {"threshold": 0.6}
+    with pytest.raises(
+        BrightfieldError, match=r"spaces: a model's entry has no 'settings\.treshold'.* mean 'settings\.threshold'"
+    ):
+        params.with_values(model, {"settings.treshold": 0.6}, "spaces")
+    with pytest.raises(BrightfieldError, match=r"spaces is not valid:\n  settings\.threshold: .* equal to 1, got 1\.5"):
+        params.with_values(model, {"settings.threshold": 1.5}, "spaces")
+
+
+def test_settings_that_need_those_of_the_task_are_left_to_it() -> None:
+    """Scheme `species` needs names of species, which stand in the task."""
+    model = params.load(tiny.REPOSITORY / params.PARAMS).models["bacteria-unet"]
+    assert params.with_values(model, {"settings.scheme": "species"}, "test").settings == {"scheme": "species"}
+
+
 def test_settings_that_bundles_of_earlier_versions_hold_are_read() -> None:
     before = {"pixel_size_um": 0.1, "classes": ["background", "body", "contour"], "contour_px": 2.0, "min_area_px": 30}
     settings = params.parse_settings("segmentation", {**before, "seed_probability": 0.65}, "bundle.json")

@@ -113,6 +113,14 @@ def test_a_model_that_sees_another_image_is_no_member() -> None:
         params.parse(content)
 
 
+@pytest.mark.parametrize(("settings", "takes_part"), [({"threshold": 0.5}, True), ({"tolerance_px": 2.0}, False)])
+def test_a_model_that_reads_its_answer_otherwise_is_a_member_and_one_that_answers_something_else_is_none(
+    settings: dict[str, float], takes_part: bool
+) -> None:
+    own = params.parse(changed(("models", "beads-unet", "settings"), settings))
+    assert ("beads-unet" in own.members_of(own.ensembles["beads-ensemble"])) == takes_part
+
+
 # --- names that do not agree ------------------------------------------------------------------------------------------
 
 NAMES: list[tuple[Path_, Any, list[str]]] = [

@@ -21,14 +21,14 @@ class ConvNet(nn.Module):
         if shape.size_px is None:
             raise BrightfieldError("A convnet classifies crops of a fixed size; this task has none. Use a unet.")
         layers: list[nn.Module] = []
-        channels, side = shape.inputs, shape.size_px
+        channels = shape.inputs
         for i, filters in enumerate(network.filters):
             layers += _convolution(channels, filters, network.batch_norm)
-            channels, side = filters, side - 2
+            channels = filters
             if i < len(network.filters) - 1:
                 layers.append(nn.MaxPool2d(2))
-                side //= 2
             layers.append(nn.ReLU(inplace=True))  # after pooling: the same result for a quarter of the work
+        side = network.remaining_px(shape.size_px, len(network.filters))
         if side < 1:
             raise BrightfieldError(
                 f"{len(network.filters)} convolutions leave nothing of a crop of {shape.size_px} px; use fewer filters."

@@ -5,7 +5,7 @@ Every number a user may turn stands in ``params.yaml``; the defaults here are wh
 
 from brightfield.params.appearance import BacteriaAppearance, BeadsAppearance, DenoiseAppearance, RbcAppearance
 from brightfield.params.gates import Gate
-from brightfield.params.models import Dataset, Ensemble, Model, Training
+from brightfield.params.models import SCALED_AUGMENTATIONS, Dataset, Ensemble, Model, Training
 from brightfield.params.networks import (
     TRAINABLE,
     ConvNet,
@@ -59,6 +59,7 @@ from brightfield.params.whole import Compute, Evaluation, Params
 
 __all__ = [
     "PARAMS",
+    "SCALED_AUGMENTATIONS",
     "SETTINGS",
     "TRAINABLE",
     "BacteriaAppearance",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -45,6 +45,8 @@ Augmentation = Literal[
     "light",
     "focus",
 ]
+# whose spread, or largest value, `augment_strength` multiplies: the others are moves, or all or nothing
+SCALED_AUGMENTATIONS: frozenset[Augmentation] = frozenset(get_args(Augmentation)) - {"flip", "rotate", "reverse"}
 
 
 class Training(Section):
@@ -60,6 +62,8 @@ class Training(Section):
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     backbone_rate: Annotated[float, Field(gt=0, le=1)] = 1.0  # of a pretrained backbone, as a share of learning_rate
     augment: list[Augmentation] = []
+    # how much augmentations of intensities and optics change: multiplies the spread, or the largest value, of each; 0: not at all
+    augment_strength: Annotated[float, Field(ge=0, le=3)] = 1.0
     # what makes a rare class count as much as the others: its weight in the loss, or that as many of it are drawn
     balance: Literal["loss", "batches", "none"] = "loss"
     # decay a step of the mean of weights that is scored and kept

@@ -13,6 +13,7 @@ class Architecture(Section):
     """What every architecture declares beside its own keys."""
 
     needs_species: ClassVar[bool] = False  # whether its outputs are those of a segmentation with scheme species
+    keeps_shape: ClassVar[frozenset[str]] = frozenset()  # keys that may change while weights that were learnt still fit
 
     def without_weights(self) -> Self:
         """The same, initialised at random: for a network whose weights are then loaded."""
@@ -22,11 +23,19 @@ class Architecture(Section):
 class ConvNet(Architecture):
     """A plain convolutional network; with the defaults, dense layers of 256 and 128 and three channels, 1,453,761 parameters."""
 
+    keeps_shape: ClassVar[frozenset[str]] = frozenset({"dropout"})
     architecture: Literal["convnet"]
     filters: Annotated[list[int], Field(min_length=1)] = [32, 64, 128, 128]
     dense: list[int]  # empty: global average pooling and one linear layer
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5
     batch_norm: bool = False
+
+    @staticmethod
+    def remaining_px(size_px: int, levels: int) -> int:
+        """Side of what so many 3x3 convolutions leave of a crop, each but the last followed by 2x2 pooling; below 1: nothing."""
+        for _ in range(levels - 1):
+            size_px = (size_px - 2) // 2
+        return size_px - 2
 
 
 class UNet(Architecture):
@@ -77,6 +86,7 @@ class Smp(Architecture):
 class Transfer(Architecture):
     """A backbone trained on millions of photographs, its dense classifier replaced by a new head."""
 
+    keeps_shape: ClassVar[frozenset[str]] = frozenset({"unfreeze", "input_px", "dropout"})
     architecture: Literal["transfer"]
     backbone: Literal["tf_efficientnet_lite0", "vgg16"] = "tf_efficientnet_lite0"
     # imagenet (shipped for tf_efficientnet_lite0, downloaded for vgg16), none, or a .safetensors file
@@ -85,6 +95,11 @@ class Transfer(Architecture):
     input_px: Annotated[int, Field(ge=32)] = 112  # crops are resized to this for the backbone
     dense: list[int] = []  # layers between the backbone's features and the logit
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of the backbone."""
+        return {"tf_efficientnet_lite0": 9, "vgg16": 5}[self.backbone]
 
     def without_weights(self) -> Self:
         """The same with weights ``none``."""

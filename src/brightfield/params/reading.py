@@ -13,12 +13,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from brightfield.errors import BrightfieldError
-from brightfield.params.base import RENAMED, Section, unknown
+from brightfield.params.base import RENAMED, Section, did_you_mean, unknown
 from brightfield.params.explaining import explain
 from brightfield.params.models import Model
 from brightfield.params.options import read_options
 from brightfield.params.simulations import SIMULATIONS, Simulation
-from brightfield.params.spaces import MISSING, at, put
+from brightfield.params.spaces import MISSING, OWN_SETTINGS, at, content_of, paths, put, settings_problems
 from brightfield.params.tasks import SETTINGS, TaskSettings
 from brightfield.params.whole import Params
 
@@ -107,14 +107,23 @@ def parse_simulation(content: Mapping[str, Any], source: str) -> Simulation:
 def with_values(model: Model, values: Mapping[str, Any], source: str) -> Model:
     """A model's entry with other values at dotted paths, such as ``training.learning_rate``.
 
+    A setting of the task, such as ``settings.threshold``, need not stand in the entry. Whether it agrees with the task's other
+    settings is seen where they are known, by ``Params.settings_of``.
+
     Raises:
         BrightfieldError: the entry has no such path, or does not take the value.
     """
-    content = model.model_dump(mode="json")
+    content, known = model.model_dump(mode="json"), content_of(model)
     for path, value in values.items():
-        if at(content, path) is MISSING:
-            raise BrightfieldError(f"{source}: a model's entry has no {path!r}, expected e.g. training.learning_rate.")
+        if at(known, path) is MISSING:
+            meant = did_you_mean(path, paths(known))
+            raise BrightfieldError(
+                f"{source}: a model's entry has no {path!r}, expected e.g. training.learning_rate.{meant}"
+            )
         put(content, path, value)
+    changed = {path.removeprefix(OWN_SETTINGS) for path in values if path.startswith(OWN_SETTINGS)}
+    if lines := settings_problems(model.kind, {**known["settings"], **content["settings"]}, changed):
+        raise BrightfieldError(f"{source} is not valid:\n  " + "\n  ".join(lines))
     return parse_model(content, source)
 
 

@@ -16,14 +16,21 @@ class TaskSettings(Section):
     # options of a model's entry, by dotted path, that only some kinds of task understand: those that this one does
     model_options: ClassVar[frozenset[str]] = frozenset()
 
+    # settings that tuning may try: they decide how an answer is read from the output of a model. The others are part of what is
+    # asked or how that is scored, or are chosen on validation anyway
+    tunable: ClassVar[frozenset[str]] = frozenset()
+
     # whether images without truth (``labelled`` 0 in an index) can be learnt from and scored
     learns_without_truth: ClassVar[bool] = False
 
     pixel_size_um: Annotated[float, Field(gt=0)] = 0.1
 
     def votes_with(self, other: Self) -> bool:
-        """Whether a model with these settings can take part in an ensemble with the ``other``: its answer says as much, or more."""
-        return self == other
+        """Whether a model with these settings can take part in an ensemble with the ``other``: its output says as much, or more.
+
+        What is ``tunable`` may differ: an ensemble reads its answer by settings of its own.
+        """
+        return self == other.model_copy(update={name: getattr(self, name) for name in self.tunable})
 
     def completed_by(self, others: Sequence[Self]) -> bool:
         """Whether models with the settings of ``others``, which all vote with these, answer together all that is asked."""
@@ -65,6 +72,7 @@ class TrackingSettings(TaskSettings):
     """Where are the beads in this frame?"""
 
     model_options: ClassVar[frozenset[str]] = frozenset({"training.patch_px"})
+    tunable: ClassVar[frozenset[str]] = frozenset({"threshold", "separation_px"})
 
     heat_sigma_px: Annotated[float, Field(gt=0)] = 2.0  # width of the Gaussian that marks a bead
     threshold: Fraction = 0.3  # peaks of the heat map below this are not beads

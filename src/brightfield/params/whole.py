@@ -12,8 +12,9 @@ from brightfield.params.explaining import OF_A_TASK, explain, kinds_of_tasks
 from brightfield.params.gates import Gate
 from brightfield.params.models import Dataset, Ensemble, Model
 from brightfield.params.simulations import Simulation
-from brightfield.params.spaces import Space, usual
+from brightfield.params.spaces import Space, problems_of, with_own_choices
 from brightfield.params.tasks import Task, TaskSettings
+from brightfield.params.usual import usual
 
 
 class Compute(Section):
@@ -52,8 +53,14 @@ class Params(Section):
         return self.gates.get(task, Gate())
 
     def space(self, model: str) -> Space:
-        """What tuning tries of a model: its entry of ``spaces``, or what is usual."""
-        return self.spaces.get(model) or usual(self.models[model])
+        """What tuning tries of a model: its entry of ``spaces``, or what is usual.
+
+        Choices that lack the value of the model's entry have it, too, so that the entry as it is can be tried first.
+        """
+        entry = self.models[model]
+        settings = self.settings_of(entry)
+        named = self.spaces.get(model)
+        return with_own_choices(named, entry, settings) if named else usual(entry, settings)
 
     def settings_of(self, model: Model | Ensemble) -> TaskSettings:
         """What is asked of an image, as this model or ensemble answers it: the task's settings, and over them its own."""
@@ -122,6 +129,9 @@ class Params(Section):
             problems += self._own_settings(f"ensembles.{name}.settings", ensemble)
         if problems:
             raise ValueError("\n".join(problems))
+        for name, space in self.spaces.items():
+            model = self.models[name]
+            problems += [f"spaces.{name}.{line}" for line in problems_of(space, model, self.settings_of(model))]
         for name, ensemble in self.ensembles.items():
             problems += self._strangers(f"ensembles.{name}", ensemble) or self._impossible(
                 f"ensembles.{name}", ensemble

@@ -128,7 +128,9 @@ class EncodedImages(Samples):
         self.centred = training.centred if training else 0.0
         self.patch = training.patch_px if training else None
         self.augmentations = training.augment if training else []
-        self.augment = Augmenter(training.augment, allowed, noise) if training and training.augment else None
+        self.augment: Augmenter | None = None
+        if training and training.augment:
+            self.augment = Augmenter(training.augment, allowed, noise, training.augment_strength)
 
     def __len__(self) -> int:
         return len(self.encoded)

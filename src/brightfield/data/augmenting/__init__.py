@@ -6,7 +6,8 @@ whatever was drawn before.
 
 Geometric transforms (:mod:`.geometry`) apply to image and target alike and exactly, except ``rotate``, which interpolates the image
 and gives each pixel of a class map the class of the nearest: it is for class maps, not for positions. :mod:`.optics` imitates
-another acquisition of a stained slide, and :mod:`.intensities` another contrast, focus or noise.
+another acquisition of a stained slide, and :mod:`.intensities` another contrast, focus or noise. How much these two change is
+multiplied by a strength (``training.augment_strength``).
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from brightfield.data.augmenting.drawing import Change, ScaledChange
 from brightfield.data.augmenting.geometry import GEOMETRY
 from brightfield.data.augmenting.intensities import INTENSITIES
 from brightfield.data.augmenting.optics import OPTICS, renormalised
 from brightfield.data.augmenting.recorded import FloatArray, RecordedNoise, noise_windows
 from brightfield.errors import BrightfieldError
+from brightfield.params import SCALED_AUGMENTATIONS
 
 __all__ = ["Augmenter", "noise_windows"]
 
@@ -33,12 +36,19 @@ class Augmenter:
         names: the augmentations, geometry in this order first, then optics, then intensities.
         allowed: those that the task allows.
         recorded: windows (H, W) of noise for ``recorded_noise``.
+        strength: multiplies the spread, or the largest value, of those in ``SCALED_AUGMENTATIONS``; 0 leaves them out.
 
     Raises:
         BrightfieldError: for an augmentation that the task does not allow.
     """
 
-    def __init__(self, names: Iterable[str], allowed: Iterable[str], recorded: Sequence[FloatArray] = ()) -> None:
+    def __init__(
+        self,
+        names: Iterable[str],
+        allowed: Iterable[str],
+        recorded: Sequence[FloatArray] = (),
+        strength: float = 1.0,
+    ) -> None:
         names, allowed = list(names), set(allowed)
         refused = [name for name in names if name not in allowed]
         if refused:
@@ -46,11 +56,13 @@ class Augmenter:
                 f"Augmentation {', '.join(refused)} would invalidate the ground truth of this task. "
                 f"Allowed: {', '.join(sorted(allowed))}."
             )
+        if strength == 0:
+            names = [name for name in names if name not in SCALED_AUGMENTATIONS]
         self.geometry = [GEOMETRY[name]() for name in names if name in GEOMETRY]
-        self.optics = [OPTICS[name] for name in names if name in OPTICS]
-        self.intensities = [INTENSITIES[name] for name in names if name in INTENSITIES]
+        self.optics: list[Change] = [_scaled(OPTICS[name], strength) for name in names if name in OPTICS]
+        self.intensities: list[Change] = [_scaled(INTENSITIES[name], strength) for name in names if name in INTENSITIES]
         if "recorded_noise" in names and recorded:
-            self.intensities.append(RecordedNoise(recorded))
+            self.intensities.append(RecordedNoise(recorded, strength))
 
     def __call__(
         self, images: Tensor, targets: Tensor, rng: np.random.Generator, black: Tensor | None = None
@@ -74,3 +86,10 @@ class Augmenter:
         for change in self.intensities:
             images = change(images, rng)
         return images, targets if places is None else places.reshape(targets.shape)
+
+
+def _scaled(change: ScaledChange, strength: float) -> Change:
+    def scaled(images: Tensor, rng: np.random.Generator) -> Tensor:
+        return change(images, rng, strength)
+
+    return scaled

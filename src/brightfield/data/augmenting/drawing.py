@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,13 @@ from torch import Tensor
 Change = Callable[
     [Tensor, np.random.Generator], Tensor
 ]  # of images (N, C, H, W), float32; they may come back as they are
+
+
+class ScaledChange(Protocol):
+    """A change whose spread, or largest value, is multiplied by ``strength``."""
+
+    def __call__(self, images: Tensor, rng: np.random.Generator, strength: float = 1.0, /) -> Tensor:
+        """Images (N, C, H, W), float32; they may come back as they are."""
 
 
 def like(images: Tensor, values: npt.NDArray[Any]) -> Tensor:

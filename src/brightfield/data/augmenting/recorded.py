@@ -52,16 +52,18 @@ class RecordedNoise:
 
     Args:
         windows: squares of one size.
+        strength: multiplies the maximum factor of the noise.
     """
 
-    def __init__(self, windows: Sequence[FloatArray]) -> None:
+    def __init__(self, windows: Sequence[FloatArray], strength: float = 1.0) -> None:
+        self.most = MOST_RECORDED * strength
         self.windows = torch.from_numpy(np.stack(windows))
 
     def __call__(self, images: Tensor, rng: np.random.Generator) -> Tensor:
         """Images (N, C, H, W) with noise in the first channel."""
         noisy = some(rng, len(images), 0.5)
         which, views = rng.integers((len(self.windows), symmetry.VIEWS), size=(len(images), 2))[noisy].T
-        factor = rng.uniform(0, MOST_RECORDED, len(images))[noisy]
+        factor = rng.uniform(0, self.most, len(images))[noisy]
         if self.windows.device != images.device:
             self.windows = self.windows.to(images.device)
 
