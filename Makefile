@@ -7,11 +7,13 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 INSTALLED := $(BIN)/.installed
-TRIALS ?= 20
+TRIALS ?= 40
+WORKERS ?= 1
+STUDIES_PORT ?= 8080
 MLFLOW_PORT ?= 5000
 DASHBOARD_PORT ?= 8501
 
-.PHONY: help install formats repro test test-slow test-all bench starters docs tune dashboard mlflow champions lint format clean-mlflow
+.PHONY: help install formats repro test test-slow test-all bench starters docs tune studies dashboard mlflow champions lint format clean-mlflow
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,9 +59,12 @@ docs: $(INSTALLED) ## build the documentation into site/index.html; nothing is f
 	@python -m sphinx --fail-on-warning --keep-going --quiet --jobs auto --doctree-dir .sphinx docs site
 	@echo "site/index.html"
 
-tune: $(INSTALLED) ## tune a model: make tune MODEL=rbc-convnet TRIALS=20
-	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-convnet TRIALS=20"; exit 1; }
-	@brightfield tune run $(MODEL) --trials $(TRIALS)
+tune: $(INSTALLED) ## tune a model and prove it: make tune MODEL=rbc-convnet TRIALS=40 TIMEOUT=15m WORKERS=2
+	@test -n "$(MODEL)" || { echo "error: name a model: make tune MODEL=rbc-convnet"; exit 1; }
+	@brightfield tune $(MODEL) --trials $(TRIALS) --workers $(WORKERS) $(if $(TIMEOUT),--timeout $(TIMEOUT))
+
+studies: $(INSTALLED) ## open all studies in Optuna's dashboard on http://127.0.0.1:8080
+	@brightfield studies --port $(STUDIES_PORT)
 
 dashboard: $(INSTALLED) ## open the dashboard on http://127.0.0.1:8501
 	@streamlit run dashboard/app.py --server.address 127.0.0.1 --server.port $(DASHBOARD_PORT)

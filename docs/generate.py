@@ -72,6 +72,8 @@ def _commands(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """Words and family of every command; a group's commands belong to its family."""
     for name, command in group.commands.items():
+        if command.hidden:  # what another command starts
+            continue
         own = getattr(command, "rich_help_panel", None)
         where = own if isinstance(own, str) else family or name.capitalize()
         if isinstance(command, typer.core.TyperGroup):

@@ -108,9 +108,9 @@ def tracked_project(project: Path, _empty_database: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def _postgresql() -> Iterator[Callable[[], str]]:
-    with postgresql.server() as fresh:
-        yield fresh
+def _postgresql() -> Iterator[postgresql.Server]:
+    with postgresql.server() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])

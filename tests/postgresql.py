@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,8 @@ MADE = (
 
 
 @contextmanager
-def server() -> Iterator[Callable[[], str]]:
-    """A running server, as a function that returns the URI of a new database of MLflow's with nothing in it.
-
-    Skips the test where PostgreSQL or its driver is not installed.
-    """
+def server() -> Iterator[Server]:
+    """A running server; skips the test where PostgreSQL or its driver is not installed."""
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
     programs = _programs()
     account = "postgres" if os.getuid() == 0 else None  # root is refused; the packages of Linux make this user
@@ -57,40 +54,62 @@ def server() -> Iterator[Callable[[], str]]:
             "max_connections": "300",
         }
         start = [programs / "postgres", "-D", "data", "-p", str(port), *(f"--{k}={v}" for k, v in options.items())]
-        with (folder / "log").open("w") as log:
-            running = subprocess.Popen(start, **where, stdout=log, stderr=subprocess.STDOUT)
+        running = Server(psycopg, f"postgresql://lab:{password}@127.0.0.1:{port}", start, where)
+        running.start()
         try:
-            root = f"postgresql://lab:{password}@127.0.0.1:{port}"
-            _wait(psycopg, f"{root}/postgres", running, folder / "log")
-            yield _Databases(psycopg, root).fresh
+            yield running
         finally:
-            running.send_signal(signal.SIGINT)  # at once, without waiting for connections to end
-            running.wait(30)
+            running.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Databases:
-    """Databases of a server: the first is made by MLflow, in seconds, and the others are copies of it."""
+class Server:
+    """A server, and databases of it. Called, it returns the URI of a new database of MLflow's with nothing in it."""
 
-    def __init__(self, psycopg: Any, root: str) -> None:
-        self._psycopg, self._root = psycopg, root
-        self._sql("CREATE DATABASE empty")
-        environment = {**os.environ, "MLFLOW_TRACKING_URI": f"{root}/empty"}
-        subprocess.run([sys.executable, "-c", MADE], env=environment, check=True, capture_output=True)
+    def __init__(self, psycopg: Any, root: str, command: list[Any], where: dict[str, Any]) -> None:
+        self._psycopg, self._root, self._command, self._where = psycopg, root, command, where
+        self._log = Path(where["cwd"]) / "log"
+        self._running: subprocess.Popen[bytes] | None = None
+        self._has_template = False
 
-    def fresh(self) -> str:
-        name = f"mlflow_{secrets.token_hex(4)}"
-        self._sql(f"CREATE DATABASE {name} TEMPLATE empty")
+    def start(self) -> None:
+        with self._log.open("a") as log:
+            self._running = subprocess.Popen(self._command, **self._where, stdout=log, stderr=subprocess.STDOUT)
+        _wait(self._psycopg, f"{self._root}/postgres", self._running, self._log)
+
+    def stop(self) -> None:
+        """At once: connections are broken."""
+        assert self._running is not None
+        self._running.send_signal(signal.SIGINT)
+        self._running.wait(30)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __call__(self) -> str:
+        if not self._has_template:  # the first is made by MLflow, in seconds, and the others are copies of it
+            self.execute("CREATE DATABASE empty")
+            environment = {**os.environ, "MLFLOW_TRACKING_URI": f"{self._root}/empty"}
+            subprocess.run([sys.executable, "-c", MADE], env=environment, check=True, capture_output=True)
+            self._has_template = True
+        return self._new("mlflow", "TEMPLATE empty")
+
+    def empty(self) -> str:
+        """The URI of a new database without any table."""
+        return self._new("new", "")
+
+    def _new(self, prefix: str, end: str) -> str:
+        name = f"{prefix}_{secrets.token_hex(4)}"
+        self.execute(f"CREATE DATABASE {name} {end}")
         return f"{self._root}/{name}"
 
-    def _sql(self, statement: str) -> None:
-        connection = self._psycopg.connect(f"{self._root}/postgres")
-        try:
-            connection.autocommit = True
-            connection.cursor().execute(statement)
-        finally:
-            connection.close()
+    def execute(self, statement: str, uri: str | None = None) -> list[Any]:
+        """The rows that a statement gives, as the superuser."""
+        with self._psycopg.connect(uri or f"{self._root}/postgres", autocommit=True) as connection:
+            found = connection.execute(statement)
+            return list(found) if found.description else []
 
 
 def _programs() -> Path:

@@ -7,6 +7,10 @@ from pathlib import Path
 FETCHED = Path(".brightfield/fetched")  # bundles downloaded from the registry
 UNFINISHED = Path(".brightfield/unfinished")  # states of trainings, by which an interrupted one goes on
 OUTPUTS = Path(".brightfield/outputs")  # of models, answered for an ensemble
+TRIALS = Path(".brightfield/trials")  # states of trainings that a study began, and weights that it still asks for
+STUDIES = Path("studies")  # of tuning
+JOURNAL = STUDIES / "journal.log"  # in Optuna's format: all studies of the project
+CLAIMS = STUDIES / "claims"  # locked bytes: who works on what
 CODE = Path("code")  # which code each stage runs: code/<stage>/...json
 
 # In the folder of a dataset, raw or prepared. The images of a split are in a file of its own: :func:`split_images`.
@@ -42,6 +46,8 @@ IMAGE_SCORES = "images.csv"  # a row an image
 CONFUSION = "confusion.json"
 GUARANTEES = "guarantees.json"  # how far off answers may be; of a registered version beside its bundle
 KEEP = ".gitkeep"  # an empty file, by which git keeps a folder
+STUDY = "study.json"  # of tuning: trials, and what was found
+STUDY_PAGE = "study.html"  # the same with figures, for a browser; loads nothing from a network
 ENSEMBLE = "ensemble.json"  # members, weights and gains
 FIGURES = "figures"  # folder
 
@@ -109,6 +115,21 @@ def ensembles(task: str) -> Path:
 def report(name: str) -> Path:
     """Scores, tables and figures of a model or an ensemble."""
     return Path("reports") / name
+
+
+def study_report(name: str) -> Path:
+    """Figures and the result of tuning a model."""
+    return Path("reports") / f"{name}.study"
+
+
+def study_figure(name: str) -> str:
+    """File of one figure of tuning, in the folder of its report; plotly reads it."""
+    return f"{name}.json"
+
+
+def trial(fingerprint: str) -> Path:
+    """The state of a training that a study began, by its fingerprint."""
+    return TRIALS / f"{fingerprint}.safetensors"
 
 
 def registration(task: str) -> Path:

@@ -129,7 +129,7 @@ def test_commands_in_sentences_exist(path: Path) -> None:
         ("brightfield predict rbc a.png --oot out", "there is no option --oot"),
         ("brightfield use a b", "too many arguments: a b"),
         ("brightfield use a --model", "--model takes a value"),
-        ("brightfield tune", "a command is missing"),
+        ("brightfield data", "a command is missing"),
         ("make tune MODEL=x TRIALS=3", None),
         ("make coffee", "the Makefile has no target coffee"),
         ("make tune MODLE=x", "the Makefile has no variable MODLE"),

@@ -36,7 +36,7 @@ def test_the_benchmarks_are_those_of_the_files(generate: ModuleType) -> None:
 
 def test_every_command_has_a_heading(generate: ModuleType) -> None:
     anchors = pages.anchors(generate.commands_page())
-    assert {"brightfield-predict", "brightfield-data-list", "brightfield-tune-adopt"} <= anchors
+    assert {"brightfield-predict", "brightfield-data-list", "brightfield-adopt"} <= anchors
 
 
 def test_benchmarks_show_what_was_missed_and_who_stands_beside(generate: ModuleType, tmp_path: Path) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 import traceback
 
-from brightfield.cli import answers, compare, data, locate, registry, stages, tracks, tune
+from brightfield.cli import answers, compare, data, locate, registry, stages, studies, tracks, tune
 from brightfield.cli.base import app
 from brightfield.errors import BrightfieldError
 from brightfield.system import environment, memory
 
-__all__ = ["answers", "app", "compare", "data", "locate", "main", "registry", "stages", "tracks", "tune"]
+__all__ = ["answers", "app", "compare", "data", "locate", "main", "registry", "stages", "studies", "tracks", "tune"]
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-STAGES, DATA, ANSWERS, REGISTRY = "Stages of the pipeline", "Your own data", "Answers", "Registry"
+STAGES, DATA, ANSWERS, REGISTRY, TUNING = "Stages of the pipeline", "Your own data", "Answers", "Registry", "Tuning"
 TASK = Annotated[str, typer.Argument(metavar="TASK", help="A task of params.yaml.")]
 
 

@@ -9,7 +9,7 @@ read alone. No time stamps are stored, so the same records give the same bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -159,6 +159,31 @@ class ImageSet:
         if split not in names:
             raise BrightfieldError(f"{folder} has no split {split!r}; it has {', '.join(names)}.")
         return cls(folder / layout.split_images(split), index[index["split"] == split])
+
+
+class Selection(ImageSet):
+    """Some records of several image sets in an order of their own, such as another split of their groups.
+
+    Args:
+        parts: the image sets.
+        chosen: of each record, the number of its part and its number there.
+    """
+
+    def __init__(self, parts: Sequence[ImageSet], chosen: Sequence[tuple[int, int]]) -> None:
+        self.parts, self.chosen = list(parts), list(chosen)
+        self.path = parts[0].path
+        rows = [parts[part].index.iloc[[i]] for part, i in chosen]
+        self.index = pd.concat(rows, ignore_index=True)
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def __getstate__(self) -> dict[str, object]:
+        return self.__dict__  # the parts leave their files behind
+
+    def __getitem__(self, i: int) -> Record:
+        part, number = self.chosen[i]
+        return self.parts[part][number]
 
 
 class _Arrays:

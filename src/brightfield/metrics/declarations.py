@@ -46,6 +46,12 @@ class Metric:
         within = "" if bounds == ["?", "?"] else f" ({bounds[0]} to {bounds[1]})"
         return f"{self.label} {number}{f' {self.unit}' if self.unit else ''}{within}"
 
+    def difference(self, value: float | None, low: float | None = None, high: float | None = None) -> str:
+        """A difference in words, with its interval if it has one: "+0.012 px (-0.003 to +0.027)"; an undefined one is "?"."""
+        number, *bounds = ("?" if v is None or math.isnan(v) else f"{v:+.{self.decimals}f}" for v in (value, low, high))
+        within = "" if bounds == ["?", "?"] else f" ({bounds[0]} to {bounds[1]})"
+        return f"{number}{f' {self.unit}' if self.unit else ''}{within}"
+
 
 def _share(label: str, direction: Direction | None = "maximize") -> Metric:
     return Metric(label, direction)

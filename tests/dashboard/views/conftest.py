@@ -1,39 +1,35 @@
-"""A study, or none, without Optuna."""
+"""Studies of the project, or none."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from pathlib import Path
 
-import pandas as pd
+import optuna
 import pytest
 
-from queries import studies
+import studied
+from brightfield import layout
 
 
 @pytest.fixture
-def fake_studies(monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
-    """One study of ``beads-unet``, whose objective is to be minimised."""
-    trials = pd.DataFrame(
-        {
-            "number": range(6),
-            "state": ["complete", "pruned", "complete", "complete", "failed", "complete"],
-            "value": [0.5, 0.9, 0.4, 0.3, None, 0.6],
-            "epochs": [5, 1, 5, 5, 0, 5],
-            "duration_s": [60.0] * 6,
-            "training.learning_rate": [0.001, 0.002, 0.003, 0.004, 0.005, 0.006],
-            "network.filters": [6, 8, 10, 12, 14, 16],
-        }
-    )
-    fake = SimpleNamespace(
-        studies=lambda: ["beads-unet"],
-        trials=lambda model: trials,
-        importances=lambda model: {"training.learning_rate": 0.9, "network.filters": 0.1},
-    )
-    monkeypatch.setattr(studies, "_studies", lambda: fake)
-    return trials
+def no_studies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where studies are kept, for this test alone: the project is shared."""
+    folder = tmp_path / "studies"
+    monkeypatch.setattr(layout, "STUDIES", folder)
+    monkeypatch.setattr(layout, "JOURNAL", folder / "journal.log")
+    monkeypatch.setattr(layout, "CLAIMS", folder / "claims")
+    return folder
 
 
 @pytest.fixture
-def no_studies(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Optuna stays unloaded."""
-    monkeypatch.setattr(studies, "_studies", lambda: SimpleNamespace(studies=list))
+def searched(no_studies: Path) -> optuna.Study:
+    """A search of ``beads-unet``, whose objective is to be minimised."""
+    del no_studies
+    return studied.fill(studied.begin(studied.identity()))
+
+
+@pytest.fixture
+def confirmed(searched: optuna.Study) -> optuna.Study:
+    """The same, after its best were trained again: one is better than the entry as it is."""
+    studied.confirm(searched, studied.identity(), 0.05)
+    return searched

@@ -10,7 +10,7 @@ from brightfield.experiments.runs.connection import VARIABLE
 from pages import PAGES, charts, open_page, problems, start
 
 
-@pytest.mark.usefixtures("project", "fake_studies")
+@pytest.mark.usefixtures("project", "confirmed")
 def test_a_full_project_shows_no_problem() -> None:
     app = start()
     for name in PAGES:

@@ -1,8 +1,8 @@
 """MLflow runs: start one, resume it, log to it, find it again. With the registry, the only room that knows MLflow."""
 
 from brightfield.experiments.runs.connection import connect, tracking_uri
-from brightfield.experiments.runs.queries import history, search
-from brightfield.experiments.runs.recording import Run
+from brightfield.experiments.runs.queries import find, history, search, states_of
+from brightfield.experiments.runs.recording import Run, Status
 from brightfield.experiments.runs.starting import Role, resume, start
 from brightfield.experiments.runs.syncing import log_evaluation, reconcile, write_reference
 from brightfield.system.lineage import DatasetRef
@@ -11,13 +11,16 @@ __all__ = [
     "DatasetRef",
     "Role",
     "Run",
+    "Status",
     "connect",
+    "find",
     "history",
     "log_evaluation",
     "reconcile",
     "resume",
     "search",
     "start",
+    "states_of",
     "tracking_uri",
     "write_reference",
 ]

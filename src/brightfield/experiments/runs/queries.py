@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from brightfield.experiments.runs.connection import connect
+from brightfield.experiments.runs.recording import Run
 from brightfield.experiments.runs.starting import Role
 
 if TYPE_CHECKING:
     import pandas as pd
+    from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
 PAGE = 1000  # largest number of runs per request
@@ -60,6 +63,54 @@ def search(task: str | None = None, role: Role | None = None, limit: int = 1000)
     table["start_time"] = pd.to_datetime(table["start_time"], unit="ms", utc=True)
     table["duration_s"] = table["duration_s"].astype(float)
     return table[[*FIRST_COLUMNS, *sorted(set(table.columns) - set(FIRST_COLUMNS))]]
+
+
+def find(task: str, tags: Mapping[str, str]) -> Run | None:
+    """The oldest run of a task with all these tags; None without one.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    client = connect()
+    page = _with_tags(client, task, tags, most=1)
+    return Run(client, page[0].info.run_id, task) if page else None
+
+
+def states_of(task: str, tags: Mapping[str, str], key: str, value: str) -> dict[str, str]:
+    """A tag of all runs of a task with some tags, by another tag of theirs; runs without both are left out.
+
+    Args:
+        task: the task.
+        tags: that all of them have.
+        key, value: names of the two tags.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    client = connect()
+    found: dict[str, str] = {}
+    token: str | None = None
+    while True:
+        page = _with_tags(client, task, tags, PAGE, token)
+        of_runs = [run.data.tags for run in page]
+        found |= {own[key]: own[value] for own in of_runs if key in own and value in own}
+        token = page.token if page else None
+        if not token:
+            return found
+
+
+def _with_tags(client: MlflowClient, task: str, tags: Mapping[str, str], most: int, token: str | None = None) -> Any:
+    experiment = client.get_experiment_by_name(task)
+    if experiment is None:
+        return []
+    wanted = " AND ".join(f"tags.`{key}` = '{_quoted(value)}'" for key, value in tags.items())
+    return client.search_runs(
+        [experiment.experiment_id],
+        filter_string=wanted,
+        max_results=most,
+        order_by=["attributes.start_time ASC"],
+        page_token=token,
+    )
 
 
 def history(run_id: str, metric: str) -> pd.DataFrame:

@@ -1,0 +1,193 @@
+"""The study that confirms another one: a trial is a setting, a step a group of images of one of the splits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from brightfield import layout, params
+from brightfield.experiments import runs
+from brightfield.training.resuming import Resumable
+from brightfield.tuning import confirming, sampling, studies
+from brightfield.tuning.claims import StudiesError
+from brightfield.tuning.mirror import Mirror
+from brightfield.tuning.storage import Place
+from brightfield.tuning.trainings import Trainer, TrialFailedError
+from brightfield.tuning.trials import FAILURES, TakenOverError, reason, still_ours
+
+OF = "of"  # user attribute: number of the trial of the search whose setting it is
+BLOCK = "block "  # user attribute, with the number of a split after it: what came out there
+
+
+class Race:
+    """The trials of a confirmation.
+
+    Args:
+        trainer: of the model.
+        place: where the studies are.
+        search: Optuna's study whose best are trained again.
+        study: Optuna's, of the confirmation.
+        mirror: its runs in MLflow.
+    """
+
+    def __init__(
+        self, trainer: Trainer, place: Place, search: optuna.Study, study: optuna.Study, mirror: Mirror
+    ) -> None:
+        self.trainer, self.place, self.search, self.study, self.mirror = trainer, place, search, study, mirror
+
+    @staticmethod
+    def line_up(search: optuna.Study, study: optuna.Study, most: int) -> None:
+        """Put the entry as it is and the best settings of the search at the start, those that are not there yet."""
+        known = {trial.user_attrs[OF] for trial in study.get_trials(deepcopy=False)}
+        first = search.get_trials(deepcopy=False)[0]
+        best = [trial for trial in studies.best(search, most + 1) if trial.number != first.number][:most]
+        for trial in [first, *best]:
+            if trial.number not in known:
+                attributes = {OF: trial.number, studies.AS_IT_IS: trial.number == first.number}
+                study.enqueue_trial(trial.params, user_attrs=attributes)
+
+    def entry(self, trial: optuna.Trial | FrozenTrial) -> params.Model:
+        """The setting of a trial, with the seed of the model."""
+        return entry_of(self.trainer, self.search, trial.user_attrs[OF])
+
+    def run(self, trial: optuna.Trial) -> None:
+        """Train one setting on every split, unless it is given up before.
+
+        Raises:
+            TakenOverError: it is another worker's now.
+            KeyboardInterrupt: Ctrl+C; the trial stays as it is, and another call goes on with it.
+        """
+        entry = self.entry(trial)
+        run = self.mirror.child(trial, entry)
+        value: float | None = None
+        state = TrialState.COMPLETE
+        try:
+            run.__enter__()
+            found = [self._block(trial, entry, number, run) for number in range(confirming.BLOCKS)]
+            value = float(sum(found) / len(found))
+        except optuna.TrialPruned:
+            state = TrialState.PRUNED
+        except (TakenOverError, UpdateFinishedTrialError):  # its run is the other worker's, too
+            raise TakenOverError from None
+        except StudiesError as error:
+            run.end_after(type(error))
+            raise
+        except FAILURES as error:
+            state = TrialState.FAIL
+            trial.set_user_attr(studies.REASON, reason(error))
+        except BaseException as error:
+            run.end_after(type(error))
+            raise
+        if not still_ours(self.place, self.study, trial):
+            raise TakenOverError
+        self.study.tell(trial, value, state)
+        self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], run)
+
+    def _block(self, trial: optuna.Trial, entry: params.Model, number: int, run: runs.Run) -> float:
+        """Train on one split, unless that is done, and compare with the best so far."""
+        known = trial.user_attrs.get(f"{BLOCK}{number}")
+        if known is None:
+            known = self._trained(trial, entry, number)
+            trial.set_user_attr(f"{BLOCK}{number}", known)
+        return self._compared(trial, known, number, run)
+
+    def _compared(self, trial: optuna.Trial, known: Mapping[str, Any], number: int, run: runs.Run) -> float:
+        """Tell what came out on a split, unless the setting is given up for it."""
+        run.log_metrics({"score": known["value"]}, number)
+        for place, value in enumerate(known["groups"]):
+            if value is not None:
+                trial.report(value, number * len(known["groups"]) + place)
+        if confirming.FEWEST <= number + 1 < confirming.BLOCKS and trial.should_prune():
+            trial.set_user_attr(
+                studies.REASON, f"worse than the best on the groups of {number + 1} of {confirming.BLOCKS} splits"
+            )
+            raise optuna.TrialPruned
+        return float(known["value"])
+
+    def _trained(self, trial: optuna.Trial, entry: params.Model, number: int) -> dict[str, Any]:
+        entry = seeded(entry, number)
+        splits = self.trainer.reshuffled(entry.seed)
+        found = self.trainer.fingerprint(entry, splits)
+        with self.place.claims.turn(f"training {found}"):
+            equal = equal_block(self.place, found)
+            if equal is not None:
+                return equal
+            resumable = None if self.trainer.model.is_baseline else Resumable(layout.trial(found), found)
+
+            def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+                del epoch, metrics
+                if not still_ours(self.place, self.study, trial):
+                    raise TakenOverError
+
+            title = f"{_called(trial)}, split {number + 1} of {confirming.BLOCKS}"
+            fitted = self.trainer.train(entry, splits, title, on_epoch, resumable)
+            table = self.trainer.validation_table(entry, fitted, splits)
+            by_group = self.trainer.by_group(table)
+            value = self.trainer.pooled(table)
+            if not math.isfinite(value):
+                raise TrialFailedError(f"its {self.trainer.objective.metric} on split {number + 1} is nan")
+            self.trainer.keep(entry, fitted, found)
+            if resumable is not None:
+                resumable.remove()
+        of_groups = [score if math.isfinite(score) else None for score in by_group.values()]
+        return {studies.FINGERPRINT: found, "value": value, "groups": of_groups, "seed": entry.seed}
+
+
+def entry_of(trainer: Trainer, search: optuna.Study, of: int) -> params.Model:
+    """The setting of a trial of the search, with the seed of the model."""
+    trial = search.get_trials(deepcopy=False)[of]
+    if trial.user_attrs.get(studies.AS_IT_IS):
+        return trainer.model
+    values = sampling.drawn(optuna.trial.FixedTrial(trial.params), trainer.space, trainer.content)
+    return trainer.entry(values, f"trial {of} of {trainer.name}")
+
+
+def seeded(entry: params.Model, number: int) -> params.Model:
+    """An entry with the seed that belongs to a split; none has the seed of the search."""
+    return entry.model_copy(update={"seed": entry.seed + 1 + number})
+
+
+def _called(trial: optuna.Trial) -> str:
+    return "the entry as it is" if trial.user_attrs.get(studies.AS_IT_IS) else f"trial {trial.user_attrs[OF]} again"
+
+
+def equal_block(place: Place, fingerprint: str) -> dict[str, Any] | None:
+    """What an equal training of any confirmation found; None without one."""
+    for study in place.storage.get_all_studies():
+        if not study.study_name.endswith(studies.CONFIRMED):
+            continue
+        for trial in place.storage.get_all_trials(study._study_id, deepcopy=False):
+            for key, value in trial.user_attrs.items():
+                if key.startswith(BLOCK) and value[studies.FINGERPRINT] == fingerprint:
+                    return dict(value)
+    return None
+
+
+def scores(study: optuna.Study) -> pd.DataFrame:
+    """What came out: a row a setting by the number of its trial in the search, a column a split; nan where it was given up."""
+    rows: dict[str, list[float]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        blocks = [trial.user_attrs.get(f"{BLOCK}{number}") for number in range(confirming.BLOCKS)]
+        if blocks[0] is not None and trial.state is not TrialState.FAIL:
+            rows[str(trial.user_attrs[OF])] = [float("nan") if block is None else block["value"] for block in blocks]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"split {i + 1}" for i in range(confirming.BLOCKS)])
+
+
+def searched(search: optuna.Study) -> Mapping[str, float]:
+    """What each trial of the search reached, by its number."""
+    return {str(trial.number): trial.values[0] for trial in search.get_trials(deepcopy=False) if trial.values}
+
+
+def fingerprints(study: optuna.Study, of: int) -> Sequence[str]:
+    """Of the trainings of one setting."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.user_attrs.get(OF) == of:
+            blocks = [trial.user_attrs.get(f"{BLOCK}{number}") for number in range(confirming.BLOCKS)]
+            return [block[studies.FINGERPRINT] for block in blocks if block is not None]
+    return []

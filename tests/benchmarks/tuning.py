@@ -1,0 +1,135 @@
+"""Tuning: what fifteen minutes gain on each task, how much a search flatters itself, what pruning saves, and studies on noise."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import default_run
+import numpy as np
+import pandas as pd
+from claims import Claim
+from ruamel.yaml import YAML
+
+from brightfield.metrics.declarations import declared
+
+HERE = Path(__file__).resolve().parent
+MODELS = {"rbc": "rbc-convnet", "beads": "beads-hybrid", "bacteria": "bacteria-unet", "denoise": "denoise-unet"}
+TIMEOUT, WORKERS, MOST_TRIALS = "15m", 2, 200  # time ends the search before there are so many
+LEAST_IOU = 0.02  # on bacteria
+PRUNED = "denoise-blind"  # the model of the benchmark of pruning
+PRUNED_TRIALS, PRUNED_EPOCHS, LEAST_SAVED = 30, 9, 0.4
+NOISE_STUDIES, MOST_ADOPTED = 100, 5
+
+
+def rows() -> Iterator[Claim]:
+    """Studies in one clone: its data are prepared once."""
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top, "project")
+        default_run.clone(folder)
+        stages = [f"prepare@{task}" for task in MODELS]
+        default_run.command(folder, "dvc", "repro", *stages)
+        for task, model in MODELS.items():
+            yield from _gained(folder, task, model)
+        yield from _pruning(folder)
+    yield _on_noise()
+
+
+def _tune(folder: Path, model: str, *options: str) -> dict[str, Any]:
+    """The report of a study."""
+    default_run.command(folder, "brightfield", "tune", model, *options)
+    found: dict[str, Any] = json.loads(
+        (folder / "reports" / f"{model}.study" / "study.json").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def _gained(folder: Path, task: str, model: str) -> Iterator[Claim]:
+    study = _tune(folder, model, "--trials", str(MOST_TRIALS), "--timeout", TIMEOUT, "--workers", str(WORKERS))
+    result = study["result"]
+    metric = declared(result["metric"])
+    what = f"{task}: {model}, {TIMEOUT} on 2 cores"
+    states = pd.Series([trial["state"] for trial in study["trials"]]).value_counts()
+    yield Claim(f"{what}: trials complete", int(states.get("complete", 0)), shown=str(dict(states)))
+    test = result["test"]
+    if test is None:
+        yield Claim(f"{what}: gain on the test split, nothing was confirmed", 0.0, metric.unit)
+        return
+    sign = 1 if result["direction"] == "maximize" else -1
+    gain = next(each for each in result["gains"] if each["name"] == result["best"])
+    yield Claim(
+        f"{what}: gain of the best in {metric.label} on the test split over the entry as it is",
+        sign * test["value"],
+        metric.unit,
+        aim=LEAST_IOU if task == "bacteria" else None,
+        better="higher",
+        against="the entry as it is",
+        shown=metric.difference(test["value"], test["low"], test["high"]),
+    )
+    yield Claim(
+        f"{what}: gain when trained again",
+        sign * gain["value"],
+        metric.unit,
+        better="higher",
+        shown=metric.difference(gain["value"], gain["low"], gain["high"])
+        + (", adopted" if result["better"] else ", refused"),
+    )
+    yield Claim(f"{what}: promised by the search", sign * result["promised"], metric.unit, better="higher")
+    yield Claim(f"{what}: by which it flattered itself", result["flattered"], metric.unit)
+
+
+def _pruning(folder: Path) -> Iterator[Claim]:
+    """The same thirty settings with and without pruning."""
+    yaml = YAML()
+    path = folder / "params.yaml"
+    content = yaml.load(path)
+    training = content["models"][PRUNED]["training"]
+    training["epochs"], training["steps_per_epoch"] = PRUNED_EPOCHS, 10
+    yaml.dump(content, path)
+    found: dict[str, dict[str, Any]] = {}
+    for pruning in ("none", "auto"):
+        options = ["--trials", str(PRUNED_TRIALS), "--no-stop", "--no-confirm", "--pruning", pruning]
+        found[pruning] = _tune(folder, PRUNED, *options, "--workers", "1")
+        (folder / "studies" / "journal.log").unlink()  # else nothing would be trained twice
+    epochs = {name: sum(trial["epochs"] for trial in study["trials"]) for name, study in found.items()}
+    best = {name: max(t["value"] for t in study["trials"] if t["state"] == "complete") for name, study in found.items()}
+    what = f"{PRUNED}, {PRUNED_TRIALS} trials of {PRUNED_EPOCHS} epochs"
+    yield Claim(
+        f"{what}: epochs saved by pruning", 1 - epochs["auto"] / epochs["none"], aim=LEAST_SAVED, better="higher"
+    )
+    noise = float(np.std(_seeds(folder), ddof=1))
+    metric = declared(found["auto"]["metric"])
+    yield Claim(
+        f"{what}: what the best loses by it, in deviations of a seed ({noise:.3f} {metric.unit})",
+        (best["none"] - best["auto"]) / noise,
+        aim=1.0,
+    )
+
+
+def _seeds(folder: Path) -> list[float]:
+    """The objective of the entry with three seeds."""
+    values = []
+    for seed in range(3):
+        options = ["--trials", "1", "--no-stop", "--no-confirm"]
+        path = folder / "params.yaml"
+        yaml = YAML()
+        content = yaml.load(path)
+        content["models"][PRUNED]["seed"] = seed
+        yaml.dump(content, path)
+        values.append(_tune(folder, PRUNED, *options)["trials"][0]["value"])
+    return values
+
+
+def _on_noise() -> Claim:
+    """Studies of settings that are all equally good, by the functions of the tests."""
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    sys.path.append(str(HERE.parent / "tuning"))
+    from test_confirming import study_on_noise
+
+    adopted = sum(study_on_noise(seed).better for seed in range(1000, 1000 + NOISE_STUDIES))
+    return Claim(f"{NOISE_STUDIES} studies of settings that are equally good: adopted", adopted, aim=MOST_ADOPTED)
