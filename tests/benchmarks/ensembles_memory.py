@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import chdir
 from pathlib import Path
 
@@ -37,7 +39,9 @@ def rows() -> Iterator[Claim]:
     # on the disk of the project: ten gigabytes are too many for some folders of temporary files
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=FOLDER) as top, chdir(top):
-        _write_project()
+        # in a process of its own: a child begins with the largest memory of the process that starts it
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            pool.submit(_write_project).result()
         begun = time.perf_counter()
         environment = {**os.environ, "PYTHONPATH": str(default_run.REPOSITORY / "src")}
         environment.pop("MLFLOW_TRACKING_URI", None)

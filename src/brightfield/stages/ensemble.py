@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brightfield import layout, params, tasks
+from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import comparable, costs, ensembles, scoring, soups
 from brightfield.evaluation.combining import equal
@@ -77,28 +78,20 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
     ):
         made = (_soup if entry.method == "soup" else _mixture)(settings, name, entry, members)
         task, choice = made.task, made.choice
-        scores: dict[str, Scores] = {}
-        for split in scoring.splits_to_score(task, data):
-            votes = votes_of(settings, task, [*members, *map(Candidate, shown)], split, data)
-            answered = made.answer(split, votes)
-            scores[split.name] = scoring.score(task, split, answered, scores.get(VALIDATION))
-            if split.name == TEST:
-                table = scores[TEST].table
-                rows = ensembles.compare(task, split, votes, choice, table, shown, settings.evaluation)
-        test = Split.load(task, data, TEST)  # again, as the images of the other that were remembered are many together
+        scores, rows = _scored(settings, made, members, shown, data)
         tables = {split_name: scored.table for split_name, scored in scores.items()}
         metrics = scoring.summary(task, tables, settings.evaluation, lineage.data_hash(data), scores[VALIDATION].limits)
         provenance = {"lineage": made_by.as_dict(), "dataset": made_from.as_dict(), "method": choice.method}
         made.write(folder, provenance)
         metrics[scoring.BUNDLE_HASH] = registry.bundle_hash(folder)
-        scoring.write_report(report, task, test, scores, metrics)
+        scoring.write_report(report, task, Split.load(task, data, TEST), scores, metrics)
         comparable.write_report(name, task.objective_of(metrics["test"]).metric, metrics, report)
         cost = []
         if len(choice.weights) > 1:  # a member alone costs what it costs
             folders = {
                 each.model: layout.model(entry.task, each.model) for each in members if each.name in choice.weights
             }
-            cost = costs.measured({name: folder, **folders}, test.images, settings.compute)
+            cost = costs.measured({name: folder, **folders}, ImageSet.prepared(data, TEST), settings.compute)
         described = {"method": choice.method, "weights": choice.weights, "validation": choice.validation, **rows}
         write_json(report / layout.ENSEMBLE, {**described, "costs": cost})
         write_reference(started, folder)
@@ -106,6 +99,21 @@ def run(name: str, chosen: Mapping[str, Any] | None = None, options: Sequence[st
         runs.log_evaluation(started, report)
     shares = ", ".join(f"{member} {weight:.0%}" for member, weight in choice.weights.items())
     return f"{name}: {scoring.said(task, metrics)}, by {choice.method}, of {shares}"
+
+
+def _scored(
+    settings: params.Params, made: Made, members: Sequence[Candidate], shown: Mapping[str, str], data: Path
+) -> tuple[dict[str, Scores], dict[str, Any]]:
+    """The scores of each split, and what :func:`ensembles.compare` says of test; what splits remember is free afterwards."""
+    scores: dict[str, Scores] = {}
+    rows: dict[str, Any] = {}
+    for split in scoring.splits_to_score(made.task, data):
+        votes = votes_of(settings, made.task, [*members, *map(Candidate, shown)], split, data)
+        scores[split.name] = scoring.score(made.task, split, made.answer(split, votes), scores.get(VALIDATION))
+        if split.name == TEST:
+            table = scores[TEST].table
+            rows = ensembles.compare(made.task, split, votes, made.choice, table, shown, settings.evaluation)
+    return scores, rows
 
 
 def _mixture(settings: params.Params, name: str, entry: params.Ensemble, members: Sequence[Candidate]) -> Made:

@@ -171,7 +171,7 @@ def sentences(found: Summary) -> list[str]:
     else:
         lines = [
             f"No setting is shown to be better than {found.model} as it is. The best, {best}, differs by {difference} when trained "
-            "again: chance explains that."
+            "again: chance could explain that."
         ]
     flattered = float(result["flattered"])
     promised = f"The search promised {metric.difference(result['promised'])}"
