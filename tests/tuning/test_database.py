@@ -386,9 +386,12 @@ def test_a_study_with_a_new_start_of_the_server_and_a_worker_that_is_killed(
     trials = tunable.study().trials
     assert [trial.number for trial in trials] == list(range(4))
     assert {trial.state for trial in trials} == {TrialState.COMPLETE}
-    for trial in trials:  # the others were not disturbed
-        gone_on_after = victim.epochs if trial.number == victim.trial else 0
-        assert trial.user_attrs[studies.ATTEMPTS] == {"epochs": gone_on_after, "count": 1}
+    for trial in trials:
+        attempts = trial.user_attrs[studies.ATTEMPTS]
+        if trial.number == victim.trial:
+            assert attempts == {"epochs": victim.epochs, "count": 1}
+        # with the server each worker loses its claims once, and another may take its trial over then
+        assert attempts["count"] <= 2
         assert list(trial.intermediate_values) == list(range(1, EPOCHS + 1))
     tunable.assert_mlflow_agrees()
     assert not Path("studies").exists()
