@@ -84,8 +84,13 @@ def _processor_s() -> float:
 
 def largest_gb() -> float:
     """The most memory that any process had which this one started, directly or not, and which has ended."""
+    return gigabytes(resource.getrusage(resource.RUSAGE_CHILDREN))
+
+
+def gigabytes(used: resource.struct_rusage) -> float:
+    """The most memory, of what the system says of processes."""
     unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit / 1e9
+    return used.ru_maxrss * unit / 1e9
 
 
 def champions(folder: Path) -> Iterator[Claim]:
