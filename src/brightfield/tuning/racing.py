@@ -8,18 +8,16 @@ from typing import Any
 
 import optuna
 import pandas as pd
-from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from brightfield import layout, params
 from brightfield.experiments import runs
 from brightfield.training.resuming import Resumable
 from brightfield.tuning import confirming, sampling, studies
-from brightfield.tuning.claims import StudiesError
 from brightfield.tuning.mirror import Mirror
 from brightfield.tuning.storage import Place
 from brightfield.tuning.trainings import Trainer, TrialFailedError
-from brightfield.tuning.trials import FAILURES, TakenOverError, reason, still_ours
+from brightfield.tuning.trials import TakenOverError, still_ours, to_its_end
 
 OF = "of"  # user attribute: number of the trial of the search whose setting it is
 BLOCK = "block "  # user attribute, with the number of a split after it: what came out there
@@ -65,28 +63,12 @@ class Race:
         """
         entry = self.entry(trial)
         run = self.mirror.child(trial, entry)
-        value: float | None = None
-        state = TrialState.COMPLETE
-        try:
-            run.__enter__()
+
+        def values() -> list[float]:
             found = [self._block(trial, entry, number, run) for number in range(confirming.BLOCKS)]
-            value = float(sum(found) / len(found))
-        except optuna.TrialPruned:
-            state = TrialState.PRUNED
-        except (TakenOverError, UpdateFinishedTrialError):  # its run is the other worker's, too
-            raise TakenOverError from None
-        except StudiesError as error:
-            run.end_after(type(error))
-            raise
-        except FAILURES as error:
-            state = TrialState.FAIL
-            trial.set_user_attr(studies.REASON, reason(error))
-        except BaseException as error:
-            run.end_after(type(error))
-            raise
-        if not still_ours(self.place, self.study, trial):
-            raise TakenOverError
-        self.study.tell(trial, value, state)
+            return [sum(found) / len(found)]
+
+        to_its_end(self.place, self.study, trial, run, values)
         self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], run)
 
     def _block(self, trial: optuna.Trial, entry: params.Model, number: int, run: runs.Run) -> float:
@@ -127,7 +109,7 @@ class Race:
 
             title = f"{_called(trial)}, split {number + 1} of {confirming.BLOCKS}"
             fitted = self.trainer.train(entry, splits, title, on_epoch, resumable)
-            table = self.trainer.validation_table(entry, fitted, splits)
+            table = self.trainer.table_of_validation(entry, fitted, splits)
             by_group = self.trainer.by_group(table)
             value = self.trainer.pooled(table)
             if not math.isfinite(value):

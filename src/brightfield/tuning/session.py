@@ -218,7 +218,7 @@ class Session:
                 entry = racing.seeded(racing.entry_of(self.trainer, self.study, of), number)
                 fitted = self.trainer.train(entry, self.trainer.reshuffled(entry.seed), "once more, for the test")
                 predictor = self.trainer.predictor(entry, fitted)
-            table = self.trainer.test_table(predictor)
+            table = self.trainer.table_of_test(predictor)
             tables.append(table.assign(id=table["id"] + f" {number}"))
         return pd.concat(tables, ignore_index=True)
 

@@ -215,11 +215,11 @@ class Trainer:
         examples = Examples.of(self.task, images)
         return Split(name, images, examples.encoded, examples.truth)
 
-    def validation_table(self, entry: params.Model, fitted: Fitted, splits: Splits) -> pd.DataFrame:
+    def table_of_validation(self, entry: params.Model, fitted: Fitted, splits: Splits) -> pd.DataFrame:
         """The scored answers to the validation images of a split, a row an image."""
         return self.table(entry, fitted, self._split(VALIDATION, splits.validation))
 
-    def test_table(self, predictor: Predictor) -> pd.DataFrame:
+    def table_of_test(self, predictor: Predictor) -> pd.DataFrame:
         """The scored answers to the test split, a row an image."""
         return self._scored(predictor, Split.load(self.task, self.folder, TEST))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import optuna
 import torch
@@ -66,40 +66,15 @@ class Search:
         except BrightfieldError as error:  # values that each by itself is good, and together are not
             trial.set_user_attr(studies.REASON, reason(error))
             self.study.tell(trial, None, TrialState.FAIL)
-            self._mirrored(trial, self.mirror.child(trial))
+            self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], self.mirror.child(trial))
             return
         run = self.mirror.child(trial, entry)
         found = self.trainer.fingerprint(entry, self.trainer.splits)
         trial.set_user_attr(studies.FINGERPRINT, found)
         # who draws the same meanwhile waits, and takes over what comes out
         with self.place.claims.turn(f"training {found}"):
-            values: list[float] | None = None
-            state = TrialState.COMPLETE
-            try:
-                run.__enter__()
-                values = self._values(trial, entry, found, run)
-            except optuna.TrialPruned:
-                state = TrialState.PRUNED
-            except (TakenOverError, UpdateFinishedTrialError):  # its run is the other worker's, too
-                raise TakenOverError from None
-            except StudiesError as error:
-                run.end_after(type(error))
-                raise
-            except FAILURES as error:  # of one setting: the study goes on
-                state = TrialState.FAIL
-                trial.set_user_attr(studies.REASON, reason(error))
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-            except BaseException as error:
-                run.end_after(type(error))
-                raise
-            if not still_ours(self.place, self.study, trial):
-                raise TakenOverError
-            self.study.tell(trial, values, state)
+            to_its_end(self.place, self.study, trial, run, lambda: self._values(trial, entry, found, run))
             Resumable(layout.trial(found), found).remove()
-        self._mirrored(trial, run)
-
-    def _mirrored(self, trial: optuna.Trial, run: runs.Run) -> None:
         self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], run)
 
     def _values(self, trial: optuna.Trial, entry: params.Model, found: str, run: runs.Run) -> list[float]:
@@ -168,6 +143,47 @@ class Search:
                 f"its process was killed {attempts - 1} times in epoch {epochs + 1}, perhaps because memory ran out"
             )
         trial.set_user_attr(studies.ATTEMPTS, {"epochs": epochs, "count": attempts})
+
+
+def to_its_end(
+    place: Place, study: optuna.Study, trial: optuna.Trial, run: runs.Run, values: Callable[[], list[float]]
+) -> None:
+    """Find what a trial reaches, and tell Optuna how it ended.
+
+    Args:
+        place: where the study is.
+        study: Optuna's.
+        trial: this worker's.
+        run: its run in MLflow, which begins here; where the trial does not end, it is ended as what kept the trial from it.
+        values: trains.
+
+    Raises:
+        TakenOverError: the trial is another worker's now, and so is its run.
+        StudiesError: the study cannot be reached; the trial stays as it is, as after Ctrl+C.
+    """
+    found: list[float] | None = None
+    state = TrialState.COMPLETE
+    try:
+        run.__enter__()
+        found = values()
+    except optuna.TrialPruned:
+        state = TrialState.PRUNED
+    except (TakenOverError, UpdateFinishedTrialError):
+        raise TakenOverError from None
+    except StudiesError as error:
+        run.end_after(type(error))
+        raise
+    except FAILURES as error:  # of one setting: the study goes on
+        state = TrialState.FAIL
+        trial.set_user_attr(studies.REASON, reason(error))
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+    except BaseException as error:
+        run.end_after(type(error))
+        raise
+    if not still_ours(place, study, trial):
+        raise TakenOverError
+    study.tell(trial, found, state)
 
 
 def still_ours(place: Place, study: optuna.Study, trial: optuna.Trial) -> bool:
