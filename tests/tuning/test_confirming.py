@@ -80,6 +80,15 @@ def test_without_a_second_training_nothing_is_claimed() -> None:
     assert not nobody.better
 
 
+def test_an_entry_that_comes_to_nothing_is_compared_with_nothing() -> None:
+    failed = confirming.judge(scores({"1": [0.9, 0.9, 0.9]}), "0", {"1": 0.9}, "auc", "maximize", 0.95)
+    assert (failed.best, failed.better, list(failed.gains)) == (None, False, [])
+    only_searched = {"0": [0.70, 0.71, 0.72], "1": [0.80, 0.82, 0.81]}
+    found = confirming.judge(scores(only_searched), "0", {"1": 0.9}, "auc", "maximize", 0.95)
+    assert found.better
+    assert np.isnan(found.promised)
+
+
 # --- on noise alone -------------------------------------------------------------------------------------------------
 
 GROUPS = 14

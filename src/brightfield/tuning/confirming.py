@@ -162,7 +162,7 @@ def judge(
         metric, direction: of the objective.
         confidence: that the intervals of all gains hold together.
     """
-    found = gains(scores, standard, confidence)
+    found = gains(scores, standard, confidence) if standard in scores.index else []  # else it came to nothing itself
     whole = {gain.name: gain for gain in found if gain.trainings == scores.shape[1]}
     sign = 1 if direction == "maximize" else -1
     best = max(whole, key=lambda name: sign * whole[name].value, default=None)
@@ -170,11 +170,11 @@ def judge(
     return Confirmed(
         metric,
         direction,
-        float(means[standard]),
+        float(means.get(standard, math.nan)),
         best,
         math.nan if best is None else float(means[best]),
         found,
-        math.nan if best is None else searched[best] - searched[standard],
+        math.nan if best is None else searched[best] - searched.get(standard, math.nan),
         best is not None and whole[best].is_better(direction),
         int(scores.notna().sum().sum()),
     )

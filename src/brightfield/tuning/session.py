@@ -6,6 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,7 @@ from brightfield.tuning.mirror import Mirror
 from brightfield.tuning.racing import Race
 from brightfield.tuning.sampling import Pruning
 from brightfield.tuning.trainings import Trainer
-from brightfield.tuning.trials import Search
+from brightfield.tuning.trials import FAILURES, Search
 
 SEEDS_FOR_NOISE = 3
 MOST_FAILED = 5  # trials, without any that ended well
@@ -159,9 +160,12 @@ class Session:
         values = list(self.study.get_trials(deepcopy=False)[0].values or [])
         for seed in range(1, SEEDS_FOR_NOISE):
             entry = self.trainer.model.model_copy(update={"seed": self.trainer.model.seed + seed})
-            fitted = self.trainer.train(entry, self.trainer.splits, f"the entry as it is, seed {entry.seed}")
-            values.append(self.trainer.value(entry, fitted))
-        self.study.set_user_attr(studies.NOISE, {"values": values, "deviation": float(np.std(values, ddof=1))})
+            with suppress(*FAILURES):  # a seed that comes to nothing ends no study
+                fitted = self.trainer.train(entry, self.trainer.splits, f"the entry as it is, seed {entry.seed}")
+                values.append(self.trainer.value(entry, fitted))
+        # of fewer than two nothing is known: the search does not stop for it then
+        deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+        self.study.set_user_attr(studies.NOISE, {"values": values, "deviation": deviation})
         self.place.claims.release(name)
 
     # --- confirmation -------------------------------------------------------------------------------------------

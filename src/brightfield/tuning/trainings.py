@@ -193,8 +193,7 @@ class Trainer:
             TrialFailedError: it is not finite.
         """
         if fitted.best_epoch is None:
-            table = self.table(entry, fitted, self._split(VALIDATION, self.splits.validation))
-            value = self.pooled(table)
+            value = self.pooled(self.table_of_validation(entry, fitted, self.splits))
         else:
             value = float(fitted.history[f"validation_{self.objective.metric}"][fitted.best_epoch])
         if not math.isfinite(value):
