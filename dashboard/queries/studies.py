@@ -94,9 +94,8 @@ def found(model: str, name: str, metric: str) -> Found:
     tuning = _tuning()
     study, confirmation = _opened(model, name)
     summary = tuning.summary.of(study, metric, confirmation)
-    means = {} if confirmation is None else tuning.racing.scores(confirmation).mean(axis=1).to_dict()
     sentences, numbers = tuning.summary.sentences(summary), tuning.summary.counted(summary)
-    return Found(summary, sentences, numbers, _changes(summary), _settings(summary, means))
+    return Found(summary, sentences, numbers, _changes(summary), _settings(summary))
 
 
 def _changes(summary: Summary) -> pd.DataFrame:
@@ -108,8 +107,10 @@ def _short(value: object) -> str:
     return DASH if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _settings(summary: Summary, means: dict[str, float]) -> pd.DataFrame:
-    rows = [{**gain, "mean": means.get(gain["name"])} for gain in summary.result.get("gains", ())]
+def _settings(summary: Summary) -> pd.DataFrame:
+    # settings were trained on unlike splits, so the mean of each is what its gain adds to that of the entry as it is
+    result = summary.result
+    rows = [{**gain, "mean": result["standard"] + gain["value"]} for gain in result.get("gains", ())]
     table = pd.DataFrame(rows, columns=["name", "mean", "value", "low", "high", "trainings"])
     table = table.sort_values("value", ascending=summary.direction == "minimize", ignore_index=True)
     return table.rename(columns={"name": "trial", "value": "gain"})

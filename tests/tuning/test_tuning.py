@@ -14,7 +14,7 @@ from brightfield import layout, params, training
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import runs
 from brightfield.params import editing
-from brightfield.tuning import adopting, running, storage, studies, trainings
+from brightfield.tuning import adopting, confirming, racing, running, storage, studies, trainings
 from brightfield.tuning.session import Request
 
 MODEL = "denoise-blind"
@@ -289,6 +289,37 @@ def test_what_is_known_is_said_again_without_another_look(confirmed: Path, monke
     running.tune(Request(MODEL, trials=3), said.append)
     assert studies.result(MODEL) == before
     assert "trained again" in said[-1]
+
+
+def test_what_is_open_goes_on_with_further_splits_when_there_is_time(
+    searched: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without time it ends with three splits and says so; the same command goes on to the fifth, and trains nothing twice."""
+    monkeypatch.setattr(confirming, "GIVEN_UP_BELOW", 1e-9)  # a race in which nobody is given up
+    monkeypatch.setattr(confirming.Confirmed, "is_open", property(lambda found: found.splits < 5))
+    said: list[str] = []
+    running.tune(Request(MODEL, trials=2, seconds=1e-6), said.append)
+    assert f"`make tune MODEL={MODEL}` trains both on further splits, up to 8" in said[-1]
+    assert studies.result(MODEL)["splits"] == 3
+    assert len(list(layout.TRIALS.glob("*"))) == 6  # networks are kept for the next look at the test split
+
+    fit, trained = trainings.training.fit, []
+    monkeypatch.setattr(
+        trainings.training, "fit", lambda *given, **named: trained.append(given[1].seed) or fit(*given, **named)
+    )
+    running.tune(Request(MODEL, trials=2), said.append)
+    result, seed = studies.result(MODEL), params.load().models[MODEL].seed
+    assert sorted(trained) == [seed + 4] * 2 + [seed + 5] * 2
+    assert (result["splits"], result["test"]["trainings"], result["trainings"], result["looks"]) == (5, 5, 10, 2)
+    confirmation = studies.confirmation(storage.place(), studies.existing(MODEL))
+    assert confirmation is not None
+    assert list(racing.scores(confirmation).columns) == [f"split {number}" for number in range(1, 6)]
+    assert [trial.user_attrs.get(racing.SPLITS, 3) for trial in confirmation.trials] == [3, 3, 4, 4, 5, 5]
+    for of, trial in racing.longest(confirmation).items():
+        assert [block["seed"] for block in racing.blocks(trial)] == [seed + 1 + i for i in range(5)]
+        assert trial.values == [pytest.approx(racing.scores(confirmation).loc[str(of)].mean())]
+    assert "trained again on 5 other splits" in said[-1]
+    assert not list(layout.TRIALS.glob("*"))
 
 
 def result_of(better: bool, best: str = "1") -> Mapping[str, Any]:

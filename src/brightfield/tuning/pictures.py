@@ -82,7 +82,7 @@ def comparisons(result: Mapping[str, Any], splits: pd.DataFrame) -> list[Compari
     scores = splits.astype(float).to_dict("index")
     promised, value = float(result["promised"]), float(result["promised_value"])
     rows = [Comparison("search", value - promised, value, promised)]
-    for name in splits.columns:
+    for name in splits.columns[splits.loc[best].notna()]:
         standard, found = scores["0"][name], scores[best][name]
         rows.append(Comparison(str(name), standard, found, found - standard))
     standard, found = float(result["standard"]), float(result["value"])

@@ -1,9 +1,12 @@
-"""The study that confirms another one: a trial is a setting, a step a group of images of one of the splits."""
+"""The study that confirms another one: a trial is a setting, a step a group of images of one of the splits.
+
+Where it stays open whether the best is better, a further trial of it has one split more; the earlier ones are not trained again.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -14,6 +17,7 @@ from brightfield import layout, params
 from brightfield.experiments import runs
 from brightfield.training.resuming import Resumable
 from brightfield.tuning import confirming, sampling, studies
+from brightfield.tuning.confirming import Confirmed
 from brightfield.tuning.mirror import Mirror
 from brightfield.tuning.storage import Place
 from brightfield.tuning.trainings import Trainer, TrialFailedError
@@ -21,6 +25,7 @@ from brightfield.tuning.trials import TakenOverError, still_ours, to_its_end
 
 OF = "of"  # user attribute: number of the trial of the search whose setting it is
 BLOCK = "block "  # user attribute, with the number of a split after it: what came out there
+SPLITS = "splits"  # user attribute: on how many a further trial of a setting is trained; the first one has BLOCKS
 
 
 class Race:
@@ -63,9 +68,10 @@ class Race:
         """
         entry = self.entry(trial)
         run = self.mirror.child(trial, entry)
+        count = trial.user_attrs.get(SPLITS, confirming.BLOCKS)
 
         def values() -> list[float]:
-            found = [self._block(trial, entry, number, run) for number in range(confirming.BLOCKS)]
+            found = [self._block(trial, entry, number, run) for number in range(count)]
             return [sum(found) / len(found)]
 
         to_its_end(self.place, self.study, trial, run, values)
@@ -85,7 +91,8 @@ class Race:
         for place, value in enumerate(known["groups"]):
             if value is not None:
                 trial.report(value, number * len(known["groups"]) + place)
-        if confirming.FEWEST <= number + 1 < confirming.BLOCKS and trial.should_prune():
+        races = SPLITS not in trial.user_attrs and confirming.FEWEST <= number + 1 < confirming.BLOCKS
+        if races and trial.should_prune():
             trial.set_user_attr(
                 studies.REASON, f"worse than the best on the groups of {number + 1} of {confirming.BLOCKS} splits"
             )
@@ -107,7 +114,8 @@ class Race:
                 if not still_ours(self.place, self.study, trial):
                     raise TakenOverError
 
-            title = f"{_called(trial)}, split {number + 1} of {confirming.BLOCKS}"
+            count = trial.user_attrs.get(SPLITS, confirming.BLOCKS)
+            title = f"{_called(trial)}, split {number + 1} of {count}"
             fitted = self.trainer.train(entry, splits, title, on_epoch, resumable)
             table = self.trainer.table_of_validation(entry, fitted, splits)
             by_group = self.trainer.by_group(table)
@@ -119,6 +127,43 @@ class Race:
                 resumable.remove()
         of_groups = [score if math.isfinite(score) else None for score in by_group.values()]
         return {studies.FINGERPRINT: found, "value": value, "groups": of_groups, "seed": entry.seed}
+
+
+def prolonged(
+    place: Place,
+    search: optuna.Study,
+    study: optuna.Study,
+    judged: Callable[[], Confirmed],
+    is_time: Callable[[Sequence[FrozenTrial]], bool],
+) -> bool:
+    """Put the entry as it is and the best at the end once more, with one split more, where it is open which is better.
+
+    Args:
+        place: where the studies are.
+        search, study: Optuna's, of the search and of its confirmation.
+        judged: what the confirmation says so far.
+        is_time: whether there is time for one more split, by the trials so far.
+
+    Returns:
+        Whether it did.
+    """
+    with place.claims.turn(f"further splits of {study.study_name}"):
+        trials = study.get_trials(deepcopy=False)
+        if any(not trial.state.is_finished() for trial in trials):  # it may change what is known
+            return False
+        if any(trial.state is TrialState.FAIL and SPLITS in trial.user_attrs for trial in trials) or not is_time(
+            trials
+        ):
+            return False
+        found = judged()
+        if found.best is None or not found.is_open:
+            return False
+        known = {of: blocks(trial) for of, trial in longest(study).items()}
+        for of in (0, int(found.best)):
+            done = {f"{BLOCK}{number}": block for number, block in enumerate(known[of])}
+            attributes = {OF: of, studies.AS_IT_IS: of == 0, SPLITS: len(known[0]) + 1, **done}
+            study.enqueue_trial(search.get_trials(deepcopy=False)[of].params, user_attrs=attributes)
+        return True
 
 
 def entry_of(trainer: Trainer, search: optuna.Study, of: int) -> params.Model:
@@ -151,14 +196,37 @@ def equal_block(place: Place, fingerprint: str) -> dict[str, Any] | None:
     return None
 
 
+def settings(study: optuna.Study) -> set[int]:
+    """Those that are trained again, by the numbers of their trials in the search; the entry as it is among them."""
+    return {trial.user_attrs[OF] for trial in study.get_trials(deepcopy=False)}
+
+
+def longest(study: optuna.Study) -> dict[int, FrozenTrial]:
+    """Of each setting the trial with the most splits, by the number of its trial in the search; those that failed are left out."""
+    found: dict[int, FrozenTrial] = {}
+    for trial in study.get_trials(deepcopy=False):
+        number = trial.user_attrs[OF]
+        if trial.state is TrialState.FAIL:
+            continue
+        if number not in found or len(blocks(trial)) > len(blocks(found[number])):
+            found[number] = trial
+    return found
+
+
+def blocks(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """What came out on each split so far."""
+    found: list[dict[str, Any]] = []
+    while (known := trial.user_attrs.get(f"{BLOCK}{len(found)}")) is not None:
+        found.append(known)
+    return found
+
+
 def scores(study: optuna.Study) -> pd.DataFrame:
     """What came out: a row a setting by the number of its trial in the search, a column a split; nan where it was given up."""
-    rows: dict[str, list[float]] = {}
-    for trial in study.get_trials(deepcopy=False):
-        blocks = [trial.user_attrs.get(f"{BLOCK}{number}") for number in range(confirming.BLOCKS)]
-        if blocks[0] is not None and trial.state is not TrialState.FAIL:
-            rows[str(trial.user_attrs[OF])] = [float("nan") if block is None else block["value"] for block in blocks]
-    return pd.DataFrame.from_dict(rows, orient="index", columns=[f"split {i + 1}" for i in range(confirming.BLOCKS)])
+    rows = {str(of): [block["value"] for block in blocks(trial)] for of, trial in longest(study).items()}
+    count = max(confirming.BLOCKS, *map(len, rows.values())) if rows else confirming.BLOCKS
+    filled = {of: [*row, *[float("nan")] * (count - len(row))] for of, row in rows.items() if row}
+    return pd.DataFrame.from_dict(filled, orient="index", columns=[f"split {i + 1}" for i in range(count)])
 
 
 def searched(search: optuna.Study) -> Mapping[str, float]:
@@ -167,9 +235,6 @@ def searched(search: optuna.Study) -> Mapping[str, float]:
 
 
 def fingerprints(study: optuna.Study, of: int) -> Sequence[str]:
-    """Of the trainings of one setting."""
-    for trial in study.get_trials(deepcopy=False):
-        if trial.user_attrs.get(OF) == of:
-            blocks = [trial.user_attrs.get(f"{BLOCK}{number}") for number in range(confirming.BLOCKS)]
-            return [block[studies.FINGERPRINT] for block in blocks if block is not None]
-    return []
+    """Of the trainings of one setting, in the order of splits."""
+    found = longest(study).get(of)
+    return [] if found is None else [block[studies.FINGERPRINT] for block in blocks(found)]

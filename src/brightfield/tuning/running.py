@@ -60,8 +60,7 @@ def tune(request: Request, say: Callable[[str], None]) -> dict[str, Any]:
         say(_front(session))
     if not request.confirms or session.aims.pareto:
         return {}
-    left = None if request.seconds is None else begun + request.seconds - time.time()
-    return _confirm(session, left, say)
+    return _confirm(session, None if request.seconds is None else begun + request.seconds, say)
 
 
 def _begins(session: Session) -> str:
@@ -92,7 +91,7 @@ def _run(
         elif phase == "search":
             session.search(deadline, shown.update)
         else:
-            session.race(study, shown.update)
+            session.race(study, deadline, shown.update)
         mirror.agree()
 
 
@@ -125,7 +124,7 @@ def work(phase: Phase, content: Mapping[str, Any], threads: int, deadline: float
     if phase == "search":
         session.search(deadline, nothing, parent)
         return
-    session.race(session.confirmation(), nothing, parent)
+    session.race(session.confirmation(), deadline, nothing, parent)
 
 
 class _Shown:
@@ -146,6 +145,7 @@ class _Shown:
                 self.bar.clear()
                 self.say(_line(self.session, self.study, trial))
                 if trial.state in workers.ENDED:
+                    self.bar.total = max(self.bar.total, workers.count(self.study, *workers.ENDED))  # a race may go on
                     self.bar.update()
 
 
@@ -155,7 +155,8 @@ def _line(session: Session, study: optuna.Study, trial: FrozenTrial) -> str:
     title = f"trial {trial.number}"
     if racing.OF in trial.user_attrs:
         of = trial.user_attrs[racing.OF]
-        title = "the entry as it is, again" if trial.user_attrs.get(studies.AS_IT_IS) else f"trial {of}, again"
+        again = f"on {trial.user_attrs[racing.SPLITS]} splits" if racing.SPLITS in trial.user_attrs else "again"
+        title = f"the entry as it is, {again}" if trial.user_attrs.get(studies.AS_IT_IS) else f"trial {of}, {again}"
     elif trial.user_attrs.get(studies.AS_IT_IS):
         title += ", the entry as it is"
     reason = trial.user_attrs.get(studies.REASON)
@@ -167,7 +168,8 @@ def _line(session: Session, study: optuna.Study, trial: FrozenTrial) -> str:
     best = min if session.objective.direction == "minimize" else max
     values = [each.values[0] for each in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))]
     repeated = ", trained before" if studies.SAME_AS in trial.user_attrs else ""
-    marked = " (the best so far)" if trial.values[0] == best(values) else ""
+    is_best = trial.values[0] == best(values) and racing.SPLITS not in trial.user_attrs  # else splits differ, too
+    marked = " (the best so far)" if is_best else ""
     return f"{title}: {metric.said(trial.values[0])}{marked}{repeated} ({seconds:.0f} s)"
 
 
@@ -204,28 +206,39 @@ def _front(session: Session) -> str:
     )
 
 
-def _confirm(session: Session, left: float | None, say: Callable[[str], None]) -> dict[str, Any]:
-    study, search = session.confirmation(_most(session, left)), session.study
+def _confirm(session: Session, deadline: float | None, say: Callable[[str], None]) -> dict[str, Any]:
+    study, search = session.confirmation(_most(session, deadline)), session.study
     known = search.user_attrs.get(studies.RESULT)
-    if known is not None and known["of"] == study.study_name and not workers.count(study, TrialState.WAITING):
+    is_known = known is not None and known["of"] == study.study_name and not workers.count(study, TrialState.WAITING)
+    if known is not None and is_known and not session.prolonged(study, deadline):
         say(said(session, study))
         return dict(known)
-    count = len(study.get_trials(deepcopy=False))
-    say(
-        f"{session.request.model}: the entry as it is and the best {count - 1} are trained again, with {confirming.BLOCKS} seeds "
-        "on other splits, because the best of many values is partly luck."
-    )
-    _run(session, "confirm", study, None, say)
+    say(_confirms(session, study, is_known))
+    _run(session, "confirm", study, deadline, say)
     with session.place.claims.turn(f"result of {study.study_name}"):
         other = search.user_attrs.get(studies.RESULT)  # of the same command on another machine, perhaps
         result = other if other is not None and other != known else _result(session, study, known)
         search.set_user_attr(studies.RESULT, result)
-    for trial in study.get_trials(deepcopy=False):
-        for fingerprint in racing.fingerprints(study, trial.user_attrs[racing.OF]):
-            shutil.rmtree(layout.trial(fingerprint).with_suffix(""), ignore_errors=True)
+    # where it is open the same command goes on with further splits, and looks at all networks again
+    if not session.confirmed(study).is_open:
+        for of in racing.longest(study):
+            for fingerprint in racing.fingerprints(study, of):
+                shutil.rmtree(layout.trial(fingerprint).with_suffix(""), ignore_errors=True)
     reporting.write(session)
     say(said(session, study))
     return result
+
+
+def _confirms(session: Session, study: optuna.Study, is_known: bool) -> str:
+    model = session.request.model
+    if is_known:
+        return f"{model}: whether the best is better is still open, so it and the entry as it is are trained on further splits."
+    count = len(racing.settings(study)) - 1
+    best = f"the best {count} are" if count > 1 else "the best are"
+    return (
+        f"{model}: the entry as it is and {best} trained again, with {confirming.BLOCKS} seeds on other splits, because the best "
+        "of many values is partly luck."
+    )
 
 
 def _result(session: Session, study: optuna.Study, known: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -243,12 +256,15 @@ def _result(session: Session, study: optuna.Study, known: Mapping[str, Any] | No
     return plain
 
 
-def _most(session: Session, left: float | None) -> int:
-    """How many settings can be trained again in the time that is left: one at least."""
-    if left is None:
+def _most(session: Session, deadline: float | None) -> int:
+    """How many settings are trained again: as many as half of the time that is left is enough for, one at least.
+
+    The other half is for further splits: two settings on six splits prove smaller gains than five on three.
+    """
+    if deadline is None:
         return confirming.MOST
     seconds = mean_seconds(session.study) * confirming.BLOCKS / session.request.workers
-    able = left / seconds if seconds > 0 else confirming.MOST + 1
+    able = (deadline - time.time()) / 2 / seconds if seconds > 0 else confirming.MOST + 1
     return max(1, min(confirming.MOST, int(able) - 1))
 
 
@@ -262,4 +278,8 @@ def said(session: Session, confirmation: optuna.Study) -> str:
         lines.append(f"`brightfield adopt {model}` writes it into params.yaml as {model}-tuned.")
     elif found.verdict == "unsure":
         lines.append("The entry stays as it is; `brightfield adopt --force` takes the best anyway.")
+        if found.result.get("is_open"):
+            lines.append(
+                f"`make tune MODEL={model}` trains both on further splits, up to {confirming.MOST_BLOCKS}, which may decide it."
+            )
     return "\n".join(lines)

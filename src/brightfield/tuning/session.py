@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from brightfield import params
 from brightfield.evaluation import scoring
@@ -81,6 +81,7 @@ class Session:
         self.objective = self.trainer.objective
         self.earlier = studies.newest(self.place, request.model)  # None, the same, or one that asked something else
         self.study = self._begun()
+        self._known_at, self._has_converged = 0, False  # at so many complete trials
 
     def _begun(self) -> optuna.Study:
         space = self.trainer.space
@@ -138,13 +139,17 @@ class Session:
         complete = self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
         if studies.NOISE not in self.study.user_attrs:
             return False
+        if self._known_at != len(complete):  # a worker that waits for others asks again and again
+            self._known_at, self._has_converged = len(complete), self._has_converged_at(complete)
+        return self._has_converged
+
+    def _has_converged_at(self, complete: Sequence[FrozenTrial]) -> bool:
         noise = float(self.study.user_attrs[studies.NOISE]["deviation"])
         found = stopping.expected_improvement(self.trainer.space, complete, self.objective.direction, noise)
         if found is None or found >= noise:
             return False
         left = self.request.trials - workers.count(self.study, *workers.ENDED)
-        seconds = mean_seconds(self.study)
-        said = stopping.said(found, noise, self.objective.metric, left, seconds)
+        said = stopping.said(found, noise, self.objective.metric, left, mean_seconds(self.study))
         self.study.set_user_attr(studies.STOPPED, {"trials": self.request.trials, "why": said})
         return True
 
@@ -182,14 +187,42 @@ class Session:
                 Race.line_up(self.study, study, most)
         return study
 
-    def race(self, study: optuna.Study, after_trial: Callable[[], None], parent: int | None = None) -> None:
-        """Run the trials of the confirmation to their end; arguments as in :meth:`search`."""
+    def race(
+        self,
+        study: optuna.Study,
+        deadline: float | None,
+        after_trial: Callable[[], None],
+        parent: int | None = None,
+    ) -> None:
+        """Run the trials of the confirmation to their end, and further ones where it stays open; arguments as in :meth:`search`."""
         runner = Race(self.trainer, self.place, self.study, study, self.mirror(study))
 
         def enough() -> bool:
-            return workers.count(study, TrialState.WAITING) == 0
+            return not workers.count(study, TrialState.WAITING) and not self.prolonged(study, deadline)
 
         workers.work(self.place, study, runner, enough, after_trial, parent)
+
+    def prolonged(self, study: optuna.Study, deadline: float | None) -> bool:
+        """Line up one more split where the confirmation is open and there is time for it; whether it did.
+
+        Args:
+            study: the confirmation.
+            deadline: in seconds of the clock, after which no split begins that would not end before it.
+        """
+
+        def is_time(trials: Sequence[FrozenTrial]) -> bool:
+            return deadline is None or time.time() + self._seconds_of_split(trials) <= deadline
+
+        return racing.prolonged(self.place, self.study, study, lambda: self.confirmed(study), is_time)
+
+    def _seconds_of_split(self, trials: Sequence[FrozenTrial]) -> float:
+        """That the best and the entry as it is take for one more split."""
+        taken = [
+            trial.duration.total_seconds() / confirming.BLOCKS
+            for trial in trials
+            if trial.state is TrialState.COMPLETE and trial.duration and racing.SPLITS not in trial.user_attrs
+        ]
+        return float(np.mean(taken)) * 2 / min(2, self.request.workers) if taken else 0.0
 
     def confirmed(self, study: optuna.Study) -> Confirmed:
         """What the confirmation says."""
@@ -209,14 +242,14 @@ class Session:
         """
         if found.best is None:
             return None
-        standard, best = self._tables(study, 0), self._tables(study, int(found.best))
+        standard, best = (self._tables(study, of, found.splits) for of in (0, int(found.best)))
         difference = scoring.difference(self.trainer.task, standard, best, self.settings.evaluation)
-        return {**difference.as_dict(), "trainings": confirming.BLOCKS}
+        return {**difference.as_dict(), "trainings": found.splits}
 
-    def _tables(self, study: optuna.Study, of: int) -> pd.DataFrame:
-        """The scored answers to the test images of all trainings of one setting, together."""
+    def _tables(self, study: optuna.Study, of: int, splits: int) -> pd.DataFrame:
+        """The scored answers to the test images of the trainings of one setting on so many splits, together."""
         tables = []
-        for number, found in enumerate(racing.fingerprints(study, of)):
+        for number, found in enumerate(racing.fingerprints(study, of)[:splits]):
             predictor = self.trainer.kept(found)
             if predictor is None:  # it was trained on another machine
                 entry = racing.seeded(racing.entry_of(self.trainer, self.study, of), number)

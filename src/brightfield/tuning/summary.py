@@ -163,15 +163,13 @@ def sentences(found: Summary) -> list[str]:
     result, gain = found.result, found.gain
     assert gain is not None
     difference = metric.difference(gain["value"], gain["low"], gain["high"])
-    best = f"trial {result['best']}"
+    best, on = f"trial {result['best']}", f"trained again on {gain['trainings']} other splits"
     if found.verdict == "better":
-        lines = [
-            f"{best.capitalize()} is better than {found.model} as it is: {difference}, trained again on other splits."
-        ]
+        lines = [f"{best.capitalize()} is better than {found.model} as it is: {difference}, {on}."]
     else:
         lines = [
-            f"No setting is shown to be better than {found.model} as it is. The best, {best}, differs by {difference} when trained "
-            "again: chance could explain that."
+            f"No setting is shown to be better than {found.model} as it is. The best, {best}, differs by {difference}, {on}: "
+            "chance could explain that."
         ]
     flattered = float(result["flattered"])
     promised = f"The search promised {metric.difference(result['promised'])}"

@@ -44,14 +44,14 @@ def work(
         place: where the study is.
         study: Optuna's.
         runner: of its trials.
-        enough: whether no new trial is to begin.
+        enough: whether no new trial is to begin; asked again while others are at their trials.
         after_trial: called after each.
         parent: the process that started this worker; when it is gone, no trial begins and none is taken over.
     """
     while not is_orphan(parent):
         trial = next_trial(place, study, enough)
         if trial is None:
-            if not _is_more_to_do(place, study, parent):
+            if not _is_more_to_do(place, study, enough, parent):
                 return
             continue
         try:
@@ -79,8 +79,8 @@ def next_trial(place: Place, study: optuna.Study, enough: Callable[[], bool]) ->
         return trial
 
 
-def _is_more_to_do(place: Place, study: optuna.Study, parent: int | None) -> bool:
-    """Wait while other workers are at their trials: whether one of them is gone, and left its trial."""
+def _is_more_to_do(place: Place, study: optuna.Study, enough: Callable[[], bool], parent: int | None) -> bool:
+    """Wait while other workers are at their trials: whether one of them is gone and left its trial, or there are not enough."""
     while not is_orphan(parent):
         begun = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
         for trial in begun:
@@ -88,6 +88,8 @@ def _is_more_to_do(place: Place, study: optuna.Study, parent: int | None) -> boo
             if place.claims.take(name):
                 place.claims.release(name)
                 return True
+        if not enough():
+            return True
         if not begun:
             return False
         time.sleep(POLL_S)
