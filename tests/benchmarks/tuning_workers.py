@@ -75,8 +75,8 @@ def _study(workers: int) -> Timed:
 
 
 def _set_threads(workers: int) -> None:
-    """As many threads as workers, of which each has its share: one."""
+    """As many threads as workers, of which each has its share: one. No process beside it prepares batches, on no core."""
     yaml, path = YAML(), Path(params.PARAMS)
     content = yaml.load(path.read_text(encoding="utf-8"))
-    content["compute"]["threads"] = workers
+    content["compute"]["threads"], content["compute"]["workers"] = workers, 0
     yaml.dump(content, path)

@@ -60,6 +60,7 @@ def test_workers_end_with_a_training_that_is_stopped() -> None:
 @pytest.mark.parametrize(
     ("compute", "cores", "on_processor", "expected"),
     [
+        ({"threads": 1}, 2, True, 1),
         ({"threads": 2}, 2, True, 0),
         ({"threads": 2}, 4, True, 2),
         ({"threads": 2}, 64, True, sampling.MOST_WORKERS),
@@ -81,3 +82,16 @@ def test_workers_take_the_cores_that_are_left(
     assert sampling.workers_for(params.Compute(**compute), on_processor) == compute.get("workers", 0)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert sampling.workers_for(params.Compute(**compute), on_processor) == 0
+
+
+@pytest.mark.parametrize(
+    ("threads", "cores", "sharing", "expected"), [(1, 2, 2, 0), (1, 4, 2, 1), (2, 16, 2, 6), (2, 7, 3, 0)]
+)
+def test_trainings_that_share_the_cores_share_what_is_left(
+    threads: int, cores: int, sharing: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(processes, "cores", lambda: list(range(cores)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=2**40))
+    monkeypatch.setattr(sampling, "MOST_WORKERS", 16)
+    assert sampling.workers_for(params.Compute(threads=threads), on_processor=True, sharing=sharing) == expected

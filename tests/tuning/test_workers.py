@@ -100,6 +100,30 @@ def test_what_nobody_works_on_is_gone_on_with_first(
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE] * 3
 
 
+def test_a_worker_that_waits_takes_what_is_lined_up_meanwhile(
+    place: Place, study: optuna.Study, other: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the others' last trial leaves a confirmation open."""
+    of_another = study.ask()
+    assert claims_for(other, claim(study, of_another.number)) == "True"
+    runner = Runner(study)
+
+    def other_lines_up(seconds: float) -> None:
+        assert runner.ran == []
+        study.tell(of_another, 1.0)
+        study.enqueue_trial({"rate": 0.5})
+        assert claims_for(other, claim(study, study.ask().number)) == "True"  # and begins one of two
+        study.enqueue_trial({"rate": 0.6})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "sleep", other_lines_up)
+        patch.setattr(workers, "is_orphan", lambda _: runner.ran == [2])  # nobody else ends the other's
+        workers.work(place, study, runner, lambda: not workers.count(study, TrialState.WAITING), lambda: None)
+    assert runner.ran == [2]
+    other.kill()
+    other.communicate()
+
+
 def test_a_worker_waits_until_the_trials_of_others_have_ended(
     place: Place, study: optuna.Study, other: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

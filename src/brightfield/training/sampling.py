@@ -176,11 +176,16 @@ class Batches:
             running._shutdown_workers()  # type: ignore[attr-defined]  # of an iterator with workers, the only one that is kept
 
 
-def workers_for(compute: params.Compute, on_processor: bool) -> int:
+def workers_for(compute: params.Compute, on_processor: bool, sharing: int = 1) -> int:
     """Number of processes that prepare batches; a function of the machine unless ``compute.workers`` is a number.
 
     On the processor the threads of the network leave as many cores as there are beyond ``compute.threads``; beside a GPU all but
     one are free. A core that computes as well would slow down the threads that wait for it.
+
+    Args:
+        compute: threads and workers.
+        on_processor: whether the network is there.
+        sharing: number of trainings that share the cores evenly at the same time.
     """
     if not sys.platform.startswith("linux"):  # elsewhere a fork of a process with threads is not safe
         return 0
@@ -188,4 +193,4 @@ def workers_for(compute: params.Compute, on_processor: bool) -> int:
         return compute.workers
     if not SHARED.is_dir() or shutil.disk_usage(SHARED).free < LEAST_SHARED:
         return 0
-    return min(MOST_WORKERS, max(0, len(processes.cores()) - (compute.threads if on_processor else 1)))
+    return min(MOST_WORKERS, max(0, len(processes.cores()) // sharing - (compute.threads if on_processor else 1)))

@@ -17,7 +17,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from brightfield import params
 from brightfield.evaluation import scoring
+from brightfield.inference.device import start_device
 from brightfield.params import spaces
+from brightfield.system import processes
+from brightfield.training import sampling as batches
 from brightfield.tuning import confirming, racing, sampling, stopping, storage, studies, workers
 from brightfield.tuning.aims import Aims
 from brightfield.tuning.confirming import Confirmed
@@ -70,10 +73,11 @@ class Session:
 
     def __init__(self, request: Request, threads: int | None = None) -> None:
         settings = params.load()
-        if threads is not None:
-            settings = params.with_overrides(settings, "compute", {"threads": threads})
-        self.request, self.settings = request, settings
-        self.trainer = Trainer(settings, request.model)
+        self.request, self.settings = (
+            request,
+            settings if threads is None else _beside_others(settings, request, threads),
+        )
+        self.trainer = Trainer(self.settings, request.model)
         self.place = storage.place()
         self.aims = Aims.read(request.at_most, request.pareto)
         content = self.trainer.identity() | ({"aims": self.aims.content()} if self.aims.measured else {})
@@ -258,6 +262,17 @@ class Session:
             table = self.trainer.table_of_test(predictor)
             tables.append(table.assign(id=table["id"] + f" {number}"))
         return pd.concat(tables, ignore_index=True)
+
+
+def _beside_others(settings: params.Params, request: Request, threads: int) -> params.Params:
+    """Settings for one of several workers: its threads, and of the cores that are left its share for preparing batches."""
+    settings = params.with_overrides(settings, "compute", {"threads": threads})
+    on_processor = start_device(settings.compute).torch_device.type == "cpu"
+    sharing = request.workers
+    if request.cluster:  # as many workers as a machine has cores for
+        sharing = max(1, len(processes.cores()) // threads)
+    share = batches.workers_for(settings.compute, on_processor, sharing)
+    return params.with_overrides(settings, "compute", {"workers": share})
 
 
 def mean_seconds(study: optuna.Study) -> float:
