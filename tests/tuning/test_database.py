@@ -116,17 +116,23 @@ def test_a_study_goes_on_after_a_new_start_of_the_server(server: postgresql.Serv
     assert study.trials[0].intermediate_values == {1: 0.5, 2: 0.25}
 
 
-@pytest.mark.parametrize("method", ["report", "tell", "ask", "set_user_attr", "look"])
+@pytest.mark.parametrize(
+    ("method", "statement"),
+    [("report", 1), ("tell", 1), ("ask", 1), ("set_user_attr", 1), ("look", 1), ("look", 2), ("look", 3)],
+)
 def test_a_server_that_breaks_off_in_the_middle_of_a_statement_is_asked_again(
-    server: postgresql.Server, address: str, method: str
+    server: postgresql.Server, address: str, method: str, statement: int
 ) -> None:
+    """In the middle of a look at trials Optuna asks once more in another way, on the connection that is broken."""
     study = begun()
     trial = study.ask()
     engine = storage.place().storage.engine
     broken: list[int] = []
+    statements: list[Any] = []
 
-    def break_off(connection: Any, *_: Any) -> None:
-        if not broken:
+    def break_off(connection: Any, *given: Any) -> None:
+        statements.append(given)
+        if len(statements) == statement:
             broken.append(connection.connection.dbapi_connection.info.backend_pid)
             server.execute(f"SELECT pg_terminate_backend({broken[0]}, 5000)", address)
 

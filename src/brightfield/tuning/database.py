@@ -157,6 +157,10 @@ def _root(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
+# The last where Optuna asks in another way after the first two
+BROKEN_OFF = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.PendingRollbackError)
+
+
 def _again(method: Method) -> Method:
     """A method of a storage that is tried once more where the server broke off in the middle of it.
 
@@ -169,7 +173,7 @@ def _again(method: Method) -> Method:
         try:
             return method(*arguments, **named)
         except StorageInternalError as error:
-            if not isinstance(error.__cause__, sqlalchemy.exc.OperationalError | sqlalchemy.exc.InterfaceError):
+            if not isinstance(error.__cause__, BROKEN_OFF):
                 raise
         try:
             return method(*arguments, **named)
