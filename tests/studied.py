@@ -17,6 +17,7 @@ from brightfield.tuning import confirming, racing, storage, studies
 from brightfield.tuning.studies import Identity
 
 MODEL, METRIC = "beads-unet", "capped_error_px"  # an objective that is to be small
+TWO_AIMS: Mapping[str, Any] = {METRIC: "minimize", "milliseconds": "minimize"}
 EPOCHS = 10
 BEGUN = datetime(2026, 3, 1, 12)  # local time, as Optuna notes it
 SPACE: Mapping[str, BaseDistribution] = {
@@ -34,9 +35,9 @@ def identity(model: str = MODEL, epochs: int | None = EPOCHS, **content: Any) ->
     return Identity(model, {"model": {"training": None if epochs is None else {"epochs": epochs}}, **content})
 
 
-def begin(of: Identity, directions: list[Any] | None = None, end: str = "") -> optuna.Study:
+def begin(of: Identity, directions: Mapping[str, Any] | None = None, end: str = "") -> optuna.Study:
     """A study without trials, in the folder of the project that is the current one."""
-    return studies.begin(storage.place(), of, directions or ["minimize"], end=end)
+    return studies.begin(storage.place(), of, directions or {METRIC: "minimize"}, end=end)
 
 
 def error(rate: float, filters: int, seed: int) -> float:

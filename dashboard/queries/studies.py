@@ -23,9 +23,9 @@ TTL_S = 10  # lifetime of cached results: so often a page looks again while a st
 
 @st.cache_resource(show_spinner="Loading Optuna")
 def _tuning() -> Any:
-    from brightfield.tuning import figures, racing, studies, summary
+    from brightfield.tuning import figures, summary
 
-    return SimpleNamespace(studies=studies, figures=figures, racing=racing, summary=summary)
+    return SimpleNamespace(figures=figures, summary=summary)
 
 
 @st.cache_resource(show_spinner=False)
@@ -57,9 +57,10 @@ def _opened(model: str, name: str) -> tuple[Any, Any]:
 
 @st.cache_data(ttl=TTL_S, show_spinner="Reading the study")
 def trials(model: str, name: str) -> pd.DataFrame:
-    """One row per trial, see :func:`brightfield.tuning.studies.table`."""
-    found: pd.DataFrame = _light().trials(model, name)
-    return found
+    """One row per trial, see :func:`brightfield.tuning.trial_tables.table`."""
+    from brightfield.tuning import trial_tables
+
+    return trial_tables.trials(model, name)
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,6 @@ def test_how_far_bounds_are_broken() -> None:
 
 def test_the_time_as_an_aim_of_its_own() -> None:
     aims = Aims.read([], pareto=True)
-    assert aims.directions("maximize") == ["maximize", "minimize"]
+    assert aims.directions("auc", "maximize") == {"auc": "maximize", "milliseconds": "minimize"}
     assert aims.values(0.7, {"milliseconds": 30.0, "megabytes": 1.0}) == [0.7, 30.0]
     assert not Aims.read([], pareto=False).measured

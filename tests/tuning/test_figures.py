@@ -28,7 +28,7 @@ def test_a_finished_study_has_all_but_the_front() -> None:
 
 
 def test_a_front_has_its_own() -> None:
-    study = studied.fill(studied.begin(studied.identity(), ["minimize", "minimize"]))
+    study = studied.fill(studied.begin(studied.identity(), studied.TWO_AIMS))
     figure = Figures(study, studied.METRIC).draw("front")
     assert figure is not None
     by_name = {trace.name: trace for trace in figure.data}
@@ -123,8 +123,9 @@ def test_a_worker_that_is_gone_does_not_stretch_the_timeline() -> None:
 def test_dark_lines_are_good_whatever_the_direction() -> None:
     scales = []
     for direction in ("minimize", "maximize"):
-        for second in ([], ["minimize"]):
-            study = studied.fill(studied.begin(studied.identity(d=direction, s=second), [direction, *second]))
+        for second in ({}, {"milliseconds": "minimize"}):
+            aims = {studied.METRIC: direction, **second}
+            study = studied.fill(studied.begin(studied.identity(aims=aims), aims))
             figure = Figures(study, studied.METRIC).draw("contour")
             assert figure is not None
             contour = next(trace for trace in figure.data if trace.type == "contour")

@@ -7,7 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 import studied
-from brightfield.tuning import studies, summary
+from brightfield.tuning import studies, summary, trial_tables
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -68,6 +68,22 @@ def test_a_gain_that_chance_explains() -> None:
     )
 
 
+def test_trials_that_ended_since_are_not_judged_yet() -> None:
+    of = studied.identity()
+    study = studied.fill(studied.begin(of))
+    confirmation = studied.confirm(study, of, gain=0.05)
+    judged = study.user_attrs[studies.RESULT]
+    study.set_user_attr(studies.RESULT, {**judged, "trials": studies.ended(study)})
+    assert "since" not in said(study, confirmation)
+    study.add_trial(studied.trial(24, [0.2]))
+    assert said(study, confirmation).endswith(
+        "One trial has ended since: when the search is over, its best are trained again."
+    )
+    study.add_trial(studied.trial(25, None, TrialState.PRUNED))
+    study.add_trial(studied.trial(26, None, TrialState.FAIL))
+    assert "2 trials have ended since" in said(study, confirmation)
+
+
 def test_a_search_that_did_not_flatter_itself() -> None:
     of = studied.identity()
     study = studied.fill(studied.begin(of))
@@ -76,7 +92,7 @@ def test_a_search_that_did_not_flatter_itself() -> None:
 
 
 def test_a_front() -> None:
-    study = studied.fill(studied.begin(studied.identity(), ["minimize", "minimize"]))
+    study = studied.fill(studied.begin(studied.identity(), studied.TWO_AIMS))
     found = summary.of(study, studied.METRIC)
     assert found.verdict == "front"
     assert found.front == sorted(trial.number for trial in study.best_trials)
@@ -114,4 +130,4 @@ def test_a_time_has_the_unit_that_suits_it(seconds: float, text: str) -> None:
 
 
 def test_nothing_was_saved_of_no_epochs() -> None:
-    assert summary.saved(studies.Epochs(0, 0, 0, 0)) == "0"
+    assert summary.saved(trial_tables.Epochs(0, 0, 0, 0)) == "0"

@@ -14,7 +14,7 @@ from brightfield import layout, params, training
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import runs
 from brightfield.params import editing
-from brightfield.tuning import adopting, confirming, racing, running, storage, studies, trainings
+from brightfield.tuning import adopting, confirming, racing, running, storage, studies, trainings, trial_tables
 from brightfield.tuning.session import Request
 
 MODEL = "denoise-blind"
@@ -75,11 +75,11 @@ def test_the_first_trial_is_the_entry_as_it_is(searched: Path) -> None:
 
 
 def test_a_study_goes_on_where_it_stopped(searched: Path) -> None:
-    assert list(studies.trials(MODEL)["state"]) == ["complete", "complete"]
+    assert list(trial_tables.trials(MODEL)["state"]) == ["complete", "complete"]
     running.tune(with_trials(2), SILENT)  # nothing left to do
-    assert len(studies.trials(MODEL)) == 2
+    assert len(trial_tables.trials(MODEL)) == 2
     running.tune(with_trials(3), SILENT)
-    table = studies.trials(MODEL)
+    table = trial_tables.trials(MODEL)
     assert list(table["number"]) == [0, 1, 2]
     assert table["training.learning_rate"].nunique() == 3  # it does not draw its first trials again
 
@@ -87,10 +87,10 @@ def test_a_study_goes_on_where_it_stopped(searched: Path) -> None:
 def test_a_study_in_two_calls_draws_what_one_call_draws(tunable: Path, tmp_path: Path) -> None:
     running.tune(with_trials(1), SILENT)
     running.tune(with_trials(3), SILENT)
-    parts = studies.trials(MODEL)
+    parts = trial_tables.trials(MODEL)
     layout.JOURNAL.unlink()
     running.tune(with_trials(3), SILENT)
-    whole = studies.trials(MODEL)
+    whole = trial_tables.trials(MODEL)
     names = [name for name in whole if "." in name]
     assert whole[names].equals(parts[names])
     assert list(whole["value"]) == list(parts["value"])
@@ -104,7 +104,7 @@ def test_a_trial_that_was_interrupted_goes_on_in_the_middle(tunable: Path, monke
     """After its first epoch; it ends with the score of a trial that nobody interrupted, on the same run of MLflow."""
     editing.set_values({f"models.{MODEL}.training.epochs": 3})
     running.tune(with_trials(2), SILENT)
-    whole = studies.trials(MODEL)
+    whole = trial_tables.trials(MODEL)
     layout.JOURNAL.unlink()
     for run_id in runs.search(task="denoise")["run_id"]:
         runs.connect().delete_run(run_id)
@@ -124,11 +124,11 @@ def test_a_trial_that_was_interrupted_goes_on_in_the_middle(tunable: Path, monke
     monkeypatch.setattr(trainings.training, "fit", killed_in_the_second)
     with pytest.raises(Killed):
         running.tune(with_trials(2), SILENT)
-    assert list(studies.trials(MODEL)["state"]) == ["complete", "running"]
+    assert list(trial_tables.trials(MODEL)["state"]) == ["complete", "running"]
     claims_end_with_the_process()
     running.tune(with_trials(2), SILENT)
     assert epochs == [0, 1, 2, 0, 1, 1, 2]
-    found = studies.trials(MODEL)
+    found = trial_tables.trials(MODEL)
     assert list(found["state"]) == ["complete", "complete"]
     assert list(found["value"]) == list(whole["value"])
     of_trials = runs.search(task="denoise", role="trial")
@@ -171,7 +171,7 @@ def test_what_mlflow_was_not_told_is_told_later(searched: Path) -> None:
 def test_a_hopeless_trial_is_given_up_and_said_so(tunable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(optuna.Trial, "should_prune", lambda trial: trial.number == 1)
     running.tune(with_trials(2), SILENT)
-    assert list(studies.trials(MODEL)["state"]) == ["complete", "pruned"]
+    assert list(trial_tables.trials(MODEL)["state"]) == ["complete", "pruned"]
     found = runs.search(task="denoise", role="trial").set_index("tags.brightfield.trial")
     assert found.loc["1", "status"] == "KILLED"
     assert found.loc["1", "tags.brightfield.state"] == "PRUNED"
@@ -201,7 +201,7 @@ def test_a_trial_that_fails_is_recorded_with_its_reason_and_the_study_goes_on(
 
     monkeypatch.setattr(trainings.training, "fit", failing)
     running.tune(with_trials(2), SILENT)
-    table = studies.trials(MODEL)
+    table = trial_tables.trials(MODEL)
     assert list(table["state"]) == ["complete", "failed", "complete"]
     assert table["reason"][1] == reason
     found = runs.search(task="denoise", role="trial").set_index("tags.brightfield.trial")
@@ -216,7 +216,7 @@ def test_a_study_of_failures_alone_ends(tunable: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(trainings.training, "fit", failing)
     with pytest.raises(BrightfieldError, match=r"No trial of 'denoise-blind' ended well.*no such layer"):
         running.tune(with_trials(40), SILENT)
-    assert len(studies.trials(MODEL)) == 5
+    assert len(trial_tables.trials(MODEL)) == 5
 
 
 def test_an_equal_training_is_not_done_again_in_another_study(searched: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -239,7 +239,7 @@ def test_what_is_too_large_is_not_trained(tunable: Path) -> None:
     path = Path("params.yaml")
     path.write_text(path.read_text() + f"  {MODEL}:\n    network.filters: {{choices: [4, 8, 64]}}\n")
     running.tune(Request(MODEL, trials=8, confirms=False, at_most=("1MB", "60s")), SILENT)
-    table = studies.trials(MODEL)
+    table = trial_tables.trials(MODEL)
     large = table[table["network.filters"] == 64]
     assert len(large) > 0
     assert set(large["state"]) == {"pruned"}

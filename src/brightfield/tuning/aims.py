@@ -68,9 +68,10 @@ class Aims:
         """Whether trials have to be measured."""
         return bool(self.at_most) or self.pareto
 
-    def directions(self, objective: Direction) -> list[Direction]:
-        """Those of the aims, the objective first."""
-        return [objective, "minimize"] if self.pareto else [objective]
+    def directions(self, metric: str, objective: Direction) -> dict[str, Direction]:
+        """Those of the aims by their names, the objective first."""
+        found = {metric: objective}
+        return {**found, "milliseconds": "minimize"} if self.pareto else found
 
     def values(self, value: float, costs: Mapping[str, float]) -> list[float]:
         """What a trial reached of each aim."""

@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from brightfield.metrics.declarations import Direction, declared
-from brightfield.tuning import pictures, racing, studies
+from brightfield.tuning import pictures, racing, studies, trial_tables
 from brightfield.tuning.pictures import AS_IT_IS, BLUE, GOOD, GREY, INK, MUTED, SAID, STATES, calm
 
 MOST_PAIRED = (
@@ -136,8 +136,8 @@ class Figures:
 
     @cached_property
     def importances(self) -> Mapping[str, float]:
-        """See :func:`brightfield.tuning.studies.importances`."""
-        return studies.importances(self.study)
+        """See :func:`brightfield.tuning.trial_tables.importances`."""
+        return trial_tables.importances(self.study)
 
     @cached_property
     def parameters(self) -> Sequence[str]:
@@ -159,7 +159,7 @@ class Figures:
         return pictures.best_against_standard(rows, self.metric, self.direction) if rows else None
 
     def _workers(self) -> go.Figure | None:
-        table = studies.table(self.study)
+        table = trial_tables.table(self.study)
         if table["started"].isna().all():
             return None
         # a trial whose worker was killed seems to run for ever: it is drawn no longer than the longest took
@@ -167,7 +167,7 @@ class Figures:
         longest = table["duration_s"].astype(float).max()
         now = datetime.now(UTC)
         until = now if math.isnan(longest) else min(now, latest + timedelta(seconds=longest))
-        return pictures.timeline_of_workers(studies.workers(table, until))
+        return pictures.timeline_of_workers(trial_tables.workers(table, until))
 
     # --- Optuna's -------------------------------------------------------------------------------------------------
 
@@ -196,12 +196,12 @@ class Figures:
 
     def _add_pruned(self, figure: go.Figure) -> None:
         """Those that were given up, at the value of their last epoch, as far as it is among those of the others."""
-        values = [studies.last_value(trial) for trial in self.complete]
+        values = [trial_tables.last_value(trial) for trial in self.complete]
         low, high = min(v for v in values if v is not None), max(v for v in values if v is not None)
         given_up = [
             (trial.number, value)
             for trial in self.trials
-            if trial.state is TrialState.PRUNED and (value := studies.last_value(trial)) is not None
+            if trial.state is TrialState.PRUNED and (value := trial_tables.last_value(trial)) is not None
         ]
         within = [(number, value) for number, value in given_up if 2 * low - high <= value <= 2 * high - low]
         if within:
@@ -215,7 +215,7 @@ class Figures:
 
     def _standard(self) -> float | None:
         first = next((trial for trial in self.complete if trial.user_attrs.get(studies.AS_IT_IS)), None)
-        return None if first is None else studies.last_value(first)
+        return None if first is None else trial_tables.last_value(first)
 
     def _importances(self) -> go.Figure | None:
         names = list(self.importances)[:MOST_BARS]
@@ -272,7 +272,7 @@ class Figures:
                 value = self.best.params[name]
                 figure.add_scatter(
                     x=[str(value) if self._chosen(name) else value],
-                    y=[studies.last_value(self.best)],
+                    y=[trial_tables.last_value(self.best)],
                     xaxis=f"x{_end(i)}",
                     yaxis=f"y{_end(i)}",
                     mode="markers",
@@ -377,7 +377,7 @@ class Figures:
     def _group(self, trial: FrozenTrial) -> str:
         if self.best is not None and trial.number == self.best.number:
             return "the best"
-        return AS_IT_IS if trial.user_attrs.get(studies.AS_IT_IS) else studies.state(trial)
+        return AS_IT_IS if trial.user_attrs.get(studies.AS_IT_IS) else trial_tables.state(trial)
 
     def _timeline(self) -> go.Figure | None:
         if not any(trial.datetime_start for trial in self.trials):

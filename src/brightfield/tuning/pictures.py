@@ -179,7 +179,7 @@ def timeline_of_workers(table: pd.DataFrame) -> go.Figure:
     """A row a worker, a bar a trial, coloured by its state.
 
     Args:
-        table: see :func:`brightfield.tuning.studies.workers`.
+        table: see :func:`brightfield.tuning.trial_tables.workers`.
     """
     figure = go.Figure()
     for state, colour in STATES.items():

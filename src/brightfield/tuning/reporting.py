@@ -13,7 +13,7 @@ import pandas as pd
 
 from brightfield import layout
 from brightfield.system.files import atomic_folder, write_json
-from brightfield.tuning import pictures, racing, studies, summary
+from brightfield.tuning import pictures, racing, studies, summary, trial_tables
 from brightfield.tuning.figures import FIGURES, Figures
 from brightfield.tuning.session import Session
 from brightfield.tuning.summary import Summary
@@ -52,7 +52,7 @@ def write_report(folder: Path, study: optuna.Study, metric: str, confirmation: o
     """
     found = summary.of(study, metric, confirmation)
     splits = pd.DataFrame() if confirmation is None else racing.scores(confirmation)
-    table = studies.table(study)
+    table = trial_tables.table(study)
     drawn = Figures(study, metric, confirmation).all()
     with atomic_folder(folder) as partial:
         write_json(partial / layout.STUDY, content(found, table, splits))
@@ -66,11 +66,11 @@ def content(found: Summary, table: pd.DataFrame, splits: pd.DataFrame) -> dict[s
 
     Args:
         found: the summary of the study.
-        table: its trials, see :func:`brightfield.tuning.studies.table`.
+        table: its trials, see :func:`brightfield.tuning.trial_tables.table`.
         splits: what training again found, see :func:`brightfield.tuning.racing.scores`.
     """
     known = found.as_dict()
-    own = studies.parameters(table)
+    own = trial_tables.parameters(table)
     trials = []
     for row in table.to_dict("records"):
         plain = {str(key): _plain(value) for key, value in row.items()}

@@ -249,6 +249,7 @@ def _result(session: Session, study: optuna.Study, known: Mapping[str, Any] | No
         "of": study.study_name,
         "test": session.on_test(study, found),
         "looks": 1 if known is None else known["looks"] + 1,  # at the test split
+        "trials": studies.ended(search),  # of the search by then
         "promised_value": None if found.best is None else racing.searched(search)[found.best],
         "values": {} if found.best is None else dict(search.get_trials(deepcopy=False)[int(found.best)].params),
     }

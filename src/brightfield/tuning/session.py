@@ -92,7 +92,7 @@ class Session:
         study = studies.begin(
             self.place,
             self.identity,
-            self.aims.directions(self.objective.direction),
+            self.aims.directions(self.objective.metric, self.objective.direction),
             sampling.sampler(space, self.request.trials),
             sampling.pruner(self.request.pruning, 0 if self.aims.pareto else self.trainer.epochs),
         )
@@ -184,7 +184,7 @@ class Session:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             pruner = optuna.pruners.WilcoxonPruner(p_threshold=confirming.GIVEN_UP_BELOW)
-        directions = [self.objective.direction]
+        directions = {self.objective.metric: self.objective.direction}
         study = studies.begin(self.place, self.identity, directions, pruner=pruner, end=studies.CONFIRMED)
         with self.place.claims.turn(f"next of {study.study_name}"):
             if most:

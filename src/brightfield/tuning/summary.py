@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from brightfield.metrics.declarations import Direction, declared
-from brightfield.tuning import studies
-from brightfield.tuning.studies import Epochs
+from brightfield.tuning import studies, trial_tables
+from brightfield.tuning.trial_tables import Epochs
 
 if TYPE_CHECKING:
     import optuna
@@ -104,14 +105,14 @@ def of(study: optuna.Study, metric: str, confirmation: optuna.Study | None = Non
         "maximize" if study.directions[0].name == "MAXIMIZE" else "minimize",
         _states(trials),
         _states(again),
-        None if first is None else studies.last_value(first),
+        None if first is None else trial_tables.last_value(first),
         None if best is None else best.number,
-        None if best is None else studies.last_value(best),
+        None if best is None else trial_tables.last_value(best),
         _changes(
             trials, first, study.user_attrs.get(studies.RESULT, {}).get("best") or (best.number if best else None)
         ),
         sorted(trial.number for trial in study.best_trials) if several else (),
-        studies.epochs(study),
+        trial_tables.epochs(study),
         _seconds(trials),
         _seconds(again),
         None if noise is None else float(noise["deviation"]),
@@ -133,7 +134,7 @@ def _changes(
 def _states(trials: Sequence[optuna.trial.FrozenTrial]) -> dict[str, int]:
     found: dict[str, int] = {}
     for trial in trials:
-        state = studies.state(trial)
+        state = trial_tables.state(trial)
         found[state] = found.get(state, 0) + 1
     return found
 
@@ -184,6 +185,10 @@ def sentences(found: Summary) -> list[str]:
             f"On the test split, {looked}: {metric.said(test['b'])} against {test['a']:.{metric.decimals}f}, "
             f"{metric.difference(test['value'], test['low'], test['high'])}."
         )
+    since = ended + found.trials.get("pruned", 0) - result.get("trials", math.inf)
+    if since > 0:
+        trials = "One trial has" if since == 1 else f"{since} trials have"
+        lines.append(f"{trials} ended since: when the search is over, its best are trained again.")
     return lines
 
 

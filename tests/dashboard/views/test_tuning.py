@@ -67,7 +67,7 @@ def test_a_gain_that_chance_explains(searched: optuna.Study) -> None:
 
 @pytest.mark.usefixtures("project", "no_studies")
 def test_a_front() -> None:
-    studied.fill(studied.begin(studied.identity(), ["minimize", "minimize"]))
+    studied.fill(studied.begin(studied.identity(), studied.TWO_AIMS))
     app = open_page("tuning")
     assert "on the front of quality and time" in app.info[0].value
     assert charts(app) == 4  # front, history, importances, slices
