@@ -17,7 +17,7 @@ from brightfield.experiments.runs.connection import sqlite_path
 from queries import project, reports
 
 TTL_S = 60  # lifetime of cached results
-MOST_RUNS = 2000  # largest number of runs in a table
+PAGE = 100  # runs in a table
 CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "low", "high", "why")
 
 
@@ -29,20 +29,49 @@ class Found:
     problem: str | None = None
 
 
-# in the background, because many runs take seconds
-@st.cache_data(ttl=TTL_S, show_spinner="Asking MLflow for runs", refresh_mode="background")
-def all_runs() -> Found:
-    """The newest runs, see :func:`brightfield.experiments.runs.search`."""
-    return _ask(lambda: runs.search(limit=MOST_RUNS), list(runs.queries.FIRST_COLUMNS))
+@dataclass(frozen=True)
+class Listed:
+    """Some of the runs that were asked for.
+
+    Attributes:
+        table: columns as of :func:`brightfield.experiments.runs.search`.
+        next: by which the next page is asked for; None: there is none.
+        problem: why it is incomplete; None if it is not.
+    """
+
+    table: pd.DataFrame
+    next: str | None = None
+    problem: str | None = None
 
 
-def histories(run_ids: tuple[str, ...], metrics: tuple[str, ...]) -> Found:
-    """Curves of metrics: columns run_id, metric, step, value."""
+# in the background, because MLflow takes some time
+@st.cache_data(ttl=TTL_S, max_entries=200, show_spinner="Asking MLflow for runs", refresh_mode="background")
+def listed(wanted: runs.Wanted, token: str | None = None) -> Listed:
+    """A page of the runs that are asked for, see :func:`brightfield.experiments.runs.page`."""
+    following: list[str | None] = [None]
+
+    def ask() -> pd.DataFrame:
+        found = runs.page(wanted, PAGE, token)
+        following[0] = found.next
+        return found.table
+
+    found = _ask(ask, list(runs.queries.FIRST_COLUMNS))
+    return Listed(found.table, following[0], found.problem)
+
+
+@st.cache_data(ttl=TTL_S, max_entries=200, show_spinner="Asking MLflow for runs")
+def some(run_ids: tuple[str, ...]) -> Found:
+    """These runs, in this order, without those that there are none of."""
+    return _ask(lambda: runs.by_id(run_ids), list(runs.queries.FIRST_COLUMNS))
+
+
+def histories(run_ids: tuple[str, ...], metrics: tuple[str, ...], going_on: tuple[str, ...] = ()) -> Found:
+    """Curves of metrics: columns run_id, metric, step, value; those of runs that are going on as they are now."""
     columns = ["run_id", "metric", "step", "value"]
     curves: list[pd.DataFrame] = []
     for run_id in run_ids:
         for metric in metrics:
-            found = _history(run_id, metric)
+            found = _read_history(run_id, metric) if run_id in going_on else _history(run_id, metric)
             if found.problem:
                 return Found(pd.DataFrame(columns=columns), found.problem)
             curves.append(found.table.assign(run_id=run_id, metric=metric)[columns])
@@ -51,6 +80,10 @@ def histories(run_ids: tuple[str, ...], metrics: tuple[str, ...]) -> Found:
 
 @st.cache_data(ttl=TTL_S, max_entries=2000, show_spinner=False)
 def _history(run_id: str, metric: str) -> Found:
+    return _read_history(run_id, metric)
+
+
+def _read_history(run_id: str, metric: str) -> Found:
     return _ask(lambda: runs.history(run_id, metric), ["step", "value"])
 
 
@@ -107,8 +140,7 @@ def _reported(task: str, model: str) -> dict[str, float]:
 
 def _logged(version: registry.Version) -> dict[str, float]:
     metric, _ = reports.objective(version.task)
-    table = all_runs().table
-    row = table[table["run_id"] == version.run_id]
+    row = some((version.run_id,)).table
     names = {"value": "", "low": "_low", "high": "_high"}
     columns = {key: f"metrics.test_{metric}{end}" for key, end in names.items()}
     return {k: float(row[c].iloc[0]) if len(row) and c in row else float("nan") for k, c in columns.items()}

@@ -1,37 +1,81 @@
-"""Page Runs: find runs, and compare metrics, parameters and curves of several."""
+"""Page Runs: find runs among all that were logged, and compare metrics, parameters and curves of several."""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import pandas as pd
 import streamlit as st
 
 import parts
+from brightfield.experiments import runs
 from brightfield.metrics.declarations import BOUNDS
-from figures import curves, style
+from figures import curves, spread, style
 from queries import project, reports, tracking
 from wording import DASH, direction, short, unique_labels, words
 
 MOST_COMPARED = 12  # largest number of lines in one panel that are distinguishable
 FIRST_CURVES = 4  # largest number of metrics that are shown by default
+FIRST_AXES = 5  # of parallel coordinates
+ROLES = get_args(runs.Role)
+STATUSES = ("FINISHED", "RUNNING", "FAILED", "KILLED")
+COMPARED = "runs-compared"  # in the address of the page: ids of the runs that are compared
+LIVE_S = 5  # between looks at runs that are going on
+ORDERS = {"start_time": "newest first", "name": "name"}
 
 
-def chosen(table: pd.DataFrame) -> pd.DataFrame:
-    """The runs that match the filters."""
-    task, role, status, text = st.columns([1.2, 1.4, 1.2, 1.6])
-    choices = {
-        column: place.multiselect(
-            label, sorted(table[column].dropna().unique()), key=f"runs-{column}", placeholder="all"
-        )
-        for column, label, place in (("task", "Task", task), ("role", "Role", role), ("status", "Status", status))
+def wanted() -> runs.Wanted:
+    """What is asked for; the address of the page holds it, so that a link shows the same."""
+    tasks = list(project.settings().tasks)
+    task, role, status, text, order = st.columns([1.2, 1.8, 1.2, 1.4, 1.4])
+    tasks = task.multiselect("Task", tasks, key="runs-task", placeholder="all", bind="query-params")
+    most = [role for role in ROLES if role != "trial"]
+    roles = role.multiselect(
+        "Role", ROLES, default=most, key="runs-role", placeholder="all", bind="query-params", help="Trials are many."
+    )
+    statuses = status.multiselect(
+        "Status", STATUSES, format_func=str.lower, key="runs-status", placeholder="all", bind="query-params"
+    )
+    found = text.text_input(
+        "Text", key="runs-text", placeholder="in name, id or commit", bind="query-params", help="Of ids the beginning."
+    )
+    objectives = {
+        f"metrics.test_{reports.objective(name)[0]}": reports.objective(name)[1] for name in project.settings().tasks
     }
-    wanted = text.text_input("Text", key="runs-text", placeholder="in name, id or commit").strip().lower()
-    for column, values in choices.items():
-        if values:
-            table = table[table[column].isin(values)]
-    if wanted:
-        searched = table["name"] + " " + table["run_id"] + " " + table["tags.mlflow.source.git.commit"].fillna("")
-        table = table[searched.str.lower().str.contains(wanted, regex=False)]
-    return table.reset_index(drop=True)
+    chosen = order.selectbox(
+        "Order", [*ORDERS, *objectives], format_func=_order, key="runs-order", bind="query-params", required=True
+    )
+    ascending = chosen == "name" or objectives.get(chosen) == "minimize"
+    return runs.Wanted(tuple(tasks), tuple(roles), tuple(statuses), found, chosen, ascending)
+
+
+def _order(column: str) -> str:
+    return ORDERS.get(column) or f"best {words(column.removeprefix('metrics.'))}"
+
+
+def page_of(asked: runs.Wanted) -> tracking.Listed:
+    """A page of the list, with buttons to the pages beside it."""
+    tokens: list[str | None] = st.session_state.get("runs-pages", [])
+    if not tokens or st.session_state.get("runs-asked") != asked:
+        tokens = [None]
+    found = tracking.listed(asked, tokens[-1])
+    first = (len(tokens) - 1) * tracking.PAGE
+    with st.container(horizontal=True, vertical_alignment="center"):
+        last = first + len(found.table)
+        shown = f"Runs {first + 1} to {last}" if last > first else "No run fits."
+        more = ", and there are more" if found.next else ""
+        st.caption(f"{shown}{more}. Select several to compare them.", width="content")
+        if len(tokens) > 1 and st.button("Back", icon=":material/chevron_left:", type="tertiary"):
+            _go(asked, tokens[:-1])
+        if found.next and st.button("Next", icon=":material/chevron_right:", type="tertiary"):
+            _go(asked, [*tokens, found.next])
+    st.session_state["runs-pages"], st.session_state["runs-asked"] = tokens, asked
+    return found
+
+
+def _go(asked: runs.Wanted, tokens: list[str | None]) -> None:
+    st.session_state["runs-pages"], st.session_state["runs-asked"] = tokens, asked
+    st.rerun()
 
 
 def overview(table: pd.DataFrame) -> pd.DataFrame:
@@ -41,6 +85,7 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
     for task, metric in objectives.items():
         if (column := f"metrics.test_{metric}") in table:
             value = value.mask(table["task"] == task, table[column])
+    commit = "tags.mlflow.source.git.commit"
     return pd.DataFrame(
         {
             "name": table["name"],
@@ -51,20 +96,23 @@ def overview(table: pd.DataFrame) -> pd.DataFrame:
             "on test": value,
             "started": table["start_time"],
             "minutes": table["duration_s"] / 60,
-            "commit": table["tags.mlflow.source.git.commit"].map(short),
+            "commit": table[commit].map(short) if commit in table else DASH,
         }
     )
 
 
-def select(table: pd.DataFrame) -> pd.DataFrame:
-    """Show the list of runs, and return the selected rows."""
-    filters = "-".join(str(st.session_state.get(f"runs-{k}")) for k in ("task", "role", "status", "text"))
+def select(table: pd.DataFrame, asked: runs.Wanted) -> tuple[str, ...]:
+    """Show the list of runs, and return the ids of those that are compared: of this page and of others."""
+    known = tuple(st.query_params.get_all(COMPARED))
+    here = list(table["run_id"])
+    place = f"{hash(asked)}-{len(st.session_state['runs-pages'])}"
     event = st.dataframe(
         overview(table),
-        key=f"runs-table-{filters}",  # a new table for each filter, because the selection consists of row numbers
+        key=f"runs-table-{place}",  # a new table for each page, because the selection consists of row numbers
         hide_index=True,
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": [here.index(each) for each in known if each in here]}},
         height=min(38 + 35 * len(table), 390),
         placeholder=DASH,
         column_config={
@@ -74,7 +122,11 @@ def select(table: pd.DataFrame) -> pd.DataFrame:
             "minutes": st.column_config.NumberColumn(format="%.1f"),
         },
     )
-    return table.iloc[event.selection.rows]
+    ticked = [here[row] for row in event.selection.rows if row < len(here)]
+    found = (*(each for each in known if each not in here), *ticked)
+    if found != known:
+        st.query_params[COMPARED] = list(found)
+    return found
 
 
 def columns_of(table: pd.DataFrame, kind: str) -> pd.DataFrame:
@@ -131,27 +183,74 @@ def over_epochs(table: pd.DataFrame) -> None:
     objectives = {f"validation_{reports.objective(name)[0]}" for name in project.settings().tasks}
     first = [n for n in names if n in objectives or n == "train_loss"][:FIRST_CURVES]
     picked = st.multiselect("Metrics", names, default=first or names[:1], format_func=words, key="runs-curves")
-    found = tracking.histories(tuple(table["run_id"]), tuple(picked))
+    going_on = tuple(table.loc[table["status"] == "RUNNING", "run_id"])
+    st.fragment(_curves, run_every=LIVE_S if going_on else None)(table, tuple(picked), going_on)
+
+
+def _curves(table: pd.DataFrame, picked: tuple[str, ...], going_on: tuple[str, ...]) -> None:
+    found = tracking.histories(tuple(table["run_id"]), picked, going_on)
     parts.away(found.problem)
     labels = dict(zip(table["run_id"], table["label"], strict=True))
     lines = found.table.assign(run=found.table["run_id"].map(labels))
     if picked and len(lines):
         figure = curves.histories(lines, picked, style.series(table["label"]))
         st.plotly_chart(figure, theme=None, config=style.CONFIG, key="curves")
+    if going_on:
+        st.caption(f"Read again every {LIVE_S} s while a run is going on.")
+
+
+def varying(table: pd.DataFrame) -> list[str]:
+    """Columns of metrics and parameters in which runs differ: parameters first, then metrics of the test."""
+    columns = [str(column) for column in table]
+    names = [c for c in columns if c.startswith(("params.", "metrics.")) and not c.endswith(tuple(BOUNDS))]
+    able = [name for name in names if table[name].nunique() > 1]
+    return sorted(able, key=lambda name: (not name.startswith("params."), "test_" not in name, name))
+
+
+def label(column: str) -> str:
+    """How a column of runs is shown."""
+    kind, _, name = column.partition(".")
+    return words(name) if kind == "metrics" else name
+
+
+def spreads(table: pd.DataFrame) -> None:
+    """Show any two numbers of the runs against each other, and several side by side."""
+    able = varying(table)
+    if len(table) < 2 or len(able) < 2:
+        st.markdown("Of two runs and more that differ, any two numbers are shown against each other here.")
+        return
+    metrics_of = [name for name in able if name.startswith("metrics.")]
+    left, right = st.columns(2)
+    x = left.selectbox("Across", able, format_func=label, key="runs-x", required=True)
+    last = able.index(metrics_of[0]) if metrics_of else len(able) - 1
+    y = right.selectbox("Up", able, index=last, format_func=label, key="runs-y", required=True)
+    labels = {name: label(name) for name in able}
+    roles = {role: palette[0] for role, palette in style.PALETTES.items()}
+    st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme=None, config=style.CONFIG, key="spread")
+    first = [*[name for name in able if name.startswith("params.")][: FIRST_AXES - 1], *metrics_of[:1]]
+    axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes")
+    if len(axes) > 1:
+        figure = spread.parallel(table, axes, labels, axes[-1])
+        st.plotly_chart(figure, theme=None, config=style.CONFIG, key="parallel")
+        st.caption("A line a run, dark where the last axis is large. Draw along an axis to single out runs.")
 
 
 parts.head("Runs", "What was tried, with which parameters, and with which results?")
-everything = tracking.all_runs()
-parts.away(everything.problem)
-if everything.table.empty:
-    if everything.problem is None:
-        parts.nothing_yet("No runs have been logged yet.", "make repro")
+asked_for = wanted()
+shown = page_of(asked_for)
+parts.away(shown.problem)
+if shown.table.empty and shown.problem is None and tracking.listed(runs.Wanted()).table.empty:
+    parts.nothing_yet("No runs have been logged yet.", "make repro")
     st.stop()
-left = chosen(everything.table)
-st.caption(f"{len(left)} of {len(everything.table)} runs, newest first. Select several to compare them.")
-picked_runs = select(left) if len(left) else left
-if len(picked_runs):
+compared = select(shown.table, asked_for) if len(shown.table) else tuple(st.query_params.get_all(COMPARED))
+if compared:
+    picked_runs = tracking.some(compared).table
     picked_runs = picked_runs.assign(label=unique_labels(picked_runs["name"], picked_runs["run_id"]))
-    for tab, show in zip(st.tabs(["Metrics", "Parameters", "Curves"]), (metrics, parameters, over_epochs), strict=True):
+    for tab, show in zip(
+        st.tabs(["Metrics", "Parameters", "Curves", "Spread"]), (metrics, parameters, over_epochs, spreads), strict=True
+    ):
         with tab:
             show(picked_runs)
+elif len(shown.table) > 1:
+    st.subheader("The runs of this list", anchor=False)
+    spreads(shown.table.assign(label=unique_labels(shown.table["name"], shown.table["run_id"])))

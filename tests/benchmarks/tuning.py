@@ -55,7 +55,11 @@ def _gained(folder: Path, task: str, model: str) -> Iterator[Claim]:
     metric = declared(result["metric"])
     what = f"{task}: {model}, {TIMEOUT} on 2 cores"
     states = pd.Series([trial["state"] for trial in study["trials"]]).value_counts()
-    yield Claim(f"{what}: trials complete", int(states.get("complete", 0)), shown=str(dict(states)))
+    yield Claim(
+        f"{what}: trials complete",
+        int(states.get("complete", 0)),
+        shown=", ".join(f"{count} {state}" for state, count in states.items()),
+    )
     test = result["test"]
     if test is None:
         yield Claim(f"{what}: gain on the test split, nothing was confirmed", 0.0, metric.unit)

@@ -29,7 +29,7 @@ PATIENCE_S = 120  # for the first page, which loads torch and MLflow
 CONTENT = {  # by page: the number of charts, and words on it
     "": (3, "beads-unet-wide"),
     "data": (0, "of 10 checks found nothing"),
-    "runs": (0, "6 of 6 runs"),
+    "runs": (2, "Runs 1 to 6."),
     "shifts": (1, "Cost of each shift"),
     "confusion": (3, "Correct answers by kind"),
     "ensembles": (2, "Gain on the test split"),

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from brightfield.experiments import runs
 from brightfield.experiments.runs.connection import VARIABLE
 from queries import tracking
 
 
-def test_all_runs(project: Path) -> None:
-    found = tracking.all_runs()
+def test_a_page_of_runs(project: Path) -> None:
+    found = tracking.listed(runs.Wanted())
+    assert found.next is None
     assert found.problem is None
     table = found.table.set_index("name")
     assert len(table) == 6
@@ -23,8 +25,8 @@ def test_all_runs(project: Path) -> None:
 
 
 def test_histories(project: Path) -> None:
-    runs = tracking.all_runs().table.set_index("name")["run_id"]
-    wanted = (runs["beads-unet"], runs["beads-correlation"])
+    ids = tracking.listed(runs.Wanted()).table.set_index("name")["run_id"]
+    wanted = (ids["beads-unet"], ids["beads-correlation"])
     found = tracking.histories(wanted, ("train_loss", "validation_capped_error_px"))
     assert found.problem is None
     loss = found.table[found.table["metric"] == "train_loss"]
@@ -60,9 +62,9 @@ def test_a_champion_trained_anew_is_described_by_its_run(
 
 
 def test_looking_makes_no_database(empty: Path) -> None:
-    assert tracking.all_runs().table.empty
+    assert tracking.listed(runs.Wanted()).table.empty
     assert tracking.champions().table.empty
-    assert tracking.all_runs().problem is None
+    assert tracking.listed(runs.Wanted()).problem is None
     assert not (empty / "mlflow.db").exists()
 
 
@@ -81,6 +83,6 @@ def test_without_mlflow_files_tell(project: Path, monkeypatch: pytest.MonkeyPatc
     (row,) = found.table.to_dict("records")
     assert (row["task"], row["model"], row["version"], row["role"]) == ("rbc", "rbc-ensemble", 3, "ensemble")
     assert (row["value"], row["since"]) == (0.92, None)
-    runs = tracking.all_runs()
-    assert runs.problem == found.problem
-    assert list(runs.table.columns[:2]) == ["run_id", "task"]
+    answer = tracking.listed(runs.Wanted())
+    assert answer.problem == found.problem
+    assert list(answer.table.columns[:2]) == ["run_id", "task"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages import charts, open_page, text
+from pages import charts, open_page, start, text
+from queries import tracking
 
 
 @pytest.mark.usefixtures("project")
@@ -19,7 +20,49 @@ def test_runs_are_filtered() -> None:
     assert list(app.dataframe[0].value["name"]) == ["beads-unet-wide"]
     app.text_input(key="runs-text").set_value("nothing like it").run()
     assert not app.exception
-    assert "0 of 6 runs" in text(app)
+    assert "No run fits." in text(app)
+
+
+@pytest.mark.usefixtures("project")
+def test_a_link_shows_the_same_runs_compared() -> None:
+    app = open_page("runs")
+    tick(app, 1, 2)
+    names = list(app.dataframe[0].value["name"][1:3])
+    ids = app.query_params["runs-compared"]
+    assert len(ids) == 2
+    other = start()
+    other.query_params["runs-compared"] = ids
+    other.query_params["runs-text"] = "nothing like it"
+    open_page("runs", other)
+    assert list(other.dataframe[0].value.columns) == names  # metrics: the list is empty
+    assert other.text_input(key="runs-text").value == "nothing like it"
+
+
+@pytest.mark.usefixtures("project")
+def test_pages_of_runs_are_turned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "PAGE", 4)
+    app = open_page("runs")
+    assert "Runs 1 to 4, and there are more." in text(app)
+    first = list(app.dataframe[0].value["name"])
+    tick(app, 0)
+    next(button for button in app.button if button.label == "Next").click().run()
+    assert "Runs 5 to 6." in text(app)
+    second = list(app.dataframe[0].value["name"])
+    assert len({*first, *second}) == 6
+    tick(app, 1)
+    assert list(app.dataframe[1].value.columns) == [first[0], second[1]]  # of both pages
+    next(button for button in app.button if button.label == "Back").click().run()
+    assert list(app.dataframe[0].value["name"]) == first
+    assert list(app.dataframe[1].value.columns) == [second[1], first[0]]
+
+
+@pytest.mark.usefixtures("project")
+def test_runs_are_ordered_where_they_are_kept() -> None:
+    app = open_page("runs")
+    app.selectbox(key="runs-order").set_value("metrics.test_capped_error_px").run()
+    assert list(app.dataframe[0].value["on test"])[:3] == [0.22, 0.24, 0.55]
+    app.selectbox(key="runs-order").set_value("name").run()
+    assert list(app.dataframe[0].value["name"]) == sorted(app.dataframe[0].value["name"])
 
 
 def tick(app: AppTest, *rows: int) -> AppTest:
@@ -61,10 +104,10 @@ def test_curves_of_runs_are_overlaid() -> None:
     app.multiselect(key="runs-task").set_value(["beads"]).run()
     tick(app, 0, 1)
     assert app.multiselect(key="runs-curves").value == ["train_loss", "validation_capped_error_px"]
-    assert charts(app) == 1
+    both = charts(app)  # curves, and what is in the tab beside them
     app.multiselect(key="runs-curves").set_value([]).run()
     assert not app.exception
-    assert charts(app) == 0
+    assert charts(app) == both - 1
 
 
 @pytest.mark.usefixtures("project")

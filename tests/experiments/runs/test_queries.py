@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+import many_runs
 from brightfield.experiments import runs
 from brightfield.experiments.runs import Role, Run
+from brightfield.experiments.runs.connection import VARIABLE
 from brightfield.system.lineage import Lineage
 
 LINEAGE = Lineage.from_dict({"commit": "c0ffee", "dirty": False})
@@ -47,6 +51,74 @@ def test_filters_and_limit(store: Path) -> None:
     assert sorted(runs.search("filtered", role="member")["name"]) == ["m0", "m1", "m2"]
     assert len(runs.search("filtered", limit=2)) == 2
     assert set(runs.search()["task"]) >= {"filtered"}
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory, _empty_database: Path) -> Path:
+    """A store of 300 runs, of which three of five are trials."""
+    place = tmp_path_factory.mktemp("many")
+    shutil.copy(_empty_database, place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(VARIABLE, raising=False)
+        patch.chdir(place)
+        many_runs.write(place, 300, epochs=2)
+    return place
+
+
+@pytest.fixture
+def in_many(many: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    monkeypatch.chdir(many)
+    return many
+
+
+def all_pages(wanted: runs.Wanted, size: int) -> list[pd.DataFrame]:
+    tables, token = [], None
+    while True:
+        found = runs.page(wanted, size, token)
+        tables.append(found.table)
+        token = found.next
+        if token is None:
+            return tables
+
+
+@pytest.mark.usefixtures("in_many")
+def test_pages_hold_each_run_once_in_the_order_that_is_asked_for() -> None:
+    tables = all_pages(runs.Wanted(order_by="metrics.test_6", ascending=True), 70)
+    assert [len(table) for table in tables] == [70, 70, 70, 70, 20]
+    table = pd.concat(tables)
+    assert table["run_id"].is_unique
+    assert table["metrics.test_6"].is_monotonic_increasing
+    assert runs.page(runs.Wanted(), 5).table["start_time"].is_monotonic_decreasing
+    by_rate = runs.page(runs.Wanted(order_by="name", ascending=True), 300).table["name"]
+    assert list(by_rate) == sorted(by_rate)
+
+
+@pytest.mark.usefixtures("in_many")
+@pytest.mark.parametrize("roles", [("member",), ("member", "study"), ("member", "baseline", "ensemble", "study"), ()])
+def test_runs_of_some_tasks_roles_and_statuses(roles: tuple[Role, ...]) -> None:
+    everything = runs.search(limit=1000)
+    assert len(everything) == 300
+    found = runs.page(runs.Wanted(("beads", "rbc"), roles, ("FAILED", "KILLED")), 1000).table
+    wanted = everything["task"].isin(["beads", "rbc"]) & everything["status"].isin(["FAILED", "KILLED"])
+    if roles:
+        wanted &= everything["role"].isin(roles)
+    assert len(found) > 0
+    assert set(found["run_id"]) == set(everything.loc[wanted, "run_id"])
+
+
+@pytest.mark.usefixtures("in_many")
+def test_a_text_is_looked_for_in_ids_commits_and_names() -> None:
+    everything = runs.search(limit=1000)
+    one = everything.iloc[17]
+    assert list(runs.page(runs.Wanted(text=one["run_id"][:12])).table["run_id"]) == [one["run_id"]]
+    of_commit = everything[everything["tags.mlflow.source.git.commit"] == f"{5:040x}"]
+    assert set(runs.page(runs.Wanted(text=f"{5:040x}")).table["run_id"]) == set(of_commit["run_id"])
+    assert set(runs.page(runs.Wanted(text=" Beads-"), 1000).table["task"]) == {"beads"}
+    pages = all_pages(runs.Wanted(text="beads-"), 10)
+    assert sum(map(len, pages)) == 75
+    assert runs.page(runs.Wanted(text="it's %' OR '1'='1")).table.empty
+    assert runs.page(runs.Wanted(("nobody",))).table.empty
 
 
 def test_nothing_found_still_has_columns(store: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
 
 from brightfield.experiments.runs.connection import connect
 from brightfield.experiments.runs.recording import Run
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
     from mlflow.entities import Run as MlflowRun
 
 PAGE = 1000  # largest number of runs per request
+STATUSES = ("RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED")  # MLflow's
+ROLE, COMMIT = "tags.`brightfield.role`", "tags.`mlflow.source.git.commit`"
+ATTRIBUTES = {"name": "run_name"}  # of MLflow, where a column has another name
+HEXADECIMAL = re.compile(r"[0-9a-f]{4,40}")  # the beginning of an id or of a commit
 FIRST_COLUMNS = ("run_id", "task", "name", "role", "status", "start_time", "duration_s")
 
 
@@ -36,26 +42,133 @@ def search(task: str | None = None, role: Role | None = None, limit: int = 1000)
     """
     import pandas as pd
 
-    client = connect()
-    experiments = {
-        str(found.experiment_id): found.name
-        for found in client.search_experiments(filter_string=f"name = '{_quoted(task)}'" if task else None)
-    }
-    wanted = f"= '{role}'" if role else "LIKE '%'"
-    rows: list[dict[str, Any]] = []
-    token: str | None = None
-    while experiments and len(rows) < limit:
-        page = client.search_runs(
-            list(experiments),
-            filter_string=f"tags.`brightfield.role` {wanted}",
-            max_results=min(PAGE, limit - len(rows)),
-            order_by=["attributes.start_time DESC"],
-            page_token=token,
-        )
-        rows += [_row(run, experiments) for run in page]
-        token = page.token
-        if not token:
+    wanted = Wanted(() if task is None else (task,), () if role is None else (role,))
+    tables, token = list[pd.DataFrame](), None
+    while (left := limit - sum(map(len, tables))) > 0:
+        found = page(wanted, min(PAGE, left), token)
+        tables.append(found.table)
+        token = found.next
+        if token is None:
             break
+    return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which runs are asked for, and in which order.
+
+    Attributes:
+        tasks: names of experiments; empty: all.
+        roles: of runs; empty: all.
+        statuses: MLflow's (``FINISHED``, ``FAILED``, ``KILLED``, ``RUNNING``); empty: all.
+        text: a part of the name of a run, or the beginning of its id or of its commit.
+        order_by: a column of :func:`search`: ``start_time``, ``name``, ``status``, ``metrics.<name>`` or ``params.<name>``.
+        ascending: whether the smallest comes first. Runs without a value come last.
+    """
+
+    tasks: tuple[str, ...] = ()
+    roles: tuple[Role, ...] = ()
+    statuses: tuple[str, ...] = ()
+    text: str = ""
+    order_by: str = "start_time"
+    ascending: bool = False
+
+    def filters(self) -> list[str]:
+        """Filters of MLflow, to be tried one after the other until one finds runs: MLflow knows no "or"."""
+        clauses = _one_of(ROLE, self.roles, get_args(Role)) + _one_of("attributes.status", self.statuses, STATUSES)
+        # a run without a role is another program's
+        common = " AND ".join(clauses or [f"{ROLE} LIKE '%'"])
+        text = _quoted(self.text.strip())
+        if not text:
+            return [common]
+        places = [f"attributes.run_name ILIKE '%{text}%'"]
+        if HEXADECIMAL.fullmatch(text):
+            places = [f"attributes.run_id LIKE '{text}%'", f"{COMMIT} LIKE '{text}%'", *places]
+        return [f"{common} AND {place}" for place in places]
+
+    def order(self) -> list[str]:
+        """Of MLflow."""
+        kind, _, name = self.order_by.partition(".")
+        column = f"{kind}.`{name}`" if name else f"attributes.{ATTRIBUTES.get(kind, kind)}"
+        return [f"{column} {'ASC' if self.ascending else 'DESC'}"]  # equal ones by MLflow: the newest first
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some of the runs that were asked for.
+
+    Attributes:
+        table: columns as of :func:`search`.
+        next: by which the next page is asked for; None: there is none.
+    """
+
+    table: pd.DataFrame
+    next: str | None
+
+
+def page(wanted: Wanted, size: int = 100, token: str | None = None) -> Page:
+    """Runs as they are asked for, filtered and sorted where they are: of many thousands only a page is fetched.
+
+    Args:
+        wanted: which, and in which order.
+        size: largest number of runs.
+        token: the ``next`` of the page before.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    from mlflow.entities import ViewType
+
+    client = connect()
+    experiments = _experiments(client, wanted.tasks)
+    first, _, place = (token or "").partition(":")
+    filters = wanted.filters()
+    for number in range(int(first or 0), len(filters) if experiments else 0):
+        found = client.search_runs(
+            list(experiments), filters[number], ViewType.ACTIVE_ONLY, size, wanted.order(), place or None
+        )
+        if found or place:
+            following = (
+                found.token.decode() if isinstance(found.token, bytes) else found.token
+            )  # of a database, of a server
+            return Page(
+                _table([_row(run, experiments) for run in found]), f"{number}:{following}" if following else None
+            )
+    return Page(_table([]), None)
+
+
+def by_id(ids: Sequence[str]) -> pd.DataFrame:
+    """These runs in this order, columns as of :func:`search`; those that there are none of, or of no task, are left out.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    client = connect()
+    experiments = _experiments(client, ())
+    known = {}
+    if ids and experiments:
+        names = ", ".join(f"'{_quoted(each)}'" for each in ids)
+        found = client.search_runs(list(experiments), f"attributes.run_id IN ({names})", max_results=len(ids))
+        known = {run.info.run_id: run for run in found}
+    return _table([_row(known[each], experiments) for each in ids if each in known])
+
+
+def _one_of(what: str, chosen: Sequence[str], all_of_them: Sequence[str]) -> list[str]:
+    """Clauses by which something is one of several, which MLflow can only say by what it is not."""
+    if len(chosen) == 1:
+        return [f"{what} = '{_quoted(chosen[0])}'"]
+    return [f"{what} != '{each}'" for each in all_of_them if each not in chosen] if chosen else []
+
+
+def _experiments(client: MlflowClient, tasks: Sequence[str]) -> dict[str, str]:
+    """Names of experiments by their ids: all, or those of some tasks."""
+    found = client.search_experiments()
+    return {str(each.experiment_id): each.name for each in found if not tasks or each.name in tasks}
+
+
+def _table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
     table = pd.DataFrame(rows)
     for column in FIRST_COLUMNS:
         if column not in table:
