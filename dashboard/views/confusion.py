@@ -48,8 +48,10 @@ def show(task: str) -> None:
     table = reports.confusions(task)
     names = list(table["model"].unique())
     left, right = st.columns([4, 1], vertical_alignment="bottom")
-    models = left.multiselect("Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}")
-    unit = right.segmented_control("Show", [SHARES, COUNTS], default=SHARES, key="confusion-unit")
+    models = left.multiselect(
+        "Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}", bind="query-params"
+    )
+    unit = right.segmented_control("Show", [SHARES, COUNTS], default=SHARES, key="confusion-unit", bind="query-params")
     if not models:
         st.markdown("Choose a model.")
         return
@@ -92,7 +94,9 @@ def by_kind(task: str, models: list[str]) -> None:
 parts.head("Confusion", "Which classes are confused, and which model confuses them least?")
 tasks = [task for task in project.settings().tasks if len(reports.confusions(task))]
 if tasks:
-    chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="confusion-task")
+    chosen = st.segmented_control(
+        "Task", tasks, default=tasks[0], required=True, key="confusion-task", bind="query-params"
+    )
     show(chosen or tasks[0])
 else:
     parts.nothing_yet("No model of a task with classes has been evaluated yet.", "make repro")

@@ -80,5 +80,5 @@ else:
     st.dataframe(known, hide_index=True)
     names = list(project.settings().datasets)
     first = str(known["dataset"].iloc[0])
-    chosen = st.segmented_control("Dataset", names, default=first, required=True, key="dataset")
+    chosen = st.segmented_control("Dataset", names, default=first, required=True, key="dataset", bind="query-params")
     show(chosen or first)

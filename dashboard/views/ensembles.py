@@ -197,7 +197,9 @@ def show(name: str) -> None:
 parts.head("Ensembles", "Are several models together better than each of them alone, and by how much?")
 names = list(project.settings().ensembles)
 if names:
-    chosen = st.segmented_control("Ensemble", names, default=names[0], required=True, key="ensemble")
+    chosen = st.segmented_control(
+        "Ensemble", names, default=names[0], required=True, key="ensemble", bind="query-params"
+    )
     show(chosen or names[0])
 else:
     st.markdown("`params.yaml` has no section `ensembles`.")

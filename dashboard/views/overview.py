@@ -106,7 +106,7 @@ def examples(colours: dict[str, str], champions: list[str]) -> None:
         return
     st.subheader("Examples of answers", anchor=False)
     first = next((names.index(model) for model in champions if model in names), 0)
-    name = st.selectbox("Model", names, index=first, key="example", width=320)
+    name = st.selectbox("Model", names, index=first, key="example", bind="query-params", width=320)
     pictures = reports.examples(name)
     columns = st.columns(min(PER_ROW, len(pictures)))
     for i, path in enumerate(pictures):

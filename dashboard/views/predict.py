@@ -25,7 +25,10 @@ def choose() -> tuple[str, str | None]:
     """Let the user choose task and model; None if no model is trained."""
     left, right = st.columns([2, 2], vertical_alignment="bottom")
     names = list(project.settings().tasks)
-    task = left.segmented_control("Task", names, default=names[0], required=True, key="predict-task") or names[0]
+    task = (
+        left.segmented_control("Task", names, default=names[0], required=True, key="predict-task", bind="query-params")
+        or names[0]
+    )
     found = tracking.champions()
     parts.away(found.problem)
     champion = found.table[found.table["task"] == task]
@@ -38,7 +41,9 @@ def choose() -> tuple[str, str | None]:
     if not labels:
         return task, None
     label = labels.__getitem__
-    return task, right.selectbox("Model", list(labels), format_func=label, key=f"predict-model-{task}")
+    return task, right.selectbox(
+        "Model", list(labels), format_func=label, key=f"predict-model-{task}", bind="query-params"
+    )
 
 
 def ask(task: str, reference: str) -> Answers | None:
@@ -84,13 +89,16 @@ def magnification(task: str, reference: str) -> Magnification | None:
         default=MEASURED if by_itself and MEASURED in ways else AS_THEY_COME,
         required=True,
         key=f"predict-magnification-{task}{'-starter' if by_itself else ''}",
+        bind="query-params",
         help="Measure it where images are of another magnification than the training's, and their files do not say which: all "
         "images must then be of one acquisition.",
     )
     if way == MEASURED:
         return AUTO
     if way == BY_FACTOR:
-        return right.number_input("Factor", SMALLEST, LARGEST, 1.0, 0.1, key=f"predict-factor-{task}")
+        return right.number_input(
+            "Factor", SMALLEST, LARGEST, 1.0, 0.1, key=f"predict-factor-{task}", bind="query-params"
+        )
     return None
 
 

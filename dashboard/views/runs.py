@@ -162,7 +162,7 @@ def metrics(table: pd.DataFrame) -> None:
 def parameters(table: pd.DataFrame) -> None:
     """Show parameters side by side, by default without those that are equal in all runs."""
     found = columns_of(table, "params")
-    if len(table) > 1 and not st.toggle("Show parameters that are equal", key="runs-equal"):
+    if len(table) > 1 and not st.toggle("Show parameters that are equal", key="runs-equal", bind="query-params"):
         found = found[found.astype(object).fillna("").nunique(axis=1) > 1]
         if found.empty:
             st.markdown("All parameters of these runs are equal.")
@@ -182,7 +182,9 @@ def over_epochs(table: pd.DataFrame) -> None:
         return
     objectives = {f"validation_{reports.objective(name)[0]}" for name in project.settings().tasks}
     first = [n for n in names if n in objectives or n == "train_loss"][:FIRST_CURVES]
-    picked = st.multiselect("Metrics", names, default=first or names[:1], format_func=words, key="runs-curves")
+    picked = st.multiselect(
+        "Metrics", names, default=first or names[:1], format_func=words, key="runs-curves", bind="query-params"
+    )
     going_on = tuple(table.loc[table["status"] == "RUNNING", "run_id"])
     st.fragment(_curves, run_every=LIVE_S if going_on else None)(table, tuple(picked), going_on)
 
@@ -221,14 +223,14 @@ def spreads(table: pd.DataFrame) -> None:
         return
     metrics_of = [name for name in able if name.startswith("metrics.")]
     left, right = st.columns(2)
-    x = left.selectbox("Across", able, format_func=label, key="runs-x", required=True)
+    x = left.selectbox("Across", able, format_func=label, key="runs-x", bind="query-params", required=True)
     last = able.index(metrics_of[0]) if metrics_of else len(able) - 1
-    y = right.selectbox("Up", able, index=last, format_func=label, key="runs-y", required=True)
+    y = right.selectbox("Up", able, index=last, format_func=label, key="runs-y", bind="query-params", required=True)
     labels = {name: label(name) for name in able}
     roles = {role: palette[0] for role, palette in style.PALETTES.items()}
     st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme=None, config=style.CONFIG, key="spread")
     first = [*[name for name in able if name.startswith("params.")][: FIRST_AXES - 1], *metrics_of[:1]]
-    axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes")
+    axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes", bind="query-params")
     if len(axes) > 1:
         figure = spread.parallel(table, axes, labels, axes[-1])
         st.plotly_chart(figure, theme=None, config=style.CONFIG, key="parallel")

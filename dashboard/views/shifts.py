@@ -30,9 +30,11 @@ RECALIBRATED_HELP = (
 def show(task: str) -> None:
     """Show all models of one task."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    metric = left.selectbox("Metric", reports.metrics(task), format_func=words, key=f"shifts-metric-{task}")
+    metric = left.selectbox(
+        "Metric", reports.metrics(task), format_func=words, key=f"shifts-metric-{task}", bind="query-params"
+    )
     recalibrated = not reports.on_suites(task, metric, reports.RECALIBRATED)[0].empty and right.toggle(
-        "Recalibrated on a few images", help=RECALIBRATED_HELP, key=f"shifts-recalibrated-{task}"
+        "Recalibrated on a few images", help=RECALIBRATED_HELP, key=f"shifts-recalibrated-{task}", bind="query-params"
     )
     table, names = reports.on_suites(task, metric, reports.RECALIBRATED if recalibrated else reports.AS_THEY_ARE)
     towards = direction(metric) or "maximize"
@@ -99,13 +101,18 @@ def by_condition(task: str) -> None:
     st.subheader("Single images by condition", anchor=False)
     left, right, _ = st.columns([1, 1, 2])
     condition = left.selectbox(
-        "Condition", list(dict.fromkeys(table["condition"])), format_func=words, key=f"shifts-condition-{task}"
+        "Condition",
+        list(dict.fromkeys(table["condition"])),
+        format_func=words,
+        key=f"shifts-condition-{task}",
+        bind="query-params",
     )
     metric = right.selectbox(
         "Metric of each image",
         list(dict.fromkeys(table["metric"])),
         format_func=words,
         key=f"shifts-image-metric-{task}",
+        bind="query-params",
     )
     chosen = table[(table["condition"] == condition) & (table["metric"] == metric)].drop(
         columns=["condition", "metric"]
@@ -119,7 +126,9 @@ def by_condition(task: str) -> None:
 parts.head("Shifts", "Which model still works when focus, density, light or camera differ from training?")
 tasks = [task for task in project.settings().tasks if len(reports.on_suites(task)[1]) > 1]
 if tasks:
-    chosen = st.segmented_control("Task", tasks, default=tasks[0], required=True, key="shifts-task")
+    chosen = st.segmented_control(
+        "Task", tasks, default=tasks[0], required=True, key="shifts-task", bind="query-params"
+    )
     show(chosen or tasks[0])
 else:
     parts.nothing_yet("No model has been scored on a shift suite yet.", "make repro")

@@ -48,7 +48,7 @@ def choice(model: str) -> str | None:
         when = "newest, " if name == newest else ""
         return f"{when}{each.begun.astimezone():%d %b %Y %H:%M}, {each.trials} trials{changed}"
 
-    chosen = st.selectbox("Study", list(known), format_func=said, key=f"study-{model}")
+    chosen = st.selectbox("Study", list(known), format_func=said, key=f"study-{model}", bind="query-params")
     return str(chosen or newest)
 
 
@@ -132,6 +132,7 @@ def _more(model: str, name: str, metric: str) -> None:
         required=True,
         format_func=lambda each: titles[each],
         key="figure",
+        bind="query-params",
         label_visibility="collapsed",
     )
     which = str(which or SMALL[0])
@@ -202,7 +203,10 @@ parts.head("Tuning", "Did tuning find something better, how far is the search, a
 known = [name for name in queries.tuned() if name in project.settings().models]
 trained = [name for name, model in project.settings().models.items() if not model.is_baseline]
 if known:
-    model = str(st.segmented_control("Model", known, default=known[0], required=True, key="study") or known[0])
+    model = str(
+        st.segmented_control("Model", known, default=known[0], required=True, key="study", bind="query-params")
+        or known[0]
+    )
     study = choice(model)
     if study is not None:
         every = queries.TTL_S if live(model, study) else None
