@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import subprocess
+import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -92,6 +96,17 @@ def test_pages_hold_each_run_once_in_the_order_that_is_asked_for() -> None:
     assert runs.page(runs.Wanted(), 5).table["start_time"].is_monotonic_decreasing
     by_rate = runs.page(runs.Wanted(order_by="name", ascending=True), 300).table["name"]
     assert list(by_rate) == sorted(by_rate)
+
+
+def test_sqlite_knows_what_its_tables_hold(in_many: Path) -> None:
+    """Or it looks through all metrics for each run, when runs are asked for in the order of one."""
+    code = "from brightfield.experiments import runs; runs.connect()"
+    subprocess.run(
+        [sys.executable, "-c", code], check=True
+    )  # as a program that starts: this one looked when it was empty
+    with closing(sqlite3.connect("mlflow.db")) as database:
+        counted = {table for (table,) in database.execute("SELECT tbl FROM sqlite_stat1")}
+    assert {"runs", "tags", "latest_metrics"} <= counted
 
 
 @pytest.mark.usefixtures("in_many")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import re
 import socket
+import sqlite3
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
@@ -28,6 +30,8 @@ _ANY_QUESTION = (
     "/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"  # answered in JSON, whether it exists or not
 )
 INITIALISE_S = 300.0  # how long to wait for another process that is creating the database
+ROWS_TO_PLAN = 1000  # of an index, at which SQLite looks
+FEWEST_TO_PLAN = 100  # runs
 _FILE_SCHEMES = ("", "file")
 _SETTINGS = {  # of MLflow, unless the user has set them
     "MLFLOW_DISABLE_TELEMETRY": "true",  # nothing about unpublished experiments leaves the laboratory
@@ -124,6 +128,7 @@ def _open_database(uri: str, database: Path) -> None:
     try:
         with FileLock(lock, timeout=INITIALISE_S):
             _first_query(uri, database)
+            _let_it_plan(database)
     except Timeout as error:
         raise BrightfieldError(
             f"Another process has held {lock} for {INITIALISE_S:.0f} s. End it, or delete that file if none is running."
@@ -152,6 +157,29 @@ def _first_query(uri: str, database: Path) -> None:
             f"MLflow cannot use the database {database}: {_first_line(error)} "
             f"If another version of MLflow made it, run `mlflow db upgrade {uri}`; otherwise move the file away."
         ) from error
+
+
+def _let_it_plan(database: Path) -> None:
+    """Let SQLite count what its tables hold: without that, 20,000 runs in the order of a metric take it 8 s instead of 0.1 s.
+
+    It looks at some rows (https://www.sqlite.org/lang_analyze.html, section 4), in milliseconds; again when runs are many more.
+    """
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database, timeout=PREFLIGHT_S)) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+        if count < max(FEWEST_TO_PLAN, 2 * _counted(connection)):
+            return
+        connection.execute(f"PRAGMA analysis_limit={ROWS_TO_PLAN}")
+        for table in ("runs", "tags", "params", "latest_metrics", "metrics"):
+            connection.execute(f"ANALYZE {table}")
+
+
+def _counted(connection: sqlite3.Connection) -> int:
+    """How many runs there were when SQLite counted them; 0 if it never did."""
+    try:
+        found = connection.execute("SELECT stat FROM sqlite_stat1 WHERE tbl = 'runs'").fetchone()
+    except sqlite3.OperationalError:  # no such table
+        return 0
+    return int(found[0].split()[0]) if found else 0
 
 
 def _identity(database: Path) -> tuple[int, int]:
