@@ -66,8 +66,8 @@ tune: $(INSTALLED) ## tune a model and prove it: make tune MODEL=rbc-convnet TRI
 studies: $(INSTALLED) ## open all studies in Optuna's dashboard on http://127.0.0.1:8080
 	@brightfield studies --port $(STUDIES_PORT)
 
-dashboard: $(INSTALLED) ## open the dashboard on http://127.0.0.1:8501
-	@streamlit run dashboard/app.py --server.address 127.0.0.1 --server.port $(DASHBOARD_PORT)
+dashboard: $(INSTALLED) ## open the dashboard on http://127.0.0.1:8501; with CHANGES=1 it may promote and roll back
+	@streamlit run dashboard/app.py --server.address 127.0.0.1 --server.port $(DASHBOARD_PORT) -- $(if $(CHANGES),--allow-changes)
 
 mlflow: $(INSTALLED) ## open the MLflow UI on http://127.0.0.1:5000
 	@mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}" --host 127.0.0.1 --port $(MLFLOW_PORT) \

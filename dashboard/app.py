@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),
         st.Page("views/ensembles.py", title="Ensembles", icon=":material/hub:"),
         st.Page("views/tuning.py", title="Tuning", icon=":material/tune:"),
+        st.Page("views/registry.py", title="Registry", icon=":material/inventory_2:"),
         st.Page("views/predict.py", title="Predict", icon=":material/image_search:"),
     ]
 )

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
+
+from wording import day
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
 
@@ -39,6 +43,13 @@ def away(message: str | None) -> None:
             f"{plain(message)}  \nOnly data from the project's files is shown.",
             icon=":material/cloud_off:",
         )
+
+
+def decision(entry: Mapping[Any, Any]) -> None:
+    """Show a decision about a champion with its reasons, see :func:`brightfield.experiments.registry.decisions`."""
+    what = f"{entry['decision']}: {entry['model']} (version {entry['version']})"
+    st.markdown(f"**{plain(what)}** :gray[{day(entry['at'])}, by {plain(entry['who'])}]")
+    st.caption(plain(" ".join(entry["why"])))
 
 
 def plain(text: str) -> str:

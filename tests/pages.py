@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 APP = Path(__file__).parents[1] / "dashboard" / "app.py"
-PAGES = ("overview", "data", "runs", "shifts", "confusion", "ensembles", "tuning", "predict")
+PAGES = tuple(re.findall(r"views/(\w+)\.py", APP.read_text(encoding="utf-8")))  # in the order of the menu
 
 
 def start() -> AppTest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import streamlit as st
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 
+CHANGES = "--allow-changes"
 TTL_S = 10  # lifetime of cached results, because files change while a pipeline runs
 
 
@@ -44,6 +46,11 @@ def objective(kind: str, scored: tuple[str, ...] = ()) -> tuple[str, str]:
 
     found = tasks.KINDS[kind].objective_of(scored)
     return found.metric, found.direction
+
+
+def may_change() -> bool:
+    """Whether the app was started with ``--allow-changes``: who reaches it may then change which models are champions."""
+    return CHANGES in sys.argv
 
 
 def models() -> pd.DataFrame:

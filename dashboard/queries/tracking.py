@@ -18,6 +18,7 @@ from queries import project, reports
 
 TTL_S = 60  # lifetime of cached results
 PAGE = 100  # runs in a table
+VERSIONS = ("version", "model", "role", "aliases", "run_id", "created", "data_hash", "value", "low", "high")
 CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "low", "high", "why")
 
 
@@ -102,6 +103,35 @@ def champions() -> Found:
 def decisions(task: str) -> Found:
     """The log of decisions about a task, newest first, see :func:`brightfield.experiments.registry.decisions`."""
     return _ask(lambda: registry.decisions(task), list(registry.DECISION_COLUMNS))
+
+
+@st.cache_data(ttl=TTL_S, show_spinner="Asking the registry for versions")
+def versions(task: str) -> Found:
+    """All versions of a task, newest first: see :func:`brightfield.experiments.registry.versions`, with value, low and high.
+
+    These are of the objective on the test split, when the version was scored: from its run.
+    """
+
+    def ask() -> pd.DataFrame:
+        table = registry.versions(task)
+        scored = runs.by_id(tuple(table["run_id"].dropna().unique())).set_index("run_id")
+        metric, _ = reports.objective(task)
+        for key, end in {"value": "", "low": "_low", "high": "_high"}.items():
+            column = f"metrics.test_{metric}{end}"
+            known = scored[column] if column in scored else pd.Series(dtype=float)
+            table[key] = table["run_id"].map(known).astype(float)
+        return table
+
+    return _ask(ask, [*VERSIONS])
+
+
+@st.cache_data(ttl=TTL_S, show_spinner=False)
+def card(task: str, number: int) -> str:
+    """The model card of a version, without what would load from elsewhere; empty where it has none, or MLflow does not answer."""
+    try:
+        return registry.card(task, number).replace("![", r"\![")
+    except BrightfieldError:
+        return ""
 
 
 def _registered() -> pd.DataFrame:

@@ -92,9 +92,7 @@ def decisions(task: str) -> None:
     asked = f", {int(looks.max())} of them on the same test images" if len(looks) else ""
     with st.expander(f"{len(log)} decision{'s' if len(log) > 1 else ''} about the champion{asked}"):
         for row in log.head(MOST_DECISIONS).to_dict("records"):
-            what = f"{row['decision']}: {row['model']} (version {row['version']})"
-            st.markdown(f"**{parts.plain(what)}** :gray[{day(row['at'])}, by {parts.plain(row['who'])}]")
-            st.caption(parts.plain(" ".join(row["why"])))
+            parts.decision(row)
         if len(log) > MOST_DECISIONS:
             st.caption("`brightfield champions --why` shows all of them.")
 

@@ -34,6 +34,7 @@ CONTENT = {  # by page: the number of charts, and words on it
     "confusion": (3, "Correct answers by kind"),
     "ensembles": (2, "Gain on the test split"),
     "tuning": (0, "make tune MODEL=rbc-compact"),
+    "registry": (0, "No version of rbc has been registered yet."),
     "predict": (0, "Upload"),
 }
 

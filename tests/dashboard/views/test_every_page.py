@@ -31,8 +31,10 @@ def test_an_empty_project_says_what_to_run() -> None:
         "confusion": "make repro",
         "ensembles": "dvc repro ensemble@rbc-ensemble",
         "tuning": "make tune MODEL=rbc-compact TRIALS=20",
+        "registry": "dvc repro register@rbc",
         "predict": "make repro",
     }
+    assert set(commands) == set(PAGES)
     for name, command in commands.items():
         open_page(name, app)
         assert any(command in block.value for block in app.code), name

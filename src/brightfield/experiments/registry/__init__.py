@@ -10,7 +10,7 @@ from brightfield.experiments.registry.decision_log import COLUMNS as DECISION_CO
 from brightfield.experiments.registry.decision_log import decisions, look
 from brightfield.experiments.registry.fetching import fetch, fetch_report
 from brightfield.experiments.registry.identity import bundle_hash
-from brightfield.experiments.registry.publishing import describe, publish
+from brightfield.experiments.registry.publishing import card, describe, publish
 from brightfield.experiments.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, Version, find, versions
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "LookTakenError",
     "Version",
     "bundle_hash",
+    "card",
     "challenge",
     "champion",
     "decisions",

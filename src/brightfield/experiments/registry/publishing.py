@@ -103,6 +103,15 @@ def describe(version: Version, card: str) -> None:
     client.update_model_version(version.task, str(version.number), description=card)
 
 
+def card(task: str, number: int) -> str:
+    """The model card of a version, Markdown; empty where it has none.
+
+    Raises:
+        BrightfieldError: no MLflow server or database.
+    """
+    return connect().get_model_version(task, str(number)).description or ""
+
+
 def _serving_hash() -> str:
     return hashlib.sha256(SERVING.read_bytes()).hexdigest()
 
