@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,15 @@ import pytest
 import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 
+import scored
 from brightfield import images, layout, params, tasks
 from brightfield.data import auditing
 from brightfield.data.records import Record
 from brightfield.experiments import registry, runs
 from brightfield.experiments.runs.connection import VARIABLE
 from brightfield.inference import bundle
+from brightfield.results.class_map import ClassMap
+from brightfield.stages import evaluate
 from brightfield.system.files import write_json
 from brightfield.system.lineage import Lineage
 
@@ -173,9 +176,10 @@ def _report(settings: params.Params, name: str, task: str) -> None:
             "class" if task == "rbc" else "outline", "objects" if task == "rbc" else "groups"
         )
     write_json(folder / "metrics.json", content)
-    table = pd.DataFrame({"id": ["a"], "group": ["g"], "split": ["test"]})
-    if name == "bacteria-unet":
-        table = _by_image()
+    made = {"bacteria": _by_image, "beads": lambda _: scored.frames(value, 0)}
+    table = made.get(task, lambda _: scored.crops({"test": 1.0}))(settings)
+    if name != "bacteria-unet":  # the others were scored by an earlier version
+        table = table.drop(columns=[column for column in table if column.endswith("_of_image")])
     table.to_csv(folder / "images.csv", index=False)
     if name in CONFUSIONS:
         classes, counts = CONFUSIONS[name]
@@ -202,13 +206,18 @@ def _guarantees(name: str, over: str) -> dict[str, Any]:
     return {"coverage": 0.9, "limits": {name: limit}, "measured": measured}
 
 
-def _by_image() -> pd.DataFrame:
+def _by_image(settings: params.Params) -> pd.DataFrame:
     """Twelve images, the more crowded the worse; one of them, of the validation split, best of all."""
     cover = np.linspace(0.1, 0.6, 12)
     splits = ["validation", *["test"] * 6, *["density"] * 5]
     scores = {"mean_iou_of_image": 1 - cover, "ap50_of_image": np.where(cover < 0.5, 0.8 - cover, np.nan)}
     known = {"id": [f"field{i}" for i in range(12)], "group": "g", "split": splits, "cover": cover}
-    return pd.DataFrame({**known, "focus_um": 0.5 - cover, **scores})
+    scoring = tasks.build("segmentation", settings.tasks["bacteria"].settings).scoring
+    cell = np.zeros((16, 16), dtype=np.uint8)
+    cell[2:14, 2:14], cell[3:13, 3:13] = 2, 1  # a contour, and the body in it
+    truth = ClassMap(cell, (cell > 0).astype(np.int32))
+    statistics = pd.DataFrame([scoring.statistics(truth, truth)] * 12)
+    return pd.concat([pd.DataFrame({**known, "focus_um": 0.5 - cover}), statistics, pd.DataFrame(scores)], axis=1)
 
 
 def _bundle(settings: params.Params, name: str, entry: params.Model | params.Ensemble) -> None:
@@ -338,6 +347,30 @@ def starters_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytes
     """No starter but those that a test puts here."""
     monkeypatch.setattr(layout, "STARTERS", tmp_path_factory.mktemp("starters"))
     return layout.STARTERS
+
+
+@pytest.fixture(scope="session")
+def _answered(tmp_path_factory: pytest.TempPathFactory, prepared: Callable[[str], Path]) -> Path:
+    folder = tmp_path_factory.mktemp("answered")
+    twin = "  bacteria-again: {task: bacteria, kind: segmentation, dataset: bacteria, network: {architecture: watershed}}\n"
+    (folder / "params.yaml").write_text(PARAMS.replace("  bacteria-unet:", f"{twin}  bacteria-unet:"), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        settings = params.load()
+        shutil.copytree(prepared("segmentation"), layout.prepared("bacteria"))
+        for name in ("bacteria-watershed", "bacteria-again"):
+            _bundle(settings, name, settings.models[name])
+            evaluate.run(name, {"bootstrap": 100})
+        scored.write_report("rbc-convnet", scored.crops({"validation": 1.0, "test": 1.0, "focus": 0.5}))
+        scored.write_report("rbc-compact", scored.crops({"validation": 2.0, "test": 2.0, "focus": 1.0}, seed=1))
+    return folder
+
+
+@pytest.fixture
+def answered(_answered: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with images, two classical models of bacteria that answered them, and scores of two models of red blood cells."""
+    monkeypatch.chdir(_answered)
+    return _answered
 
 
 @pytest.fixture

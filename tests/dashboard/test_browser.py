@@ -32,6 +32,7 @@ CONTENT = {  # by page: the number of charts, and words on it
     "runs": (2, "Runs 1 to 6."),
     "shifts": (1, "Cost of each shift"),
     "confusion": (3, "Correct answers by kind"),
+    "errors": (0, "Which images does a model get wrong"),
     "ensembles": (2, "Gain on the test split"),
     "tuning": (0, "make tune MODEL=rbc-compact"),
     "registry": (0, "No version of rbc has been registered yet."),
@@ -129,17 +130,25 @@ def test_a_page(page: Page, address: str, tmp_path: Path, name: str) -> None:
 
 
 def test_runs_are_ticked_and_compared(page: Page, address: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
     go(page, f"{address}/runs")
     grid = page.get_by_test_id("stDataFrame").first
     grid.wait_for()
     for row in (1, 2):  # a canvas: below the header, in the column of boxes
         grid.click(position={"x": 18, "y": 36 + 35 * row + 17})
     page.get_by_role("tab", name="Curves").click()
-    page.locator(".js-plotly-plot:visible").first.wait_for()
+    expect(page.locator(".js-plotly-plot:visible .legendtext")).to_have_text(
+        ["bacteria-unet"]
+    )  # the other has no epochs
     no_problems(page)
     page.screenshot(path=tmp_path / "compared.png")
-    # the other has no epochs
-    assert page.locator(".js-plotly-plot .legendtext").all_text_contents() == ["bacteria-unet"]
+    assert page.context.browser is not None
+    other = page.context.browser.new_page()
+    go(other, page.url)  # as a colleague opens the link
+    other.get_by_role("tab", name="Curves").click()
+    expect(other.locator(".js-plotly-plot:visible .legendtext")).to_have_text(["bacteria-unet"])
+    other.close()
 
 
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,7 @@ FloatArray = npt.NDArray[np.float32]
 VALIDATION, TEST, TRAIN = "validation", "test", "train"
 SHOWN_IMAGES = 6  # maximum number of test images with a figure
 DECODED_PIXELS = 2**23  # number of pixels from which outputs are decoded rather than gathered
+MOST = 0.5  # of all images
 POOLED_IMAGES = 100  # number of images whose own metrics are computed at a time
 BUNDLE_HASH = "bundle_hash"  # of the model that a report is of, in its metrics
 # column of the index: kind of an image (defect, level of light), from the simulator or the folder it was imported from
@@ -134,6 +136,28 @@ def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFra
     some = [statistics.iloc[first : first + POOLED_IMAGES] for first in range(0, len(statistics), POOLED_IMAGES)]
     alone = [pd.DataFrame(task.scoring.pooled_subset(each, np.eye(len(each)))) for each in some]
     return pd.concat(alone, ignore_index=True)
+
+
+def metrics_of_images(task: Task[Any, Any], table: pd.DataFrame) -> pd.DataFrame:
+    """What each image alone scores, by the metrics that have a direction and that one image can have.
+
+    Args:
+        task: as the model answers it.
+        table: rows of a report: statistics of images, see :class:`Scores`.
+
+    Returns:
+        A row an image with the index of the table, a column a metric; those that are undefined for most images are left out. The
+        task's objective comes first if it is among them.
+    """
+    some = [table.iloc[first : first + POOLED_IMAGES] for first in range(0, len(table), POOLED_IMAGES)]
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of one image much is undefined
+        alone = [pd.DataFrame(task.scoring.pooled(each, np.eye(len(each)))) for each in some]
+    found = pd.concat(alone, ignore_index=True) if alone else pd.DataFrame()
+    names = map(str, found)
+    able = [name for name in names if declared(name).direction is not None and found[name].notna().mean() > MOST]
+    first = [name for name in able if name == task.objective.metric]
+    return found[[*first, *(name for name in able if name not in first)]].set_index(table.index)
 
 
 def objective_table(task: Task[Any, Any], split: Split, activated: Iterable[FloatArray]) -> pd.DataFrame:

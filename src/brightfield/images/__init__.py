@@ -38,7 +38,7 @@ from brightfield.images.reading import (
 from brightfield.images.scaling import framed, magnified, nearest, resized
 from brightfield.images.tiling import Stitcher, pad_to_multiple, tiles
 from brightfield.images.windows import Window, busiest
-from brightfield.images.writing import write_png, write_tiff
+from brightfield.images.writing import as_png, write_png, write_tiff
 
 __all__ = [
     "MAX_PIXELS",
@@ -52,6 +52,7 @@ __all__ = [
     "Stitcher",
     "Window",
     "above_background",
+    "as_png",
     "busiest",
     "evenly_spaced",
     "files",

@@ -66,6 +66,11 @@ class Scoring(ABC, Generic[Settings, Answer]):
         del columns
         return None
 
+    def classes(self, columns: Columns) -> tuple[list[str], list[str]] | None:
+        """The true and the answered class of each image, by name; None where an image has none."""
+        del columns
+        return None
+
     def paired_test(self, metric: str, a: Columns, b: Columns, groups: Sequence[str]) -> tuple[str, float] | None:
         """The test made for a metric of two models that answered the same images: its name and p value.
 

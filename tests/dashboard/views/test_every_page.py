@@ -32,6 +32,7 @@ def test_an_empty_project_says_what_to_run() -> None:
         "ensembles": "dvc repro ensemble@rbc-ensemble",
         "tuning": "make tune MODEL=rbc-compact TRIALS=20",
         "registry": "dvc repro register@rbc",
+        "errors": "make repro",
         "predict": "make repro",
     }
     assert set(commands) == set(PAGES)

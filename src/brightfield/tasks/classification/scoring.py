@@ -80,6 +80,12 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
         """Images by true and answered class."""
         return self.settings.classes, classification.confusion(columns)
 
+    def classes(self, columns: Columns) -> tuple[list[str], list[str]]:
+        """By truth, and by the probability at the threshold."""
+        truth, answered = (column(columns, name) > 0.5 for name in ("truth", "answered"))
+        names = self.settings.classes
+        return [names[int(each)] for each in truth], [names[int(each)] for each in answered]
+
     def recalibrated(self, columns: Columns) -> Columns:
         """The answers after recalibration on a few labelled images of the same acquisition."""
         return classification.recalibrated(columns, threshold(self.settings), self.settings.share)

@@ -1,0 +1,132 @@
+"""The worst answers of a model: what each image alone scores, and pictures of image, truth and answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from brightfield import images, layout, params
+from brightfield.evaluation import reports
+from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION, Split
+from brightfield.metrics.declarations import declared
+from queries import answering, project
+
+if TYPE_CHECKING:
+    from brightfield.tasks import Task
+
+KNOWN = ("id", "group", "split", KIND)  # columns of a table of scores that are no scores
+RIGHT_OR_WRONG = 2  # values
+TRUTH, ANSWERED = "truth", "answered"  # columns of classes, where an image has one
+
+
+def scored(task: str) -> list[str]:
+    """Names of the models and ensembles of a task whose answers were scored, in the order of params.yaml."""
+    known = project.models()
+    return [name for name in known.loc[known["task"] == task, "name"] if _path(name).is_file()]
+
+
+def scores(name: str) -> pd.DataFrame:
+    """What each image scores: a row an image of the test split and the suites.
+
+    Returns:
+        Columns id, group, split, where the dataset has them kind, and of a task with classes truth and answered; then a column a
+        metric, that of the task's objective first where one image has it.
+
+    Raises:
+        BrightfieldError: the report is damaged.
+    """
+    path = _path(name)
+    return _scores(name, str(path.absolute()), path.stat().st_mtime_ns)
+
+
+@st.cache_data(max_entries=50, show_spinner="Reading scores")
+def _scores(name: str, path: str, changed: int) -> pd.DataFrame:
+    from brightfield.evaluation import scoring
+
+    task = _task(name)
+    table = reports.image_scores(Path(path))
+    table = table[~table["split"].isin([TRAIN, VALIDATION])].reset_index(drop=True)
+    found = scoring.metrics_of_images(task, table)
+    known = table[[column for column in KNOWN if column in table]]
+    classes = task.scoring.classes(table)
+    if classes is not None:
+        known = known.assign(**dict(zip((TRUTH, ANSWERED), classes, strict=True)))
+    return pd.concat([known, found], axis=1)
+
+
+def measures(table: pd.DataFrame) -> list[str]:
+    """The columns of a table of scores by which images are ordered; those in which few differ (right or wrong) at the end."""
+    found = [name for name in map(str, table) if name not in (*KNOWN, TRUTH, ANSWERED)]
+    return sorted(found, key=lambda name: table[name].nunique() <= RIGHT_OR_WRONG)
+
+
+def worst(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows with a score, the worst first."""
+    return table[table[metric].notna()].sort_values(
+        metric, ascending=declared(metric).direction == "maximize", kind="stable"
+    )
+
+
+def apart(table: pd.DataFrame, other: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The rows of the first table that another model has, too; those first at which it is better by most.
+
+    Returns:
+        The same columns, and ``gain`` of the other model: above 0 where it is better.
+    """
+    both = table.merge(other[["id", "split", metric]], on=["id", "split"], suffixes=("", " of other"))
+    sign = 1 if declared(metric).direction == "maximize" else -1
+    gain = sign * (both[f"{metric} of other"] - both[metric])
+    return both.assign(gain=gain)[gain.notna()].sort_values("gain", ascending=False, kind="stable", ignore_index=True)
+
+
+def picture(name: str, split: str, image: str, side: int) -> bytes:
+    """The answer of a model to an image beside the truth, as PNG.
+
+    Raises:
+        BrightfieldError: the model or the image is not there any more.
+    """
+    role = project.models().set_index("name").loc[name, "role"]
+    bundle = project.folder(_entry(name).task, name, str(role)) / layout.BUNDLE
+    return _picture(name, split, image, side, bundle.stat().st_mtime_ns if bundle.is_file() else 0)
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _picture(name: str, split: str, image: str, side: int, changed: int) -> bytes:
+    from brightfield.results import overlays
+
+    model = answering.predictor(_entry(name).task, name)
+    records = _split(name, split)
+    place = list(records.images.index["id"]).index(image)
+    pixels = records.images[place].image
+    (result,) = model.predict([pixels])
+    return project.shrink(images.as_png(overlays.overlay(pixels, result, records.truth[place])), side)
+
+
+def _split(name: str, split: str) -> Split:
+    folder = layout.prepared(_entry(name).dataset)
+    index = folder / layout.INDEX
+    return _loaded(name, split, str(folder.absolute()), index.stat().st_mtime_ns if index.is_file() else 0)
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading images")
+def _loaded(name: str, split: str, folder: str, changed: int) -> Split:
+    return Split.load(_task(name), Path(folder), split)
+
+
+def _path(name: str) -> Path:
+    return layout.report(name) / layout.IMAGE_SCORES
+
+
+def _entry(name: str) -> params.Model | params.Ensemble:
+    settings = project.settings()
+    return settings.models.get(name) or settings.ensembles[name]
+
+
+def _task(name: str) -> Task[Any, Any]:
+    from brightfield import tasks
+
+    entry = _entry(name)
+    return tasks.build(entry.kind, project.settings().settings_of(entry))

@@ -1,0 +1,38 @@
+"""Errors: the worst answers first, beside those of another model."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages import open_page, start, text
+
+pytestmark = pytest.mark.usefixtures("answered")
+
+
+def test_the_worst_answers_of_a_model_and_of_another_beside_it() -> None:
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    open_page("errors", app)
+    assert "6 images." in text(app)
+    assert len(app.get("image")) == 6
+    assert app.selectbox(key="errors-by-bacteria").value == "mean_iou"
+    app.selectbox(key="errors-beside-bacteria").set_value("bacteria-watershed").run()
+    assert not app.exception
+    assert len(app.get("image")) == 12
+    assert "bacteria\\-watershed: " in text(app)
+    app.segmented_control(key="errors-order").set_value("where the other is better").run()
+    assert not app.exception
+
+
+def test_images_are_narrowed_to_a_cell_of_the_confusion() -> None:
+    """The models of this task are not here: what is missing is said beside what is known."""
+    app = start()
+    app.query_params["errors-task"] = "rbc"
+    app.query_params["errors-truth-rbc"] = "bad"
+    app.query_params["errors-answered-rbc"] = "good"
+    open_page("errors", app)
+    assert app.multiselect(key="errors-split-rbc").value == ["test"]
+    assert app.multiselect(key="errors-truth-rbc").value == ["bad"]
+    assert "bad, answered good" in text(app)
+    assert "There are no pictures here." in text(app)
+    assert set(app.dataframe[0].value["truth"]) == {"bad"}
