@@ -19,11 +19,9 @@ WORST, BETTER, WORSE = "worst first", "where the other is better", "where the ot
 def chosen(task: str, names: list[str]) -> tuple[str, str | None]:
     """The model, and the one beside it."""
     left, right, _ = st.columns([1.4, 1.4, 2])
-    name = left.selectbox(
-        "Model", names, index=len(names) - 1, key=f"errors-model-{task}", bind="query-params", required=True
-    )
+    name = left.selectbox("Model", names, index=len(names) - 1, key=f"errors-model-{task}", bind="query-params")
     others = [NOBODY, *(other for other in names if other != name)]
-    other = right.selectbox("Beside", others, key=f"errors-beside-{task}", bind="query-params", required=True)
+    other = right.selectbox("Beside", others, key=f"errors-beside-{task}", bind="query-params")
     return name, None if other == NOBODY else other
 
 
@@ -48,7 +46,7 @@ def ordered(table: pd.DataFrame, other: pd.DataFrame | None, task: str) -> tuple
     """The rows in the order that is asked for, and the metric of it."""
     left, right, _ = st.columns([1.4, 2.4, 1])
     able = errors.measures(table)
-    metric = left.selectbox("By", able, format_func=words, key=f"errors-by-{task}", bind="query-params", required=True)
+    metric = left.selectbox("By", able, format_func=words, key=f"errors-by-{task}", bind="query-params")
     if other is None or metric not in other:
         return errors.worst(table, metric), metric
     ways = [WORST, BETTER, WORSE]

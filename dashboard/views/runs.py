@@ -29,10 +29,15 @@ def wanted() -> runs.Wanted:
     tasks = list(project.settings().tasks)
     task, role, status, text, order = st.columns([1.2, 1.8, 1.2, 1.4, 1.4])
     tasks = task.multiselect("Task", tasks, key="runs-task", placeholder="all", bind="query-params")
-    most = [role for role in ROLES if role != "trial"]
     roles = role.multiselect(
-        "Role", ROLES, default=most, key="runs-role", placeholder="all", bind="query-params", help="Trials are many."
+        "Role",
+        ROLES,
+        key="runs-role",
+        placeholder="all but trials",
+        bind="query-params",
+        help="A study has many trials.",
     )
+    roles = roles or [each for each in ROLES if each != "trial"]
     statuses = status.multiselect(
         "Status", STATUSES, format_func=str.lower, key="runs-status", placeholder="all", bind="query-params"
     )
@@ -42,9 +47,7 @@ def wanted() -> runs.Wanted:
     objectives = {
         f"metrics.test_{reports.objective(name)[0]}": reports.objective(name)[1] for name in project.settings().tasks
     }
-    chosen = order.selectbox(
-        "Order", [*ORDERS, *objectives], format_func=_order, key="runs-order", bind="query-params", required=True
-    )
+    chosen = order.selectbox("Order", [*ORDERS, *objectives], format_func=_order, key="runs-order", bind="query-params")
     ascending = chosen == "name" or objectives.get(chosen) == "minimize"
     return runs.Wanted(tuple(tasks), tuple(roles), tuple(statuses), found, chosen, ascending)
 
@@ -202,11 +205,29 @@ def _curves(table: pd.DataFrame, picked: tuple[str, ...], going_on: tuple[str, .
 
 
 def varying(table: pd.DataFrame) -> list[str]:
-    """Columns of metrics and parameters in which runs differ: parameters first, then metrics of the test."""
+    """Columns in which runs differ: parameters, metrics of the test, other metrics; of each those first that most runs have."""
     columns = [str(column) for column in table]
     names = [c for c in columns if c.startswith(("params.", "metrics.")) and not c.endswith(tuple(BOUNDS))]
     able = [name for name in names if table[name].nunique() > 1]
-    return sorted(able, key=lambda name: (not name.startswith("params."), "test_" not in name, name))
+    objectives = {
+        f"metrics.test_{reports.objective(task)[0]}" for task in set(table["task"]) & set(project.settings().tasks)
+    }
+
+    def place(name: str) -> tuple[bool, bool, bool, int, str]:
+        return not name.startswith("params."), "test_" not in name, name not in objectives, -table[name].count(), name
+
+    return sorted(able, key=place)
+
+
+def together(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """The first columns that enough runs have all of: those in the last of them, or half of these."""
+    *others, last = names
+    rows, found = table[table[last].notna()], list[str]()
+    least = max(2, len(rows) // 2)
+    for name in others:
+        if len(found) < FIRST_AXES - 1 and rows[name].notna().sum() >= least and rows[name].nunique() > 1:
+            rows, found = rows[rows[name].notna()], [*found, name]
+    return [*found, last]
 
 
 def label(column: str) -> str:
@@ -222,14 +243,15 @@ def spreads(table: pd.DataFrame) -> None:
         st.markdown("Of two runs and more that differ, any two numbers are shown against each other here.")
         return
     metrics_of = [name for name in able if name.startswith("metrics.")]
+    last = metrics_of[0] if metrics_of else able[-1]
+    first = together(table, [*(name for name in able if name.startswith("params.")), last])
     left, right = st.columns(2)
-    x = left.selectbox("Across", able, format_func=label, key="runs-x", bind="query-params", required=True)
-    last = able.index(metrics_of[0]) if metrics_of else len(able) - 1
-    y = right.selectbox("Up", able, index=last, format_func=label, key="runs-y", bind="query-params", required=True)
+    across, up = able.index(first[0]) if len(first) > 1 else 0, able.index(last)
+    x = left.selectbox("Across", able, index=across, format_func=label, key="runs-x", bind="query-params")
+    y = right.selectbox("Up", able, index=up, format_func=label, key="runs-y", bind="query-params")
     labels = {name: label(name) for name in able}
     roles = {role: palette[0] for role, palette in style.PALETTES.items()}
     st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme=None, config=style.CONFIG, key="spread")
-    first = [*[name for name in able if name.startswith("params.")][: FIRST_AXES - 1], *metrics_of[:1]]
     axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes", bind="query-params")
     if len(axes) > 1:
         figure = spread.parallel(table, axes, labels, axes[-1])
