@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from figures.style import FONT, INK, MUTED, SHARES, calm
+from figures.style import FONT, INK, MUTED, calm
 
 HEIGHT_PX = 380
+LINES = [[0.0, "#bcd0e6"], [1.0, "#1f4e86"]]  # a pale line is still a line
 
 
 def numbers(column: pd.Series) -> pd.Series:
@@ -67,7 +68,7 @@ def parallel(table: pd.DataFrame, columns: Sequence[str], labels: Mapping[str, s
     figure = go.Figure(
         go.Parcoords(
             dimensions=axes,
-            line={"color": numbers(whole[colour]), "colorscale": SHARES, "showscale": False},
+            line={"color": numbers(whole[colour]), "colorscale": LINES, "showscale": False},
             labelfont={"color": INK, "family": FONT},
             unselected={"line": {"opacity": 0.06}},
         )
