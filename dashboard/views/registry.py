@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 import parts
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import promotion
 from queries import project, reports, tracking
@@ -75,7 +76,7 @@ def card(task: str, version: pd.Series) -> None:
     if text:
         st.markdown(text)
         st.download_button(
-            "card.md", text, f"{task}-{version['version']}.md", "text/markdown", icon=":material/download:"
+            layout.CARD, text, f"{task}-{version['version']}.md", "text/markdown", icon=":material/download:"
         )
     else:
         st.markdown("This version has no model card: those that `dvc repro` registers have one.")

@@ -88,19 +88,20 @@ def test_steps_and_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "epochs", "kind"),
+    ("name", "epochs", "trials", "kind"),
     [
-        ("auto", 4, optuna.pruners.MedianPruner),
-        ("auto", 9, optuna.pruners.HyperbandPruner),
-        ("median", 30, optuna.pruners.MedianPruner),
-        ("hyperband", 4, optuna.pruners.HyperbandPruner),
-        ("none", 30, optuna.pruners.NopPruner),
-        ("auto", 1, optuna.pruners.NopPruner),
-        ("hyperband", 0, optuna.pruners.NopPruner),  # a baseline
+        ("auto", 4, 200, optuna.pruners.MedianPruner),
+        ("auto", 9, 200, optuna.pruners.HyperbandPruner),
+        ("auto", 30, 40, optuna.pruners.MedianPruner),
+        ("median", 30, 200, optuna.pruners.MedianPruner),
+        ("hyperband", 4, 10, optuna.pruners.HyperbandPruner),
+        ("none", 30, 200, optuna.pruners.NopPruner),
+        ("auto", 1, 40, optuna.pruners.NopPruner),
+        ("hyperband", 0, 40, optuna.pruners.NopPruner),  # a baseline
     ],
 )
-def test_the_rule_of_the_pruner(name: sampling.Pruning, epochs: int, kind: type) -> None:
-    assert isinstance(sampling.pruner(name, epochs), kind)
+def test_the_rule_of_the_pruner(name: sampling.Pruning, epochs: int, trials: int, kind: type) -> None:
+    assert isinstance(sampling.pruner(name, epochs, trials), kind)
 
 
 def test_pruning_saves_epochs_and_finds_as_good_a_setting() -> None:
@@ -116,9 +117,10 @@ def test_pruning_saves_epochs_and_finds_as_good_a_setting() -> None:
             + float(np.random.default_rng((number, epoch)).normal(0, 0.01))
         )
 
-    for epochs in (6, 12):
+    asked: tuple[tuple[int, sampling.Pruning], ...] = ((6, "auto"), (12, "auto"), (12, "hyperband"))
+    for epochs, pruning in asked:
         ends = [curve(number, epochs, epochs) for number in range(30)]
-        found = optuna.create_study(direction="maximize", pruner=sampling.pruner("auto", epochs))
+        found = optuna.create_study(direction="maximize", pruner=sampling.pruner(pruning, epochs, 30))
         trained = 0
         for number in range(30):
             trial = found.ask()

@@ -37,7 +37,9 @@ def tune(
     pareto: Annotated[bool, typer.Option("--pareto", help="Also look for quick answers: ends with a front.")] = False,
     pruning: Annotated[
         Literal["auto", "hyperband", "median", "none"],
-        typer.Option(help="How trials that do badly are given up; auto: by the number of epochs."),
+        typer.Option(
+            help="How trials that do badly are given up; auto: median, or Hyperband where trials are many and long."
+        ),
     ] = "auto",
     stop: Annotated[bool, typer.Option(help="Stop when a further trial is expected to gain nothing.")] = True,
     confirm: Annotated[bool, typer.Option(help="Train the best again, on other splits.")] = True,

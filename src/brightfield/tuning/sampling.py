@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -19,6 +20,11 @@ MOST_FOR_A_PROCESS = 250  # trials up to which a Gaussian process is quick enoug
 FIRST_TRIALS = 8  # drawn at random, before there is anything to learn from
 COMPARED = 4  # trials that are never pruned, as there are too few to compare with
 SHORT = 9  # epochs below which Hyperband has nothing to halve
+# trials from which each bracket of Hyperband has enough to learn from: samplers of Optuna see those of their own bracket alone
+MANY = 100
+UNTIL_ASKED = (
+    1 / 3
+)  # of the epochs, before the median rule asks: the order of trials after the first ones says nothing of the end
 REDUCTION = 3  # of Hyperband: one trial in so many goes on
 
 
@@ -95,17 +101,24 @@ def is_numeric(space: params.Space) -> bool:
     return all(search.choices is None and not search.when for search in space.values())
 
 
-def pruner(name: Pruning, epochs: int) -> optuna.pruners.BasePruner:
-    """The pruner of a study whose trials have so many epochs; ``auto`` is Hyperband, and for short trainings the median.
+def pruner(name: Pruning, epochs: int, trials: int) -> optuna.pruners.BasePruner:
+    """The pruner of a study; ``auto`` is Hyperband where trials are many and long, else the median.
 
     Hyperband (Li et al. 2018) lets one trial in three go on, in brackets that ask after different numbers of epochs, because a good
     setting may start slowly. The median rule gives up what is worse than half of the trials were after as many epochs.
+
+    Args:
+        name: which.
+        epochs: of a trial.
+        trials: how many there will be.
     """
     if name == "none" or epochs < 2:
         return optuna.pruners.NopPruner()
-    if name == "hyperband" or (name == "auto" and epochs >= SHORT):
+    if name == "hyperband" or (name == "auto" and epochs >= SHORT and trials >= MANY):
         return optuna.pruners.HyperbandPruner(min_resource=1, max_resource=epochs, reduction_factor=REDUCTION)
-    return optuna.pruners.MedianPruner(n_startup_trials=COMPARED, n_warmup_steps=1)
+    return optuna.pruners.MedianPruner(
+        n_startup_trials=COMPARED, n_warmup_steps=max(1, math.ceil(epochs * UNTIL_ASKED))
+    )
 
 
 def suggest(trial: Any, path: str, search: params.Search) -> Any:

@@ -94,7 +94,7 @@ class Session:
             self.identity,
             self.aims.directions(self.objective.metric, self.objective.direction),
             sampling.sampler(space, self.request.trials),
-            sampling.pruner(self.request.pruning, 0 if self.aims.pareto else self.trainer.epochs),
+            sampling.pruner(self.request.pruning, 0 if self.aims.pareto else self.trainer.epochs, self.request.trials),
         )
         with self.place.claims.turn(f"next of {study.study_name}"):
             if not study.get_trials(deepcopy=False):  # the entry as it is comes first: a search can only improve on it

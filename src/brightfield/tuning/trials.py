@@ -96,7 +96,8 @@ class Search:
             if len(self.study.directions) > 1 or not math.isfinite(value):
                 return
             trial.report(value, epoch + 1)
-            if trial.should_prune():
+            # after the last epoch nothing is left to save
+            if epoch + 1 < _epochs(entry) and trial.should_prune():
                 raise optuna.TrialPruned
 
         title = f"trial {trial.number}"
@@ -143,6 +144,10 @@ class Search:
                 f"its process was killed {attempts - 1} times in epoch {epochs + 1}, perhaps because memory ran out"
             )
         trial.set_user_attr(studies.ATTEMPTS, {"epochs": epochs, "count": attempts})
+
+
+def _epochs(entry: params.Model) -> int:
+    return 0 if entry.training is None else entry.training.epochs
 
 
 def to_its_end(
