@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from brightfield import images, layout, params
+from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
 from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION, Split
 from brightfield.metrics.declarations import declared
@@ -49,9 +50,11 @@ def _scores(name: str, path: str, changed: int) -> pd.DataFrame:
     task = _task(name)
     table = reports.image_scores(Path(path))
     table = table[~table["split"].isin([TRAIN, VALIDATION])].reset_index(drop=True)
-    found = scoring.metrics_of_images(task, table)
+    try:
+        found, classes = scoring.metrics_of_images(task, table), task.scoring.classes(table)
+    except KeyError as error:
+        raise BrightfieldError(f"{path} has no column {error}: an earlier version wrote it. {reports.AGAIN}") from error
     known = table[[column for column in KNOWN if column in table]]
-    classes = task.scoring.classes(table)
     if classes is not None:
         known = known.assign(**dict(zip((TRUTH, ANSWERED), classes, strict=True)))
     return pd.concat([known, found], axis=1)

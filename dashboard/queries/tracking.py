@@ -24,40 +24,23 @@ CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "lo
 
 @dataclass(frozen=True)
 class Found:
-    """A table, and the problem if it is incomplete."""
+    """A table, the problem if it is incomplete, and by what the next page of it is asked for, if there is one."""
 
     table: pd.DataFrame
     problem: str | None = None
-
-
-@dataclass(frozen=True)
-class Listed:
-    """Some of the runs that were asked for.
-
-    Attributes:
-        table: columns as of :func:`brightfield.experiments.runs.search`.
-        next: by which the next page is asked for; None: there is none.
-        problem: why it is incomplete; None if it is not.
-    """
-
-    table: pd.DataFrame
     next: str | None = None
-    problem: str | None = None
 
 
 # in the background, because MLflow takes some time
 @st.cache_data(ttl=TTL_S, max_entries=200, show_spinner="Asking MLflow for runs", refresh_mode="background")
-def listed(wanted: runs.Wanted, token: str | None = None) -> Listed:
+def listed(wanted: runs.Wanted, token: str | None = None) -> Found:
     """A page of the runs that are asked for, see :func:`brightfield.experiments.runs.page`."""
-    following: list[str | None] = [None]
 
-    def ask() -> pd.DataFrame:
+    def ask() -> Found:
         found = runs.page(wanted, PAGE, token)
-        following[0] = found.next
-        return found.table
+        return Found(found.table, next=found.next)
 
-    found = _ask(ask, list(runs.queries.FIRST_COLUMNS))
-    return Listed(found.table, following[0], found.problem)
+    return _ask_for(ask, list(runs.queries.FIRST_COLUMNS))
 
 
 @st.cache_data(ttl=TTL_S, max_entries=200, show_spinner="Asking MLflow for runs")
@@ -190,11 +173,15 @@ def _from_files() -> pd.DataFrame:
 
 
 def _ask(question: Callable[[], pd.DataFrame], columns: list[str]) -> Found:
+    return _ask_for(lambda: Found(question()), columns)
+
+
+def _ask_for(question: Callable[[], Found], columns: list[str]) -> Found:
     """The answer to a question, or an empty table and the reason. A query must not create a database."""
     try:
         database = sqlite_path(runs.tracking_uri())
         if database is not None and not database.is_file():
             return Found(pd.DataFrame(columns=columns))
-        return Found(question())
+        return question()
     except BrightfieldError as error:
         return Found(pd.DataFrame(columns=columns), str(error))

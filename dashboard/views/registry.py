@@ -86,15 +86,18 @@ def changes(task: str, version: pd.Series) -> None:
     """Buttons that change the champion; without permission how to get them."""
     names = version["aliases"].split(", ")
     what = f"version {version['version']} ({version['model']})"
+    is_champion = "champion" in names
     if not project.may_change():
-        st.caption(
-            f"`brightfield promote {task} {version['version']}` asks the gate whether it may be champion. Started with "
-            "`make dashboard CHANGES=1` this page has buttons for it."
+        asks = (
+            ""
+            if is_champion
+            else f"`brightfield promote {task} {version['version']}` asks the gate whether it may be champion. "
         )
+        st.caption(f"{asks}Started with `make dashboard CHANGES=1` this page has buttons that change the champion.")
         return
     left, middle, right = st.columns([2, 3, 1.4], vertical_alignment="bottom")
     reason = middle.text_input("Why without the gate", key="registry-reason", placeholder="empty: the gate decides")
-    if left.button(f"Make {what} champion", disabled="champion" in names, type="primary"):
+    if left.button(f"Make {what} champion", disabled=is_champion, type="primary"):
         _change(lambda: _promoted(task, int(version["version"]), reason.strip() or None))
     if right.button("Roll back", help="The champion before this one is champion again; doing it twice undoes it."):
         _change(lambda: _rolled_back(task))

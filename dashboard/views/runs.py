@@ -56,7 +56,7 @@ def _order(column: str) -> str:
     return ORDERS.get(column) or f"best {words(column.removeprefix('metrics.'))}"
 
 
-def page_of(asked: runs.Wanted) -> tracking.Listed:
+def page_of(asked: runs.Wanted) -> tracking.Found:
     """A page of the list, with buttons to the pages beside it."""
     tokens: list[str | None] = st.session_state.get("runs-pages", [])
     if not tokens or st.session_state.get("runs-asked") != asked:

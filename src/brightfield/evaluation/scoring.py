@@ -133,9 +133,14 @@ def with_origin(task: Task[Any, Any], split: Split, statistics: pd.DataFrame) ->
 
 def _of_each_image(task: Task[Any, Any], statistics: pd.DataFrame) -> pd.DataFrame:
     """The task's metrics of a subset for each image alone; some images at a time, each a resample of them with no other."""
+    return _alone(task.scoring.pooled_subset, statistics)
+
+
+def _alone(pooled: Callable[[Columns, Weights], dict[str, Real]], statistics: pd.DataFrame) -> pd.DataFrame:
+    """What a function pools of each image alone, a row an image."""
     some = [statistics.iloc[first : first + POOLED_IMAGES] for first in range(0, len(statistics), POOLED_IMAGES)]
-    alone = [pd.DataFrame(task.scoring.pooled_subset(each, np.eye(len(each)))) for each in some]
-    return pd.concat(alone, ignore_index=True)
+    found = [pd.DataFrame(pooled(each, np.eye(len(each)))) for each in some]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
 
 
 def metrics_of_images(task: Task[Any, Any], table: pd.DataFrame) -> pd.DataFrame:
@@ -149,11 +154,9 @@ def metrics_of_images(task: Task[Any, Any], table: pd.DataFrame) -> pd.DataFrame
         A row an image with the index of the table, a column a metric; those that are undefined for most images are left out. The
         task's objective comes first if it is among them.
     """
-    some = [table.iloc[first : first + POOLED_IMAGES] for first in range(0, len(table), POOLED_IMAGES)]
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of one image much is undefined
-        alone = [pd.DataFrame(task.scoring.pooled(each, np.eye(len(each)))) for each in some]
-    found = pd.concat(alone, ignore_index=True) if alone else pd.DataFrame()
+        found = _alone(task.scoring.pooled, table)
     names = map(str, found)
     able = [name for name in names if declared(name).direction is not None and found[name].notna().mean() > MOST]
     first = [name for name in able if name == task.objective.metric]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
 import pytest
 
+from brightfield import layout
+from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
 from queries import errors
 
@@ -54,6 +57,17 @@ def test_images_at_which_another_model_is_better_come_first() -> None:
     assert first["brier of other"] < first["brier"]  # a smaller error
     assert last["brier of other"] > last["brier"]
     assert first["gain"] == pytest.approx(first["brier"] - first["brier of other"])
+
+
+def test_scores_of_an_earlier_version_are_one_error(answered: Path) -> None:
+    path = answered / layout.report("rbc-compact") / layout.IMAGE_SCORES
+    content = path.read_text()
+    try:
+        path.write_text(content.replace("probability", "chance", 1))
+        with pytest.raises(BrightfieldError, match="has no column 'probability'"):
+            errors.scores("rbc-compact")
+    finally:
+        path.write_text(content)
 
 
 def test_a_picture_shows_the_answer_no_larger_than_is_asked_for() -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -147,6 +148,8 @@ def test_runs_of_other_programs_are_left_out(store: Path) -> None:
     client = runs.connect()
     client.create_run(client.create_experiment("foreign"))
     assert len(runs.search("foreign")) == 0
+    assert runs.page(runs.Wanted(("foreign",), statuses=("RUNNING",))).table.empty
+    assert runs.page(runs.Wanted(("foreign",), get_args(Role), ("RUNNING", "FINISHED"))).table.empty
 
 
 def test_of_a_step_logged_twice_the_last_value_counts(store: Path) -> None:

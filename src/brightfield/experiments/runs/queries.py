@@ -75,9 +75,10 @@ class Wanted:
 
     def filters(self) -> list[str]:
         """Filters of MLflow, to be tried one after the other until one finds runs: MLflow knows no "or"."""
-        clauses = _one_of(ROLE, self.roles, get_args(Role)) + _one_of("attributes.status", self.statuses, STATUSES)
-        # a run without a role is another program's
-        common = " AND ".join(clauses or [f"{ROLE} LIKE '%'"])
+        of_role = _one_of(ROLE, self.roles, get_args(Role)) or [
+            f"{ROLE} LIKE '%'"
+        ]  # without one it is another program's
+        common = " AND ".join(of_role + _one_of("attributes.status", self.statuses, STATUSES))
         text = _quoted(self.text.strip())
         if not text:
             return [common]
