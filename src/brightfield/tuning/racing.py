@@ -68,10 +68,9 @@ class Race:
         """
         entry = self.entry(trial)
         run = self.mirror.child(trial, entry)
-        count = trial.user_attrs.get(SPLITS, confirming.BLOCKS)
 
         def values() -> list[float]:
-            found = [self._block(trial, entry, number, run) for number in range(count)]
+            found = [self._block(trial, entry, number, run) for number in range(_splits(trial))]
             return [sum(found) / len(found)]
 
         to_its_end(self.place, self.study, trial, run, values)
@@ -114,8 +113,7 @@ class Race:
                 if not still_ours(self.place, self.study, trial):
                     raise TakenOverError
 
-            count = trial.user_attrs.get(SPLITS, confirming.BLOCKS)
-            title = f"{_called(trial)}, split {number + 1} of {count}"
+            title = f"{_called(trial)}, split {number + 1} of {_splits(trial)}"
             fitted = self.trainer.train(entry, splits, title, on_epoch, resumable)
             table = self.trainer.table_of_validation(entry, fitted, splits)
             by_group = self.trainer.by_group(table)
@@ -151,9 +149,8 @@ def prolonged(
         trials = study.get_trials(deepcopy=False)
         if any(not trial.state.is_finished() for trial in trials):  # it may change what is known
             return False
-        if any(trial.state is TrialState.FAIL and SPLITS in trial.user_attrs for trial in trials) or not is_time(
-            trials
-        ):
+        came_to_nothing = any(trial.state is TrialState.FAIL and SPLITS in trial.user_attrs for trial in trials)
+        if came_to_nothing or not is_time(trials):
             return False
         found = judged()
         if found.best is None or not found.is_open:
@@ -178,6 +175,11 @@ def entry_of(trainer: Trainer, search: optuna.Study, of: int) -> params.Model:
 def seeded(entry: params.Model, number: int) -> params.Model:
     """An entry with the seed that belongs to a split; none has the seed of the search."""
     return entry.model_copy(update={"seed": entry.seed + 1 + number})
+
+
+def _splits(trial: optuna.Trial) -> int:
+    """On how many a trial is trained."""
+    return int(trial.user_attrs.get(SPLITS, confirming.BLOCKS))
 
 
 def _called(trial: optuna.Trial) -> str:

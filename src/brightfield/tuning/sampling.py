@@ -22,9 +22,8 @@ COMPARED = 4  # trials that are never pruned, as there are too few to compare wi
 SHORT = 9  # epochs below which Hyperband has nothing to halve
 # trials from which each bracket of Hyperband has enough to learn from: samplers of Optuna see those of their own bracket alone
 MANY = 100
-UNTIL_ASKED = (
-    1 / 3
-)  # of the epochs, before the median rule asks: the order of trials after the first ones says nothing of the end
+# share of the epochs before the median rule asks: the order of trials after the first ones says nothing of the end
+UNTIL_ASKED = 1 / 3
 REDUCTION = 3  # of Hyperband: one trial in so many goes on
 
 

@@ -73,10 +73,8 @@ class Session:
 
     def __init__(self, request: Request, threads: int | None = None) -> None:
         settings = params.load()
-        self.request, self.settings = (
-            request,
-            settings if threads is None else _beside_others(settings, request, threads),
-        )
+        self.request = request
+        self.settings = settings if threads is None else _beside_others(settings, request, threads)
         self.trainer = Trainer(self.settings, request.model)
         self.place = storage.place()
         self.aims = Aims.read(request.at_most, request.pareto)
