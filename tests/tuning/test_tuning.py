@@ -14,7 +14,7 @@ from brightfield import layout, params, training
 from brightfield.errors import BrightfieldError
 from brightfield.experiments import runs
 from brightfield.params import editing
-from brightfield.tuning import adopting, confirming, racing, running, storage, studies, trainings, trial_tables
+from brightfield.tuning import adopting, confirming, mirror, racing, running, storage, studies, trainings, trial_tables
 from brightfield.tuning.session import Request
 
 MODEL = "denoise-blind"
@@ -134,6 +134,30 @@ def test_a_trial_that_was_interrupted_goes_on_in_the_middle(tunable: Path, monke
     of_trials = runs.search(task="denoise", role="trial")
     assert sorted(of_trials["tags.brightfield.trial"]) == ["0", "1"]
     assert set(of_trials["status"]) == {"FINISHED"}
+
+
+@pytest.mark.usefixtures("tunable")
+@pytest.mark.parametrize(
+    ("of", "where"),
+    [(runs.Run, "log_params"), (mirror.Mirror, "child"), (runs.Run, "__enter__"), (runs.Run, "log_metrics")],
+)
+def test_wherever_ctrl_c_comes_the_run_of_the_trial_ends(monkeypatch: pytest.MonkeyPatch, of: type, where: str) -> None:
+    """While the run is made, between that and the training, and in the training."""
+    real = getattr(of, where)
+
+    def interrupted(self: Any, *arguments: Any) -> Any:
+        found = real(self, *arguments)
+        if runs.search(task="denoise", role="trial")["status"].eq("RUNNING").any():
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(of, where, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            running.tune(with_trials(1), SILENT)
+    assert list(runs.search(task="denoise", role="trial")["status"]) == ["KILLED"]
+    running.tune(with_trials(1), SILENT)
+    assert list(runs.search(task="denoise", role="trial")["status"]) == ["FINISHED"]
 
 
 def claims_end_with_the_process() -> None:

@@ -65,6 +65,9 @@ class Runner:
         self.ran.append(trial.number)
         self._run(trial)
 
+    def interrupted(self, trial: optuna.Trial) -> None:
+        raise AssertionError(f"trial {trial.number} was not interrupted")
+
 
 def enough(study: optuna.Study, trials: int) -> Callable[[], bool]:
     return lambda: workers.count(study, *workers.ENDED, TrialState.RUNNING) >= trials
@@ -262,3 +265,15 @@ def test_a_request_to_end_is_what_ctrl_c_is() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "interrupted\n"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL  # here nothing changed
+
+
+@pytest.mark.usefixtures("place")
+@pytest.mark.parametrize(("first", "second"), [("SIGINT", "SIGTERM"), ("SIGTERM", "SIGINT"), ("SIGTERM", "SIGTERM")])
+def test_what_is_done_on_ctrl_c_is_not_interrupted(first: str, second: str) -> None:
+    code = (
+        "import os, signal; from brightfield.tuning import workers; workers.end_as_on_ctrl_c()\n"
+        f"try: os.kill(os.getpid(), signal.{first}); signal.pause()\n"
+        f"except KeyboardInterrupt: os.kill(os.getpid(), signal.{second}); print('run ended')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "run ended\n"

@@ -68,6 +68,12 @@ class Mirror:
         with self._turn():
             return self._known(trial.number) or self._start(name, "trial", parameters, tags, parent=self.parent.id)
 
+    def interrupted(self, number: int) -> None:
+        """End the run of a trial that somebody else will go on with; Ctrl+C may have come before there was one."""
+        run = self._known(number)
+        if run is not None:
+            run.end_after(KeyboardInterrupt)
+
     def _known(self, number: int) -> runs.Run | None:
         tags = {STUDY_TAG: self.study.study_name, TRIAL_TAG: str(number), "brightfield.role": "trial"}
         return runs.find(self.trainer.model.task, tags)

@@ -76,6 +76,10 @@ class Race:
         to_its_end(self.place, self.study, trial, run, values)
         self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], run)
 
+    def interrupted(self, trial: optuna.Trial) -> None:
+        """End the run of a trial in the middle of which Ctrl+C came."""
+        self.mirror.interrupted(trial.number)
+
     def _block(self, trial: optuna.Trial, entry: params.Model, number: int, run: runs.Run) -> float:
         """Train on one split, unless that is done, and compare with the best so far."""
         known = trial.user_attrs.get(f"{BLOCK}{number}")

@@ -77,6 +77,10 @@ class Search:
             Resumable(layout.trial(found), found).remove()
         self.mirror.end(self.study.get_trials(deepcopy=False)[trial.number], run)
 
+    def interrupted(self, trial: optuna.Trial) -> None:
+        """End the run of a trial in the middle of which Ctrl+C came."""
+        self.mirror.interrupted(trial.number)
+
     def _values(self, trial: optuna.Trial, entry: params.Model, found: str, run: runs.Run) -> list[float]:
         costs = self._costs(trial, entry)
         equal = studies.equal_training(self.place, found, trial._trial_id)

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import FrameType
 from typing import Protocol
 
 import optuna
@@ -25,6 +26,9 @@ class Runner(Protocol):
 
     def run(self, trial: optuna.Trial) -> None:
         """Run one trial to its end, and tell the study."""
+
+    def interrupted(self, trial: optuna.Trial) -> None:
+        """Tell MLflow that nobody is at a trial, wherever in it the interrupt came."""
 
 
 def work(
@@ -58,6 +62,9 @@ def work(
             runner.run(trial)
         except TakenOverError:
             continue
+        except KeyboardInterrupt:
+            runner.interrupted(trial)
+            raise
         finally:
             place.claims.release(claim(study, trial.number))
         after_trial()
@@ -102,9 +109,22 @@ def count(study: optuna.Study, *states: TrialState) -> int:
 
 
 def end_as_on_ctrl_c() -> None:
-    """Let a request to end (SIGTERM) be what Ctrl+C is: the run of the trial in MLflow is ended, too."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let a request to end (SIGTERM) be what Ctrl+C is: the run of the trial in MLflow is ended, too.
+
+    Ctrl+C of a terminal reaches a worker and the command that started it, which then asks the worker to end: of both only the
+    first interrupts, or the second would break off what is done for the first.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for each in signals:
+            signal.signal(each, signal.SIG_IGN)
+        signal.default_int_handler(number, frame)
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for each in signals:
+        signal.signal(each, interrupt)
 
 
 def is_orphan(parent: int | None) -> bool:
