@@ -1,4 +1,4 @@
-"""Tuning: what fifteen minutes gain on each task, how much a search flatters itself, what pruning saves, and studies on noise."""
+"""Tuning: what fifteen minutes gain on each task, how much a search flatters itself, and studies on noise."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import default_run
-import numpy as np
 import pandas as pd
 from claims import Claim
-from ruamel.yaml import YAML
 
 from brightfield.metrics.declarations import declared
 
@@ -22,8 +20,6 @@ HERE = Path(__file__).resolve().parent
 MODELS = {"rbc": "rbc-convnet", "beads": "beads-hybrid", "bacteria": "bacteria-unet", "denoise": "denoise-unet"}
 TIMEOUT, WORKERS, MOST_TRIALS = "15m", 2, 200  # time ends the search before there are so many
 LEAST_IOU = 0.02  # on bacteria
-PRUNED = "denoise-blind"  # the model of the benchmark of pruning
-PRUNED_TRIALS, PRUNED_EPOCHS, LEAST_SAVED = 30, 9, 0.4
 NOISE_STUDIES, MOST_ADOPTED = 100, 5
 
 
@@ -36,7 +32,6 @@ def rows() -> Iterator[Claim]:
         default_run.command(folder, "dvc", "repro", *stages)
         for task, model in MODELS.items():
             yield from _gained(folder, task, model)
-        yield from _pruning(folder)
     yield _on_noise()
 
 
@@ -85,48 +80,6 @@ def _gained(folder: Path, task: str, model: str) -> Iterator[Claim]:
     )
     yield Claim(f"{what}: promised by the search", sign * result["promised"], metric.unit, better="higher")
     yield Claim(f"{what}: by which it flattered itself", result["flattered"], metric.unit)
-
-
-def _pruning(folder: Path) -> Iterator[Claim]:
-    """Thirty trials with and without pruning; each search learns from its own."""
-    yaml = YAML()
-    path = folder / "params.yaml"
-    content = yaml.load(path)
-    training = content["models"][PRUNED]["training"]
-    training["epochs"], training["steps_per_epoch"] = PRUNED_EPOCHS, 10
-    yaml.dump(content, path)
-    found: dict[str, dict[str, Any]] = {}
-    for pruning in ("none", "auto"):
-        options = ["--trials", str(PRUNED_TRIALS), "--no-stop", "--no-confirm", "--pruning", pruning]
-        found[pruning] = _tune(folder, PRUNED, *options, "--workers", "1")
-        (folder / "studies" / "journal.log").unlink()  # else nothing would be trained twice
-    epochs = {name: sum(trial["epochs"] for trial in study["trials"]) for name, study in found.items()}
-    best = {name: max(t["value"] for t in study["trials"] if t["state"] == "complete") for name, study in found.items()}
-    what = f"{PRUNED}, {PRUNED_TRIALS} trials of {PRUNED_EPOCHS} epochs"
-    yield Claim(
-        f"{what}: epochs saved by pruning", 1 - epochs["auto"] / epochs["none"], aim=LEAST_SAVED, better="higher"
-    )
-    noise = float(np.std(_seeds(folder), ddof=1))
-    metric = declared(found["auto"]["metric"])
-    yield Claim(
-        f"{what}: what the best loses by it, in deviations of a seed ({noise:.3f} {metric.unit})",
-        (best["none"] - best["auto"]) / noise,
-        aim=1.0,
-    )
-
-
-def _seeds(folder: Path) -> list[float]:
-    """The objective of the entry with three seeds."""
-    values = []
-    for seed in range(3):
-        options = ["--trials", "1", "--no-stop", "--no-confirm"]
-        path = folder / "params.yaml"
-        yaml = YAML()
-        content = yaml.load(path)
-        content["models"][PRUNED]["seed"] = seed
-        yaml.dump(content, path)
-        values.append(_tune(folder, PRUNED, *options)["trials"][0]["value"])
-    return values
 
 
 def _on_noise() -> Claim:

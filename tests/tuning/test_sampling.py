@@ -54,7 +54,7 @@ def test_the_rule_of_the_sampler() -> None:
         assert isinstance(sampler, SeededByTrial)
         return type(sampler._make(0)).__name__
 
-    assert made(NUMBERS, 40) == "GPSampler"
+    assert made(NUMBERS, 40) == "GaussianProcess"
     assert made(NUMBERS, 251) == "TPESampler"
     assert made(NAMES, 40) == "TPESampler"
     assert made(WITH_CONDITION, 40) == "TPESampler"

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, GPSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
 from brightfield import params
 from brightfield.params import spaces
+from brightfield.tuning.gaussian_process import GaussianProcess
 
 Pruning = Literal["auto", "hyperband", "median", "none"]
 
@@ -82,7 +83,7 @@ def sampler(space: params.Space, trials: int) -> BaseSampler:
         trials: how many there will be.
     """
     if is_numeric(space) and trials <= MOST_FOR_A_PROCESS:
-        return SeededByTrial(lambda seed: GPSampler(seed=seed, n_startup_trials=FIRST_TRIALS))
+        return SeededByTrial(lambda seed: GaussianProcess(seed=seed, n_startup_trials=FIRST_TRIALS))
 
     def tree(seed: int) -> BaseSampler:
         return TPESampler(
