@@ -235,6 +235,9 @@ class ContractSuite:
             classes, counts = counted
             assert counts.shape == (len(classes), len(classes))
             assert np.trace(counts) == counts.sum() > 0  # truth against itself
+            of_images = task.scoring.confusions(table)
+            assert of_images is not None
+            assert of_images[1].shape == (len(classes), len(classes), len(table))
 
     def test_what_is_guaranteed_is_declared_and_measured_in_every_image(self, kind: str) -> None:
         """A limit as large as every score covers all; without limits nothing changes."""

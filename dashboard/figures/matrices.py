@@ -15,6 +15,7 @@ from wording import DASH
 FEW = 3  # largest number of classes of a small matrix
 SIDE_PX, PER_ROW = 330, 3  # side of a small matrix, and number of matrices per row
 LARGE_PX, LARGE_PER_ROW = 430, 2  # the same for a larger matrix
+BUTTON = 0.6  # side of what is clicked, as a share of the side of a cell if there were no labels beside the matrix
 
 
 def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool) -> go.Figure:
@@ -33,7 +34,7 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
         rows,
         columns,
         subplot_titles=[f"<b>{model}</b>" for model in models],
-        horizontal_spacing=(0.16 if len(classes) <= FEW else 0.24) / columns if columns > 1 else 0,
+        horizontal_spacing=0.24 / columns if columns > 1 else 0,
         vertical_spacing=0.3 / rows if rows > 1 else 0,
     )
     for i, model in enumerate(models):
@@ -47,21 +48,20 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
                 x=names,
                 y=names,
                 text=text.to_numpy(),
-                customdata=count.to_numpy(),
                 texttemplate="%{text}",
                 textfont={"size": 17 if len(classes) < 4 else 13},
                 coloraxis="coloraxis",
                 xgap=3,
                 ygap=3,
                 name=model,
-                hovertemplate="truth %{y}, answer %{x}<br>%{customdata:,} (%{z:.1%} of %{y})<extra>"
-                + model
-                + "</extra>",
+                hoverinfo="skip",
             ),
             **place,
         )
-        figure.update_xaxes(title_text="answer", **place)
-        figure.update_yaxes(title_text="truth" if i % most == 0 else None, autorange="reversed", **place)
+        figure.add_trace(_buttons(model, cells, dict(zip(classes, names, strict=True)), side), **place)
+        whole = [-0.5, len(classes) - 0.5]
+        figure.update_xaxes(title_text="answer", range=whole, **place)
+        figure.update_yaxes(title_text="truth" if i % most == 0 else None, range=whole[::-1], **place)
     calm(
         figure,
         side * rows + 40,
@@ -72,6 +72,22 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
     figure.update_yaxes(showgrid=False, title={"font": {"color": MUTED}})
     figure.update_annotations(font={"size": 15, "color": INK})
     return figure
+
+
+def _buttons(model: str, cells: pd.DataFrame, names: Mapping[str, str], side: int) -> go.Scatter:
+    """A square without colour on each cell: a browser tells Streamlit of clicks on points, and of none on a heatmap."""
+    known = cells.dropna(subset=["share"])
+    return go.Scatter(
+        x=known["answer"].map(names),
+        y=known["truth"].map(names),
+        customdata=known[["model", "truth", "answer", "count", "share"]].to_numpy(),
+        mode="markers",
+        marker={"symbol": "square", "size": BUTTON * side / len(names), "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        name=model,
+        showlegend=False,
+        hovertemplate="truth %{customdata[1]}, answer %{customdata[2]}<br>%{customdata[3]:,} (%{customdata[4]:.1%} of "
+        "%{customdata[1]})<br>a click shows the images<extra>%{customdata[0]}</extra>",
+    )
 
 
 def square(cells: pd.DataFrame, value: str, classes: Sequence[str]) -> pd.DataFrame:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -21,6 +24,50 @@ if TYPE_CHECKING:
 KNOWN = ("id", "group", "split", KIND)  # columns of a table of scores that are no scores
 RIGHT_OR_WRONG = 2  # values
 TRUTH, ANSWERED = "truth", "answered"  # columns of classes, where an image has one
+CONFUSED = "confused_px"  # column: pixels of an image in a cell of the confusion matrix, where pixels have classes
+AS = " as "  # between the true and the answered class in the name of a cell
+
+
+@dataclass(frozen=True)
+class Confused:
+    """The confusion matrices of the images of a table of scores.
+
+    Attributes:
+        classes: their names.
+        counts: (n, n, images), axes truth, answer and image: images or pixels; images in the order of the table.
+    """
+
+    classes: list[str]
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def is_of_images(self) -> bool:
+        """Whether each image has one class; else its pixels have."""
+        return bool((self.counts.sum(axis=(0, 1)) == 1).all())
+
+    def of_images(self) -> pd.DataFrame:
+        """The true and the answered class of each image, where it has one."""
+        names = np.asarray(self.classes)
+        truth, answered = (names[self.counts.sum(axis=axis).argmax(axis=0)] for axis in (1, 0))
+        return pd.DataFrame({TRUTH: truth, ANSWERED: answered})
+
+    def cells(self) -> list[str]:
+        """Names of the cells that are not empty: errors first, of these the most frequent."""
+        whole = self.counts.sum(axis=2)
+        pairs = [(t, a) for t in range(len(whole)) for a in range(len(whole)) if whole[t, a]]
+        pairs.sort(key=lambda pair: (pair[0] == pair[1], -whole[pair]))
+        return [cell(self.classes[t], self.classes[a]) for t, a in pairs]
+
+    def within(self, name: str) -> npt.NDArray[np.int64]:
+        """How many images or pixels of each image lie in the cell of a name."""
+        places = {cell(t, a): (i, j) for i, t in enumerate(self.classes) for j, a in enumerate(self.classes)}
+        truth, answered = places[name]
+        return self.counts[truth, answered, :]
+
+
+def cell(truth: str, answered: str) -> str:
+    """The name of a cell of the confusion matrix, as it is in the address of the page."""
+    return f"{truth}{AS}{answered}"
 
 
 def scored(task: str) -> list[str]:
@@ -29,8 +76,12 @@ def scored(task: str) -> list[str]:
     return [name for name in known.loc[known["task"] == task, "name"] if _path(name).is_file()]
 
 
-def scores(name: str) -> pd.DataFrame:
+def scores(name: str, of_cell: str | None = None) -> pd.DataFrame:
     """What each image scores: a row an image of the test split and the suites.
+
+    Args:
+        name: of the model.
+        of_cell: the name of a cell of the confusion matrix. Where pixels have classes, ``CONFUSED`` is how many of them lie in it.
 
     Returns:
         Columns id, group, split, where the dataset has them kind, and of a task with classes truth and answered; then a column a
@@ -39,31 +90,46 @@ def scores(name: str) -> pd.DataFrame:
     Raises:
         BrightfieldError: the report is damaged.
     """
+    table, counted = _both(name)
+    if of_cell is None or counted is None or counted.is_of_images or of_cell not in counted.cells():
+        return table
+    return table.assign(**{CONFUSED: counted.within(of_cell)})
+
+
+def confused(name: str) -> Confused | None:
+    """The confusion matrices of the images of :func:`scores`; None for a task without classes."""
+    return _both(name)[1]
+
+
+def _both(name: str) -> tuple[pd.DataFrame, Confused | None]:
     path = _path(name)
     return _scores(name, str(path.absolute()), path.stat().st_mtime_ns)
 
 
 @st.cache_data(max_entries=50, show_spinner="Reading scores")
-def _scores(name: str, path: str, changed: int) -> pd.DataFrame:
+def _scores(name: str, path: str, changed: int) -> tuple[pd.DataFrame, Confused | None]:
     from brightfield.evaluation import scoring
 
     task = _task(name)
     table = reports.image_scores(Path(path))
     table = table[~table["split"].isin([TRAIN, VALIDATION])].reset_index(drop=True)
     try:
-        found, classes = scoring.metrics_of_images(task, table), task.scoring.classes(table)
+        found, counted = scoring.metrics_of_images(task, table), task.scoring.confusions(table)
     except KeyError as error:
         raise BrightfieldError(f"{path} has no column {error}: an earlier version wrote it. {reports.AGAIN}") from error
     known = table[[column for column in KNOWN if column in table]]
-    if classes is not None:
-        known = known.assign(**dict(zip((TRUTH, ANSWERED), classes, strict=True)))
-    return pd.concat([known, found], axis=1)
+    matrices = None if counted is None else Confused(*counted)
+    classes = [matrices.of_images()] if matrices is not None and matrices.is_of_images else []
+    return pd.concat([known, *classes, found], axis=1), matrices
 
 
 def measures(table: pd.DataFrame) -> list[str]:
-    """The columns of a table of scores by which images are ordered; those in which few differ (right or wrong) at the end."""
+    """The columns of a table of scores by which images are ordered; those in which few differ (right or wrong) at the end.
+
+    What is confused comes first, because the page was asked for it.
+    """
     found = [name for name in map(str, table) if name not in (*KNOWN, TRUTH, ANSWERED)]
-    return sorted(found, key=lambda name: table[name].nunique() <= RIGHT_OR_WRONG)
+    return sorted(found, key=lambda name: (name != CONFUSED, table[name].nunique() <= RIGHT_OR_WRONG))
 
 
 def worst(table: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 import parts
 from figures import matrices, style
-from queries import project, reports
+from queries import errors, project, reports
 
 SHOWN_AT_FIRST = 3
 COUNTS, SHARES = "Counts", "Row %"
@@ -43,6 +45,19 @@ def by_classes(table: pd.DataFrame, models: list[str]) -> dict[tuple[str, ...], 
     return dict(sorted(found.items(), key=lambda entry: len(entry[0])))
 
 
+def open_cell(task: str, event: Any) -> None:
+    """Show the images of the cell that was clicked, on the page Errors."""
+    points = event.selection.points
+    if not points:
+        return
+    model, truth, answered = points[0]["customdata"][:3]
+    if model not in errors.scored(task):
+        st.markdown(f"{parts.plain(model)} has no scores of single images here. `make repro` makes them.")
+        return
+    asked = {"task": task, f"model-{task}": model, f"cell-{task}": errors.cell(truth, answered)}
+    st.switch_page("views/errors.py", query_params={f"errors-{key}": value for key, value in asked.items()})
+
+
 def show(task: str) -> None:
     """Show the matrices of one task."""
     table = reports.confusions(task)
@@ -59,9 +74,18 @@ def show(task: str) -> None:
     schemes = by_classes(table, shown)
     for place, (classes, alike) in enumerate(schemes.items()):
         figure = matrices.confusions(table, alike, classes, counts=unit == COUNTS)
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"matrices-{place}")
+        event = st.plotly_chart(
+            figure,
+            theme=None,
+            config=style.CONFIG,
+            key=f"matrices-{place}",
+            on_select="rerun",
+            selection_mode="points",
+        )
+        open_cell(task, event)
     st.caption(
-        "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices."
+        "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices. "
+        "A click on a cell shows its images."
     )
     st.subheader("Recall of each class", anchor=False)
     for place, (classes, alike) in enumerate(schemes.items()):

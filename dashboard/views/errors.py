@@ -12,7 +12,7 @@ from queries import errors, project
 from wording import number, words
 
 PER_PAGE, SIDE_PX = 6, 900  # images on a page, and longest side of a picture
-NOBODY = "nobody"
+NOBODY, EVERY = "nobody", "all"
 WORST, BETTER, WORSE = "worst first", "where the other is better", "where the other is worse"
 
 
@@ -25,13 +25,20 @@ def chosen(task: str, names: list[str]) -> tuple[str, str | None]:
     return name, None if other == NOBODY else other
 
 
-def narrowed(table: pd.DataFrame, task: str) -> pd.DataFrame:
-    """The rows of the part of the data, the kinds and the classes that are asked for."""
-    titles = {"split": "Part", "kind": "Kind", errors.TRUTH: "Truth", errors.ANSWERED: "Answered"}
+def narrowed(name: str, task: str) -> tuple[pd.DataFrame, str | None]:
+    """The rows of the part of the data, the kinds and the cell of the confusion matrix that are asked for, and that cell."""
+    table, confused = errors.scores(name), errors.confused(name)
+    titles = {"split": "Part", "kind": "Kind"}
     able = [column for column in titles if column in table and table[column].nunique() > 1]
-    if not able:
-        return table
-    for column, place in zip(able, st.columns(len(able)), strict=True):
+    places = st.columns([*[2] * len(able), 1.6, 0.01])
+    cell = None
+    if confused is not None:
+        title = "Truth as answer" if confused.is_of_images else "Pixels: truth as answer"
+        cells = [EVERY, *confused.cells()]
+        found = places[-2].selectbox(title, cells, key=f"errors-cell-{task}", bind="query-params")
+        if found != EVERY:
+            cell, table = found, errors.scores(name, found)[confused.within(found) > 0]
+    for column, place in zip(able, places, strict=False):
         values = sorted(map(str, table[column].dropna().unique()))
         first = ["test"] if column == "split" and "test" in values else []
         picked = place.multiselect(
@@ -39,7 +46,7 @@ def narrowed(table: pd.DataFrame, task: str) -> pd.DataFrame:
         )
         if picked:
             table = table[table[column].isin(picked)]
-    return table.reset_index(drop=True)
+    return table.reset_index(drop=True), cell
 
 
 def ordered(table: pd.DataFrame, other: pd.DataFrame | None, task: str) -> tuple[pd.DataFrame, str]:
@@ -91,12 +98,11 @@ def pictures(row: pd.Series, metric: str, names: list[str]) -> None:
 def show(task: str) -> None:
     """Show the worst answers of a model of one task."""
     name, other = chosen(task, errors.scored(task))
-    table = errors.scores(name)
-    if not errors.measures(table):
+    if not errors.measures(errors.scores(name)):
         st.markdown("No metric of this task is of one image alone.")
         return
-    table = narrowed(table, task)
-    table, metric = ordered(table, None if other is None else errors.scores(other), task)
+    table, cell = narrowed(name, task)
+    table, metric = ordered(table, None if other is None else errors.scores(other, cell), task)
     if table.empty:
         st.markdown("No image is so.")
         return

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,17 +49,31 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def address(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the app answers; it runs in a folder of its own process, as ``make dashboard`` starts it."""
-    shutil.copytree(ROOT / ".streamlit", filled / ".streamlit")
+    """Where the app answers for the made-up project."""
+    with served(filled, tmp_path_factory.mktemp("log")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def address_of_answers(_answered: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where it answers for a project with images, and answers of models to them."""
+    with served(_answered, tmp_path_factory.mktemp("log")) as url:
+        yield url
+
+
+@contextmanager
+def served(folder: Path, logs: Path) -> Iterator[str]:
+    """The app in a folder of its own process, as ``make dashboard`` starts it."""
+    shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("log") / "streamlit.log"
+    log = logs / "streamlit.log"
     environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), f"--server.port={port}"]
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, cwd=filled, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
+        subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
     ):
         try:
             _wait(f"http://127.0.0.1:{port}/_stcore/health", process, log)
@@ -80,7 +95,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def page(address: str) -> Iterator[Page]:
+def page() -> Iterator[Page]:
     """A tab of a headless Chromium."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     playwright.expect.set_options(timeout=PATIENCE_S * 1000)
@@ -149,6 +164,24 @@ def test_runs_are_ticked_and_compared(page: Page, address: str, tmp_path: Path) 
     other.get_by_role("tab", name="Curves").click()
     expect(other.locator(".js-plotly-plot:visible .legendtext")).to_have_text(["bacteria-unet"])
     other.close()
+
+
+def test_a_click_on_a_cell_of_a_matrix_opens_its_images(page: Page, address_of_answers: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    go(page, f"{address_of_answers}/confusion?confusion-task=bacteria")
+    cells = page.locator(".js-plotly-plot").first.locator(".scatterlayer .trace").first.locator(".point")
+    expect(cells).to_have_count(9)
+    box = max((cells.nth(i).bounding_box() for i in range(3, 6)), key=lambda each: each["y"])  # second column, last row
+    assert box is not None
+    page.mouse.click(box["x"] + 0.2 * box["width"], box["y"] + 0.8 * box["height"])
+    expect(page.get_by_role("heading", level=1)).to_have_text("Errors")
+    settle(page)
+    assert "errors-cell-bacteria=contour+as+body" in page.url
+    expect(page.get_by_test_id("stMain")).to_contain_text("pixels confused so")
+    expect(page.get_by_test_id("stMain").locator("img").first).to_be_visible()
+    no_problems(page)
+    page.screenshot(path=tmp_path / "cell.png")
 
 
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:

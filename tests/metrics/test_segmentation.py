@@ -44,7 +44,7 @@ def test_hand_counted_pixels() -> None:
     predicted = np.array([[0, 1, 1], [2, 2, 0]], np.uint8)
     nothing = np.zeros((2, 3), np.int32)
     table = row(ClassMap(predicted, nothing), ClassMap(truth, nothing))
-    assert segmentation.confusion(table, 3).tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 1]]
+    assert segmentation.confusions(table, 3)[..., 0].tolist() == [[1, 1, 0], [0, 1, 1], [1, 0, 1]]
     metrics = segmentation.summarise(table, CLASSES)
     assert [metrics[f"iou_{name}"] for name in CLASSES] == pytest.approx([1 / 3, 1 / 3, 1 / 3])
     assert metrics["mean_iou"] == pytest.approx(1 / 3)

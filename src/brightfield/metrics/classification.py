@@ -240,8 +240,10 @@ def correct(columns: Columns) -> npt.NDArray[np.float64]:
     return np.where(answered == positive, 1.0, 0.0)
 
 
-def confusion(columns: Columns) -> npt.NDArray[np.int64]:
-    """Counts of images, (2, 2): rows the truth, columns the answer, both in the order negative, positive."""
-    positive = column(columns, "truth") > 0.5
-    answered = column(columns, "answered") > 0.5
-    return np.bincount(2 * positive + 1 * answered, minlength=4).reshape(2, 2).astype(np.int64)
+def confusions(columns: Columns) -> npt.NDArray[np.int64]:
+    """A 1 for each image, (2, 2, images): axes truth, answer and image, the classes in the order negative, positive."""
+    positive = (column(columns, "truth") > 0.5).astype(np.intp)
+    answered = (column(columns, "answered") > 0.5).astype(np.intp)
+    found = np.zeros((2, 2, len(positive)), np.int64)
+    found[positive, answered, np.arange(len(positive))] = 1
+    return found

@@ -96,6 +96,9 @@ METRICS: Mapping[str, Metric] = {
     "merges_percent": _percent("merges"),
     "splits_percent": _percent("splits"),
     "boundary_f1": _share("boundary F1"),
+    "confused_px": Metric(
+        "pixels confused so", "minimize", "px", 0
+    ),  # of an image, in one cell of the confusion matrix
     "species_accuracy": _share("species accuracy"),
     "species_mean_accuracy": _share("species mean accuracy"),
     "species_mean_iou": _share("species mean IoU"),

@@ -312,7 +312,6 @@ def _boundary_f1(edges: Mapping[str, Real]) -> Real:
     return np.where((answered > 0) | (true > 0), f1, np.nan)
 
 
-def confusion(columns: Columns, n_classes: int, prefix: str = PIXELS) -> npt.NDArray[np.int64]:
-    """Counts of pixels over all images, (n, n): rows the truth, columns the answer."""
-    counts: npt.NDArray[np.int64] = _confusions(columns, n_classes, prefix).sum(axis=2).astype(np.int64)
-    return counts
+def confusions(columns: Columns, n_classes: int, prefix: str = PIXELS) -> npt.NDArray[np.int64]:
+    """Counts of pixels of each image, (n, n, images): axes truth, answer and image."""
+    return _confusions(columns, n_classes, prefix).astype(np.int64)

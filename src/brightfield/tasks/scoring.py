@@ -56,18 +56,18 @@ class Scoring(ABC, Generic[Settings, Answer]):
         """One metric of :meth:`pooled`, from all statistics or those for it; by default all metrics are pooled."""
         return self.pooled(columns, weights)[metric]
 
-    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
-        """Class names and counts (rows are truth), or None where there are no classes."""
+    def confusions(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
+        """Class names, and counts of each image, (n, n, images): axes truth, answer, image. None where there are no classes."""
         del columns
         return None
+
+    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]] | None:
+        """Class names and the counts of all images, (n, n), rows the truth; None where there are no classes."""
+        found = self.confusions(columns)
+        return None if found is None else (found[0], found[1].sum(axis=2))
 
     def correct(self, columns: Columns) -> npt.NDArray[np.float64] | None:
         """1 for each image that was answered correctly and 0 for the others; None where an answer is neither."""
-        del columns
-        return None
-
-    def classes(self, columns: Columns) -> tuple[list[str], list[str]] | None:
-        """The true and the answered class of each image, by name; None where an image has none."""
         del columns
         return None
 

@@ -22,26 +22,42 @@ TABLE = pd.DataFrame(
 
 
 def test_rows_are_the_truth() -> None:
-    (heat,) = matrices.confusions(TABLE, ["net"], CLASSES, counts=False).data
+    heat, _ = matrices.confusions(TABLE, ["net"], CLASSES, counts=False).data
     assert np.array_equal(heat.z, [[0.75, 0.25], [0.05, 0.95]])
     assert heat.text.tolist() == [["75.0 %", "25.0 %"], ["5.0 %", "95.0 %"]]
     assert heat.x == heat.y == ("bad", "good")
 
 
+def test_what_is_clicked_in_a_cell_knows_which_one_it_is() -> None:
+    _, points = matrices.confusions(TABLE.iloc[[0, 1, 3]], ["net"], CLASSES, counts=False).data
+    assert list(points.x) == ["bad", "good", "good"]
+    assert list(points.y) == ["bad", "bad", "good"]
+    assert points.customdata.tolist()[1] == ["net", "bad", "good", 10, 0.25]
+    assert points.marker.color == "rgba(0,0,0,0)"  # the number in the cell is seen
+
+
+def test_names_of_classes_are_broken_alike_for_what_is_seen_and_what_is_clicked() -> None:
+    classes = ["background", "E. coli body", "E. coli contour", "dirt"]
+    rows = [("net", truth, answer, 1, 0.25) for truth in classes for answer in classes]
+    heat, points = matrices.confusions(pd.DataFrame(rows, columns=TABLE.columns), ["net"], classes, counts=False).data
+    assert set(points.x) == set(heat.x) == {"background", "E. coli<br>body", "E. coli<br>contour", "dirt"}
+    assert points.customdata[5].tolist()[:3] == ["net", "E. coli body", "E. coli body"]
+
+
 def test_the_first_class_is_on_top_and_the_scale_is_shared() -> None:
     other = TABLE.assign(model="other")
     figure = matrices.confusions(pd.concat([TABLE, other]), ["net", "other"], CLASSES, counts=True)
-    assert [heat.coloraxis for heat in figure.data] == ["coloraxis", "coloraxis"]
+    assert [heat.coloraxis for heat in figure.data[::2]] == ["coloraxis", "coloraxis"]
     assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, 1)
-    assert figure.layout.yaxis.autorange == figure.layout.yaxis2.autorange == "reversed"
-    assert figure.data[1].text.tolist() == [["30", "10"], ["5", "95"]]
+    assert figure.layout.yaxis.range == figure.layout.yaxis2.range == (1.5, -0.5)
+    assert figure.data[2].text.tolist() == [["30", "10"], ["5", "95"]]
 
 
 def test_more_than_a_row_of_matrices() -> None:
     names = [str(i) for i in range(4)]
     table = pd.concat([TABLE.assign(model=name) for name in names])
     figure = matrices.confusions(table, names, CLASSES, counts=False)
-    assert len(figure.data) == 4
+    assert len(figure.data) == 2 * 4
     assert figure.layout.height > matrices.confusions(table, names[:3], CLASSES, counts=False).layout.height
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import scored
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
@@ -33,6 +34,32 @@ def test_each_image_scores_what_its_own_statistics_say() -> None:
     assert list(table["truth"]) == ["good" if truth else "bad" for truth in known["truth"]]
     assert list(table["answered"]) == ["good" if answer else "bad" for answer in known["answered"]]
     assert set(table["split"]) == {"test", "focus"}  # validation chose the model
+
+
+def test_a_cell_has_the_images_that_are_counted_in_it() -> None:
+    table, confused = errors.scores("rbc-convnet"), errors.confused("rbc-convnet")
+    assert confused is not None
+    assert confused.is_of_images
+    is_in = (table["truth"] == "bad") & (table["answered"] == "good")
+    assert (confused.within("bad as good") == is_in).all()
+    assert set(confused.cells()[:2]) == {"bad as good", "good as bad"}  # errors first
+    assert errors.scores("rbc-convnet", "bad as good").equals(table)
+
+
+def test_where_pixels_have_classes_they_are_counted_in_each_image() -> None:
+    known = reports.image_scores(errors._path("bacteria-watershed"))
+    known = known[~known["split"].isin(["train", "validation"])].reset_index(drop=True)
+    table = errors.scores("bacteria-watershed", "contour as body")
+    assert table["confused_px"].tolist() == known["confusion_2_1"].tolist()
+    assert errors.measures(table)[0] == "confused_px"
+    assert errors.worst(table, "confused_px")["confused_px"].is_monotonic_decreasing
+    assert "confused_px" not in errors.scores("bacteria-watershed", "no as such")  # of a model with other classes
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_task_without_classes_has_no_cells() -> None:
+    scored.write_report("beads-unet", scored.frames(0.1, 0))
+    assert errors.confused("beads-unet") is None
 
 
 def test_the_objective_comes_first_where_an_image_has_it() -> None:

@@ -28,11 +28,24 @@ def test_images_are_narrowed_to_a_cell_of_the_confusion() -> None:
     """The models of this task are not here: what is missing is said beside what is known."""
     app = start()
     app.query_params["errors-task"] = "rbc"
-    app.query_params["errors-truth-rbc"] = "bad"
-    app.query_params["errors-answered-rbc"] = "good"
+    app.query_params["errors-cell-rbc"] = "bad as good"
     open_page("errors", app)
     assert app.multiselect(key="errors-split-rbc").value == ["test"]
-    assert app.multiselect(key="errors-truth-rbc").value == ["bad"]
+    assert app.selectbox(key="errors-cell-rbc").value == "bad as good"
     assert "bad, answered good" in text(app)
+    assert "bad, answered bad" not in text(app)
     assert "There are no pictures here." in text(app)
     assert set(app.dataframe[0].value["truth"]) == {"bad"}
+
+
+def test_images_with_pixels_in_a_cell_are_ordered_by_how_many_and_compared_so() -> None:
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    app.query_params["errors-cell-bacteria"] = "contour as body"
+    app.query_params["errors-beside-bacteria"] = "bacteria-watershed"
+    open_page("errors", app)
+    assert app.selectbox(key="errors-by-bacteria").value == "confused_px"
+    table = app.dataframe[0].value
+    assert table["confused_px"].is_monotonic_decreasing
+    assert (table["confused_px"] > 0).all()
+    assert (table["confused_px of other"] == table["confused_px"]).all()  # the two models answer alike

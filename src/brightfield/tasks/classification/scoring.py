@@ -76,15 +76,9 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
             return "McNemar", paired_tests.mcnemar(classification.correct(a), classification.correct(b))
         return None
 
-    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Images by true and answered class."""
-        return self.settings.classes, classification.confusion(columns)
-
-    def classes(self, columns: Columns) -> tuple[list[str], list[str]]:
-        """By truth, and by the probability at the threshold."""
-        truth, answered = (column(columns, name) > 0.5 for name in ("truth", "answered"))
-        names = self.settings.classes
-        return [names[int(each)] for each in truth], [names[int(each)] for each in answered]
+    def confusions(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """1 at the true class of an image and the one that was answered by the threshold."""
+        return self.settings.classes, classification.confusions(columns)
 
     def recalibrated(self, columns: Columns) -> Columns:
         """The answers after recalibration on a few labelled images of the same acquisition."""

@@ -93,10 +93,10 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
             sizes[COUNT] = (high - low) / max(1, segmentation.number_of_cells(guaranteed.instances))
         return sizes if guaranteed.margin is None else {**sizes, OUTLINE: guaranteed.margin}
 
-    def confusion(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
-        """Pixels by true and answered class of the scheme."""
+    def confusions(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
+        """Pixels of each image by true and answered class of the scheme."""
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
-        return self.settings.classes, segmentation.confusion(columns, len(self.settings.classes), prefix)
+        return self.settings.classes, segmentation.confusions(columns, len(self.settings.classes), prefix)
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """The objective and AP50 of the images of one kind."""
