@@ -239,6 +239,21 @@ class ContractSuite:
             assert of_images is not None
             assert of_images[1].shape == (len(classes), len(classes), len(table))
 
+    def test_what_a_viewer_shows_of_truth_against_itself_is_right(self, kind: str) -> None:
+        """And each verdict, position and pixel belongs to something that is there."""
+        task = task_of(kind)
+        for record in tiny.records(kind, 3):
+            truth = task.learning.truth(record)
+            for shown in task.scoring.layers(truth, truth):
+                assert set(shown.verdicts) <= {"", "right"}
+                for array in (shown.picture, shown.instances):
+                    assert array is None or array.shape == record.image.shape[:2]
+                if shown.instances is not None:
+                    assert len(shown.verdicts) == shown.instances.max() + 1
+                if shown.points is not None:
+                    assert len(shown.verdicts) == len(shown.points)
+                assert np.array_equal(shown.residuals[:, :2], shown.residuals[:, 2:])  # none is off
+
     def test_what_is_guaranteed_is_declared_and_measured_in_every_image(self, kind: str) -> None:
         """A limit as large as every score covers all; without limits nothing changes."""
         task = task_of(kind)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-APP = Path(__file__).parents[1] / "dashboard" / "app.py"
+APP = Path(__file__).parents[1] / "dashboard" / "menu.py"
 PAGES = tuple(re.findall(r"views/(\w+)\.py", APP.read_text(encoding="utf-8")))  # in the order of the menu
 
 

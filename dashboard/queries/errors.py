@@ -110,7 +110,7 @@ def _both(name: str) -> tuple[pd.DataFrame, Confused | None]:
 def _scores(name: str, path: str, changed: int) -> tuple[pd.DataFrame, Confused | None]:
     from brightfield.evaluation import scoring
 
-    task = _task(name)
+    task = task_of(name)
     table = reports.image_scores(Path(path))
     table = table[~table["split"].isin([TRAIN, VALIDATION])].reset_index(drop=True)
     try:
@@ -157,45 +157,59 @@ def picture(name: str, split: str, image: str, side: int) -> bytes:
     Raises:
         BrightfieldError: the model or the image is not there any more.
     """
-    role = project.models().set_index("name").loc[name, "role"]
-    bundle = project.folder(_entry(name).task, name, str(role)) / layout.BUNDLE
-    return _picture(name, split, image, side, bundle.stat().st_mtime_ns if bundle.is_file() else 0)
+    return _picture(name, split, image, side, version_of_model(name))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
 def _picture(name: str, split: str, image: str, side: int, changed: int) -> bytes:
     from brightfield.results import overlays
 
-    model = answering.predictor(_entry(name).task, name)
-    records = _split(name, split)
+    model = answering.predictor(entry_of(name).task, name)
+    records = split_of(name, split)
     place = list(records.images.index["id"]).index(image)
     pixels = records.images[place].image
     (result,) = model.predict([pixels])
     return project.shrink(images.as_png(overlays.overlay(pixels, result, records.truth[place])), side)
 
 
-def _split(name: str, split: str) -> Split:
-    folder = layout.prepared(_entry(name).dataset)
-    index = folder / layout.INDEX
-    return _loaded(name, split, str(folder.absolute()), index.stat().st_mtime_ns if index.is_file() else 0)
+def split_of(name: str, split: str) -> Split:
+    """The images of a part of a model's dataset, with their truth."""
+    return _loaded(name, split, str(layout.prepared(entry_of(name).dataset).absolute()), version_of_data(name))
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading images")
 def _loaded(name: str, split: str, folder: str, changed: int) -> Split:
-    return Split.load(_task(name), Path(folder), split)
+    return Split.load(task_of(name), Path(folder), split)
 
 
-def _path(name: str) -> Path:
-    return layout.report(name) / layout.IMAGE_SCORES
+def version_of_data(name: str) -> int:
+    """When the dataset of a model was prepared, in ns; 0 where it is not here."""
+    return _changed(layout.prepared(entry_of(name).dataset) / layout.INDEX)
 
 
-def _entry(name: str) -> params.Model | params.Ensemble:
+def version_of_model(name: str) -> int:
+    """When a model or an ensemble was trained, in ns; 0 where it is not here."""
+    role = project.models().set_index("name").loc[name, "role"]
+    return _changed(project.folder(entry_of(name).task, name, str(role)) / layout.BUNDLE)
+
+
+def _changed(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
+
+
+def entry_of(name: str) -> params.Model | params.Ensemble:
+    """What params.yaml says of a model or an ensemble."""
     settings = project.settings()
     return settings.models.get(name) or settings.ensembles[name]
 
 
-def _task(name: str) -> Task[Any, Any]:
+def task_of(name: str) -> Task[Any, Any]:
+    """The task, as the model answers it."""
     from brightfield import tasks
 
-    entry = _entry(name)
+    entry = entry_of(name)
     return tasks.build(entry.kind, project.settings().settings_of(entry))
+
+
+def _path(name: str) -> Path:
+    return layout.report(name) / layout.IMAGE_SCORES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -182,6 +183,52 @@ def test_a_click_on_a_cell_of_a_matrix_opens_its_images(page: Page, address_of_a
     expect(page.get_by_test_id("stMain").locator("img").first).to_be_visible()
     no_problems(page)
     page.screenshot(path=tmp_path / "cell.png")
+
+
+def test_the_microscope_zooms_all_panes_and_steps_through_images(
+    page: Page, address_of_answers: str, tmp_path: Path
+) -> None:
+    from playwright.sync_api import expect
+
+    go(page, f"{address_of_answers}/errors?errors-task=bacteria&errors-beside-bacteria=bacteria-watershed")
+    page.get_by_role("button", name="Look closer").first.click()
+    microscope = page.locator(".microscope")
+    expect(microscope.locator(".pane .title b")).to_have_text(["truth", "bacteria-again", "bacteria-watershed"])
+    bars = microscope.locator(".bar")
+    expect(bars).to_have_text([re.compile("[0-9] \u00b5m")] * 3)
+    whole = bars.all_inner_texts()
+    first = microscope.locator(".frame").first
+    first.hover()
+    for _ in range(10):
+        page.mouse.wheel(0, -300)
+    expect(bars.first).not_to_have_text(whole[0])
+    page.wait_for_timeout(600)  # the panes come to rest
+    assert len(set(bars.all_inner_texts())) == 1  # all show the same
+    with page.expect_response(lambda answer: "fills=1" in answer.url and answer.status == 200):
+        microscope.get_by_role("button", name="Fill").click()
+    with page.expect_response(lambda answer: "black=" in answer.url and answer.status == 200):
+        microscope.get_by_role("slider", name="What is shown white").fill("60")
+
+    microscope.get_by_role("button", name="Profile").click()
+    box = first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 50, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 150, box["y"] + 220, steps=4)
+    page.mouse.up()
+    expect(microscope.locator("polyline")).to_have_count(1)  # all panes show the same photograph
+    expect(microscope.locator(".profile")).to_contain_text("grey values")
+
+    before = page.url
+    microscope.focus()
+    page.keyboard.press("n")
+    expect(page.get_by_test_id("stMain")).to_contain_text("2 of 6")
+    settle(page)
+    assert page.url != before
+    expect(bars).to_have_text([re.compile("[0-9] \u00b5m")] * 3)
+    expect(microscope.locator(".note")).to_have_text("")
+    no_problems(page)
+    page.screenshot(path=tmp_path / "microscope.png")
 
 
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:

@@ -143,6 +143,37 @@ def test_a_cell_cut_into_equal_halves_is_matched_once() -> None:
     assert (merged["tp_50"], merged["found"], merged["cells"], merged["iou_sum_50"]) == (1, 1, 2, 0.5)
 
 
+def test_each_cell_has_a_verdict() -> None:
+    """Five true cells: one found, one missed, one in two pieces, two answered as one; and one that is invented."""
+    truth = cells((0, 3, 0, 3), (0, 3, 5, 8), (5, 9, 0, 6), (5, 7, 8, 11), (7, 9, 8, 11))
+    answer = cells((0, 3, 0, 3), (5, 9, 0, 2), (5, 9, 2, 6), (5, 9, 8, 11), (0, 2, 13, 15))
+    of_answer, of_truth = segmentation.verdicts(answer, truth)
+    assert of_truth == ("", "right", "missed", "split", "merged", "merged")
+    assert of_answer == ("", "right", "split", "split", "merged", "invented")
+
+
+def test_verdicts_of_numbers_with_gaps_and_of_empty_maps() -> None:
+    truth = cells((0, 3, 0, 3), (5, 8, 5, 8))
+    sparse = ClassMap(truth.classes, np.where(truth.instances == 2, 5, 0).astype(np.int32))
+    assert segmentation.verdicts(sparse, truth) == (("", "", "", "", "", "right"), ("", "missed", "right"))
+    assert segmentation.verdicts(cells(), truth) == (("",), ("", "missed", "missed"))
+    assert segmentation.verdicts(cells(), cells()) == (("",), ("",))
+
+
+@given(st.integers(0, 500))
+@settings(deadline=None)
+def test_as_many_cells_are_merged_split_and_right_as_metrics_count(seed: int) -> None:
+    answer, truth = random_map(seed), random_map(seed + 1)
+    counts = segmentation.cells(answer, truth)
+    of_answer, of_truth = segmentation.verdicts(answer, truth)
+    assert sum(map(bool, of_truth)) == counts["cells"]
+    assert sum(map(bool, of_answer)) == counts["found"]
+    assert of_answer.count("merged") == counts["merges"]
+    assert of_truth.count("split") == counts["splits"]
+    assert max(of_answer.count("right"), of_truth.count("right")) <= counts["tp_50"]
+    assert {*of_answer, *of_truth} <= {"", "right", "missed", "invented", "merged", "split"}
+
+
 def test_merges_and_splits_are_counted_by_the_cell_that_holds_most_of_several() -> None:
     three = cells((0, 4, 0, 4), (0, 4, 5, 9), (0, 4, 10, 14))
     one = cells((0, 4, 0, 14))

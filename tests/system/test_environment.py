@@ -49,7 +49,7 @@ def test_commands_and_the_dashboard_set_them_before_torch_is_loaded(program: str
     """A finder notes the variable when torch is about to be loaded; every process that computes begins in one of the two ways."""
     start = {
         "command line": "sys.argv[1:] = ['train', 'missing']; from brightfield.cli import main; main()",
-        "dashboard": "sys.path.insert(0, 'dashboard'); import runpy; runpy.run_path('dashboard/app.py'); import torch",
+        "dashboard": "sys.path.insert(0, 'dashboard'); import runpy; runpy.run_path('dashboard/menu.py'); import torch",
     }[program]
     code = f"""
 import importlib.abc, os, sys

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, totals
 from brightfield.results import ClassMap
+from brightfield.results.layers import INVENTED, MERGED, MISSED, RIGHT, SPLIT
 
 # below 0.5 a cell could match two others, and the matching here would be wrong
 THRESHOLDS = {f"{percent}": percent / 100 for percent in range(50, 100, 5)}
@@ -97,6 +98,42 @@ def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str,
     return result
 
 
+def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """How each cell compares with the other map.
+
+    As many answered cells are ``merged``, and as many true cells ``split``, as :func:`statistics` counts ``merges`` and ``splits``;
+    the true cells in a merged one are merged, too, and the answered ones in a split one split. Of the others those that are matched
+    at IoU 0.5 are ``right``, true ones without a match ``missed`` and answered ones ``invented``.
+
+    Returns:
+        Of the answered and of the true cells, by their number from 1; entry 0 and numbers that do not occur are empty.
+    """
+    found, found_ids = _numbered(predicted.instances)
+    true, true_ids = _numbered(truth.instances)
+    n_true, n_found = len(true_ids), len(found_ids)
+    rows, cols, shared = _shared(true, found, n_true, n_found)
+    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    hits = _matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])
+    of_found, of_true = np.full(n_found + 1, INVENTED, dtype=object), np.full(n_true + 1, MISSED, dtype=object)
+    of_found[cols[hits]] = of_true[rows[hits]] = RIGHT
+    swallowed = shared > MAJORITY * size  # most of the true cell lies in the answered one
+    merging = np.isin(cols, _several(cols[swallowed])) & swallowed
+    part = shared > MAJORITY * found_size
+    splitting = np.isin(rows, _several(rows[part])) & part
+    of_found[cols[splitting]] = of_true[rows[splitting]] = SPLIT
+    of_true[rows[merging]] = MERGED
+    of_found[cols[merging]] = MERGED
+    of_true[rows[splitting]] = SPLIT  # a true cell that is both counts as split, an answered one as merged
+    return _by_id(of_found, found_ids), _by_id(of_true, true_ids)
+
+
+def _by_id(values: npt.NDArray[np.object_], ids: npt.NDArray[np.intp]) -> tuple[str, ...]:
+    named = [""] * (int(ids.max(initial=0)) + 1)
+    for value, number in zip(values[1:], ids, strict=True):
+        named[number] = value
+    return tuple(named)
+
+
 def _matched(
     rows: npt.NDArray[np.intp], cols: npt.NDArray[np.intp], iou: Real, threshold: float
 ) -> npt.NDArray[np.intp]:
@@ -140,9 +177,13 @@ def outline_distances(predicted: ClassMap, truth: ClassMap, share: float) -> Rea
     return np.asarray(sorted_distance[found_at], dtype=np.float64)
 
 
+def _several(cells: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The cells that occur more than once."""
+    return np.flatnonzero(np.bincount(cells, minlength=1) > 1)
+
+
 def _repeated(cells: npt.NDArray[np.intp]) -> float:
-    """The number of cells that occur more than once."""
-    return float((np.bincount(cells, minlength=1) > 1).sum())
+    return float(len(_several(cells)))
 
 
 def _edges(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, every_image_once, mean, of_one
 from brightfield.metrics.declarations import declared
 from brightfield.results import Result
+from brightfield.results.layers import Layers
 from brightfield.tasks.guarantees import Guarantee
 
 Settings = TypeVar("Settings", bound=params.TaskSettings)
@@ -70,6 +71,11 @@ class Scoring(ABC, Generic[Settings, Answer]):
         """1 for each image that was answered correctly and 0 for the others; None where an answer is neither."""
         del columns
         return None
+
+    def layers(self, answer: Answer, truth: Answer) -> tuple[Layers, Layers]:
+        """What a viewer lays over the image, of the answer and of the truth; nothing by default."""
+        del answer, truth
+        return Layers(), Layers()
 
     def paired_test(self, metric: str, a: Columns, b: Columns, groups: Sequence[str]) -> tuple[str, float] | None:
         """The test made for a metric of two models that answered the same images: its name and p value.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pages import open_page, start, text
+from queries import errors
 
 pytestmark = pytest.mark.usefixtures("answered")
 
@@ -22,6 +23,30 @@ def test_the_worst_answers_of_a_model_and_of_another_beside_it() -> None:
     assert "bacteria\\-watershed: " in text(app)
     app.segmented_control(key="errors-order").set_value("where the other is better").run()
     assert not app.exception
+
+
+def test_an_address_opens_an_image_in_the_microscope() -> None:
+    image = errors.worst(errors.scores("bacteria-again"), "mean_iou")["id"].iloc[1]
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    app.query_params["errors-image"] = f"test/{image}"
+    open_page("errors", app)
+    assert "2 of 6" in text(app)
+    assert len(app.get("bidi_component")) == 1
+    app.button(key="errors-close").click().run()
+    assert not app.exception
+    assert "errors-image" not in app.query_params
+    assert not app.get("bidi_component")
+    app.button(key=f"errors-open-test/{image}").click().run()
+    assert app.query_params["errors-image"] == f"test/{image}"
+
+
+def test_an_image_that_is_not_among_those_asked_for_is_not_opened() -> None:
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    app.query_params["errors-image"] = "test/../../secret"
+    open_page("errors", app)
+    assert not app.get("bidi_component")
 
 
 def test_images_are_narrowed_to_a_cell_of_the_confusion() -> None:

@@ -12,6 +12,7 @@ from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, classification, column, paired_tests
 from brightfield.metrics.declarations import Metric
 from brightfield.results import Label
+from brightfield.results.layers import Layers
 from brightfield.tasks.classification.answering import CLASS, score_of_other, threshold
 from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
@@ -79,6 +80,12 @@ class ClassificationScoring(Scoring[params.ClassificationSettings, Label]):
     def confusions(self, columns: Columns) -> tuple[list[str], npt.NDArray[np.int64]]:
         """1 at the true class of an image and the one that was answered by the threshold."""
         return self.settings.classes, classification.confusions(columns)
+
+    def layers(self, answer: Label, truth: Label) -> tuple[Layers, Layers]:
+        """The class, and of the answer its probability."""
+        names = self.settings.classes
+        said = f"{names[int(answer.positive)]}, probability of {names[1]} {answer.probability:.3f}"
+        return Layers(words=said), Layers(words=names[int(truth.positive)])
 
     def recalibrated(self, columns: Columns) -> Columns:
         """The answers after recalibration on a few labelled images of the same acquisition."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, column, mean, restoration
 from brightfield.results import Picture
+from brightfield.results.layers import Layers
 from brightfield.tasks.scoring import Scoring
 
 
@@ -34,6 +35,11 @@ class RestorationScoring(Scoring[params.RestorationSettings, Picture]):
         if metric == "psnr_db":
             return mean(column(columns, metric), weights)
         return super().pooled_for(metric, columns, weights)
+
+    def layers(self, answer: Picture, truth: Picture) -> tuple[Layers, Layers]:
+        """The two images."""
+        words = "" if truth.deviation is not None else f"PSNR {restoration.psnr_db(answer, truth):.2f} dB"
+        return Layers(picture=answer.pixels, words=words), Layers(picture=truth.pixels)
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """All metrics, of the images of one kind (a level of light)."""

@@ -12,6 +12,7 @@ from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, segmentation
 from brightfield.metrics.declarations import Metric
 from brightfield.results import ClassMap
+from brightfield.results.layers import Layers
 from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
 from brightfield.tasks.segmentation.masks import class_map, parts
@@ -98,10 +99,22 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         prefix = segmentation.PIXELS if self.settings.scheme == "contours" else segmentation.OWN
         return self.settings.classes, segmentation.confusions(columns, len(self.settings.classes), prefix)
 
+    def layers(self, answer: ClassMap, truth: ClassMap) -> tuple[Layers, Layers]:
+        """The cells, each with its verdict."""
+        of_answer, of_truth = segmentation.verdicts(answer, truth)
+        return (
+            Layers(instances=answer.instances, verdicts=of_answer, words=f"{_cells(answer)} cells"),
+            Layers(instances=truth.instances, verdicts=of_truth, words=f"{_cells(truth)} cells"),
+        )
+
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """The objective and AP50 of the images of one kind."""
         metrics = self.pooled(columns, weights)
         return {name: metrics[name] for name in ("mean_iou", "ap50")}
+
+
+def _cells(answer: ClassMap) -> int:
+    return segmentation.number_of_cells(answer.instances)
 
 
 def count_scale(found: int) -> float:

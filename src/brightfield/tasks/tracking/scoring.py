@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from brightfield import params
 from brightfield.metrics import Columns, Real, Weights, tracking
 from brightfield.metrics.declarations import Metric
 from brightfield.results import Points
+from brightfield.results.layers import INVENTED, MISSED, RIGHT, Layers
 from brightfield.tasks.guarantees import Guarantee
 from brightfield.tasks.scoring import Scoring
 from brightfield.tasks.tracking.answering import RADIUS, uncertainty
@@ -40,6 +44,31 @@ class TrackingScoring(Scoring[params.TrackingSettings, Points]):
         radius = guaranteed.radius
         return {} if radius is None or not len(radius) else {RADIUS: float(radius.mean())}
 
+    def layers(self, answer: Points, truth: Points) -> tuple[Layers, Layers]:
+        """The positions, and an arrow from each true one to the answer that is matched with it."""
+        found, true, distance = tracking.match(answer.positions, truth.positions, self.settings.tolerance_px)
+        residuals = np.hstack([truth.positions[true], answer.positions[found]])
+        mean = f", {distance.mean():.3f} px off on average" if len(distance) else ""
+        return (
+            Layers(
+                points=answer.positions,
+                verdicts=_verdicts(len(answer.positions), found, INVENTED),
+                residuals=residuals,
+                words=f"{len(answer.positions)} beads, {len(found)} of {len(truth.positions)} matched{mean}",
+            ),
+            Layers(
+                points=truth.positions,
+                verdicts=_verdicts(len(truth.positions), true, MISSED),
+                words=f"{len(truth.positions)} beads",
+            ),
+        )
+
     def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.pooled(columns, weights)
+
+
+def _verdicts(count: int, matched: npt.NDArray[np.intp], otherwise: str) -> tuple[str, ...]:
+    """Of each position, by whether it is matched."""
+    is_right = np.isin(np.arange(count), matched)
+    return tuple(RIGHT if right else otherwise for right in is_right)

@@ -1,0 +1,1 @@
+"""The error microscope: one image, its truth and the answers of models, by tiles, for all pages."""
