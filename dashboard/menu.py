@@ -15,6 +15,7 @@ page = st.navigation(
         st.Page("views/overview.py", title="Overview", icon=":material/home:", default=True),
         st.Page("views/data.py", title="Data", icon=":material/photo_library:"),
         st.Page("views/runs.py", title="Runs", icon=":material/table_rows:"),
+        st.Page("views/compare.py", title="Compare", icon=":material/balance:"),
         st.Page("views/shifts.py", title="Shifts", icon=":material/swap_horiz:"),
         st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),
         st.Page("views/errors.py", title="Errors", icon=":material/troubleshoot:"),

@@ -182,6 +182,11 @@ def _loaded(name: str, split: str, folder: str, changed: int) -> Split:
     return Split.load(task_of(name), Path(folder), split)
 
 
+def version_of_scores(name: str) -> int:
+    """When the answers of a model were scored, in ns; 0 where they were not."""
+    return _changed(_path(name))
+
+
 def version_of_data(name: str) -> int:
     """When the dataset of a model was prepared, in ns; 0 where it is not here."""
     return _changed(layout.prepared(entry_of(name).dataset) / layout.INDEX)

@@ -8,13 +8,12 @@ import streamlit as st
 import parts
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.declarations import declared
-from microscope import view
-from queries import closeup, errors, project
+from microscope import opening
+from queries import errors, project
 from wording import number, words
 
 PER_PAGE, SIDE_PX = 6, 900  # images on a page, and longest side of a picture
 NOBODY, EVERY = "nobody", "all"
-OPENED = "errors-image"  # in the address: the image in the microscope
 WORST, BETTER, WORSE = "worst first", "where the other is better", "where the other is worse"
 
 
@@ -87,60 +86,21 @@ def gallery(table: pd.DataFrame, metric: str, name: str, other: str | None) -> N
                 pictures(row, metric, [name] if other is None else [name, other])
 
 
-def opened(table: pd.DataFrame, metric: str, names: list[str]) -> None:
-    """Show the image whose place is in the address in the microscope, above the others."""
-    asked = st.query_params.get(OPENED)
-    identities = [identity(row) for _, row in table.iterrows()]
-    if asked not in identities:
-        return
-    place = identities.index(asked)
-    row = table.iloc[place]
-
-    def step() -> None:
-        st.query_params[OPENED] = identities[(place + st.session_state["errors-microscope"].step) % len(table)]
-
-    with st.container(border=True):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            known = f"{parts.plain(said(row, metric))} · {place + 1} of {len(table)}"
-            st.markdown(f"**{parts.plain(str(row['id']))}** :gray[{known}]", width="content")
-            st.button("Close", icon=":material/close:", type="tertiary", key="errors-close", on_click=close)
-        pixel_size_um = errors.task_of(names[0]).settings.pixel_size_um
-        view.show(
-            closeup.panes(names, str(row["split"]), str(row["id"])),
-            "errors-microscope",
-            pixel_size_um,
-            step if len(table) > 1 else None,
-        )
-
-
-def identity(row: pd.Series) -> str:
-    """An image in the address of the page."""
-    return f"{row['split']}/{row['id']}"
-
-
-def close() -> None:
-    """Close the microscope."""
-    st.query_params.pop(OPENED, None)
-
-
-def look_closer(row: pd.Series) -> None:
-    """Open an image in the microscope."""
-    st.query_params[OPENED] = identity(row)
-
-
 def headed(row: pd.Series, metric: str) -> None:
     """Show what is known of an image, and a button that opens it."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{parts.plain(str(row['id']))}** :gray[{parts.plain(said(row, metric))}]", width="content")
-        st.button(
-            "Look closer",
-            icon=":material/zoom_in:",
-            type="tertiary",
-            key=f"errors-open-{identity(row)}",
-            help="Open it in the microscope, at the top of this page",
-            on_click=look_closer,
-            args=(row,),
-        )
+        st.markdown(headline(row, metric), width="content")
+        opening.button("errors", identity(row))
+
+
+def identity(row: pd.Series) -> str:
+    """The image of a row in the address."""
+    return opening.identity(row["split"], row["id"])
+
+
+def headline(row: pd.Series, metric: str) -> str:
+    """The name of an image and what is known of it."""
+    return f"**{parts.plain(str(row['id']))}** :gray[{parts.plain(said(row, metric))}]"
 
 
 def pictures(row: pd.Series, metric: str, names: list[str]) -> None:
@@ -169,7 +129,13 @@ def show(task: str) -> None:
         "image alone."
     )
     try:
-        opened(table, metric, [name] if other is None else [name, other])
+        identities = [identity(row) for _, row in table.iterrows()]
+        opening.show(
+            "errors",
+            identities,
+            lambda place: headline(table.iloc[place], metric),
+            [name] if other is None else [name, other],
+        )
         gallery(table, metric, name, other)
     except BrightfieldError as error:  # scores are shared without images and models
         st.markdown(f"There are no pictures here. {parts.plain(str(error))}")

@@ -32,6 +32,7 @@ CONTENT = {  # by page: the number of charts, and words on it
     "": (3, "beads-unet-wide"),
     "data": (0, "of 10 checks found nothing"),
     "runs": (2, "Runs 1 to 6."),
+    "compare": (1, "rbc-ensemble and rbc-features are equal on test"),
     "shifts": (1, "Cost of each shift"),
     "confusion": (3, "Correct answers by kind"),
     "errors": (0, "Which images does a model get wrong"),
@@ -229,6 +230,24 @@ def test_the_microscope_zooms_all_panes_and_steps_through_images(
     expect(microscope.locator(".note")).to_have_text("")
     no_problems(page)
     page.screenshot(path=tmp_path / "microscope.png")
+
+
+def test_a_comparison_is_one_file_to_send(page: Page, address_of_answers: str, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    go(page, f"{address_of_answers}/compare?compare-task=rbc")
+    expect(page.get_by_test_id("stMain")).to_contain_text("is better on test")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download this comparison").click()
+    file = download.value.path().rename(tmp_path / "comparison.html")
+    assert page.context.browser is not None
+    context = page.context.browser.new_context(offline=True)
+    other = context.new_page()
+    other.goto(file.as_uri())
+    expect(other.get_by_role("heading", level=1)).to_have_text("rbc-compact against rbc-convnet")
+    expect(other.locator(".main-svg").first).to_be_visible()  # the figure, without a network
+    expect(other.get_by_role("cell", name="AUC", exact=True)).to_be_visible()
+    context.close()
 
 
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:

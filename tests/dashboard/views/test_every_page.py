@@ -27,6 +27,7 @@ def test_an_empty_project_says_what_to_run() -> None:
         "overview": "make repro",
         "data": "make repro",
         "runs": "make repro",
+        "compare": "make repro",
         "shifts": "make repro",
         "confusion": "make repro",
         "ensembles": "dvc repro ensemble@rbc-ensemble",
