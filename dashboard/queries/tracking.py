@@ -19,7 +19,7 @@ from queries import project, reports
 TTL_S = 60  # lifetime of cached results
 PAGE = 100  # runs in a table
 VERSIONS = ("version", "model", "role", "aliases", "run_id", "created", "data_hash", "value", "low", "high")
-CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "value", "low", "high", "why")
+CHAMPIONS = ("task", "model", "version", "role", "since", "run_id", "data_hash", "value", "low", "high", "why")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def _read_history(run_id: str, metric: str) -> Found:
 
 @st.cache_data(ttl=TTL_S, show_spinner="Asking the registry for champions")
 def champions() -> Found:
-    """One row per task with a champion: model, version, role, since (UTC), run_id, value with low and high, and why.
+    """One row per task with a champion: model, version, role, since (UTC), run_id, data_hash, value with low and high, and why.
 
     The champions come from the registry, or without it from ``registry/<task>.json``, written by the last ``dvc repro``. The
     value is that of the report, or of the champion's run if the model was trained again since its promotion.
@@ -131,6 +131,7 @@ def _champion(version: registry.Version) -> dict[str, Any]:
         "role": version.role,
         "since": promotion.get("at"),
         "run_id": version.run_id,
+        "data_hash": version.data_hash,
         **(_reported(version.task, version.model) if _is_here(version) else _logged(version)),
         "why": promotion.get("why", ""),
     }
@@ -168,7 +169,9 @@ def _from_files() -> pd.DataFrame:
             content = json.loads(path.read_text(encoding="utf-8"))
             model = content["champion"]["model"]
             about = {"task": task, **content["champion"], "role": known.get(model, "member"), "since": None}
-            rows.append({**about, "run_id": "", **_reported(task, model), "why": content.get("why", "")})
+            rows.append(
+                {**about, "run_id": "", "data_hash": None, **_reported(task, model), "why": content.get("why", "")}
+            )
     return pd.DataFrame(rows, columns=list(CHAMPIONS))
 
 

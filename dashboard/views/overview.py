@@ -8,10 +8,32 @@ import streamlit as st
 import parts
 from figures import scores, style
 from queries import project, reports, tracking
+from queries.attention import notices
+from queries.reports import TEST
 from wording import DASH, day, interval, number, short, words
 
 PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
 MOST_DECISIONS = 8  # shown of a task
+
+
+def attention(champions: pd.DataFrame) -> None:
+    """Show what somebody should know of, each with the next step."""
+    found = notices(champions)
+    if not found:
+        return
+    with st.expander(
+        f"{len(found)} thing{'s need' if len(found) > 1 else ' needs'} attention",
+        icon=":material/notification_important:",
+    ):
+        for place, notice in enumerate(found):
+            left, right = st.columns([6, 1], vertical_alignment="center")
+            left.markdown(f"{parts.plain(notice.what)}  \n:gray[{notice.step}]")
+            if notice.page is not None:
+                right.page_link(
+                    notice.page, label="Show", icon=":material/arrow_forward:", query_params=dict(notice.place)
+                )
+            if place < len(found) - 1:
+                st.divider()
 
 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -27,6 +49,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
             return
         who(champion)
         numbers(champion, table, metric)
+        possible(task, metric)
         if len(table):
             name = champion["model"].iloc[0] if len(champion) else None
             figure = scores.dots(table, colours, metric, direction, name)
@@ -61,6 +84,15 @@ def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
             continue
         place.metric(label, number(other["value"]))
         place.caption(parts.plain(str(other["model"])))
+
+
+def possible(task: str, metric: str) -> None:
+    """Show the best that any model could reach, where it is known."""
+    best_possible = reports.ceilings(task, metric).get(TEST)
+    if best_possible is not None:
+        st.caption(
+            f"No model can reach more than {number(best_possible)} on the test split: its labels are partly chance."
+        )
 
 
 def confidence() -> str:
@@ -124,6 +156,7 @@ palette = style.colours(known)
 if found.table.empty and reports.scores().empty:
     parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
     st.stop()
+attention(found.table)
 tasks = list(project.settings().tasks)
 for pair in (tasks[i : i + 2] for i in range(0, len(tasks), 2)):
     for column, task_name in zip(st.columns(2), pair, strict=False):

@@ -22,9 +22,11 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert "test data `0123456`" in written
     assert "Nothing has been trained" in written
     assert [expander.label for expander in app.expander] == [
+        "2 things need attention",
         "2 decisions about the champion, 1 of them on the same test images",
         "1 decision about the champion",
     ]
+    assert r"One training failed within the last 7 days, denoise\-unet last\." in written
     assert r"**refused\: beads\-unet \(version " in written
     assert r"Capped error 0\.24 px against 0\.22\." in written
 
