@@ -19,6 +19,7 @@ page = st.navigation(
         st.Page("views/shifts.py", title="Shifts", icon=":material/swap_horiz:"),
         st.Page("views/confusion.py", title="Confusion", icon=":material/grid_on:"),
         st.Page("views/errors.py", title="Errors", icon=":material/troubleshoot:"),
+        st.Page("views/beads.py", title="Beads", icon=":material/scatter_plot:"),
         st.Page("views/ensembles.py", title="Ensembles", icon=":material/hub:"),
         st.Page("views/tuning.py", title="Tuning", icon=":material/tune:"),
         st.Page("views/registry.py", title="Registry", icon=":material/inventory_2:"),

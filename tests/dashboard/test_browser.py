@@ -36,6 +36,7 @@ CONTENT = {  # by page: the number of charts, and words on it
     "shifts": (1, "Cost of each shift"),
     "confusion": (3, "Correct answers by kind"),
     "errors": (0, "Which images does a model get wrong"),
+    "beads": (0, "No movie of this folder has been tracked yet."),
     "ensembles": (2, "Gain on the test split"),
     "tuning": (0, "make tune MODEL=rbc-compact"),
     "registry": (0, "No version of rbc has been registered yet."),

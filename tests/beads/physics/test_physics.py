@@ -101,6 +101,16 @@ def test_the_other_tables_belong_to_it(out: tuple[Path, str], positions: pd.Data
     msd = tables["msd.csv"]
     of_free = msd[msd["particle"].isna()]
     np.testing.assert_allclose(of_free["msd_um2"], msd[msd["particle"] == 2]["msd_um2"])  # the only free one
+    fitted = msd.groupby("particle")["fitted_um2"].count()
+    assert fitted.gt(0).tolist() == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]  # trapped, trapped, free; nothing is fitted to stuck ones
+    short = msd[(msd["particle"] <= 2) & (msd["lag_frames"] <= 10)]
+    np.testing.assert_allclose(short["fitted_um2"], short["msd_um2"], rtol=0.2)
     spectra = tables["spectra.csv"].groupby("particle")
     assert spectra["fitted_um2_hz"].count().gt(0).tolist() == [True, True, False, False, False]
     assert set(tables["allan.csv"]["particle"]) == set(range(5))

@@ -139,7 +139,7 @@ def tracks(path: Path, out: Path, settings: Settings, *, overwrite: bool = False
         out.mkdir(parents=True, exist_ok=True)
         (out / LAST).unlink(missing_ok=True)  # its presence says that all files are complete
         with atomic_file(out / PICTURE) as partial:
-            plotting.draw(partial, analysis.table, analysis.beads, found, settings.sampling)
+            plotting.draw(partial, analysis.table, analysis.beads, found)
         for name in tables.NAMES:
             with atomic_file(out / name) as partial:
                 found[name].to_csv(partial, index=False, lineterminator="\n")

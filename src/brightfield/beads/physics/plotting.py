@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from brightfield.beads.trajectories import Sampling
-from brightfield.beads.trajectories.displacement import free_msd
 from brightfield.beads.trajectories.judging import Bead
 
 MOST_BEADS = 10  # largest number of beads drawn: those seen in most frames
@@ -25,7 +23,6 @@ def draw(
     table: pd.DataFrame,
     beads: Mapping[int, Bead],
     tables: Mapping[str, pd.DataFrame],
-    sampling: Sampling,
 ) -> None:
     """Write the figure as PNG.
 
@@ -34,7 +31,6 @@ def draw(
         table: trajectories, columns particle, x_um, y_um.
         beads: results, by particle number.
         tables: msd.csv, spectra.csv and allan.csv of :func:`brightfield.beads.physics.tables.all_tables`.
-        sampling: frame rate and exposure.
     """
     from matplotlib import colormaps
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -53,7 +49,7 @@ def draw(
         own = {
             name: tables[name][tables[name]["particle"] == particle] for name in ("msd.csv", "spectra.csv", "allan.csv")
         }
-        _displacement(moved, own["msd.csv"], bead, sampling, colour)
+        _displacement(moved, own["msd.csv"], colour)
         _spectrum(spectra, own["spectra.csv"], colour)
         _deviation(steady, own["allan.csv"], colour)
     more = "" if len(beads) <= MOST_BEADS else f" (the {MOST_BEADS} of {len(beads)} beads seen in most frames)"
@@ -69,14 +65,9 @@ def draw(
     figure.savefig(path, format="png")
 
 
-def _displacement(axes: Any, rows: pd.DataFrame, bead: Bead, sampling: Sampling, colour: Any) -> None:
+def _displacement(axes: Any, rows: pd.DataFrame, colour: Any) -> None:
     axes.errorbar(rows["lag_s"], rows["msd_um2"], rows["standard_error_um2"], fmt=".", ms=4, lw=0.6, color=colour)
-    if bead.kind == "free" and len(rows):
-        fitted = free_msd(rows["lag_s"].to_numpy(), bead.diffusion_um2_s.value, bead.localisation_um.value, sampling)
-        axes.plot(rows["lag_s"], fitted, color=colour, lw=1)
-    if bead.kind == "trapped" and bead.trap is not None and len(rows):
-        covariance = bead.trap.covariance(sampling, bead.track.span)
-        axes.plot(rows["lag_s"], 4 * (covariance[0] - covariance[rows["lag_frames"]]), color=colour, lw=1)
+    axes.plot(rows["lag_s"], rows["fitted_um2"], color=colour, lw=1)
 
 
 def _spectrum(axes: Any, rows: pd.DataFrame, colour: Any) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from brightfield.beads.physics.conditions import Conditions
 from brightfield.beads.trajectories import Estimate, Sampling
-from brightfield.beads.trajectories.displacement import ensemble, msd
+from brightfield.beads.trajectories.displacement import ensemble, free_msd, msd
 from brightfield.beads.trajectories.judging import Bead
 from brightfield.beads.trajectories.spectrum import averaged
 from brightfield.beads.trajectories.stability import allan, best_averaging
@@ -30,7 +31,8 @@ def all_tables(
 
     - trajectories.csv: frame, x and y in px as measured, particle, other columns of the positions, x_um and y_um without drift.
     - drift.csv: frame, x and y in px, beads (number of reference beads seen); no rows if no drift was subtracted.
-    - msd.csv: the mean squared displacement of each particle; in rows without a particle, that of all free ones.
+    - msd.csv: the mean squared displacement of each particle; in rows without a particle, that of all free ones. ``fitted`` is the
+      expectation of the fitted model of a free or a trapped bead.
     - spectra.csv: one-sided, averaged over ``values`` frequencies; ``fitted`` is the expectation of the fitted trap.
     - allan.csv: the overlapping Allan deviation of a coordinate.
     - physics.csv: one row per particle (see :func:`physics`).
@@ -123,8 +125,22 @@ def _by_drag(corner_hz: Estimate, conditions: Conditions) -> Estimate:
 def _displacements(beads: Mapping[int, Bead], reference: set[int], sampling: Sampling) -> pd.DataFrame:
     each = {particle: msd(bead.track, sampling) for particle, bead in beads.items()}
     of_free = [each[particle] for particle, bead in beads.items() if bead.kind == "free" and particle not in reference]
-    rows = pd.concat([_concatenated(each).assign(beads=1), ensemble(of_free)], ignore_index=True)
+    fitted = {
+        particle: rows.assign(fitted_um2=fitted_msd(beads[particle], rows, sampling)) for particle, rows in each.items()
+    }
+    rows = pd.concat([_concatenated(fitted).assign(beads=1), ensemble(of_free)], ignore_index=True)
     return rows.astype({"particle": "Int64"})
+
+
+def fitted_msd(bead: Bead, rows: pd.DataFrame, sampling: Sampling) -> npt.NDArray[np.float64]:
+    """The expected MSD at the lags of a bead's rows, in um^2; nan where no model was fitted."""
+    if bead.kind == "free":
+        lags = rows["lag_s"].to_numpy(dtype=np.float64)
+        return free_msd(lags, bead.diffusion_um2_s.value, bead.localisation_um.value, sampling)
+    if bead.kind == "trapped" and bead.trap is not None:
+        covariance = bead.trap.covariance(sampling, bead.track.span)
+        return np.asarray(4 * (covariance[0] - covariance[rows["lag_frames"].to_numpy(dtype=np.intp)]))
+    return np.full(len(rows), np.nan)
 
 
 def _concatenated(rows: Mapping[int, pd.DataFrame]) -> pd.DataFrame:
