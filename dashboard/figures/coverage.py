@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from brightfield.data.splitting import SPLITS, in_order
-from figures.style import INK, MUTED, calm, series
+from figures.style import MUTED, calm, series
 
 PER_ROW = 3  # number of panels per row
 ROW_PX = 34  # height of a box
@@ -56,5 +56,5 @@ def distributions(table: pd.DataFrame, names: Sequence[str]) -> go.Figure:
     calm(figure, (ROW_PX * len(splits) + 70) * rows, showlegend=False, margin={"l": 8, "r": 8, "t": 34, "b": 8})
     figure.update_xaxes(nticks=5, tickfont={"color": MUTED})
     figure.update_yaxes(showgrid=False)
-    figure.update_annotations(font={"size": 14, "color": INK})
+    figure.update_annotations(font={"size": 14})
     return figure

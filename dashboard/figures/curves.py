@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from figures.style import INK, MUTED, calm
+from figures.style import MUTED, calm
 from wording import words
 
 PER_ROW = 2  # number of panels per row
@@ -58,5 +58,5 @@ def histories(table: pd.DataFrame, metrics: Sequence[str], colours: Mapping[str,
         legend={"y": 1 + 40 / (HEIGHT_PX * rows)},
     )
     figure.update_xaxes(title={"text": "epoch", "font": {"color": MUTED}, "standoff": 6}, nticks=8)
-    figure.update_annotations(font={"size": 14, "color": INK})
+    figure.update_annotations(font={"size": 14})
     return figure

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from figures.style import INK, MUTED, SHARES, calm, reach
+from figures.style import MUTED, SHARES, calm, reach
 from wording import DASH
 
 FEW = 3  # largest number of classes of a small matrix
@@ -70,7 +70,7 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
     )
     figure.update_xaxes(showgrid=False, title={"font": {"color": MUTED}})
     figure.update_yaxes(showgrid=False, title={"font": {"color": MUTED}})
-    figure.update_annotations(font={"size": 15, "color": INK})
+    figure.update_annotations(font={"size": 15})
     return figure
 
 
@@ -146,7 +146,7 @@ def shares(table: pd.DataFrame, models: Sequence[str], colours: Mapping[str, str
             y=found["value"],
             name=model,
             marker_color=colours.get(model, MUTED),
-            error_y={**reach(found["value"], found["low"], found["high"]), "color": INK},
+            error_y={**reach(found["value"], found["low"], found["high"]), "color": MUTED},
             hovertemplate="%{x}: %{y:.1%}<extra>" + model + "</extra>",
         )
     return _in_groups(figure, "correct answers")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from figures.style import GOOD, INK, MUTED, calm, reach
+from figures.style import GOOD, MUTED, calm, reach
 from wording import interval, number, words
 
 ROW_PX = 34  # height of a row
@@ -49,7 +49,7 @@ def dots(
 
 def _beside(figure: go.Figure, row: str, text: str) -> None:
     """Write text to the right of a row."""
-    figure.add_annotation(x=1.01, xref="paper", xanchor="left", y=row, text=text, showarrow=False, font_color=INK)
+    figure.add_annotation(x=1.01, xref="paper", xanchor="left", y=row, text=text, showarrow=False)
 
 
 def gains(rows: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str) -> go.Figure:

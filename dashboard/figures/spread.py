@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import plotly.graph_objects as go
 
-from figures.style import FONT, INK, MUTED, calm
+from figures.style import FONT, MUTED, calm
 
 HEIGHT_PX = 380
 LINES = [[0.0, "#bcd0e6"], [1.0, "#1f4e86"]]  # a pale line is still a line
@@ -69,7 +69,7 @@ def parallel(table: pd.DataFrame, columns: Sequence[str], labels: Mapping[str, s
         go.Parcoords(
             dimensions=axes,
             line={"color": numbers(whole[colour]), "colorscale": LINES, "showscale": False},
-            labelfont={"color": INK, "family": FONT},
+            labelfont={"color": MUTED, "family": FONT},
             unselected={"line": {"opacity": 0.06}},
         )
     )

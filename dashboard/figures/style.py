@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
-INK, MUTED, GRID = "#1f2933", "#7b8794", "#e8ebef"
+# seen on white and on dark; what has no colour here has the text colour of the page, light or dark
+MUTED, GRID, CLEAR = "#7b8794", "rgba(123,135,148,0.22)", "rgba(0,0,0,0)"
 GOOD = "#3a9a6c"
 MEMBERS = ("#2f6fb0", "#e08a2e", "#3a9a6c", "#9464b3", "#c4546a", "#3fa3b5", "#a8843c", "#5d6b9c")
 BASELINES = ("#8b929c", "#b9bec6")
-ENSEMBLES = ("#1d2b4f", "#4a5a86")
+ENSEMBLES = ("#4257a8", "#8593cf")
 PALETTES: dict[str, Sequence[str]] = {"member": MEMBERS, "baseline": BASELINES, "ensemble": ENSEMBLES}
 SHARES = [[0.0, "#f6f8fb"], [0.25, "#cfdff0"], [0.5, "#8fb5dc"], [0.75, "#4a83bd"], [1.0, "#1f4e86"]]
 FONT = '"Source Sans", "Source Sans 3", "Source Sans Pro", sans-serif'
@@ -43,10 +44,10 @@ def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="white",
-        plot_bgcolor="white",
-        font={"family": FONT, "size": 13, "color": INK},
-        hoverlabel={"bgcolor": "white", "bordercolor": GRID, "font": {"family": FONT, "size": 13, "color": INK}},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font={"family": FONT, "size": 13},
+        hoverlabel={"font": {"family": FONT, "size": 13}},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None},
         bargap=0.35,
     )
@@ -55,7 +56,6 @@ def calm(figure: go.Figure, height: int, **layout: object) -> go.Figure:
         "linecolor": GRID,
         "zeroline": False,
         "automargin": True,
-        "tickfont": {"color": "#52606d"},
     }
     figure.update_xaxes(axis)
     figure.update_yaxes(axis)

@@ -85,7 +85,7 @@ def show(folder: str) -> None:
     for tab, (name, draw, what) in zip(st.tabs(list(FIGURES)), FIGURES.values(), strict=True):
         with tab:
             figure = draw(tracks.table(folder, name), colours)
-            st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"beads-{draw.__name__}")
+            st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key=f"beads-{draw.__name__}")
             st.caption(what)
 
 

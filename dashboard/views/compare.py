@@ -42,7 +42,7 @@ def numbers(found: comparing.Comparison, names: list[str]) -> None:
     for line in found.notes:
         st.caption(parts.plain(line))
     figure = differences.forest(found.on_parts, names[0], style.colours(project.models()))
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="forest")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="forest")
     st.caption(
         "Test split, then the shift suites, on the same images; bars are intervals over groups. A filled mark is more than chance "
         "explains, all comparisons here counted."

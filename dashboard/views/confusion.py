@@ -76,7 +76,7 @@ def show(task: str) -> None:
         figure = matrices.confusions(table, alike, classes, counts=unit == COUNTS)
         event = st.plotly_chart(
             figure,
-            theme=None,
+            theme="streamlit",
             config=style.CONFIG,
             key=f"matrices-{place}",
             on_select="rerun",
@@ -90,7 +90,7 @@ def show(task: str) -> None:
     st.subheader("Recall of each class", anchor=False)
     for place, (classes, alike) in enumerate(schemes.items()):
         figure = matrices.recalls(table, alike, classes, style.colours(project.models()))
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"recalls-{place}")
+        st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key=f"recalls-{place}")
     by_kind(task, shown)
     with st.expander("Table"):
         share = st.column_config.NumberColumn(format="percent")
@@ -109,7 +109,7 @@ def by_kind(task: str, models: list[str]) -> None:
         return
     st.subheader("Correct answers by kind", anchor=False)
     figure = matrices.shares(table, models, style.colours(project.models()))
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="kinds")
     st.caption(
         "Test split: share of good images answered as good, and of bad images answered as bad. Bars are intervals over groups."
     )

@@ -49,7 +49,7 @@ def covered(name: str) -> None:
         return
     st.subheader("Range of the training data", anchor=False)
     figure = coverage.distributions(table, (*MEASURES, *ALONE, *COLOUR_RATIOS))
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="coverage")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="coverage")
     st.caption(
         "One box per split: light, contrast, noise, focus and density of its images. The band contains 98% of the training images. "
         "`brightfield predict` names what differs most from the training data where its answers are doubtful."

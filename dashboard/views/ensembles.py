@@ -54,7 +54,7 @@ METHODS = {
 def makeup(report: EnsembleReport, colours: dict[str, str]) -> None:
     """Show members, weights, and how the method was chosen."""
     st.subheader("Members and weights", anchor=False)
-    st.plotly_chart(scores.weights(report.weights, colours), theme=None, config=style.CONFIG, key="weights")
+    st.plotly_chart(scores.weights(report.weights, colours), theme="streamlit", config=style.CONFIG, key="weights")
     st.markdown(f"Combined by **{METHODS.get(report.method, report.method)}**.")
     left_out = set(report.rows.query("role == 'member'")["name"]) - set(report.weights["name"])
     if left_out:
@@ -78,7 +78,7 @@ def gain(report: EnsembleReport, colours: dict[str, str]) -> None:
     rows = report.rows.replace({"name": NAMES})
     others = rows[report.rows["name"] != report.method]  # its gain over itself is zero
     figure = scores.gains(others, colours, report.metric, report.direction)
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="gains")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="gains")
     st.caption(
         "Bars are paired bootstrap intervals over whole groups of images; a filled diamond means that the interval "
         "excludes zero."

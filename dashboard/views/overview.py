@@ -53,7 +53,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
         if len(table):
             name = champion["model"].iloc[0] if len(champion) else None
             figure = scores.dots(table, colours, metric, direction, name)
-            st.plotly_chart(figure, theme=None, config=style.CONFIG, key=f"dots-{task}")
+            st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key=f"dots-{task}")
         origin(task, champion, table)
         decisions(task)
 

@@ -199,7 +199,7 @@ def _curves(table: pd.DataFrame, picked: tuple[str, ...], going_on: tuple[str, .
     lines = found.table.assign(run=found.table["run_id"].map(labels))
     if picked and len(lines):
         figure = curves.histories(lines, picked, style.series(table["label"]))
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key="curves")
+        st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="curves")
     if going_on:
         st.caption(f"Read again every {LIVE_S} s while a run is going on.")
 
@@ -251,11 +251,11 @@ def spreads(table: pd.DataFrame) -> None:
     y = right.selectbox("Up", able, index=up, format_func=label, key="runs-y", bind="query-params")
     labels = {name: label(name) for name in able}
     roles = {role: palette[0] for role, palette in style.PALETTES.items()}
-    st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme=None, config=style.CONFIG, key="spread")
+    st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme="streamlit", config=style.CONFIG, key="spread")
     axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes", bind="query-params")
     if len(axes) > 1:
         figure = spread.parallel(table, axes, labels, axes[-1])
-        st.plotly_chart(figure, theme=None, config=style.CONFIG, key="parallel")
+        st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="parallel")
         st.caption("A line a run, dark where the last axis is large. Draw along an axis to single out runs.")
 
 

@@ -41,7 +41,7 @@ def show(task: str) -> None:
     ceilings = reports.ceilings(task, metric)
     colours = style.colours(project.models())
     figure = shifts.lines(table, names, colours, metric, towards, ceilings)
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="shifts")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="shifts")
     meant = "; ".join(f"**{parts.plain(name)}**: {MEANING[name]}" for name in names if name in MEANING)
     limit = " Dashes: the best that any model could reach, because labels are random." if ceilings else ""
     st.caption(
@@ -89,7 +89,7 @@ def by_kind(task: str, metric: str, towards: str) -> None:
     st.subheader("By kind of test image", anchor=False)
     colours = style.colours(project.models())
     figure = shifts.lines(table, names, colours, metric, towards, first_apart=False)
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="kinds")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="kinds")
     st.caption("Test split, with the number of images of each kind in brackets. Bars are intervals over groups.")
 
 
@@ -119,7 +119,7 @@ def by_condition(task: str) -> None:
     )
     chosen = chosen.rename(columns={"at": "condition"})
     figure = conditions.scatter(chosen, style.colours(project.models()), condition, metric)
-    st.plotly_chart(figure, theme=None, config=style.CONFIG, key="conditions")
+    st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="conditions")
     st.caption(f"Images of the test split and of all suites. {CONDITIONS.get(condition, '')} Lines connect medians.")
 
 

@@ -99,7 +99,7 @@ def _draw(model: str, name: str, metric: str, which: str, instead: str | None = 
     if figure is None:
         st.markdown(f":gray[{instead}]")
         return
-    st.plotly_chart(figures.fit(figure), theme=None, config=style.CONFIG, key=f"{which}-{name}")
+    st.plotly_chart(figures.fit(figure), theme="streamlit", config=style.CONFIG, key=f"{which}-{name}")
     st.caption(about.caption)
 
 
@@ -140,7 +140,7 @@ def _more(model: str, name: str, metric: str) -> None:
     if figure is None:
         st.markdown(f":gray[There is nothing to draw: {_why(which)}.]")
         return
-    st.plotly_chart(figures.fit(figure), theme=None, config=style.CONFIG, key=f"{which}-{name}")
+    st.plotly_chart(figures.fit(figure), theme="streamlit", config=style.CONFIG, key=f"{which}-{name}")
     st.caption(about[which].caption)
 
 

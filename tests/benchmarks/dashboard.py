@@ -1,0 +1,192 @@
+"""How long pages of the dashboard take in a real browser: with a store of 20,000 runs, 5,000 scored crops and fields of 2048 px."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import default_run
+import numpy as np
+import psutil
+from claims import Claim, TextRow
+from ruamel.yaml import YAML
+
+import many_runs
+import scored
+from brightfield.experiments import runs
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+RUNS, CROPS_OF_A_GROUP, GROUPS = 20_000, 50, 100
+SIZE_PX, FIELDS = 2048, 8
+COLD_S, WARM_S, ANY_PAGE_S, WORST_S, FIELD_S, MOST_GB = 2.5, 0.7, 5.0, 1.0, 1.0, 1.5
+CLICKS, TIMES = 200, 5
+PATIENCE_MS = 300_000
+RESTS = "[data-testid=stApp][data-test-script-state=notRunning]"
+DRAWN = "!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"
+
+
+def rows() -> Iterator[Claim | TextRow]:
+    """One project for all: written once, read by a new server for each cold start."""
+    if not CHROMIUM.is_file():
+        yield "the dashboard in a browser", f"skipped: there is no {CHROMIUM}", ""
+        return
+    from playwright.sync_api import sync_playwright
+
+    with tempfile.TemporaryDirectory() as top, sync_playwright() as tools:
+        folder = Path(top, "project")
+        _fill(folder)
+        browser = tools.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        for page in ("overview", "runs"):
+            with _served(folder) as (url, _):
+                yield _claim(f"{page}, the first page of a new server", _opened(browser, url, page), COLD_S)
+                again = [_opened(browser, url, page) for _ in range(TIMES)]
+                yield _claim(f"{page}, again in a new tab", float(np.median(again)), WARM_S)
+        with contextlib.chdir(folder):
+            yield "the newest 2,000 runs by mlflow.search_runs", f"{_timed(lambda: runs.search(limit=2000)):.2f} s", ""
+        with _served(folder) as (url, process):
+            yield from _pages(browser, url)
+            yield from _looking(browser, url)
+            yield _clicked(browser, url, process)
+
+
+def _fill(folder: Path) -> None:
+    default_run.clone(folder)
+    yaml, path = YAML(), folder / "params.yaml"
+    content = yaml.load(path)
+    content["simulations"]["bacteria"].update(size_px=SIZE_PX, images=FIELDS * 5, suites=[])
+    yaml.dump(content, path)
+    default_run.command(folder, "dvc", "repro", "prepare@bacteria")
+    for stage in ("train", "evaluate"):
+        default_run.command(folder, "brightfield", stage, "bacteria-watershed")
+    with contextlib.chdir(folder):
+        for seed, name in enumerate(("rbc-features", "rbc-convnet")):
+            crops = scored.crops({"test": 1.0 + seed}, seed=seed, groups=GROUPS, each=CROPS_OF_A_GROUP)
+            scored.write_report(name, crops)
+        many_runs.write(folder, RUNS)
+
+
+@contextmanager
+def _served(folder: Path) -> Iterator[tuple[str, psutil.Process]]:
+    """The address of a new server, and its process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), f"--server.port={port}"]
+    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
+    with subprocess.Popen(app, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            url = f"http://127.0.0.1:{port}"
+            while process.poll() is None:
+                with contextlib.suppress(urllib.error.URLError, TimeoutError):
+                    urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+                    break
+                time.sleep(0.1)
+            yield url, psutil.Process(process.pid)
+        finally:
+            process.terminate()
+
+
+def _opened(browser: Any, url: str, page: str) -> float:
+    """Seconds until a page in a new tab has come to rest."""
+    tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+    tab.set_default_timeout(PATIENCE_MS)
+    try:
+        return _timed(lambda: _go(tab, f"{url}/{'' if page == 'overview' else page}"))
+    finally:
+        tab.close()
+
+
+def _go(tab: Any, url: str) -> None:
+    tab.goto(url)
+    tab.wait_for_selector("h1")
+    _rest(tab)
+
+
+def _rest(tab: Any) -> None:
+    tab.wait_for_selector(RESTS, state="attached")
+    tab.wait_for_function(DRAWN)
+
+
+def _pages(browser: Any, url: str) -> Iterator[Claim]:
+    from pages import PAGES
+
+    took = {page: _opened(browser, url, page) for page in PAGES}
+    slowest = max(took, key=lambda page: took[page])
+    yield _claim(f"the slowest page at its first visit: {slowest}", took[slowest], ANY_PAGE_S)
+
+
+def _looking(browser: Any, url: str) -> Iterator[Claim]:
+    tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+    tab.set_default_timeout(PATIENCE_MS)
+    _go(tab, f"{url}/errors?errors-task=rbc")
+
+    def other_model() -> None:
+        tab.get_by_role("combobox", name="Model").click()
+        tab.get_by_role("option", name="rbc-features").click()
+        tab.get_by_text("bad, answered good").first.wait_for()
+        _rest(tab)
+
+    yield _claim(
+        f"the worst answers to {GROUPS * CROPS_OF_A_GROUP:,} crops, of a model that was not shown yet",
+        _timed(other_model),
+        WORST_S,
+    )
+    _go(tab, f"{url}/errors?errors-task=bacteria")
+
+    def field(number: int) -> None:
+        with tab.expect_response(lambda answer: "/tiles/" in answer.url and "fills" in answer.url):
+            tab.get_by_role("button", name="Look closer").nth(number).click()
+        tab.locator(".microscope .bar").first.wait_for()
+        tab.wait_for_load_state("networkidle")
+
+    yield _claim(
+        f"a field of {SIZE_PX} px with truth and answer opens in the microscope", _timed(lambda: field(0)), FIELD_S
+    )
+    field(1)
+    yield _claim("the same, looked at before", _timed(lambda: field(0)), FIELD_S)
+    tab.close()
+
+
+def _clicked(browser: Any, url: str, process: psutil.Process) -> Claim:
+    """Memory of the server after many clicks, on pages with images above all."""
+    from pages import PAGES
+
+    tab = browser.new_page(viewport={"width": 1440, "height": 1000})
+    tab.set_default_timeout(PATIENCE_MS)
+    most = 0
+    for click in range(CLICKS):
+        if click % 4 == 0:
+            _go(tab, f"{url}/{'' if click % 8 else 'errors?errors-task=bacteria'}")
+        elif click % 4 == 1:
+            tab.get_by_role("link", name=PAGES[click // 4 % len(PAGES)].capitalize()).click()
+            _rest(tab)
+        else:
+            buttons = tab.get_by_role("button", name="Look closer")
+            if buttons.count():
+                buttons.nth(click % buttons.count()).click()
+                _rest(tab)
+        most = max(most, process.memory_info().rss)
+    tab.close()
+    return Claim(f"memory of the server over {CLICKS} clicks, at most", most / 1e9, "GB", aim=MOST_GB)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    act()
+    return time.perf_counter() - begun
+
+
+def _claim(what: str, seconds: float, aim: float) -> Claim:
+    return Claim(f"{what}: seconds", seconds, "s", aim=aim)
