@@ -6,7 +6,10 @@ import dataclasses
 import io
 import re
 import shutil
+import struct
+import tempfile
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +49,31 @@ def cells() -> np.ndarray:
     image = np.random.default_rng(0).normal(20_000, 300, (80, 100))
     image[20:40, 20:40] = image[50:70, 60:80] = 5_000
     return image.astype(np.uint16)
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A PNG of a few bytes whose header claims a size."""
+    header = struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+    chunks = [b"IHDR" + header, b"IDAT" + zlib.compress(bytes(100)), b"IEND"]
+    packed = [struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk)) for chunk in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def bomb(side: int) -> bytes:
+    """A TIFF of zeros, compressed strip by strip, so that nothing of its size is in memory here."""
+    target = io.BytesIO()
+    rows = 100
+    strips = iter([zlib.compress(bytes(rows * side))] * (side // rows))
+    tifffile.imwrite(
+        target,
+        strips,
+        shape=(side, side),
+        dtype=np.uint8,
+        rowsperstrip=rows,
+        compression="zlib",
+        photometric="minisblack",
+    )
+    return target.getvalue()
 
 
 @pytest.fixture
@@ -155,6 +183,11 @@ def test_a_stack_gives_an_answer_a_frame(model: Predictor) -> None:
         ("text.png", b"this is no image", "text.png cannot be read"),
         ("code.py", b"import os", "not an image by its name"),
         ("../../etc/passwd", b"x", "not an image by its name"),
+        ("page.png", b"<html><script>alert(1)</script></html>", "page.png is the text of a link"),
+        ("picture.tif", png((cells() // 256).astype(np.uint8)), "picture.tif cannot be read"),
+        ("huge.png", claiming(100_000, 100_000), "could be decompression bomb"),
+        ("bomb.tif", bomb(20_000), "expected at most 100,000,000"),  # 400 MB of zeros in 600 KB
+        ("large.tif", bomb(5_000), "expected at most 16,777,216"),
     ],
 )
 def test_a_bad_file_is_named_and_the_others_are_answered(
@@ -166,6 +199,27 @@ def test_a_bad_file_is_named_and_the_others_are_answered(
     assert Path(name).name in answers.problems[0]
     assert "/tmp" not in answers.problems[0]
     assert answers.about["image"].tolist() == ["good"]
+
+
+def test_nothing_is_left_of_an_upload_and_no_name_leads_out_of_its_folder(
+    model: Predictor, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [
+        "../../../escaped.tif",
+        "..\\..\\escaped.tif",
+        "/etc/escaped.tif",
+        '<img src=x onerror="alert(1)">.tif',
+        "a\0b.tif",
+    ]
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = sorted(project.rglob("*"))
+    answers = answering.answer(model, [Upload(name, tiff(cells())) for name in names])
+    assert sorted(project.rglob("*")) == before
+    assert list(tmp_path.iterdir()) == []
+    with zipfile.ZipFile(io.BytesIO(answers.zipped())) as archive:
+        inside = archive.namelist()
+    assert inside
+    assert all(Path(name).name == name and "\\" not in name for name in inside)
 
 
 def test_too_many_frames_and_too_many_pixels(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
