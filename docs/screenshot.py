@@ -12,17 +12,20 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = "/usr/bin/chromium"
-PICTURE = ROOT / "docs" / "images" / "dashboard.png"
+PICTURES = ROOT / "docs" / "images"
 SIZE = {"width": 1280, "height": 800}
+# what is opened, and of which part of it a picture is taken; None: of all that is seen
+PAGES = {"dashboard.png": ("", None), "microscope.png": ("errors?errors-task=bacteria", ".microscope")}
 PATIENCE_S = 240
 AT_REST = "!document.querySelector('[data-testid=stSkeleton], [data-stale=true]')"
 
 
 def main() -> None:
-    """Start the dashboard, open its first page, write the picture."""
+    """Start the dashboard, open its pages, write the pictures."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -53,14 +56,24 @@ def _photograph(url: str) -> None:
         browser = tools.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport=SIZE)
         page.set_default_timeout(PATIENCE_S * 1000)
-        page.goto(url)
-        page.wait_for_selector(".js-plotly-plot .main-svg")
-        page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
-        page.wait_for_function(AT_REST)
-        page.wait_for_timeout(1500)  # figures draw themselves
-        page.screenshot(path=PICTURE)
+        for name, (place, part) in PAGES.items():
+            page.goto(f"{url}/{place}")
+            page.wait_for_selector("h1")
+            _rest(page)
+            if part is not None:
+                page.get_by_role("button", name="Look closer").first.click()
+                page.locator(f"{part} .bar").first.wait_for()
+                _rest(page)
+            page.wait_for_timeout(2500)  # figures draw themselves, tiles come
+            (page if part is None else page.locator(part)).screenshot(path=PICTURES / name)
+            print(PICTURES / name)
         browser.close()
-    print(PICTURE)
+
+
+def _rest(page: Any) -> None:
+    """Wait until the script has run, and what it shows is there."""
+    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", state="attached")
+    page.wait_for_function(AT_REST)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import streamlit as st
 
 import parts
 from microscope import view
-from queries import closeup, errors
+from queries import closeup, evaluated
 
 MOST = 3  # models beside the truth
 
@@ -67,7 +67,7 @@ def show(page: str, images: Sequence[str], headline: Callable[[int], str], names
             st.markdown(f"{headline(place)} :gray[{place + 1} of {len(images)}]", width="content")
             st.button("Close", icon=":material/close:", type="tertiary", key=f"{page}-close", on_click=close)
         split, _, image = asked.partition("/")
-        pixel_size_um = errors.task_of(names[0]).settings.pixel_size_um
+        pixel_size_um = evaluated.task_of(names[0]).settings.pixel_size_um
         view.show(closeup.panes(names[:MOST], split, image), key, pixel_size_um, step if len(images) > 1 else None)
         if len(names) > MOST:
             st.caption(f"Of the first {MOST} models: {parts.plain(', '.join(names[:MOST]))}.")

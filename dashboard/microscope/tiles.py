@@ -20,8 +20,6 @@ PERCENT = (0.2, 99.8)  # of the pixels lie between black and white at first
 EMPTY = (0, 0, 0, 0)  # RGBA of what has no colour
 FILL_ALPHA = 0.45  # of a filled cell, beside its outline
 
-Rgba = tuple[int, int, int, int]
-
 
 def last_level(shape: tuple[int, ...]) -> int:
     """The number of the level with the image itself; at level 0 it is one pixel."""
@@ -46,8 +44,8 @@ class Photograph:
 
     @property
     def nbytes(self) -> int:
-        """Of the image, and as much again for what is smaller."""
-        return 2 * self.pixels.nbytes
+        """Of the image, and of what is smaller: a third as many values, of four bytes."""
+        return int(self.pixels.nbytes + 4 * self.pixels.size // 3)
 
     @cached_property
     def black_and_white(self) -> tuple[float, float]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import streamlit as st
 
-from brightfield.results import Result
 from brightfield.results.layers import Layers
 from microscope.view import Marks, Pane
-from queries import answering, errors
+from queries import evaluated
 
 TRUTH = "truth"
 
@@ -21,10 +19,9 @@ def panes(names: Sequence[str], split: str, image: str) -> list[Pane]:
     Raises:
         BrightfieldError: a model or the image is not there any more.
     """
-    known = errors.split_of(names[0], split)
-    place = list(known.images.index["id"]).index(image)
-    pixels = np.asarray(known.images[place].image)
-    version = errors.version_of_data(names[0])
+    known = evaluated.split_of(names[0], split)
+    pixels = np.asarray(known.images[evaluated.place_of(known, image)].image)
+    version = evaluated.version_of_data(names[0])
     identity = f"{version} {split} {image}"
     layers = {name: _layers(name, split, image) for name in names}
     of_truth = layers[names[0]][1]
@@ -37,7 +34,7 @@ def panes(names: Sequence[str], split: str, image: str) -> list[Pane]:
     if of_truth.picture is not None:  # the image itself is not what truth and answers are
         found.insert(0, Pane("image", identity, pixels))
     for name, (answer, truth) in layers.items():
-        made = f"{errors.version_of_model(name)} {name}"
+        made = f"{evaluated.version_of_model(name)} {name}"
         found.append(_pane(name, answer, pixels, identity, made, _marks(answer), _marks(truth)))
     return found
 
@@ -73,15 +70,4 @@ def _is_of_words(layers: Layers) -> bool:
 
 
 def _layers(name: str, split: str, image: str) -> tuple[Layers, Layers]:
-    answer, truth = _both(name, split, image, errors.version_of_data(name), errors.version_of_model(name))
-    return errors.task_of(name).scoring.layers(answer, truth)
-
-
-@st.cache_data(max_entries=60, show_spinner="Asking the model")
-def _both(name: str, split: str, image: str, data: int, model: int) -> tuple[Result, Result]:
-    """The answer and the truth; versions are those of the prepared dataset and of the model."""
-    predictor = answering.predictor(errors.entry_of(name).task, name)
-    known = errors.split_of(name, split)
-    place = list(known.images.index["id"]).index(image)
-    (answer,) = predictor.predict([known.images[place].image])
-    return answer, known.truth[place]
+    return evaluated.task_of(name).scoring.layers(*evaluated.answer(name, split, image))

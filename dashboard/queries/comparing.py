@@ -11,7 +11,7 @@ import streamlit as st
 
 from brightfield.evaluation import comparison, comparison_text, reports
 from brightfield.evaluation.scoring import TEST
-from queries import errors, project
+from queries import errors, evaluated, project
 
 MOST = 6  # models at once
 SPREAD = "spread"  # column: between the best and the worst score of an image
@@ -44,7 +44,7 @@ def compared(names: Sequence[str]) -> Comparison:
     Raises:
         BrightfieldError: they cannot be compared, or a report is missing or damaged.
     """
-    return _compared(tuple(names), tuple(errors.version_of_scores(name) for name in names))
+    return _compared(tuple(names), tuple(evaluated.version_of_scores(name) for name in names))
 
 
 @st.cache_data(max_entries=30, show_spinner="Comparing on the same images")

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
-from brightfield import images, layout, params
+from brightfield import images
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
-from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION, Split
+from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
 from brightfield.metrics.declarations import declared
-from queries import answering, project
-
-if TYPE_CHECKING:
-    from brightfield.tasks import Task
+from queries import evaluated, project
+from queries.evaluated import place_of, scores_file, split_of, task_of
 
 KNOWN = ("id", "group", "split", KIND)  # columns of a table of scores that are no scores
 RIGHT_OR_WRONG = 2  # values
@@ -73,7 +70,7 @@ def cell(truth: str, answered: str) -> str:
 def scored(task: str) -> list[str]:
     """Names of the models and ensembles of a task whose answers were scored, in the order of params.yaml."""
     known = project.models()
-    return [name for name in known.loc[known["task"] == task, "name"] if _path(name).is_file()]
+    return [name for name in known.loc[known["task"] == task, "name"] if scores_file(name).is_file()]
 
 
 def scores(name: str, of_cell: str | None = None) -> pd.DataFrame:
@@ -102,7 +99,7 @@ def confused(name: str) -> Confused | None:
 
 
 def _both(name: str) -> tuple[pd.DataFrame, Confused | None]:
-    path = _path(name)
+    path = scores_file(name)
     return _scores(name, str(path.absolute()), path.stat().st_mtime_ns)
 
 
@@ -157,64 +154,14 @@ def picture(name: str, split: str, image: str, side: int) -> bytes:
     Raises:
         BrightfieldError: the model or the image is not there any more.
     """
-    return _picture(name, split, image, side, version_of_model(name))
+    return _picture(name, split, image, side, evaluated.versions(name, split))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _picture(name: str, split: str, image: str, side: int, changed: int) -> bytes:
+def _picture(name: str, split: str, image: str, side: int, changed: tuple[int, ...]) -> bytes:
     from brightfield.results import overlays
 
-    model = answering.predictor(entry_of(name).task, name)
     records = split_of(name, split)
-    place = list(records.images.index["id"]).index(image)
-    pixels = records.images[place].image
-    (result,) = model.predict([pixels])
-    return project.shrink(images.as_png(overlays.overlay(pixels, result, records.truth[place])), side)
-
-
-def split_of(name: str, split: str) -> Split:
-    """The images of a part of a model's dataset, with their truth."""
-    return _loaded(name, split, str(layout.prepared(entry_of(name).dataset).absolute()), version_of_data(name))
-
-
-@st.cache_resource(max_entries=8, show_spinner="Reading images")
-def _loaded(name: str, split: str, folder: str, changed: int) -> Split:
-    return Split.load(task_of(name), Path(folder), split)
-
-
-def version_of_scores(name: str) -> int:
-    """When the answers of a model were scored, in ns; 0 where they were not."""
-    return _changed(_path(name))
-
-
-def version_of_data(name: str) -> int:
-    """When the dataset of a model was prepared, in ns; 0 where it is not here."""
-    return _changed(layout.prepared(entry_of(name).dataset) / layout.INDEX)
-
-
-def version_of_model(name: str) -> int:
-    """When a model or an ensemble was trained, in ns; 0 where it is not here."""
-    role = project.models().set_index("name").loc[name, "role"]
-    return _changed(project.folder(entry_of(name).task, name, str(role)) / layout.BUNDLE)
-
-
-def _changed(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.is_file() else 0
-
-
-def entry_of(name: str) -> params.Model | params.Ensemble:
-    """What params.yaml says of a model or an ensemble."""
-    settings = project.settings()
-    return settings.models.get(name) or settings.ensembles[name]
-
-
-def task_of(name: str) -> Task[Any, Any]:
-    """The task, as the model answers it."""
-    from brightfield import tasks
-
-    entry = entry_of(name)
-    return tasks.build(entry.kind, project.settings().settings_of(entry))
-
-
-def _path(name: str) -> Path:
-    return layout.report(name) / layout.IMAGE_SCORES
+    answer, truth = evaluated.answer(name, split, image)
+    pixels = records.images[place_of(records, image)].image
+    return project.shrink(images.as_png(overlays.overlay(pixels, answer, truth)), side)

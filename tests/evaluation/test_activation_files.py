@@ -9,7 +9,7 @@ import pytest
 import safetensors.numpy
 
 from brightfield.errors import BrightfieldError
-from brightfield.evaluation.activation_files import ActivationWriter, read_activations
+from brightfield.evaluation.activation_files import ActivationWriter, read_activation, read_activations
 
 
 def write(folder: Path, arrays: dict[str, np.ndarray], *, half: bool = False) -> list[np.ndarray]:
@@ -51,6 +51,27 @@ def test_in_half_precision_what_is_returned_is_what_will_be_read(tmp_path: Path,
         np.testing.assert_array_equal(kept, array)
         np.testing.assert_allclose(array, given, rtol=2**-11, atol=2**-25)
     assert (tmp_path / "test.safetensors").stat().st_size < 1000 + sum(array.size * 2 for array in arrays.values())
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_one_of_many_is_read_alone(tmp_path: Path, half: bool) -> None:
+    arrays = some(np.random.default_rng(3))
+    returned = dict(zip(arrays, write(tmp_path, arrays, half=half), strict=True))
+    for name, array in returned.items():
+        read = read_activation(tmp_path, "test", name)
+        assert read.dtype == np.float32
+        np.testing.assert_array_equal(read, array)
+
+
+def test_one_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    write(tmp_path, some(np.random.default_rng(4)))
+    with pytest.raises(BrightfieldError, match="lacks the answer to other.*brightfield evaluate"):
+        read_activation(tmp_path, "test", "other")
+    with pytest.raises(BrightfieldError, match="lacks the answer to a"):
+        read_activation(tmp_path, "focus", "a")
+    (tmp_path / "test.safetensors").write_bytes(b"\xff" * 30)
+    with pytest.raises(BrightfieldError, match="lacks the answer to a"):
+        read_activation(tmp_path, "test", "a")
 
 
 def test_numbers_are_rounded_to_half_precision_as_numpy_does(tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ import numpy as np
 import numpy.typing as npt
 import safetensors.numpy
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
 from brightfield.errors import BrightfieldError
 from brightfield.system.arrays import IN_MEMORY, Lazy
 
 FloatArray = npt.NDArray[np.float32]
 Stored = npt.NDArray[np.floating[Any]]  # float16 or float32
+AGAIN = "Evaluate the model first: `brightfield evaluate {}`, or `dvc repro`."
 ENTRY = 160  # bytes of the header for an array, beside its name: more than type, shape and offsets need
 TYPES = {np.dtype(np.float16): "F16", np.dtype(np.float32): "F32"}
 
@@ -82,6 +83,23 @@ class ActivationWriter:
             self._file.write(self._reserved.to_bytes(8, "little") + header.ljust(self._reserved))
 
 
+def read_activation(folder: Path, split: str, identity: str) -> FloatArray:
+    """The output for one image of those that an :class:`ActivationWriter` wrote.
+
+    Raises:
+        BrightfieldError: the model was not evaluated on this image, or the file is damaged.
+    """
+    path = folder / f"{split}.safetensors"
+    try:
+        with safe_open(path, "numpy") as file:
+            array: Stored = np.array(file.get_tensor(identity))
+    except (OSError, SafetensorError) as error:
+        raise BrightfieldError(
+            f"{path} lacks the answer to {identity}: {error}. {AGAIN.format(folder.name)}"
+        ) from error
+    return array.astype(np.float32, copy=False)
+
+
 def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: int = IN_MEMORY) -> Sequence[Stored]:
     """What an :class:`ActivationWriter` wrote, in the order of ``ids``.
 
@@ -98,7 +116,7 @@ def read_activations(folder: Path, split: str, ids: Iterable[str], in_memory: in
     if missing := [identity for identity in ids if identity not in known]:
         raise BrightfieldError(
             f"{path} lacks the answers to {len(missing)} of {len(ids)} images ({missing[0]}, ...). "
-            f"Evaluate the model first: `brightfield evaluate {folder.name}`, or `dvc repro`."
+            f"{AGAIN.format(folder.name)}"
         )
     if (
         2 * path.stat().st_size <= in_memory

@@ -13,7 +13,7 @@ import scored
 from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
-from queries import errors
+from queries import errors, evaluated
 
 pytestmark = pytest.mark.usefixtures("answered")
 
@@ -27,7 +27,7 @@ def test_models_that_were_scored() -> None:
 def test_each_image_scores_what_its_own_statistics_say() -> None:
     """Of a crop there is no AUC; its Brier score is the squared error of its probability."""
     table = errors.scores("rbc-convnet")
-    known = reports.image_scores(errors._path("rbc-convnet"))
+    known = reports.image_scores(evaluated.scores_file("rbc-convnet"))
     known = known[known["split"] != "validation"].reset_index(drop=True)
     assert "auc" not in table
     np.testing.assert_allclose(table["brier"], (known["probability"] - known["truth"]) ** 2, atol=1e-12)
@@ -47,7 +47,7 @@ def test_a_cell_has_the_images_that_are_counted_in_it() -> None:
 
 
 def test_where_pixels_have_classes_they_are_counted_in_each_image() -> None:
-    known = reports.image_scores(errors._path("bacteria-watershed"))
+    known = reports.image_scores(evaluated.scores_file("bacteria-watershed"))
     known = known[~known["split"].isin(["train", "validation"])].reset_index(drop=True)
     table = errors.scores("bacteria-watershed", "contour as body")
     assert table["confused_px"].tolist() == known["confusion_2_1"].tolist()
