@@ -251,6 +251,26 @@ def test_a_comparison_is_one_file_to_send(page: Page, address_of_answers: str, t
     context.close()
 
 
+def test_two_people_see_their_own_choices(page: Page, address_of_answers: str) -> None:
+    from playwright.sync_api import expect
+
+    go(page, f"{address_of_answers}/errors")
+    assert page.context.browser is not None
+    other = page.context.browser.new_context().new_page()
+    go(other, f"{address_of_answers}/errors")
+    page.get_by_role("radio", name="bacteria").click()
+    settle(page)
+    page.get_by_role("button", name="Look closer").first.click()
+    expect(page.locator(".microscope .pane")).to_have_count(2)
+    other.get_by_role("button", name="Reload").click()
+    settle(other)
+    expect(other.get_by_role("radio", name="rbc")).to_be_checked()
+    assert "errors-image" not in other.url
+    expect(page.get_by_role("radio", name="bacteria")).to_be_checked()
+    expect(page.locator(".microscope .pane")).to_have_count(2)
+    other.context.close()
+
+
 def test_an_uploaded_image_is_answered(page: Page, address: str, tmp_path: Path) -> None:
     from playwright.sync_api import expect
 
