@@ -61,7 +61,7 @@ def test_the_readme_is_short_and_narrow() -> None:
     assert [line for line in lines if len(line) > WIDEST] == []
 
 
-def test_the_readme_shows_the_dashboard_and_an_overlay() -> None:
+def test_the_readme_shows_the_dashboard_and_the_microscope() -> None:
     text = (pages.ROOT / "README.md").read_text(encoding="utf-8")
     shown = [target for target in pages.links(text) if target.endswith(".png")]
     assert len(shown) == 2
