@@ -60,6 +60,16 @@ def test_the_rule_of_the_sampler() -> None:
     assert made(WITH_CONDITION, 40) == "TPESampler"
 
 
+def test_what_was_tried_is_not_tried_again() -> None:
+    """The best is at the end of a range, to which a Gaussian process comes back again and again."""
+    space = {"training.learning_rate": Search(low=0.001, high=0.01, log=True)}
+    found = optuna.create_study(direction="maximize", sampler=sampling.sampler(space, 30))
+    found.optimize(lambda trial: sampling.drawn(trial, space, {})["training.learning_rate"], n_trials=30)
+    rates = [trial.params["training.learning_rate"] for trial in found.trials]
+    assert len(set(rates)) == 30
+    assert max(rates) == pytest.approx(0.01, rel=1e-3)  # it was found all the same
+
+
 def test_what_has_no_meaning_is_not_drawn() -> None:
     drawn = study(WITH_CONDITION, 12)
     assert {"adamw", "rmsprop"} == {trial["training.optimizer"] for trial in drawn}

@@ -60,8 +60,10 @@ class SeededByTrial(BaseSampler):
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """See Optuna."""
-        return self._sampler(trial).sample_relative(study, trial, search_space)
+        """See Optuna; but where the same was tried before, at random: an equal training is not done again, and teaches nothing."""
+        drawn = self._sampler(trial).sample_relative(study, trial, search_space)
+        others = (other for other in study.get_trials(deepcopy=False) if other.number != trial.number)
+        return {} if any(drawn.items() <= other.params.items() for other in others) else drawn
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
