@@ -103,8 +103,8 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         """The cells, each with its verdict."""
         of_answer, of_truth = segmentation.verdicts(answer, truth)
         return (
-            Layers(instances=answer.instances, verdicts=of_answer, words=f"{_cells(answer)} cells"),
-            Layers(instances=truth.instances, verdicts=of_truth, words=f"{_cells(truth)} cells"),
+            Layers(instances=answer.instances, verdicts=of_answer, words=_cells(answer)),
+            Layers(instances=truth.instances, verdicts=of_truth, words=_cells(truth)),
         )
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
@@ -113,8 +113,9 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         return {name: metrics[name] for name in ("mean_iou", "ap50")}
 
 
-def _cells(answer: ClassMap) -> int:
-    return segmentation.number_of_cells(answer.instances)
+def _cells(answer: ClassMap) -> str:
+    number = segmentation.number_of_cells(answer.instances)
+    return f"{number} cell{'' if number == 1 else 's'}"
 
 
 def count_scale(found: int) -> float:

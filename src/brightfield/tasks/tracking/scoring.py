@@ -54,18 +54,22 @@ class TrackingScoring(Scoring[params.TrackingSettings, Points]):
                 points=answer.positions,
                 verdicts=_verdicts(len(answer.positions), found, INVENTED),
                 residuals=residuals,
-                words=f"{len(answer.positions)} beads, {len(found)} of {len(truth.positions)} matched{mean}",
+                words=f"{_beads(answer)}, {len(found)} of {len(truth.positions)} matched{mean}",
             ),
             Layers(
                 points=truth.positions,
                 verdicts=_verdicts(len(truth.positions), true, MISSED),
-                words=f"{len(truth.positions)} beads",
+                words=_beads(truth),
             ),
         )
 
     def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.pooled(columns, weights)
+
+
+def _beads(answer: Points) -> str:
+    return f"{len(answer.positions)} bead{'' if len(answer.positions) == 1 else 's'}"
 
 
 def _verdicts(count: int, matched: npt.NDArray[np.intp], otherwise: str) -> tuple[str, ...]:
