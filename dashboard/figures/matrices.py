@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from figures.style import MUTED, SHARES, calm, reach
+from figures.style import CLEAR, MUTED, SHARES, calm, reach
 from wording import DASH
 
 FEW = 3  # largest number of classes of a small matrix
@@ -82,7 +82,7 @@ def _buttons(model: str, cells: pd.DataFrame, names: Mapping[str, str], side: in
         y=known["truth"].map(names),
         customdata=known[["model", "truth", "answer", "count", "share"]].to_numpy(),
         mode="markers",
-        marker={"symbol": "square", "size": BUTTON * side / len(names), "color": "rgba(0,0,0,0)", "line": {"width": 0}},
+        marker={"symbol": "square", "size": BUTTON * side / len(names), "color": CLEAR, "line": {"width": 0}},
         name=model,
         showlegend=False,
         hovertemplate="truth %{customdata[1]}, answer %{customdata[2]}<br>%{customdata[3]:,} (%{customdata[4]:.1%} of "

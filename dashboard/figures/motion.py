@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from figures.style import MUTED, calm
+from figures.style import MEMBERS, MUTED, calm, reach
 
 POINTS = 3000  # drawn of a longer trajectory
 HEIGHT = 440
@@ -68,14 +68,7 @@ def stability(table: pd.DataFrame, colours: Mapping[int, str]) -> go.Figure:
     figure = go.Figure()
     for particle, rows in _each(table, colours):
         value = rows["deviation_um"]
-        error = {
-            "type": "data",
-            "symmetric": False,
-            "array": rows["high_um"] - value,
-            "arrayminus": value - rows["low_um"],
-            "thickness": 1,
-            "width": 0,
-        }
+        error = reach(value, rows["low_um"], rows["high_um"])
         _points(figure, rows["tau_s"], value, particle, colours, error_y=error)
     return _logarithmic(figure, "averaged over (s)", f"Allan deviation ({UM})")
 
@@ -90,7 +83,7 @@ def phases(table: pd.DataFrame, colours: Mapping[int, str]) -> go.Figure:
     some = table[table["particle"].isin(list(colours))]
     figure = go.Figure()
     edges = np.linspace(-0.5, 0.5, BINS + 1)
-    for name, colour in (("x", "#2f6fb0"), ("y", "#e08a2e")):
+    for name, colour in zip("xy", MEMBERS, strict=False):
         within = some[name].to_numpy(dtype=float)
         within = within - np.round(within)
         counts, _ = np.histogram(within[np.isfinite(within)], edges)

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brightfield.results.outlines import outermost
+
 TILE_PX = 512
 PERCENT = (0.2, 99.8)  # of the pixels lie between black and white at first
 EMPTY = (0, 0, 0, 0)  # RGBA of what has no colour
@@ -140,7 +142,7 @@ class Cells:
             slice(max(0, each.start - 1), each.stop + 1) for each in (rows, columns)
         )  # neighbours of the tile's border
         numbers = whole[around]
-        edge = _edge(numbers)[rows.start - around[0].start :, columns.start - around[1].start :]
+        edge = outermost(numbers)[rows.start - around[0].start :, columns.start - around[1].start :]
         height, width = (
             min(each.stop, size) - each.start for each, size in zip((rows, columns), whole.shape, strict=True)
         )
@@ -151,17 +153,6 @@ class Cells:
 
 
 Picture = Photograph | Cells
-
-
-def _edge(numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Pixels of cells beside another cell or none."""
-    edge = np.zeros(numbers.shape, bool)
-    down, right = numbers[1:] != numbers[:-1], numbers[:, 1:] != numbers[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= right
-    edge[:, :-1] |= right
-    return edge & (numbers > 0)
 
 
 def _factor(level: int, shape: tuple[int, ...]) -> int:

@@ -85,21 +85,18 @@ class Pane:
 
 def show(
     panes: Sequence[Pane], key: str, pixel_size_um: float | None = None, on_step: Callable[[], None] | None = None
-) -> int:
+) -> None:
     """Show panes beside each other.
 
     Args:
         panes: of one image, or of images of the same size.
         key: of the component on its page.
         pixel_size_um: for the scale bar; None: in pixels.
-        on_step: called when the next or the previous image is asked for; None: there is no other.
-
-    Returns:
-        1 when the next image was asked for, -1 when the previous one was, else 0.
+        on_step: called when the next image (``step`` of the component is 1) or the previous one (-1) is asked for; None: there is
+            no other.
     """
     content = described(panes, pixel_size_um, steps=on_step is not None)
-    found = _component(data=content, key=key, height="content", on_step_change=on_step or _nothing)
-    return int(found.get("step") or 0)
+    _component(data=content, key=key, height="content", on_step_change=on_step or _nothing)
 
 
 def described(panes: Sequence[Pane], pixel_size_um: float | None, steps: bool) -> dict[str, Any]:
@@ -146,7 +143,10 @@ def _cells(pane: Pane) -> Iterable[str]:
     instances = pane.instances
     if instances is not None:
         colours = [COLOURS.get(verdict, PLAIN) for verdict in pane.verdicts]
-        yield SHELF.put(f"{pane.identity} cells of {pane.title}", lambda: Cells(instances, colours))[0]
+        # by what they are: the colours of the truth depend on the answer beside it, and a model may be trained again
+        content = hashlib.blake2b(np.ascontiguousarray(instances).data, digest_size=16)
+        content.update(json.dumps([instances.shape, colours]).encode())
+        yield SHELF.put(f"cells {content.hexdigest()}", lambda: Cells(instances, colours))[0]
 
 
 def _css(verdict: str) -> str:

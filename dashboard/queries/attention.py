@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -25,14 +25,14 @@ class Notice:
     Attributes:
         what: a sentence.
         step: what to do, a sentence of Markdown.
-        page: the file of the page that shows more; None where none does.
+        page: the file of the page that shows more.
         place: of that page, the part of its address after the question mark.
     """
 
     what: str
     step: str
-    page: str | None = None
-    place: Mapping[str, str] = field(default_factory=dict)
+    page: str
+    place: Mapping[str, str]
 
 
 def notices(champions: pd.DataFrame, now: datetime | None = None) -> list[Notice]:

@@ -34,7 +34,7 @@ def panes(names: Sequence[str], split: str, image: str) -> list[Pane]:
     if of_truth.picture is not None:  # the image itself is not what truth and answers are
         found.insert(0, Pane("image", identity, pixels))
     for name, (answer, truth) in layers.items():
-        made = f"{evaluated.version_of_model(name)} {name}"
+        made = f"{evaluated.versions(name, split)} {name}"
         found.append(_pane(name, answer, pixels, identity, made, _marks(answer), _marks(truth)))
     return found
 

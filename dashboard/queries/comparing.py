@@ -73,11 +73,7 @@ def apart(names: Sequence[str], metric: str) -> pd.DataFrame:
     Returns:
         Columns id, split, a column for each model with its score, and ``spread``.
     """
-    tables = [
-        errors.scores(name)[["id", "split", metric]].rename(columns={metric: name})
-        for name in names
-        if metric in errors.scores(name)
-    ]
+    tables = [errors.scores(name)[["id", "split", metric]].rename(columns={metric: name}) for name in names]
     both = reduce(lambda a, b: a.merge(b, on=["id", "split"]), tables)
     scores = both[list(names)]
     both[SPREAD] = scores.max(axis=1) - scores.min(axis=1)

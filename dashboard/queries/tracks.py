@@ -23,6 +23,7 @@ COLUMNS = {  # that the page shows
 }
 DEEPEST, MOST = 4, 200  # folders below the project's, and how many are listed
 LEFT_OUT = {
+    "data",
     "mlartifacts",
     "models",
     "ensembles",

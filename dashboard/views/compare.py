@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 import parts
@@ -35,13 +36,12 @@ def chosen(task: str, names: list[str]) -> list[str]:
     return [first, *against]
 
 
-def numbers(found: comparing.Comparison, names: list[str]) -> None:
+def numbers(found: comparing.Comparison, figure: go.Figure) -> None:
     """Show the verdicts, the objective on each part, and all metrics on the test split."""
     for name, line in found.verdicts.items():
         st.markdown(f"**{parts.plain(name)}**: {parts.plain(line)}")
     for line in found.notes:
         st.caption(parts.plain(line))
-    figure = differences.forest(found.on_parts, names[0], style.colours(project.models()))
     st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="forest")
     st.caption(
         "Test split, then the shift suites, on the same images; bars are intervals over groups. A filled mark is more than chance "
@@ -116,13 +116,13 @@ def show(task: str) -> None:
         st.markdown("Choose a model to compare with the reference.")
         return
     found = comparing.compared(names)
-    numbers(found, names)
+    figure = differences.forest(found.on_parts, names[0], style.colours(project.models()))
+    numbers(found, figure)
     try:
         shown = images(task, names)
     except BrightfieldError as error:  # scores are shared without images and models
         st.markdown(f"There are no pictures here. {parts.plain(str(error))}")
         shown = []
-    figure = differences.forest(found.on_parts, names[0], style.colours(project.models()))
     st.download_button(
         "Download this comparison",
         data=lambda: sending.comparison(names, sentences(found), figure, table(found.metrics), shown),

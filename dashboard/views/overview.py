@@ -28,10 +28,7 @@ def attention(champions: pd.DataFrame) -> None:
         for place, notice in enumerate(found):
             left, right = st.columns([6, 1], vertical_alignment="center")
             left.markdown(f"{parts.plain(notice.what)}  \n:gray[{notice.step}]")
-            if notice.page is not None:
-                right.page_link(
-                    notice.page, label="Show", icon=":material/arrow_forward:", query_params=dict(notice.place)
-                )
+            right.page_link(notice.page, label="Show", icon=":material/arrow_forward:", query_params=dict(notice.place))
             if place < len(found) - 1:
                 st.divider()
 

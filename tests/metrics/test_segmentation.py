@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from brightfield.metrics import segmentation
 from brightfield.results import ClassMap
+from brightfield.results.outlines import outermost
 
 CLASSES = ["background", "body", "contour"]
 
@@ -376,7 +377,7 @@ def test_cells_without_a_match_or_an_outline_have_no_distance() -> None:
 @given(st.integers(0, 10_000), st.integers(0, 10_000), st.floats(0.05, 1.0))
 def test_the_distance_of_an_outline_is_the_least_that_holds_so_much_of_it(a: int, b: int, share: float) -> None:
     found, truth = random_map(a), random_map(b)
-    edge = np.argwhere(segmentation._edge(found.instances))
+    edge = np.argwhere(outermost(found.instances))
     statistics = segmentation.cells(found, truth)
     distances = segmentation.outline_distances(found, truth, share)
     assert len(distances) <= statistics["tp_50"]
@@ -385,7 +386,7 @@ def test_the_distance_of_an_outline_is_the_least_that_holds_so_much_of_it(a: int
         mine = truth.instances == number
         others, sizes = np.unique(found.instances[mine & (found.instances > 0)], return_counts=True)
         union = [(mine | (found.instances == other)).sum() for other in others]
-        pixels = np.argwhere(segmentation._edge(truth.instances) & mine)
+        pixels = np.argwhere(outermost(truth.instances) & mine)
         if any(size / whole > 0.5 for size, whole in zip(sizes, union, strict=True)) and len(pixels):
             far = np.sort([np.hypot(*(edge - pixel).T).min() for pixel in pixels])
             expected.append(next(d for i, d in enumerate(far, start=1) if i >= share * len(far) - 1e-9))

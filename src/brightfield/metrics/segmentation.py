@@ -18,6 +18,7 @@ from scipy import sparse
 from brightfield.metrics import Columns, Real, Weights, column, every_image_once, mean, of_one, ratio, totals
 from brightfield.results import ClassMap
 from brightfield.results.layers import INVENTED, MERGED, MISSED, RIGHT, SPLIT
+from brightfield.results.outlines import outermost
 
 # below 0.5 a cell could match two others, and the matching here would be wrong
 THRESHOLDS = {f"{percent}": percent / 100 for percent in range(50, 100, 5)}
@@ -159,7 +160,7 @@ def outline_distances(predicted: ClassMap, truth: ClassMap, share: float) -> Rea
     """
     from scipy import ndimage  # takes long to load, and not every kind of task needs it
 
-    edge, answered = _edge(truth.instances), _edge(predicted.instances)
+    edge, answered = outermost(truth.instances), outermost(predicted.instances)
     found, found_ids = _numbered(predicted.instances)
     true, true_ids = _numbered(truth.instances)
     n_true, n_found = len(true_ids), len(found_ids)
@@ -187,7 +188,7 @@ def _repeated(cells: npt.NDArray[np.intp]) -> float:
 
 
 def _edges(predicted: npt.NDArray[np.int32], truth: npt.NDArray[np.int32]) -> dict[str, float]:
-    found, true = _edge(predicted), _edge(truth)
+    found, true = outermost(predicted), outermost(truth)
     return {
         "edge_px": float(true.sum()),
         "edge_hit_px": float((true & _near(found)).sum()),
@@ -206,17 +207,6 @@ def _near(edge: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         grown[:, :-1] |= edge[:, 1:]
         edge = grown
     return edge
-
-
-def _edge(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """The outermost pixels of cells, beside another cell or background. The border of the image is not an edge."""
-    edge = np.zeros(instances.shape, bool)
-    down, right = instances[1:] != instances[:-1], instances[:, 1:] != instances[:, :-1]
-    edge[1:] |= down
-    edge[:-1] |= down
-    edge[:, 1:] |= right
-    edge[:, :-1] |= right
-    return edge & (instances > 0)
 
 
 def number_of_cells(instances: npt.NDArray[np.int32]) -> int:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from brightfield import layout
 from brightfield.results.base import Array, BaseResult, Entry, Form, KnownTruth, Metadata, Objects, expect
 from brightfield.results.canvas import TRUE, Canvas, Colour, PixelWindow, check_size, enlarge, stretch
+from brightfield.results.outlines import outermost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ def _margin(answer: ClassMap) -> Array | None:
     """255 where an outline may lie, 0 elsewhere: within the margin of the outline of a cell that was found."""
     if answer.margin is None:
         return None
-    edge = _outermost(answer.instances)
+    edge = outermost(answer.instances)
     y, x = np.nonzero(edge)
     reach = int(answer.margin)
     near = np.zeros((edge.shape[0] + 2 * reach, edge.shape[1] + 2 * reach), dtype=np.uint8)
@@ -144,19 +145,8 @@ def _tinted(canvas: Canvas, classes: npt.NDArray[np.uint8]) -> Canvas:
 
 def _outline(ids: npt.NDArray[np.int32], factor: int) -> npt.NDArray[np.bool_]:
     """The outline of each instance inside it, 1 px wide, or 2 px in an enlarged image."""
-    edge = _outermost(ids)
-    return edge if factor == 1 else edge | _outermost(np.where(edge, np.int32(0), ids))
-
-
-def _outermost(ids: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-    """Pixels of an instance that touch another value to the left, right, above or below."""
-    edge = np.zeros(ids.shape, dtype=bool)
-    across, down = ids[:, 1:] != ids[:, :-1], ids[1:] != ids[:-1]
-    edge[:, 1:] |= across
-    edge[:, :-1] |= across
-    edge[1:] |= down
-    edge[:-1] |= down
-    return edge & (ids > 0)
+    edge = outermost(ids)
+    return edge if factor == 1 else edge | outermost(np.where(edge, np.int32(0), ids))
 
 
 def _distinct(ids: npt.NDArray[np.int32]) -> Canvas:

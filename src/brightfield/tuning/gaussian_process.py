@@ -77,9 +77,6 @@ class _Seen:
         trials = with_expected_ends(self._study._get_trials(deepcopy=deepcopy, use_cache=use_cache))
         return [trial for trial in trials if states is None or trial.state in states]
 
-    def get_trials(self, deepcopy: bool = True, states: Container[TrialState] | None = None) -> list[FrozenTrial]:
-        return self._get_trials(deepcopy, states)
-
 
 def _seen(study: optuna.Study) -> Any:
     return study if len(study.directions) > 1 else _Seen(study)  # of several aims none is pruned for its curve

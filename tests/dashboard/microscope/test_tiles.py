@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brightfield.results.outlines import outermost
 from microscope import tiles
 from microscope.tiles import TILE_PX, Cells, Photograph, last_level
 
@@ -112,7 +113,7 @@ def test_outlines_do_not_depend_on_where_tiles_end(seed: int, smaller: int) -> N
     level = last_level(shape) - smaller
     found = whole(Cells(instances, [(1, 1, 1)] * 6), level, False)
     seen = np.maximum(instances[:: 2**smaller, :: 2**smaller], 0)
-    assert np.array_equal(found[..., 3] > 0, tiles._edge(seen))
+    assert np.array_equal(found[..., 3] > 0, outermost(seen))
 
 
 def test_a_profile_runs_from_centre_to_centre() -> None:

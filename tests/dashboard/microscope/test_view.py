@@ -39,6 +39,20 @@ def test_cells_have_the_colours_of_their_verdicts() -> None:
     assert told["steps"]
 
 
+def test_the_same_cells_beside_another_answer_have_their_own_colours() -> None:
+    """The truth stays, and what is wrong with it depends on the model that is looked at."""
+    instances = np.ones((40, 60), np.int32)
+    shown = []
+    for verdict in ("right", "missed", "right"):
+        pane = Pane("truth", "b", PIXELS, instances=instances, verdicts=("", verdict))
+        (name,) = view.described([pane], None, steps=False)["panes"][0]["cells"]
+        cells = SHELF.get(name)
+        assert isinstance(cells, Cells)
+        assert cells.colours[1] == view.COLOURS[verdict]
+        shown.append(name)
+    assert shown[0] == shown[2] != shown[1]
+
+
 def test_positions_are_crosses_and_true_ones_rings() -> None:
     crosses, rings = Marks(np.array([[1.00001, 2.0]]), ("right",)), Marks(np.array([[1.5, 2.0]]), ("missed",))
     pane = Pane("net", "c", PIXELS, crosses=crosses, rings=rings, residuals=np.array([[1.5, 2, 1, 2]]))
