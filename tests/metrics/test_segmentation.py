@@ -155,8 +155,9 @@ def test_each_cell_has_a_verdict() -> None:
 
 def test_verdicts_of_numbers_with_gaps_and_of_empty_maps() -> None:
     truth = cells((0, 3, 0, 3), (5, 8, 5, 8))
-    sparse = ClassMap(truth.classes, np.where(truth.instances == 2, 5, 0).astype(np.int32))
-    assert segmentation.verdicts(sparse, truth) == (("", "", "", "", "", "right"), ("", "missed", "right"))
+    sparse = ClassMap(truth.classes, np.where(truth.instances == 2, 2_000_000_000, 0).astype(np.int32))
+    assert segmentation.verdicts(sparse, truth) == (("", "right"), ("", "missed", "right"))
+    assert np.array_equal(segmentation.consecutive(sparse.instances), truth.instances == 2)
     assert segmentation.verdicts(cells(), truth) == (("",), ("", "missed", "missed"))
     assert segmentation.verdicts(cells(), cells()) == (("",), ("",))
 

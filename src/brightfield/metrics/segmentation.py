@@ -107,7 +107,7 @@ def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tup
     at IoU 0.5 are ``right``, true ones without a match ``missed`` and answered ones ``invented``.
 
     Returns:
-        Of the answered and of the true cells, by their number from 1; entry 0 and numbers that do not occur are empty.
+        Of the answered and of the true cells, in the order of :func:`consecutive` numbers; entry 0 is empty.
     """
     found, found_ids = _numbered(predicted.instances)
     true, true_ids = _numbered(truth.instances)
@@ -125,14 +125,7 @@ def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tup
     of_true[rows[merging]] = MERGED
     of_found[cols[merging]] = MERGED
     of_true[rows[splitting]] = SPLIT  # a true cell that is both counts as split, an answered one as merged
-    return _by_id(of_found, found_ids), _by_id(of_true, true_ids)
-
-
-def _by_id(values: npt.NDArray[np.object_], ids: npt.NDArray[np.intp]) -> tuple[str, ...]:
-    named = [""] * (int(ids.max(initial=0)) + 1)
-    for value, number in zip(values[1:], ids, strict=True):
-        named[number] = value
-    return tuple(named)
+    return ("", *of_found[1:]), ("", *of_true[1:])
 
 
 def _matched(
@@ -207,6 +200,11 @@ def _near(edge: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         grown[:, :-1] |= edge[:, 1:]
         edge = grown
     return edge
+
+
+def consecutive(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """A map whose cells are numbered from 1 without gaps, in the order of their numbers; 0 is background."""
+    return _numbered(instances)[0].reshape(instances.shape).astype(np.int32)
 
 
 def number_of_cells(instances: npt.NDArray[np.int32]) -> int:

@@ -103,8 +103,8 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         """The cells, each with its verdict."""
         of_answer, of_truth = segmentation.verdicts(answer, truth)
         return (
-            Layers(instances=answer.instances, verdicts=of_answer, words=_cells(answer)),
-            Layers(instances=truth.instances, verdicts=of_truth, words=_cells(truth)),
+            Layers(instances=segmentation.consecutive(answer.instances), verdicts=of_answer, words=_cells(answer)),
+            Layers(instances=segmentation.consecutive(truth.instances), verdicts=of_truth, words=_cells(truth)),
         )
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
