@@ -10,6 +10,7 @@ has an edge within ``TOLERANCE_PX``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -76,13 +77,9 @@ def pixels(
 
 def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str, float]:
     """The numbers of cells among the :func:`statistics`."""
-    found, found_ids = _numbered(predicted.instances)
-    true, true_ids = _numbered(truth.instances)
-    n_true, n_found = len(true_ids), len(found_ids)
-    rows, cols, shared = _shared(true, found, n_true, n_found)
-    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    _, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     iou = shared / (size + found_size - shared)
-    result = {"cells": float(n_true), "found": float(n_found)}
+    result = {"cells": float(len(true_ids)), "found": float(len(found_ids))}
     for name, threshold in THRESHOLDS.items():
         hits = _matched(rows, cols, iou, threshold)
         result[f"tp_{name}"] = float(len(hits))
@@ -109,13 +106,12 @@ def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tup
     Returns:
         Of the answered and of the true cells, in the order of :func:`consecutive` numbers; entry 0 is empty.
     """
-    found, found_ids = _numbered(predicted.instances)
-    true, true_ids = _numbered(truth.instances)
-    n_true, n_found = len(true_ids), len(found_ids)
-    rows, cols, shared = _shared(true, found, n_true, n_found)
-    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    _, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     hits = _matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])
-    of_found, of_true = np.full(n_found + 1, INVENTED, dtype=object), np.full(n_true + 1, MISSED, dtype=object)
+    of_found, of_true = (
+        np.full(len(found_ids) + 1, INVENTED, dtype=object),
+        np.full(len(true_ids) + 1, MISSED, dtype=object),
+    )
     of_found[cols[hits]] = of_true[rows[hits]] = RIGHT
     swallowed = shared > MAJORITY * size  # most of the true cell lies in the answered one
     merging = np.isin(cols, _several(cols[swallowed])) & swallowed
@@ -154,17 +150,13 @@ def outline_distances(predicted: ClassMap, truth: ClassMap, share: float) -> Rea
     from scipy import ndimage  # takes long to load, and not every kind of task needs it
 
     edge, answered = outermost(truth.instances), outermost(predicted.instances)
-    found, found_ids = _numbered(predicted.instances)
-    true, true_ids = _numbered(truth.instances)
-    n_true, n_found = len(true_ids), len(found_ids)
     if not (edge.any() and answered.any()):
         return np.empty(0)
-    rows, cols, shared = _shared(true, found, n_true, n_found)
-    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    true, true_ids, _, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     matched = np.sort(rows[_matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])])
     owner, distance = true[edge.ravel()], ndimage.distance_transform_edt(~answered)[edge]
     sorted_distance = distance[np.lexsort((distance, owner))]
-    pixels_ = np.bincount(owner, minlength=n_true + 1)
+    pixels_ = np.bincount(owner, minlength=len(true_ids) + 1)
     matched = matched[pixels_[matched] > 0]  # a cell may fill the image
     first = np.cumsum(pixels_) - pixels_
     found_at = first[matched] + np.ceil(share * pixels_[matched] - ROUNDING).astype(int) - 1
@@ -222,6 +214,36 @@ def _numbered(instances: npt.NDArray[np.int32]) -> tuple[npt.NDArray[np.intp], n
     ids = np.flatnonzero(present) if known is None else known
     numbers = np.cumsum(present) - (1 if ids.size and ids[0] == 0 else 0)
     return numbers[flat], ids[ids > 0].astype(np.intp)
+
+
+class _Overlap(NamedTuple):
+    """What two maps of cells have in common.
+
+    Attributes:
+        true: flat numbers of the true cells, from 1 without gaps; 0 is background.
+        true_ids, found_ids: the numbers that the true and the answered cells had.
+        rows, cols: a true and an answered cell that share pixels, by their numbers without gaps.
+        shared: how many pixels, of each such pair.
+        size, found_size: pixels of the true and of the answered cell of each pair.
+    """
+
+    true: npt.NDArray[np.intp]
+    true_ids: npt.NDArray[np.intp]
+    found_ids: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.intp]
+    cols: npt.NDArray[np.intp]
+    shared: npt.NDArray[np.int64]
+    size: npt.NDArray[np.intp]
+    found_size: npt.NDArray[np.intp]
+
+
+def _overlap(predicted: ClassMap, truth: ClassMap) -> _Overlap:
+    found, found_ids = _numbered(predicted.instances)
+    true, true_ids = _numbered(truth.instances)
+    n_true, n_found = len(true_ids), len(found_ids)
+    rows, cols, shared = _shared(true, found, n_true, n_found)
+    size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
+    return _Overlap(true, true_ids, found_ids, rows, cols, shared, size, found_size)
 
 
 def _shared(
