@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 import parts
-from microscope import view
-from queries import closeup, evaluated
+from microscope import correcting, view
+from queries import closeup, drafts, evaluated
 
 MOST = 3  # models beside the truth
 
@@ -62,15 +62,24 @@ def show(page: str, images: Sequence[str], headline: Callable[[int], str], names
     def close() -> None:
         st.query_params.pop(_place(page), None)
 
+    split, _, image = asked.partition("/")
+    dataset = evaluated.entry_of(names[0]).dataset
+
+    def correct() -> None:
+        correcting.used(names[0], split, image, st.session_state[key].correction)
+
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"{headline(place)} :gray[{place + 1} of {len(images)}]", width="content")
             st.button("Close", icon=":material/close:", type="tertiary", key=f"{page}-close", on_click=close)
-        split, _, image = asked.partition("/")
         pixel_size_um = evaluated.task_of(names[0]).settings.pixel_size_um
-        view.show(closeup.panes(names[:MOST], split, image), key, pixel_size_um, step if len(images) > 1 else None)
+        panes = closeup.panes(names[:MOST], split, image, drafts.of_image(dataset, image))
+        tools = drafts.tools(names[0])
+        view.show(panes, key, pixel_size_um, step if len(images) > 1 else None, tools, correct)
         if len(names) > MOST:
             st.caption(f"Of the first {MOST} models: {parts.plain(', '.join(names[:MOST]))}.")
+        if tools:
+            correcting.controls(names[0], split, image)
 
 
 def _place(page: str) -> str:

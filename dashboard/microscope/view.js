@@ -5,6 +5,7 @@ const TILE_PX = 512
 const BAR_PX = 110 // about the length of the scale bar
 const MARK_PX = 5 // radius of a position
 const BLINK_MS = 600
+const PROFILE = { title: "Profile", use: "Draw a line: the values along it are shown below." }
 const LINES = ["#0072b2", "#e69f00", "#009e73", "#cc79a7"] // profiles, a colour a pane
 const shown = new WeakMap() // element of a component -> what it shows
 const chosen = new Map() // key -> what somebody chose, kept from image to image
@@ -52,8 +53,14 @@ class Microscope {
   async show(component) {
     const { data } = component
     this.step = (by) => component.setTriggerValue("step", by)
+    this.correct = (step) => component.setTriggerValue("correction", step)
     if (this.identity === data.identity) return
     this.identity = data.identity
+    const images = JSON.stringify(data.panes.map((pane) => pane.title))
+    this.place = this.images === images && this.subject === data.subject ? this.looking() : undefined
+    if (this.subject !== data.subject) this.tool = undefined
+    this.images = images
+    this.subject = data.subject
     this.end()
     this.data = data
     this.root.replaceChildren(make("p", { className: "note", textContent: "Loading the viewer" }))
@@ -73,9 +80,16 @@ class Microscope {
 
   end() {
     clearInterval(this.blinking)
+    delete this.root.dataset.drawn
     this.viewers.forEach((viewer) => viewer.destroy())
     this.viewers = []
     this.panes = []
+  }
+
+  // where somebody looks at the moment: a corrected truth is shown at the same place
+  looking() {
+    const viewer = this.viewers[0]
+    return viewer?.isOpen() ? { zoom: viewer.viewport.getZoom(), centre: viewer.viewport.getCenter() } : undefined
   }
 
   build() {
@@ -94,7 +108,8 @@ class Microscope {
       this.panes.push({ ...pane, stage, marks, bar })
     }
     this.panes.forEach((pane) => this.open(pane))
-    this.root.scrollIntoView({ block: "nearest", behavior: "smooth" })
+    this.use(this.tool && this.data.tools.find((tool) => tool.action === this.tool.action))
+    if (!this.place) this.root.scrollIntoView({ block: "nearest", behavior: "smooth" })
   }
 
   open(pane) {
@@ -114,6 +129,11 @@ class Microscope {
     pane.viewer = viewer
     this.viewers.push(viewer)
     viewer.addHandler("open", () => {
+      if (this.place) {
+        viewer.viewport.zoomTo(this.place.zoom, null, true)
+        viewer.viewport.panTo(this.place.centre, true)
+      }
+      this.watch(viewer.world.getItemAt(0))
       this.cells(pane)
       this.draw(pane)
     })
@@ -121,7 +141,7 @@ class Microscope {
     viewer.addHandler("resize", () => this.draw(pane))
     viewer.addHandler("tile-load-failed", () => (this.note.textContent = "A part of the image did not come. Reload the page."))
     for (const event of ["zoom", "pan"]) viewer.addHandler(event, (moved) => this.follow(viewer, moved.immediately))
-    this.lineTool(pane)
+    this.pointers(pane)
   }
 
   // all panes show the same place
@@ -154,8 +174,20 @@ class Microscope {
       pane.viewer.addTiledImage({
         tileSource: this.source(pane, (level, x, y) => HERE(`tiles/${name}/${level}/${x}_${y}.png?fills=${fills}`)),
         opacity: this.visible(),
+        success: ({ item }) => this.watch(item),
       })
     }
+  }
+
+  // once all is there, the element says so, for whoever waits for it
+  watch(item) {
+    const look = () => {
+      const items = (pane) => Array.from({ length: pane.viewer.world.getItemCount() }, (_, i) => pane.viewer.world.getItemAt(i))
+      const whole = (pane) => items(pane).length > pane.cells.length && items(pane).every((each) => each.getFullyLoaded())
+      if (this.panes.length && this.panes.every(whole)) this.root.dataset.drawn = this.identity
+    }
+    item.addHandler("fully-loaded-change", look)
+    look()
   }
 
   visible() {
@@ -207,6 +239,7 @@ class Microscope {
       }
     }
     pen.globalAlpha = 1
+    if (this.drawn) this.outline(pen, this.drawn.map(([x, y]) => place(x, y)))
     if (this.line) {
       const [from, to] = [place(this.line[0], this.line[1]), place(this.line[2], this.line[3])]
       this.stroke(pen, "#ffffff", 3, from, to)
@@ -244,6 +277,16 @@ class Microscope {
     pen.beginPath()
     pen.arc(to.x, to.y, 2.5, 0, 2 * Math.PI)
     pen.fill()
+  }
+
+  outline(pen, corners) {
+    for (const [style, width] of [["#000000", 3], ["#f0e442", 1.5]]) {
+      Object.assign(pen, { strokeStyle: style, lineWidth: width })
+      pen.beginPath()
+      corners.forEach((corner) => pen.lineTo(corner.x, corner.y))
+      pen.closePath()
+      pen.stroke()
+    }
   }
 
   stroke(pen, style, width, from, to) {
@@ -294,20 +337,36 @@ class Microscope {
     }
     slider("Black", "What is shown black", 0, 99, "black", () => this.contrast())
     slider("White", "What is shown white", 1, 150, "white", () => this.contrast())
-    this.lineButton = button("Profile", "Draw a line: the values along it (l)", () => this.lining(), false)
+    this.toolButtons = new Map([
+      [PROFILE, button(PROFILE.title, "Draw a line: the values along it (l)", () => this.use(this.tool === PROFILE ? undefined : PROFILE), false)],
+    ])
+    if (this.data.tools.length) bar.append(make("span", { className: "line" }), make("span", { className: "note", textContent: "Correct the truth:" }))
+    for (const tool of this.data.tools) {
+      const act = () => this.use(this.tool === tool ? undefined : tool)
+      this.toolButtons.set(tool, button(tool.title, tool.use, act, false))
+    }
+    const classes = [...new Set(this.data.tools.flatMap((tool) => tool.classes))]
+    if (classes.length) {
+      const select = make("select", { onchange: () => (this.choices.to = select.value) }, ...classes.map((name) => make("option", { textContent: name })))
+      select.setAttribute("aria-label", "Class of what is corrected")
+      this.choices.to = classes.includes(this.choices.to) ? this.choices.to : classes[0]
+      select.value = this.choices.to
+      bar.append(select)
+    }
     this.root.onkeydown = (event) => this.key(event)
     return bar
   }
 
   key(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "INPUT") return
+    if (event.ctrlKey || event.metaKey || event.altKey || ["INPUT", "SELECT"].includes(event.target.tagName)) return
     const acts = {
       n: () => this.data.steps && this.step(1),
       p: () => this.data.steps && this.step(-1),
       f: () => this.fit(),
       o: () => this.overlayButton && this.toggle(),
       c: () => this.fillButton && this.fill(),
-      l: () => this.lining(),
+      l: () => this.use(this.tool === PROFILE ? undefined : PROFILE),
+      Escape: () => this.use(undefined),
     }
     if (!(event.key in acts)) return
     event.preventDefault()
@@ -348,40 +407,70 @@ class Microscope {
     return make("div", { className: "legend" }, ...words)
   }
 
-  // --- the profile along a line ----------------------------------------------------------------------------------------
+  // --- what the pointer does: move the image, or what a tool does --------------------------------------------------------
 
-  lining() {
-    const begins = this.lineButton.getAttribute("aria-pressed") !== "true"
-    this.lineButton.setAttribute("aria-pressed", begins)
+  // with a tool, clicks and strokes are its own; without, they move the image. The wheel zooms always
+  use(tool) {
+    this.tool = tool
+    for (const [each, button] of this.toolButtons) button.setAttribute("aria-pressed", each === tool)
     for (const pane of this.panes) {
-      pane.viewer.setMouseNavEnabled(!begins)
-      pane.marks.classList.toggle("drawing", begins)
+      pane.viewer.setMouseNavEnabled(!tool)
+      pane.marks.classList.toggle("drawing", tool !== undefined)
     }
-    if (begins) return
-    this.line = undefined
-    this.plot.replaceChildren()
+    this.note.textContent = tool?.use ?? ""
+    this.drawn = undefined
+    if (tool !== PROFILE) {
+      this.line = undefined
+      this.plot.replaceChildren()
+    }
+    this.redraw()
+  }
+
+  redraw() {
     this.panes.forEach((pane) => this.draw(pane))
   }
 
-  lineTool(pane) {
+  pointers(pane) {
     const at = (event) => {
       const box = pane.marks.getBoundingClientRect()
       const point = new this.osd.Point(event.clientX - box.left, event.clientY - box.top)
       const found = pane.viewer.world.getItemAt(0).viewerElementToImageCoordinates(point)
       return [found.x - 0.5, found.y - 0.5]
     }
-    const redraw = () => this.panes.forEach((each) => this.draw(each))
     pane.marks.onpointerdown = (event) => {
       pane.marks.setPointerCapture(event.pointerId)
-      this.line = [...at(event), ...at(event)]
+      const first = at(event)
+      if (this.tool === PROFILE) this.line = [...first, ...first]
+      else if (this.tool.by === "outline") this.drawn = [first]
     }
     pane.marks.onpointermove = (event) => {
       if (!pane.marks.hasPointerCapture(event.pointerId)) return
-      this.line.splice(2, 2, ...at(event))
-      redraw()
+      if (this.tool === PROFILE) this.line.splice(2, 2, ...at(event))
+      else if (this.drawn) this.drawn.push(at(event))
+      this.redraw()
     }
-    pane.marks.onpointerup = () => this.profile()
+    pane.marks.onpointerup = (event) => {
+      if (this.tool === PROFILE) this.profile()
+      else this.corrected(at(event))
+    }
+    pane.marks.onwheel = (event) => {
+      event.preventDefault()
+      const box = pane.marks.getBoundingClientRect()
+      const point = pane.viewer.viewport.pointFromPixel(new this.osd.Point(event.clientX - box.left, event.clientY - box.top))
+      pane.viewer.viewport.zoomBy(event.deltaY < 0 ? 1.2 : 1 / 1.2, point)
+    }
   }
+
+  // the server knows whether there is anything to be corrected, and answers with the truth as it is then
+  corrected(at) {
+    const { action, by, classes } = this.tool
+    const to = classes.length ? this.choices.to : null
+    if (by === "point") this.correct({ action, at, to })
+    else if (this.drawn?.length >= 3) this.correct({ action, outline: this.drawn, to })
+    else this.note.textContent = "Hold the mouse down and draw around the whole cell."
+  }
+
+  // --- the profile along a line ----------------------------------------------------------------------------------------
 
   async profile() {
     const line = this.line

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ import streamlit as st
 from brightfield.results.layers import INVENTED, MERGED, MISSED, RIGHT, SPLIT
 from microscope.shelf import SHELF
 from microscope.tiles import Cells, Photograph
+
+if TYPE_CHECKING:
+    from brightfield.tasks.correcting import Tool
 
 HERE = Path(__file__).parent
 # of Okabe and Ito (2008), which people with any colour vision tell apart
@@ -84,7 +87,12 @@ class Pane:
 
 
 def show(
-    panes: Sequence[Pane], key: str, pixel_size_um: float | None = None, on_step: Callable[[], None] | None = None
+    panes: Sequence[Pane],
+    key: str,
+    pixel_size_um: float | None = None,
+    on_step: Callable[[], None] | None = None,
+    tools: Sequence[Tool] = (),
+    on_correction: Callable[[], None] | None = None,
 ) -> None:
     """Show panes beside each other.
 
@@ -94,18 +102,30 @@ def show(
         pixel_size_um: for the scale bar; None: in pixels.
         on_step: called when the next image (``step`` of the component is 1) or the previous one (-1) is asked for; None: there is
             no other.
+        tools: with which the truth can be corrected.
+        on_correction: called when one was used (``correction`` of the component is what a :class:`Step` holds).
     """
-    content = described(panes, pixel_size_um, steps=on_step is not None)
-    _component(data=content, key=key, height="content", on_step_change=on_step or _nothing)
+    content = described(panes, pixel_size_um, steps=on_step is not None, tools=tools)
+    _component(
+        data=content,
+        key=key,
+        height="content",
+        on_step_change=on_step or _nothing,
+        on_correction_change=on_correction or _nothing,
+    )
 
 
-def described(panes: Sequence[Pane], pixel_size_um: float | None, steps: bool) -> dict[str, Any]:
+def described(
+    panes: Sequence[Pane], pixel_size_um: float | None, steps: bool, tools: Sequence[Tool] = ()
+) -> dict[str, Any]:
     """What the browser is told: names of images, and what is drawn over them."""
     content: dict[str, Any] = {
         "panes": [_pane(pane) for pane in panes],
         "pixel_um": pixel_size_um,
         "steps": steps,
         "legend": [(_css(word), word) for word in COLOURS if any(word in pane.words_of_verdicts for pane in panes)],
+        "tools": [asdict(tool) for tool in tools if tool.by != "image"],
+        "subject": panes[0].identity if panes else "",  # while it stays, somebody goes on looking at the same place
     }
     # with it the browser knows that nothing has changed, and keeps the place that somebody looks at
     content["identity"] = hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,20 +11,28 @@ from brightfield.results.layers import Layers
 from microscope.view import Marks, Pane
 from queries import evaluated
 
+if TYPE_CHECKING:
+    from brightfield.tasks.correcting import Step
+
 TRUTH = "truth"
 
 
-def panes(names: Sequence[str], split: str, image: str) -> list[Pane]:
+def panes(names: Sequence[str], split: str, image: str, steps: Sequence[Step] = ()) -> list[Pane]:
     """The truth, and the answer of each model, one pane each; a single one where answers are words alone.
 
+    Args:
+        names: of the models.
+        split, image: which image.
+        steps: with which its truth is corrected first.
+
     Raises:
-        BrightfieldError: a model or the image is not there any more.
+        BrightfieldError: a model or the image is not there any more, or a step finds nothing to correct.
     """
     known = evaluated.split_of(names[0], split)
     pixels = np.asarray(known.images[evaluated.place_of(known, image)].image)
     version = evaluated.version_of_data(names[0])
     identity = f"{version} {split} {image}"
-    layers = {name: _layers(name, split, image) for name in names}
+    layers = {name: _layers(name, split, image, steps) for name in names}
     of_truth = layers[names[0]][1]
     if _is_of_words(of_truth):
         words = "; ".join(
@@ -69,5 +78,8 @@ def _is_of_words(layers: Layers) -> bool:
     return layers.picture is None and layers.instances is None and layers.points is None
 
 
-def _layers(name: str, split: str, image: str) -> tuple[Layers, Layers]:
-    return evaluated.task_of(name).scoring.layers(*evaluated.answer(name, split, image))
+def _layers(name: str, split: str, image: str, steps: Sequence[Step]) -> tuple[Layers, Layers]:
+    answer, truth = evaluated.answer(name, split, image)
+    if steps:
+        truth = evaluated.corrected(name, split, image, steps)
+    return evaluated.task_of(name).scoring.layers(answer, truth)

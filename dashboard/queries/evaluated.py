@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from brightfield import layout, params
+from brightfield.data.records import Record, same_truth
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation.activation_files import read_activation
 from brightfield.evaluation.scoring import Split
@@ -16,6 +18,7 @@ from queries import answering, project
 
 if TYPE_CHECKING:
     from brightfield.tasks import Task
+    from brightfield.tasks.correcting import Step
 
 
 def answer(name: str, split: str, image: str) -> tuple[Result, Result]:
@@ -39,6 +42,33 @@ def _answer(name: str, split: str, image: str, changed: tuple[int, ...]) -> tupl
         (found,) = answering.predictor(entry_of(name).task, name).predict([known.images[place].image])
         return found, known.truth[place]
     return task_of(name).answering.decode(activated, known.encoded[place]), known.truth[place]
+
+
+def corrected(name: str, split: str, image: str, steps: Sequence[Step]) -> Result:
+    """The truth of an image, corrected.
+
+    Raises:
+        BrightfieldError: the image is not there any more, or a step finds nothing to correct.
+    """
+    found: Result = task_of(name).learning.truth(_corrected(name, split, image, steps)[1])
+    return found
+
+
+def is_changed(name: str, split: str, image: str, steps: Sequence[Step]) -> bool:
+    """Whether the truth of an image, corrected, is another one.
+
+    Raises:
+        BrightfieldError: as :func:`corrected`.
+    """
+    return not same_truth(*_corrected(name, split, image, steps))
+
+
+def _corrected(name: str, split: str, image: str, steps: Sequence[Step]) -> tuple[Record, Record]:
+    task, known = task_of(name), split_of(name, split)
+    record = known.images[place_of(known, image)]
+    if task.correcting is None:
+        raise BrightfieldError(f"The truth of {entry_of(name).task} cannot be corrected.")
+    return record, task.correcting.apply(record, steps)
 
 
 def place_of(known: Split, image: str) -> int:

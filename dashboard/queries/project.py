@@ -49,7 +49,7 @@ def objective(kind: str, scored: tuple[str, ...] = ()) -> tuple[str, str]:
 
 
 def may_change() -> bool:
-    """Whether the app was started with ``--allow-changes``: who reaches it may then change which models are champions."""
+    """Whether the app was started with ``--allow-changes``: who reaches it may then change champions and datasets."""
     return CHANGES in sys.argv
 
 

@@ -8,12 +8,13 @@ import streamlit as st
 import parts
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.declarations import declared
-from microscope import opening
-from queries import errors, project
+from microscope import correcting, opening
+from queries import drafts, errors, evaluated, project
 from wording import number, words
 
 PER_PAGE, SIDE_PX = 6, 900  # images on a page, and longest side of a picture
 NOBODY, EVERY = "nobody", "all"
+TICKED = ("split", "group", errors.ANSWERED)  # what is exported of an image beside its label
 WORST, BETTER, WORSE = "worst first", "where the other is better", "where the other is worse"
 
 
@@ -75,6 +76,7 @@ def said(row: pd.Series, metric: str) -> str:
 
 def gallery(table: pd.DataFrame, metric: str, name: str, other: str | None) -> None:
     """Show a page of images with the answers of one model or two."""
+    dataset = evaluated.entry_of(name).dataset
     pages = -(-len(table) // PER_PAGE)
     page = st.pagination(pages, key="errors-page", bind="query-params") if pages > 1 else 1
     some = table.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
@@ -83,6 +85,9 @@ def gallery(table: pd.DataFrame, metric: str, name: str, other: str | None) -> N
         for place, row in zip(st.columns(2) if other is None else [st.container()], rows, strict=False):
             with place, st.container(border=True):
                 headed(row, metric)
+                if drafts.tools(name):
+                    known = {column: row[column] for column in TICKED if column in row}
+                    correcting.tick(dataset, str(row["id"]), {**known, "label": row.get(errors.TRUTH, "")})
                 pictures(row, metric, [name] if other is None else [name, other])
 
 
@@ -128,6 +133,7 @@ def show(task: str) -> None:
         f"{len(table)} images. Crosses, outlines and frames are answers; circles and dashes are the truth. Scores are those of one "
         "image alone."
     )
+    correcting.pending(evaluated.entry_of(name).dataset)
     try:
         identities = [identity(row) for _, row in table.iterrows()]
         opening.show(

@@ -67,6 +67,11 @@ def raw(dataset: str) -> Path:
     return Path("data/raw") / dataset
 
 
+def versions(dataset: str) -> Path:
+    """The list of all versions of a lab's own dataset; git keeps it."""
+    return raw(dataset).with_name(f"{dataset}.versions.json")
+
+
 def prepared(dataset: str) -> Path:
     """Audited and split."""
     return Path("data/prepared") / dataset

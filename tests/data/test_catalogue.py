@@ -13,6 +13,7 @@ from brightfield import images, layout, params
 from brightfield.data import catalogue
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
+from brightfield.system import versioning
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def repository(project: Path) -> Path:
 @pytest.fixture
 def untracked(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project folder in which DVC, which takes seconds, is not asked."""
-    monkeypatch.setattr(catalogue, "_track", lambda folder: None)
+    monkeypatch.setattr(versioning, "track", lambda folder: None)
     return project
 
 

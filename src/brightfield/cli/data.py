@@ -1,4 +1,4 @@
-"""``brightfield import``, ``export``, ``use``, ``data list``, ``gallery``, ``match``, ``labels``: a lab's own images."""
+"""``brightfield import``, ``export``, ``use``, ``data``, ``gallery``, ``match``, ``labels``, ``relabel``: a lab's own images."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 
 from brightfield.cli.base import DATA, TASK, app
 
-data_app = typer.Typer(help="List the datasets of this project.", no_args_is_help=True, rich_markup_mode=None)
+data_app = typer.Typer(
+    help="List the datasets of this project, and their versions.", no_args_is_help=True, rich_markup_mode=None
+)
 app.add_typer(data_app, name="data", rich_help_panel=DATA)
 
 
@@ -182,6 +184,55 @@ def data_list(
     print(listing.as_json() if json else listing.as_text())
 
 
+@data_app.command()
+def history(name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset of params.yaml.")]) -> None:
+    """List the versions of an imported dataset: who made each, when and why; * is the one in use."""
+    from brightfield.data import versions
+    from brightfield.system.tables import text_table
+
+    used = versions.current(name)
+    found = versions.history(name)
+    if not found:
+        print(f"{name} has no versions: the pipeline makes it, from params.yaml.")
+        return
+    rows = (
+        (
+            f"{each.number}{'*' if each == used else ''}",
+            each.at or "-",
+            each.who or "-",
+            str(len(each.corrections)),
+            each.hash[:8],
+            each.why or "-",
+        )
+        for each in found
+    )
+    print(text_table(("version", "made", "by", "corrected images", "DVC hash", "why"), rows))
+
+
+@data_app.command()
+def restore(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="An imported or corrected dataset.")],
+    version: Annotated[int, typer.Argument(metavar="VERSION", help="Number of the version, see `data history`.")],
+) -> None:
+    """Use another version of a dataset; the others stay and can be restored likewise."""
+    from brightfield.data import versions
+
+    print(
+        f"{name} is version {versions.restore(name, version).number} now. `dvc repro` trains what learns from it again."
+    )
+
+
+@data_app.command()
+def diff(
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="NAME, or NAME@VERSION.")],
+    second: Annotated[str, typer.Argument(metavar="SECOND", help="NAME, or NAME@VERSION.")],
+) -> None:
+    """Compare two datasets, or two versions of one, image by image: pixels and truth."""
+    from brightfield.data import differences
+
+    print(differences.between(first, second))
+
+
 LIKE = Annotated[
     list[Path] | None, typer.Option("--like", help="Your own frame, stack or folder of frames. Repeatable.")
 ]
@@ -237,3 +288,27 @@ def labels(
     from brightfield.evaluation import label_errors
 
     print(label_errors.write(name, folds=folds, top=top))
+
+
+@app.command(rich_help_panel=DATA)
+def relabel(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset of params.yaml.")],
+    corrections: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or JSON with corrections; forms below.")],
+    who: Annotated[str, typer.Option(help="Who corrected it [user and machine].")] = "",
+    why: Annotated[str, typer.Option(help="A sentence for `data history`.")] = "",
+) -> None:
+    """Correct the truth of a dataset: a new version of it, tracked by DVC.
+
+    An imported dataset gets a new version; `data restore` goes back to any. A simulated one stays as it is: corrections make the
+    dataset NAME-corrected. No image changes its split. The page Errors of the dashboard writes such files, and saves them itself
+    where it was started with `make dashboard CHANGES=1`.
+
+    CSV, for classes of images: columns id and label.
+
+    JSON: {"IMAGE": [{"action": "class", "to": "bad"}], ...}; beads: {"action": "add", "at": [x, y]} and "drop"; cells:
+    {"action": "erase", "at": [x, y]}, {"action": "paint", "outline": [[x, y], ...], "to": SPECIES}, {"action": "species",
+    "at": [x, y], "to": SPECIES}. Coordinates are in px; (0, 0) is the centre of the first pixel.
+    """
+    from brightfield.evaluation import relabelling
+
+    print(relabelling.save(name, relabelling.read_file(corrections, name), who=who, why=why))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -17,6 +15,7 @@ from brightfield.data.importing import ImportReport, import_dataset
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.params import editing
+from brightfield.system import versioning
 
 
 def add(
@@ -57,11 +56,11 @@ def add(
         repeats=repeats,
     )
     try:
-        _track(layout.raw(name))
+        versioning.track(layout.raw(name))
         editing.add_entry("datasets", name, {"task": task})
     except BaseException:
         shutil.rmtree(layout.raw(name), ignore_errors=True)
-        layout.raw(name).with_name(f"{name}.dvc").unlink(missing_ok=True)
+        versioning.pointer_of(layout.raw(name)).unlink(missing_ok=True)
         raise
     return report
 
@@ -153,11 +152,3 @@ def _blind_mask(name: str) -> str | None:
     if "blind_mask" not in rows or "labelled" not in rows or rows["labelled"].any():
         return None
     return str(rows["blind_mask"].mode()[0])
-
-
-def _track(folder: Path) -> None:
-    """Run ``dvc add`` with the DVC of this Python environment."""
-    command = [sys.executable, "-m", "dvc", "add", "--quiet", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise BrightfieldError(f"DVC could not track {folder}: {done.stderr.strip() or done.stdout.strip()}")

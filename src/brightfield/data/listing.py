@@ -11,13 +11,11 @@ from typing import Any
 from brightfield import layout, params
 from brightfield.data import splitting, store
 from brightfield.errors import BrightfieldError
-from brightfield.system import lineage
+from brightfield.system import lineage, versioning
 from brightfield.system.tables import text_table
 
 NOT_MADE = "not made yet: dvc repro"
 NOT_HERE = "not here: dvc pull"
-CACHES = ("files/md5", "")  # folders of DVC 3 and of older versions, below the cache
-CACHE = Path(".dvc/cache")
 
 
 @dataclass(frozen=True)
@@ -132,21 +130,9 @@ def _size(folder: Path) -> int:
 
 def _in_cache(found: str) -> bool:
     """Whether DVC's cache contains the version with this hash: its list of files, and all of them."""
-    listing = _cached_file(found)
-    if listing is None:
-        return False
-    if not found.endswith(".dir"):
-        return True
-    try:
-        inside = json.loads(listing.read_text(encoding="utf-8"))
-        return all(_cached_file(str(file["md5"])) is not None for file in inside)
-    except (ValueError, KeyError, TypeError):
-        return False
-
-
-def _cached_file(found: str) -> Path | None:
-    places = (CACHE / kind / found[:2] / found[2:] for kind in CACHES)
-    return next((place for place in places if place.is_file()), None)
+    if found.endswith(".dir"):
+        return versioning.files_of(found) is not None
+    return versioning.cached_file(found) is not None
 
 
 def _cells(row: DatasetRow) -> tuple[str, ...]:

@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+# column of an index: the class of an image before somebody corrected it. By it images are dealt out to splits, so that a
+# correction moves none of them
+FIRST_LABEL = "first_label"
+
 
 @dataclass(frozen=True)
 class Record:
@@ -29,3 +33,12 @@ class Record:
     image: np.ndarray
     fields: Mapping[str, np.ndarray] = field(default_factory=dict)
     row: Mapping[str, object] = field(default_factory=dict)
+
+
+def same_truth(a: Record, b: Record) -> bool:
+    """Whether two records of one image have the same ground truth, to the last bit."""
+    if dict(a.row) != dict(b.row) or set(a.fields) != set(b.fields):
+        return False
+    return all(
+        np.array_equal(array, b.fields[name], equal_nan=array.dtype.kind == "f") for name, array in a.fields.items()
+    )

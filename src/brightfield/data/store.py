@@ -99,12 +99,17 @@ def write_prepared(folder: Path, raw: ImageSet, index: pd.DataFrame) -> None:
     write_index(folder, index)
 
 
-def read_index(folder: Path) -> pd.DataFrame:
-    """Read ``index.csv``; ids and groups are text. Raises BrightfieldError if it is missing or no table."""
-    path = folder / layout.INDEX
+def read_index(path: Path) -> pd.DataFrame:
+    """Read the ``index.csv`` of a folder, or a file of that form; ids and groups are text.
+
+    Raises:
+        BrightfieldError: it is missing or no table.
+    """
+    if path.is_dir():
+        path = path / layout.INDEX
     if not path.is_file():
         raise BrightfieldError(
-            f"There is no dataset in {folder}: {layout.INDEX} is missing. "
+            f"There is no dataset in {path.parent if path.name == layout.INDEX else path}: {layout.INDEX} is missing. "
             "Run `dvc repro` (or `dvc pull`) to make it, or `brightfield import` to bring your own images."
         )
     text = {"id": str, "group": str, "split": str}

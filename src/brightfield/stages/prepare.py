@@ -8,6 +8,7 @@ import pandas as pd
 
 from brightfield import layout, params
 from brightfield.data import auditing, coverage, splitting, store
+from brightfield.data.records import FIRST_LABEL
 from brightfield.data.store import ImageSet
 from brightfield.errors import BrightfieldError
 from brightfield.system import progress
@@ -35,16 +36,20 @@ def run(name: str, options: Sequence[str] = ()) -> None:
 
 
 def split(index: pd.DataFrame, settings: params.Dataset) -> pd.DataFrame:
-    """The index with a column ``split``: each shift suite is a test split of that name, the groups of the rest are dealt out."""
+    """The index with a column ``split``: each shift suite is a test split of that name, the groups of the rest are dealt out.
+
+    Corrections move no image: the classes that count here are those of the first version of a dataset.
+    """
     suite = index["suite"].fillna("").astype(str) if "suite" in index else pd.Series("", index.index)
     rest = index[suite == ""]
+    label = next((column for column in (FIRST_LABEL, "label") if column in rest), None)
     dealt = splitting.split_groups(
         list(rest["group"]),
         validation=settings.validation,
         test=settings.test,
         gate=settings.gate,
         seed=settings.seed,
-        strata=list(rest["label"]) if "label" in rest else None,
+        strata=None if label is None else list(rest[label]),
     )
     return index.assign(split=suite.mask(suite == "", pd.Series(dealt, rest.index)))
 

@@ -1,8 +1,10 @@
-"""Environment variables that libraries read once, when they are loaded."""
+"""What surrounds a process: variables that libraries read once, when they are loaded, and who uses it."""
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 
 # Idle threads of libgomp spin before they sleep, by default for milliseconds: beside another busy process they take the cores that
 # the other threads of the same step wait for. This many turns are few enough to leave the core soon, and so many that a step on a
@@ -20,3 +22,12 @@ def set_defaults() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", ALGEBRA_THREADS)
     os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # otherwise its import contacts a package index
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")  # otherwise three lines for each model that is registered
+
+
+def who() -> str:
+    """The user and the machine; a container may have no name for its user."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"

@@ -12,6 +12,7 @@ from brightfield.metrics.declarations import Objective as Objective  # tasks imp
 from brightfield.results import Metadata, Result, form_of
 from brightfield.tasks.answering import Answering
 from brightfield.tasks.beside import Beside
+from brightfield.tasks.correcting import Correcting
 from brightfield.tasks.learning import Learning
 from brightfield.tasks.scoring import Scoring
 
@@ -43,6 +44,8 @@ class Task(Generic[Settings, Answer]):
     scoring_class: ClassVar[type[Scoring[Any, Any]]]
     # classical methods without training, to be answered beside a model; None: there are none
     beside_class: ClassVar[type[Beside[Any, Any]] | None] = None
+    # how a person corrects the truth of an image; None: nobody can, as nobody can draw what an image would be without noise
+    correcting_class: ClassVar[type[Correcting[Any]] | None] = None
     # whether answer and truth are one class for a whole image (a Label, column ``label`` of an index): images can then be sorted by
     # their answers, and labels judged
     classifies_images: ClassVar[bool] = False
@@ -52,6 +55,9 @@ class Task(Generic[Settings, Answer]):
         self.learning: Learning[Settings, Answer] = self.learning_class(settings)
         self.answering: Answering[Settings, Answer] = self.answering_class(settings)
         self.scoring: Scoring[Settings, Answer] = self.scoring_class(settings)
+        self.correcting: Correcting[Settings] | None = (
+            None if self.correcting_class is None else self.correcting_class(settings)
+        )
 
     @classmethod
     def objective_of(cls, names: Container[str]) -> Objective:

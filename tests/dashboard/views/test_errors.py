@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from brightfield.tasks.correcting import Step
 from pages import open_page, start, text
 from queries import errors
 
@@ -74,3 +75,35 @@ def test_images_with_pixels_in_a_cell_are_ordered_by_how_many_and_compared_so() 
     assert table["confused_px"].is_monotonic_decreasing
     assert (table["confused_px"] > 0).all()
     assert (table["confused_px of other"] == table["confused_px"]).all()  # the two models answer alike
+
+
+def test_the_truth_is_corrected_where_one_looks_and_the_corrections_are_taken_along() -> None:
+    image = errors.worst(errors.scores("bacteria-again"), "mean_iou")["id"].iloc[0]
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    app.query_params["errors-image"] = f"test/{image}"
+    app.session_state["drafts"] = {"bacteria": {image: [Step(action="paint", outline=[(1, 1), (9, 1), (9, 9)])]}}
+    open_page("errors", app)
+    assert "**1 image corrected, 0 images ticked as wrong**" in text(app)
+    assert "`brightfield relabel bacteria FILE`" in text(app)
+    assert not [button for button in app.button if button.key == "correct-save"]  # changes are not allowed here
+    app.checkbox(key=f"doubt-bacteria-{image}").check().run()
+    assert not app.exception
+    assert "**1 image corrected, 1 image ticked as wrong**" in text(app)
+    app.button(key="correct-undo").click().run()
+    assert "**0 images corrected, 1 image ticked as wrong**" in text(app)
+    app.button(key="correct-discard").click().run()
+    assert not app.exception
+    assert "ticked as wrong" not in text(app)
+
+
+def test_a_correction_that_finds_nothing_is_said_once() -> None:
+    image = errors.worst(errors.scores("bacteria-again"), "mean_iou")["id"].iloc[0]
+    app = start()
+    app.query_params["errors-task"] = "bacteria"
+    app.query_params["errors-image"] = f"test/{image}"
+    app.session_state["correcting-problem"] = "the truth has no cell at x = 1, y = 2"
+    open_page("errors", app)
+    assert "no cell at x" in app.warning[0].value
+    app.run()
+    assert not app.warning

@@ -13,6 +13,7 @@ from brightfield.errors import BrightfieldError
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import decision_log, turns
 from brightfield.experiments.registry.turns import turn
+from brightfield.system import environment
 from published import bundle, publish
 
 
@@ -218,7 +219,7 @@ def test_a_user_without_a_name_is_logged(monkeypatch: pytest.MonkeyPatch, tmp_pa
     def nobody() -> str:
         raise KeyError("uid not found")
 
-    monkeypatch.setattr(decision_log.getpass, "getuser", nobody)
+    monkeypatch.setattr(environment.getpass, "getuser", nobody)
     (one,) = versions("nameless", tmp_path, 1)
     registry.promote("nameless", one, {})
     assert registry.decisions("nameless")["who"][0].startswith("unknown@")

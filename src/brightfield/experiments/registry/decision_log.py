@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import secrets
-import socket
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from brightfield.experiments.runs.connection import connect
+from brightfield.system import environment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +34,7 @@ def record(task: str, decision: str, content: Mapping[str, Any]) -> None:
 def write(client: MlflowClient, task: str, decision: str, content: Mapping[str, Any]) -> None:
     """:func:`record` by a client that there is already."""
     now = datetime.now(UTC)
-    entry = {"at": now.isoformat(timespec="seconds"), "who": _who(), "decision": decision, **content}
+    entry = {"at": now.isoformat(timespec="seconds"), "who": environment.who(), "decision": decision, **content}
     entry["why"] = _fitting([" ".join(str(reason).split()) for reason in entry.get("why", [])], entry)
     # the key is in the order of time, and no two are the same
     key = f"{PREFIX}{now.strftime('%Y%m%dT%H%M%S%f')}.{secrets.token_hex(3)}"
@@ -107,12 +106,3 @@ def _tags(client: MlflowClient, task: str) -> Mapping[str, str]:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise
         return {}
-
-
-def _who() -> str:
-    """The user and the machine; a container may have no name for its user."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        user = "unknown"
-    return f"{user}@{socket.gethostname()}"

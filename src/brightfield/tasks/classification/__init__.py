@@ -6,6 +6,7 @@ from brightfield import params
 from brightfield.results import Label
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.classification.answering import ClassificationAnswering
+from brightfield.tasks.classification.correcting import ClassificationCorrecting
 from brightfield.tasks.classification.learning import ClassificationLearning
 from brightfield.tasks.classification.scoring import ClassificationScoring
 
@@ -19,4 +20,5 @@ class Classification(Task[params.ClassificationSettings, Label]):
     learning_class = ClassificationLearning
     answering_class = ClassificationAnswering
     scoring_class = ClassificationScoring
+    correcting_class = ClassificationCorrecting
     classifies_images = True

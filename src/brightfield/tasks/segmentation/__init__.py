@@ -9,6 +9,7 @@ from brightfield.results import ClassMap, Metadata
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.segmentation.answering import SegmentationAnswering
 from brightfield.tasks.segmentation.beside import SegmentationBeside
+from brightfield.tasks.segmentation.correcting import SegmentationCorrecting
 from brightfield.tasks.segmentation.learning import SegmentationLearning
 from brightfield.tasks.segmentation.scoring import SegmentationScoring
 
@@ -22,6 +23,7 @@ class Segmentation(Task[params.SegmentationSettings, ClassMap]):
     learning_class = SegmentationLearning
     answering_class = SegmentationAnswering
     scoring_class = SegmentationScoring
+    correcting_class = SegmentationCorrecting
     beside_class = SegmentationBeside
 
     @property

@@ -7,6 +7,7 @@ from brightfield.results import Points
 from brightfield.tasks.base import Objective, Task
 from brightfield.tasks.tracking.answering import TrackingAnswering
 from brightfield.tasks.tracking.beside import TrackingBeside
+from brightfield.tasks.tracking.correcting import TrackingCorrecting
 from brightfield.tasks.tracking.learning import TrackingLearning
 from brightfield.tasks.tracking.scoring import TrackingScoring
 
@@ -20,4 +21,5 @@ class Tracking(Task[params.TrackingSettings, Points]):
     learning_class = TrackingLearning
     answering_class = TrackingAnswering
     scoring_class = TrackingScoring
+    correcting_class = TrackingCorrecting
     beside_class = TrackingBeside
