@@ -5,8 +5,39 @@ The pages are those of ``menu.py``; beside them the server answers what the micr
 
 from __future__ import annotations
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import Any
+
 import streamlit as st
 
+from brightfield.system import environment
 from microscope.routes import ROUTES
 
-app = st.App("menu.py", routes=ROUTES)
+# what takes seconds to load, and nearly every page needs: the server says that it is there once it has it
+NEEDED = ("brightfield.tasks", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "plotly.graph_objects")
+# what pages with answers of models need: after the first page, which is often asked for at once, and would be slowed down
+LATER, LATER_S = ("brightfield.prediction", "timm", "skimage.segmentation"), 8
+
+
+@asynccontextmanager
+async def prepared(server: st.App) -> AsyncIterator[dict[str, Any] | None]:
+    """Load libraries before the first visitor comes, who would wait for them."""
+    del server
+    environment.set_defaults()  # before torch is loaded
+    _load(NEEDED)
+    later = threading.Timer(LATER_S, _load, (LATER,))
+    later.daemon = True
+    later.start()
+    yield None
+    later.cancel()
+
+
+def _load(modules: tuple[str, ...]) -> None:
+    for module in modules:
+        import_module(module)
+
+
+app = st.App("menu.py", lifespan=prepared, routes=ROUTES)

@@ -21,6 +21,7 @@ ROLES = get_args(runs.Role)
 STATUSES = ("FINISHED", "RUNNING", "FAILED", "KILLED")
 COMPARED = "runs-compared"  # in the address of the page: ids of the runs that are compared
 LIVE_S = 5  # between looks at runs that are going on
+AGAINST, BESIDE = "two against each other", "side by side"  # figures of many runs
 ORDERS = {"start_time": "newest first", "name": "name"}
 
 
@@ -245,18 +246,24 @@ def spreads(table: pd.DataFrame) -> None:
     metrics_of = [name for name in able if name.startswith("metrics.")]
     last = metrics_of[0] if metrics_of else able[-1]
     first = together(table, [*(name for name in able if name.startswith("params.")), last])
+    labels = {name: label(name) for name in able}
+    ways = [AGAINST, BESIDE]  # one at a time: the second costs a browser without a graphics card a second
+    way = st.segmented_control("Figure", ways, default=AGAINST, required=True, key="runs-figure", bind="query-params")
+    if way == BESIDE:
+        axes = st.multiselect(
+            "Side by side", able, default=first, format_func=label, key="runs-axes", bind="query-params"
+        )
+        if len(axes) > 1:
+            figure = spread.parallel(table, axes, labels, axes[-1])
+            st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="parallel")
+            st.caption("A line a run, dark where the last axis is large. Draw along an axis to single out runs.")
+        return
     left, right = st.columns(2)
     across, up = able.index(first[0]) if len(first) > 1 else 0, able.index(last)
     x = left.selectbox("Across", able, index=across, format_func=label, key="runs-x", bind="query-params")
     y = right.selectbox("Up", able, index=up, format_func=label, key="runs-y", bind="query-params")
-    labels = {name: label(name) for name in able}
     roles = {role: palette[0] for role, palette in style.PALETTES.items()}
     st.plotly_chart(spread.scatter(table, x, y, labels, roles), theme="streamlit", config=style.CONFIG, key="spread")
-    axes = st.multiselect("Side by side", able, default=first, format_func=label, key="runs-axes", bind="query-params")
-    if len(axes) > 1:
-        figure = spread.parallel(table, axes, labels, axes[-1])
-        st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="parallel")
-        st.caption("A line a run, dark where the last axis is large. Draw along an axis to single out runs.")
 
 
 parts.head("Runs", "What was tried, with which parameters, and with which results?")
