@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+import builder
 import parts
 from figures import scores, style
 from queries import project, reports
@@ -19,7 +20,9 @@ NAMES = {
     "greedy": "greedy",
     "bagged": "bagged",
     "soup": "soup",
+    "given": "by hand",
 }
+MADE, BY_HAND = "by the pipeline", "by hand"
 VERDICTS = {
     "alone": "No mixture was better on the validation split, so the answers are those of **{best}** alone.",
     "better": "It is better than its best member, **{best}**: the whole interval of the gain is above zero.",
@@ -47,6 +50,7 @@ METHODS = {
     "stacking": "stacking: the weights with the least squared error",
     "greedy": "greedy selection",
     "bagged": "bagged greedy selection (the mean of ten, each on groups drawn anew)",
+    "given": "the weights of its entry in params.yaml, which somebody chose",
     "soup": "a soup: one network with the mean of their weights, which costs as much as one of them",
 }
 
@@ -196,7 +200,12 @@ def show(name: str) -> None:
 
 parts.head("Ensembles", "Are several models together better than each of them alone, and by how much?")
 names = list(project.settings().ensembles)
-if names:
+way = st.segmented_control(
+    "Made", [MADE, BY_HAND], default=MADE, required=True, key="ensembles-made", bind="query-params"
+)
+if way == BY_HAND:
+    builder.show()
+elif names:
     chosen = st.segmented_control(
         "Ensemble", names, default=names[0], required=True, key="ensemble", bind="query-params"
     )

@@ -159,7 +159,7 @@ def test_three_members_may_answer_by_their_median_or_by_votes(
 
 def test_params_names_every_method() -> None:
     named = set(get_args(params.Ensemble.model_fields["method"].annotation))
-    assert named == {*METHODS, ensembles.BEST, "soup"}
+    assert named == {*METHODS, ensembles.BEST, ensembles.GIVEN, "soup"}
 
 
 def test_two_members_have_no_median(split: Split) -> None:

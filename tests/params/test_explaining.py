@@ -50,7 +50,7 @@ UNKNOWN: list[tuple[Path_, str, str]] = [
     ),
     (
         ("ensembles", "rbc-ensemble", "vote"),
-        "Allowed: beside, dataset, kind, max_members, members, method, settings, task, test_time_augmentation.",
+        "Allowed: beside, dataset, kind, max_members, members, method, settings, task, test_time_augmentation, weights.",
         "",
     ),
     (("spaces", "rbc-finetuned", "network.unfreeze", "lo"), "Allowed: choices, high, log, low, step, when.", "low"),

@@ -22,7 +22,7 @@ from brightfield.metrics import every_image_once
 from brightfield.tasks import Task
 from brightfield.tasks.answering import Way
 
-SINGLE, BEST, SOFT_VOTE = "single", "best_on_validation", "soft_vote"
+SINGLE, BEST, SOFT_VOTE, GIVEN = "single", "best_on_validation", "soft_vote", "given"
 MEMBER, BASELINE, BESIDE, METHOD = "member", "baseline", "beside", "method"  # roles
 
 
@@ -50,6 +50,8 @@ def choose(task: Task[Any, Any], validation: Split, votes: Votes, settings: para
         BrightfieldError: the method of the entry does not suit the task, or needs more members.
     """
     objective = ObjectiveOfMixtures(task, validation, votes)
+    if settings.weights:
+        return _given(objective, settings.weights)
     suiting = {name: method for name, method in METHODS.items() if method.suits(objective)}
     if settings.method not in (BEST, *suiting):
         raise BrightfieldError(
@@ -73,6 +75,14 @@ def choose(task: Task[Any, Any], validation: Split, votes: Votes, settings: para
         chosen, method = SINGLE, METHODS[SINGLE]
         weights = method.weights(objective, settings.max_members, None)
     return Choice(chosen, weights, values, "mean" if len(weights) == 1 else method.way)
+
+
+def _given(objective: ObjectiveOfMixtures, weights: Mapping[str, float]) -> Choice:
+    """The weights that somebody chose, scaled to sum to 1, beside the best member alone."""
+    total = sum(weights.values())
+    shares = {name: weights[name] / total for name in objective.names}
+    single = cross_fitted(objective, METHODS[SINGLE], len(shares))
+    return Choice(GIVEN, shares, {SINGLE: single, GIVEN: objective(shares)})
 
 
 def compare(

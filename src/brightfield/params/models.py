@@ -172,7 +172,8 @@ class Ensemble(Section):
     # models that take no part and are shown beside it, such as one member that was trained as long as all together
     beside: list[Name] = []
     # single: the best member alone; soft_vote, median, majority_vote: all alike; stacking: least squared error; bagged: the mean of
-    # ten greedy selections; best_on_validation: which of them is, cross-fitted. soup: one network with the mean of their weights
+    # ten greedy selections; best_on_validation: which of them is, cross-fitted. soup: one network with the mean of their weights.
+    # given: the mean of the members in `weights`, which somebody chose
     method: Literal[
         "single",
         "soft_vote",
@@ -183,7 +184,9 @@ class Ensemble(Section):
         "bagged",
         "best_on_validation",
         "soup",
+        "given",
     ] = "best_on_validation"
+    weights: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = {}  # given: of each member; any sum
     max_members: Annotated[int, Field(ge=1)] = 20  # greedy, bagged: picks, with replacement
     # of the task, where this ensemble has its own: scheme species, for networks that segment and networks that tell species apart
     settings: dict[str, Any] = {}
@@ -194,6 +197,23 @@ class Ensemble(Section):
     def _beside_are_others(self) -> Self:
         if both := [name for name in self.beside if self.members != "all" and name in self.members]:
             raise ValueError(f"beside: {both[0]!r} is a member as well")
+        return self
+
+    @property
+    def named(self) -> list[str]:
+        """The members that the entry names, by weights or in a list; none where it takes all that there are."""
+        return list(self.weights) or ([] if self.members == "all" else self.members)
+
+    @model_validator(mode="after")
+    def _weights_are_given(self) -> Self:
+        if (self.method == "given") != bool(self.weights):
+            raise ValueError("method 'given' and weights go together: give both, or neither")
+        if self.weights and self.members not in ("all", list(self.weights)):
+            raise ValueError("members: method 'given' takes those of weights; leave members out")
+        if self.weights and self.test_time_augmentation > 1:
+            raise ValueError(
+                "test_time_augmentation: with method 'given' members answer as their entries say; leave it out"
+            )
         return self
 
     @field_validator("members")

@@ -81,8 +81,8 @@ class Params(Section):
     def members_of(self, ensemble: Ensemble) -> list[str]:
         """The networks that may take part in an ensemble: those that it names, or all that learnt from the truth alone."""
         able = {name: model for name, model in self.comparable_with(ensemble).items() if not model.is_baseline}
-        if ensemble.members != "all":
-            return [name for name in able if name in ensemble.members]
+        if ensemble.named:
+            return [name for name in able if name in ensemble.named]
         return [name for name, model in able.items() if name not in ensemble.beside and not model.is_distilled]
 
     def baselines_of(self, ensemble: Ensemble) -> list[str]:
@@ -153,7 +153,7 @@ class Params(Section):
     def _strangers(self, where: str, ensemble: Ensemble) -> list[str]:
         """Named members whose answers cannot be averaged with those of the task."""
         asked = self.settings_of(ensemble)
-        named = {"members": [] if ensemble.members == "all" else ensemble.members, "beside": ensemble.beside}
+        named = {"members": ensemble.named, "beside": ensemble.beside}
         return [
             f"{where}.{key}: {name!r} has settings of its own, so its answers cannot be averaged with others"
             for key, names in named.items()
@@ -191,8 +191,8 @@ class Params(Section):
             problems.append(
                 f"{where}.dataset: {dataset!r} belongs to task {self.datasets[dataset].task!r}, not {entry.task!r}"
             )
-        members = getattr(entry, "members", "all")
-        named = {"members": [] if members == "all" else members, "beside": getattr(entry, "beside", [])}
+        key = "weights" if getattr(entry, "weights", None) else "members"
+        named = {key: getattr(entry, "named", []), "beside": getattr(entry, "beside", [])}
         for key, names in named.items():
             for name in names:
                 if name not in self.models:

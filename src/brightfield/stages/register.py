@@ -7,7 +7,7 @@ from typing import Any
 
 from brightfield import layout, params
 from brightfield.evaluation import candidates, model_cards, promotion
-from brightfield.evaluation.candidates import Candidate, Trained
+from brightfield.evaluation.candidates import Trained
 from brightfield.experiments import registry, runs
 from brightfield.experiments.registry import Version
 from brightfield.inference import bundle
@@ -47,7 +47,7 @@ def record(task_name: str, trained: Trained) -> runs.Run:
     return mlflow_run
 
 
-def publish(settings: params.Params, task_name: str, candidate: Candidate) -> Version:
+def publish(settings: params.Params, task_name: str, candidate: Trained) -> Version:
     """A candidate's version in the registry, with its model card; its run is recorded first."""
     mlflow_run = record(task_name, candidate)
     data_hash = bundle.describe(candidate.folder)["provenance"]["dataset"]["hash"]
