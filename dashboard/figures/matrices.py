@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -15,10 +16,15 @@ from wording import DASH
 FEW = 3  # largest number of classes of a small matrix
 SIDE_PX, PER_ROW = 330, 3  # side of a small matrix, and number of matrices per row
 LARGE_PX, LARGE_PER_ROW = 430, 2  # the same for a larger matrix
+# of Okabe and Ito (2008), which people with any colour vision tell apart
+WORSE_AND_BETTER = [[0.0, "#d55e00"], [0.5, "#eef0f2"], [1.0, "#0072b2"]]
+LEAST_DIFFERENCE = 0.02  # share at which the colours of differences end, or farther out: noise does not look like much
 BUTTON = 0.6  # side of what is clicked, as a share of the side of a cell if there were no labels beside the matrix
 
 
-def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool) -> go.Figure:
+def confusions(
+    table: pd.DataFrame, models: Sequence[str], classes: Sequence[str], counts: bool, reference: str | None = None
+) -> go.Figure:
     """One matrix per model: rows are the truth, columns the answer; the colour is the share of the true class.
 
     Args:
@@ -26,6 +32,8 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
         models: the models, in order.
         classes: the classes, in the order of their index.
         counts: write counts into the fields; if false, shares in per cent.
+        reference: another model with these classes: then what is shown is the share minus that of this one, blue where that is
+            better (more right, fewer confused) and orange where it is worse.
     """
     side, most = (SIDE_PX, PER_ROW) if len(classes) <= FEW else (LARGE_PX, LARGE_PER_ROW)
     rows, columns = -(-len(models) // most), min(len(models), most)
@@ -37,14 +45,20 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
         horizontal_spacing=0.24 / columns if columns > 1 else 0,
         vertical_spacing=0.3 / rows if rows > 1 else 0,
     )
+    largest = LEAST_DIFFERENCE
     for i, model in enumerate(models):
         cells = table[table["model"] == model]
         share, count = (square(cells, value, classes) for value in ("share", "count"))
         text = count.map(compact) if counts else share.map(percent)
+        colour = share
+        if reference is not None:
+            difference = share - square(table[table["model"] == reference], "share", classes)
+            text, colour = difference.map(points), difference * (2 * np.eye(len(classes)) - 1)
+            largest = max(largest, float(np.nanmax(np.abs(difference.to_numpy()), initial=0)))
         place = {"row": i // most + 1, "col": i % most + 1}
         figure.add_trace(
             go.Heatmap(
-                z=share.to_numpy(),
+                z=colour.to_numpy(),
                 x=names,
                 y=names,
                 text=text.to_numpy(),
@@ -66,7 +80,14 @@ def confusions(table: pd.DataFrame, models: Sequence[str], classes: Sequence[str
         figure,
         side * rows + 40,
         margin={"l": 8, "r": 8, "t": 36, "b": 8},
-        coloraxis={"colorscale": SHARES, "cmin": 0, "cmax": 1, "colorbar": _colorbar()},
+        coloraxis={"colorscale": SHARES, "cmin": 0, "cmax": 1, "colorbar": _colorbar("of the true class")}
+        if reference is None
+        else {
+            "colorscale": WORSE_AND_BETTER,
+            "cmin": -largest,
+            "cmax": largest,
+            "colorbar": _colorbar(f"better than {reference}"),
+        },
     )
     figure.update_xaxes(showgrid=False, title={"font": {"color": MUTED}})
     figure.update_yaxes(showgrid=False, title={"font": {"color": MUTED}})
@@ -96,13 +117,8 @@ def square(cells: pd.DataFrame, value: str, classes: Sequence[str]) -> pd.DataFr
     return matrix.reindex(index=list(classes), columns=list(classes))
 
 
-def _colorbar() -> Mapping[str, object]:
-    return {
-        "tickformat": ".0%",
-        "thickness": 12,
-        "outlinewidth": 0,
-        "title": {"text": "of the true class", "side": "right"},
-    }
+def _colorbar(title: str) -> Mapping[str, object]:
+    return {"tickformat": ".0%", "thickness": 12, "outlinewidth": 0, "title": {"text": title, "side": "right"}}
 
 
 def recalls(
@@ -163,6 +179,11 @@ def _in_groups(figure: go.Figure, title: str) -> go.Figure:
 def percent(share: float) -> str:
     """A share such as ``93.1 %``; a dash for a class that does not occur."""
     return DASH if pd.isna(share) else f"{100 * share:.1f} %"
+
+
+def points(difference: float) -> str:
+    """A difference of shares in percentage points, such as ``+2.1``; a dash for a class that does not occur."""
+    return DASH if pd.isna(difference) else f"{100 * difference:+.1f}"
 
 
 def compact(count: float) -> str:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from brightfield import layout
+from brightfield.data.store import ImageSet
+from brightfield.errors import BrightfieldError
 from brightfield.results.layers import Layers
 from microscope.view import Marks, Pane
-from queries import evaluated
+from queries import evaluated, project
 
 if TYPE_CHECKING:
     from brightfield.tasks.correcting import Step
@@ -46,6 +49,34 @@ def panes(names: Sequence[str], split: str, image: str, steps: Sequence[Step] = 
         made = f"{evaluated.versions(name, split)} {name}"
         found.append(_pane(name, answer, pixels, identity, made, _marks(answer), _marks(truth)))
     return found
+
+
+def of_data(name: str, split: str, image: str) -> list[Pane]:
+    """An image of a dataset, and its truth.
+
+    Raises:
+        BrightfieldError: the image is not there any more.
+    """
+    from brightfield import tasks
+
+    settings = project.settings()
+    entry = settings.datasets[name]
+    task = tasks.build(entry.kind, settings.tasks[entry.task].settings)
+    records = ImageSet.prepared(layout.prepared(name), split)
+    names = list(records.index["id"])
+    if image not in names:
+        raise BrightfieldError(f"The image {image} is not in {name} any more. Reload the page.")
+    record = records[names.index(image)]
+    identity = f"{(layout.prepared(name) / layout.INDEX).stat().st_mtime_ns} {name} {split} {image}"
+    try:
+        truth = task.learning.truth(record)
+    except BrightfieldError:  # nobody has labelled it
+        return [Pane(image, identity, record.image)]
+    layers = task.scoring.layers(truth, truth)[1]
+    if _is_of_words(layers):
+        return [Pane(image, identity, record.image, f"{TRUTH}: {layers.words}")]
+    pane = _pane(TRUTH, layers, record.image, identity, TRUTH, rings=_marks(layers))
+    return [pane] if layers.picture is None else [Pane(image, identity, record.image), pane]
 
 
 def _pane(

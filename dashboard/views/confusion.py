@@ -12,6 +12,7 @@ from figures import matrices, style
 from queries import errors, project, reports
 
 SHOWN_AT_FIRST = 3
+NOBODY = "nothing"  # is subtracted
 COUNTS, SHARES = "Counts", "Row %"
 
 
@@ -67,13 +68,25 @@ def show(task: str) -> None:
         "Models", names, default=names[-SHOWN_AT_FIRST:], key=f"confusion-{task}", bind="query-params"
     )
     unit = right.segmented_control("Show", [SHARES, COUNTS], default=SHARES, key="confusion-unit", bind="query-params")
+    reference = left.selectbox(
+        "Minus",
+        [NOBODY, *names],
+        key=f"confusion-minus-{task}",
+        bind="query-params",
+        help="Show differences to this model",
+    )
     if not models:
         st.markdown("Choose a model.")
         return
     shown = [name for name in models if name in names]
     schemes = by_classes(table, shown)
     for place, (classes, alike) in enumerate(schemes.items()):
-        figure = matrices.confusions(table, alike, classes, counts=unit == COUNTS)
+        alike_to = {tuple(table.loc[table["model"] == reference, "truth"].unique())} if reference != NOBODY else set()
+        minus = reference if classes in alike_to else None  # of other classes there is no difference
+        others = [model for model in alike if model != minus]
+        if not others:
+            continue
+        figure = matrices.confusions(table, others, classes, counts=unit == COUNTS, reference=minus)
         event = st.plotly_chart(
             figure,
             theme="streamlit",
@@ -86,6 +99,9 @@ def show(task: str) -> None:
     st.caption(
         "Test split. Rows are the truth; the colour is the share of the true class, on one scale for all matrices. "
         "A click on a cell shows its images."
+        if reference == NOBODY
+        else f"Test split. Rows are the truth; numbers are percentage points more than {parts.plain(reference)}. Blue is better: "
+        "more that is right, less that is confused. A click on a cell shows its images."
     )
     st.subheader("Recall of each class", anchor=False)
     for place, (classes, alike) in enumerate(schemes.items()):

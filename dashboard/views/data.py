@@ -5,10 +5,12 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+import history
 import parts
 from brightfield.data.measuring import ALONE, COLOUR_RATIOS, MEASURES
-from figures import coverage, style
-from queries import data, project
+from figures import coverage, maps, style
+from microscope import view
+from queries import closeup, data, project
 
 COLOURS = {"warning": "color: #9a6700", "problem": "color: #b42318"}  # an outcome "ok" has none
 
@@ -39,7 +41,58 @@ def show(name: str) -> None:
     if found["warnings"]:
         with st.expander(f"Warnings ({len(found['warnings'])})"):
             st.markdown("\n".join(f"- {parts.plain(warning)}" for warning in found["warnings"]))
+    examples(name)
     covered(name)
+    mapped(name)
+    history.show(name)
+
+
+def examples(name: str) -> None:
+    """Show some images of each split with their truth."""
+    sheet = data.gallery(name)
+    if sheet is not None:
+        with st.expander("Images", expanded=True):
+            st.image(sheet, width="stretch")
+            st.caption("Evenly spaced images of each split with their truth; of large ones the middle.")
+
+
+def mapped(name: str) -> None:
+    """Show the map of the images, where it is asked for, and the image that is clicked on."""
+    if not data.is_here(name):
+        return
+    st.subheader("Map of the images", anchor=False)
+    if not st.toggle("Draw it", key=f"data-map-{name}", bind="query-params"):
+        st.caption(
+            "Images that look alike lie near each other: groups apart, odd ones and test images unlike the training's are seen. "
+            "It takes up to a minute, once."
+        )
+        return
+    table = data.embedding(name)
+    if table.empty:
+        st.markdown("There are too few images for a map.")
+        return
+    able = [
+        column for column in (data.CLASS, "kind", "split", "group") if column in table and table[column].nunique() > 1
+    ]
+    by = st.segmented_control(
+        "Colour by", able, default=able[0], required=True, key=f"data-by-{name}", bind="query-params"
+    )
+    event = st.plotly_chart(
+        maps.images(table, by or able[0]),
+        theme="streamlit",
+        config=style.CONFIG,
+        key=f"map-{name}",
+        on_select="rerun",
+        selection_mode="points",
+    )
+    st.caption(
+        "By t-SNE of what an encoder of photographs sees: near means alike; the distance between groups and the axes mean nothing. "
+        "Click on a point to look at its image."
+    )
+    points = event.selection.points
+    if points:
+        row = table.iloc[int(points[0]["customdata"])]
+        view.show(closeup.of_data(name, str(row["split"]), str(row["id"])), "data-microscope", data.pixel_size_um(name))
 
 
 def covered(name: str) -> None:

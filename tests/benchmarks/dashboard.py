@@ -103,7 +103,7 @@ def _served(folder: Path, script: Path = ROOT / "dashboard" / "app.py") -> Itera
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    app = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={port}"]
+    app = [sys.executable, "-m", "streamlit", "run", str(script), "--server.address=127.0.0.1", f"--server.port={port}"]
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     with subprocess.Popen(app, cwd=folder, env=environment, stdout=subprocess.DEVNULL) as process:
         try:

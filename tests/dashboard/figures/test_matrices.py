@@ -115,3 +115,22 @@ def test_matrices_of_many_classes_are_larger_with_names_on_two_lines() -> None:
     figure = matrices.confusions(table, ["net", "other", "third"], classes, counts=False)
     assert figure.data[0].x == ("background", "a<br>body", "a<br>contour", "E. coli<br>body", "E. coli<br>contour")
     assert figure.layout.height == 2 * matrices.LARGE_PX + 40  # two in a row
+
+
+def test_differences_to_another_model_are_blue_where_they_are_better() -> None:
+    """Model b has 10 points more of the first class right, and 20 fewer of the second."""
+    shares = {"a": [[0.8, 0.2], [0.3, 0.7]], "b": [[0.9, 0.1], [0.5, 0.5]]}
+    table = pd.DataFrame(
+        [
+            {"model": model, "truth": t, "answer": a, "count": 100 * matrix[i][j], "share": matrix[i][j]}
+            for model, matrix in shares.items()
+            for i, t in enumerate("xy")
+            for j, a in enumerate("xy")
+        ]
+    )
+    figure = matrices.confusions(table, ["b"], ["x", "y"], counts=False, reference="a")
+    heat = figure.data[0]
+    assert heat.text.tolist() == [["+10.0", "-10.0"], ["+20.0", "-20.0"]]
+    np.testing.assert_allclose(heat.z, [[0.1, 0.1], [-0.2, -0.2]])  # better is above 0
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == pytest.approx((-0.2, 0.2))
+    assert figure.layout.coloraxis.colorbar.title.text == "better than a"

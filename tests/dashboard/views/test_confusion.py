@@ -33,3 +33,16 @@ def test_confusion_of_another_task_and_other_models() -> None:
     }
     app.multiselect(key="confusion-bacteria").set_value([]).run()
     assert "Choose a model." in text(app)
+
+
+@pytest.mark.usefixtures("project")
+def test_models_minus_another_one_with_the_same_classes() -> None:
+    app = open_page("confusion")
+    before = charts(app)
+    app.selectbox(key="confusion-minus-rbc").set_value("rbc-ensemble").run()
+    assert not app.exception
+    assert "percentage points more than rbc\\-ensemble" in text(app)
+    assert charts(app) == before
+    app.segmented_control(key="confusion-task").set_value("bacteria").run()
+    app.selectbox(key="confusion-minus-bacteria").set_value("bacteria-ensemble").run()  # it has classes of its own
+    assert not app.exception
