@@ -19,7 +19,7 @@ from microscope.routes import ROUTES
 # what takes seconds to load, and nearly every page needs: the server says that it is there once it has it
 NEEDED = ("brightfield.tasks", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "plotly.graph_objects")
 # what pages with answers of models need: after the first page, which is often asked for at once, and would be slowed down
-LATER, LATER_S = ("brightfield.prediction", "timm", "skimage.segmentation"), 8
+LATER, LATER_S = ("scipy.stats", "brightfield.prediction", "timm", "skimage.segmentation"), 8
 
 
 @asynccontextmanager

@@ -186,10 +186,10 @@ def _looking(context: Any, url: str) -> Iterator[Claim]:
     _go(tab, f"{url}/errors?errors-task=bacteria")
 
     def field(number: int) -> None:
-        drawn = "document.querySelector('.microscope')?.dataset.drawn"
-        before = tab.evaluate(drawn) or ""
+        shown = tab.locator(".microscope[data-drawn]")  # of which image: said once all its tiles are there
+        before = shown.get_attribute("data-drawn") if shown.count() else ""
         tab.get_by_role("button", name="Look closer").nth(number).click()
-        tab.wait_for_function(f"![undefined, {before!r}].includes({drawn})")
+        tab.locator(f".microscope[data-drawn]:not([data-drawn='{before}'])").wait_for()
 
     yield _claim(
         f"a field of {SIZE_PX} px with truth and answer opens in the microscope", _timed(lambda: field(0)), FIELD_S

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from brightfield.evaluation.bootstrap import AT_ONCE, Groups, Pooled, columns_of, numbered
 from brightfield.metrics import Arrays, Real, every_image_once
+from brightfield.system import processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,11 +57,14 @@ def p_values(
     observed = {name: of_b[name] - of_a[name] for name in metrics}
     rounding = {name: TIES * max(abs(of_a[name][0]), abs(of_b[name][0])) for name in metrics}
     extreme, made = dict.fromkeys(metrics, 0), 0
-    for exchanged in _exchanges(count, permutations, seed, max(1, AT_ONCE // len(number))):
-        for name, difference in _differences(both, exchanged[:, number], pooled, metrics).items():
-            as_large = np.abs(difference) >= abs(observed[name][0]) - rounding[name]
-            extreme[name] += int((as_large | ~np.isfinite(difference)).sum())  # what is not defined speaks for nobody
-        made += len(exchanged)
+    workers = processes.available()
+    exchanges = _exchanges(count, permutations, seed, max(1, AT_ONCE // len(number) // workers))
+    with ThreadPoolExecutor(workers) as threads:  # numpy computes beside numpy
+        for found in threads.map(lambda some: _differences(both, some[:, number], pooled, metrics), exchanges):
+            for name, difference in found.items():
+                as_large = np.abs(difference) >= abs(observed[name][0]) - rounding[name]
+                extreme[name] += int((as_large | ~np.isfinite(difference)).sum())  # what is not defined speaks for nobody
+            made += len(next(iter(found.values()), ()))
     drawn = 0 if 2**count <= permutations else 1
     return {
         name: (extreme[name] + drawn) / (made + drawn) if np.isfinite(observed[name][0]) else float("nan")

@@ -82,7 +82,7 @@ def pooled(columns: Columns, weights: Weights) -> dict[str, Real]:
 def auc(columns: Columns, weights: Weights) -> Real:
     """``auc`` of :func:`pooled` alone."""
     _, size, gained = _ties(column(columns, "probability"), column(columns, "truth") > 0.5, weights)
-    return _auc(size, gained)
+    return _auc(size, gained, np.cumsum(size - gained, axis=1))
 
 
 def _ties(probability: Real, positive: npt.NDArray[np.bool_], weights: Weights) -> tuple[Real, Real, Real]:
@@ -91,11 +91,12 @@ def _ties(probability: Real, positive: npt.NDArray[np.bool_], weights: Weights) 
     """
     order = np.argsort(-probability)
     ranked = probability[order]
-    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))[: len(ranked)]
+    first = np.flatnonzero(np.append(True, ranked[1:] != ranked[:-1]))[: len(ranked)]
     sizes = weights[:, order]
-    counts = [np.cumsum(each, axis=1)[:, last] for each in (sizes, sizes * positive[order])]
-    size, gained = (np.diff(each, axis=1, prepend=0.0) for each in counts)
-    return ranked[last], size, gained
+    if len(first) == len(ranked):  # no two are equal
+        return ranked, sizes, sizes * positive[order]
+    size, gained = (np.add.reduceat(each, first, axis=1) for each in (sizes, sizes * positive[order]))
+    return ranked[first], size, gained
 
 
 def _calibration_error(value: Real, size: Real, gained: Real) -> Real:
@@ -220,17 +221,18 @@ def _ranked(size: Real, gained: Real) -> dict[str, Real]:
     enough = np.argmax(true_positives >= at_least, axis=1)[:, None] if size.size else np.zeros((len(size), 0), np.intp)
     at_enough = np.take_along_axis(precision, enough, axis=1).sum(axis=1)
     return {
-        "auc": _auc(size, gained),
+        "auc": _auc(size, gained, selected - true_positives),
         "average_precision": ratio((gained * np.nan_to_num(precision)).sum(axis=1), positives),
         "precision_at_recall_95": np.where(positives > 0, at_enough, np.nan),
     }
 
 
-def _auc(size: Real, gained: Real) -> Real:
+def _auc(size: Real, gained: Real, above: Real) -> Real:
+    """The AUC, where ``above`` is the number of negative images with at least each probability."""
     others = size - gained
     positives, negatives = gained.sum(axis=1), others.sum(axis=1)
     # each positive ranks above all negatives with a lower probability, and above half of those with the same
-    outranked = gained * (negatives[:, None] - np.cumsum(others, axis=1) + 0.5 * others)
+    outranked = gained * (negatives[:, None] - above + 0.5 * others)
     return ratio(outranked.sum(axis=1), positives * negatives)
 
 
