@@ -20,7 +20,14 @@ import numpy as np
 import pytest
 import tifffile
 
+import mixable
+from brightfield import layout, params
+from brightfield.data import store, versions
+from brightfield.data.store import ImageSet
 from brightfield.experiments.runs.connection import VARIABLE
+from brightfield.system import versioning
+from brightfield.system.files import write_json
+from conftest import write_prepared
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -65,15 +72,16 @@ def address_of_answers(_answered: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @contextmanager
-def served(folder: Path, logs: Path) -> Iterator[str]:
+def served(folder: Path, logs: Path, *arguments: str) -> Iterator[str]:
     """The app in a folder of its own process, as ``make dashboard`` starts it."""
-    shutil.copytree(ROOT / ".streamlit", folder / ".streamlit")
+    shutil.copytree(ROOT / ".streamlit", folder / ".streamlit", dirs_exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     log = logs / "streamlit.log"
     environment = {key: value for key, value in os.environ.items() if key != VARIABLE}
     command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), f"--server.port={port}"]
+    command += ["--", *arguments] if arguments else []
     with (
         log.open("wb") as output,
         subprocess.Popen(command, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT) as process,
@@ -231,6 +239,117 @@ def test_the_microscope_zooms_all_panes_and_steps_through_images(
     expect(microscope.locator(".note")).to_have_text("")
     no_problems(page)
     page.screenshot(path=tmp_path / "microscope.png")
+
+
+def test_the_truth_is_corrected_and_saved_as_a_version(
+    page: Page, answered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from playwright.sync_api import expect
+
+    folder = tmp_path / "lab"
+    shutil.copytree(answered, folder, ignore=shutil.ignore_patterns(".streamlit"))
+    monkeypatch.chdir(folder)
+    for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+        subprocess.run(words, check=True)
+    splits = [ImageSet.prepared(layout.prepared("bacteria"), split) for split in ("train", "validation", "test")]
+    layout.raw("bacteria").mkdir(parents=True)
+    store.write_raw(layout.raw("bacteria"), (record for each in splits for record in each), {"origin": "imported"})
+    versioning.track(layout.raw("bacteria"))
+    record = splits[-1][0]
+    rows, columns = np.nonzero(record.fields["labels"] == 1)
+    with served(folder, tmp_path, "--allow-changes") as url:
+        go(page, f"{url}/errors?errors-task=bacteria&errors-image=test/{record.id}")
+        microscope = page.locator(".microscope")
+        microscope.and_(page.locator("[data-drawn]")).wait_for()
+        words_of_truth = microscope.locator(".pane .title span").first
+        expect(words_of_truth).to_have_text("4 cells")
+        erase = microscope.get_by_role("button", name="Erase cell")
+        erase.click()
+        expect(microscope.locator(".note").last).to_have_text("Click on a cell of the truth.")
+        box = microscope.locator(".frame").first.bounding_box()
+        assert box is not None
+        scale = min(box["width"], box["height"]) / 64  # the whole image is shown, in the middle
+        middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        at = [m + (float(np.mean(each)) + 0.5 - 32) * scale for m, each in zip(middle, (columns, rows), strict=True)]
+        page.mouse.click(*at)
+        expect(words_of_truth).to_have_text("3 cells")
+        expect(erase).to_have_attribute("aria-pressed", "true")  # for the next cell
+        page.get_by_role("button", name="Undo (1)").click()
+        expect(words_of_truth).to_have_text("4 cells")
+        microscope.and_(page.locator("[data-drawn]")).wait_for()
+        box = microscope.locator(".frame").first.bounding_box()
+        assert box is not None
+        at[1] += box["y"] + box["height"] / 2 - middle[1]  # the page may have moved
+        page.mouse.click(*at)
+        expect(words_of_truth).to_have_text("3 cells")
+        page.screenshot(path=tmp_path / "corrected.png")
+        for name, text in (("Your name", "Anna"), ("Why", "a shadow")):
+            page.get_by_label(name, exact=True).fill(text)
+            page.keyboard.press("Tab")
+            settle(page)
+        page.get_by_role("button", name="Save as a new version").click()
+        expect(page.get_by_test_id("stAlert")).to_contain_text("1 image corrected: version 2 of bacteria.")
+        page.screenshot(path=tmp_path / "saved.png")
+        go(page, f"{url}/data?dataset=bacteria")
+    made = versions.history("bacteria")[1]
+    assert (made.who, made.why, list(made.corrections)) == ("Anna", "a shadow", [record.id])
+    names = list(ImageSet.raw(layout.raw("bacteria")).index["id"])
+    assert versions.images("bacteria", 2)[names.index(record.id)].fields["labels"].max() == 3
+    assert versions.images("bacteria", 1)[names.index(record.id)].fields["labels"].max() == 4
+
+
+def test_an_ensemble_is_built_by_hand_and_saved(page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from playwright.sync_api import expect
+
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    write_prepared(layout.prepared(mixable.TASK), mixable.KIND)
+    mixable.make(mixable.entries(), spread=0.05)
+    with served(folder, tmp_path, "--allow-changes") as url:
+        go(page, f"{url}/ensembles?ensembles-made=by+hand&mix-members-denoise=first&mix-members-denoise=third")
+        expect(page.get_by_role("heading", name="On the validation split")).to_be_visible()
+        entry = page.get_by_test_id("stCode")
+        expect(entry).to_contain_text("method: soft_vote")
+        page.get_by_label("Weight of first").fill("9")
+        page.keyboard.press("Enter")
+        settle(page)
+        expect(entry).to_contain_text("first: 9.0")
+        page.get_by_text("Score on the test split").click()
+        expect(page.get_by_role("heading", name="On the test split")).to_be_visible()
+        settle(page)
+        expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(2)
+        page.screenshot(path=tmp_path / "mixture.png")
+        page.get_by_role("button", name="Save to params.yaml").click()
+        expect(page.get_by_test_id("stAlert")).to_contain_text("denoise-by-hand is in params.yaml.")
+        expect(page.get_by_role("button", name="Build and register")).to_be_visible()
+    assert params.load().ensembles["denoise-by-hand"].weights == {"first": 9.0, "third": 1.0}
+
+
+def test_a_point_of_the_map_opens_its_image(page: Page, answered: Path, tmp_path: Path) -> None:
+    from playwright.sync_api import expect
+
+    folder = tmp_path / "lab"
+    shutil.copytree(answered, folder, ignore=shutil.ignore_patterns(".streamlit"))
+    audit = {
+        "problems": [],
+        "warnings": [],
+        "counts": {"test": {"images": 6, "groups": 3}},
+        "saturated": 0,
+        "checks": [],
+    }
+    write_json(folder / layout.prepared("bacteria") / layout.AUDIT, audit)
+    with served(folder, tmp_path) as url:
+        go(page, f"{url}/data?dataset=bacteria&data-map-bacteria=true")
+        points = page.locator(".js-plotly-plot").last.locator(".scatterlayer .point")
+        expect(points).to_have_count(18)
+        points.nth(4).scroll_into_view_if_needed()
+        box = points.nth(4).bounding_box()
+        assert box is not None
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        expect(page.locator(".microscope .pane .title span")).to_have_text("4 cells")
+        page.locator(".microscope[data-drawn]").wait_for()
+        page.screenshot(path=tmp_path / "map.png")
 
 
 def test_a_comparison_is_one_file_to_send(page: Page, address_of_answers: str, tmp_path: Path) -> None:

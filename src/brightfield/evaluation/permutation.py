@@ -63,7 +63,8 @@ def p_values(
         for found in threads.map(lambda some: _differences(both, some[:, number], pooled, metrics), exchanges):
             for name, difference in found.items():
                 as_large = np.abs(difference) >= abs(observed[name][0]) - rounding[name]
-                extreme[name] += int((as_large | ~np.isfinite(difference)).sum())  # what is not defined speaks for nobody
+                undefined = ~np.isfinite(difference)  # it speaks for nobody
+                extreme[name] += int((as_large | undefined).sum())
             made += len(next(iter(found.values()), ()))
     drawn = 0 if 2**count <= permutations else 1
     return {
