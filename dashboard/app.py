@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from typing import Any
 
@@ -28,6 +28,7 @@ async def prepared(server: st.App) -> AsyncIterator[dict[str, Any] | None]:
     del server
     environment.set_defaults()  # before torch is loaded
     _load(NEEDED)
+    _ask()
     later = threading.Timer(LATER_S, _load, (LATER,))
     later.daemon = True
     later.start()
@@ -38,6 +39,18 @@ async def prepared(server: st.App) -> AsyncIterator[dict[str, Any] | None]:
 def _load(modules: tuple[str, ...]) -> None:
     for module in modules:
         import_module(module)
+
+
+def _ask() -> None:
+    """The first question to MLflow, which opens its store; where there is none, the pages say so."""
+    from brightfield.errors import BrightfieldError
+    from brightfield.experiments import runs
+    from brightfield.experiments.runs.connection import sqlite_path
+
+    with suppress(BrightfieldError):
+        database = sqlite_path(runs.tracking_uri())
+        if database is None or database.is_file():
+            runs.page(runs.Wanted(), 1)
 
 
 app = st.App("menu.py", lifespan=prepared, routes=ROUTES)

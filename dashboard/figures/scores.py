@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import html
+import math
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from figures.style import GOOD, MUTED, calm, reach
+from figures.style import GOOD, GRID, MUTED, calm, reach
 from wording import interval, number, words
 
-ROW_PX = 34  # height of a row
-ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}
+ROW_PX, AXIS_PX = 34, 46  # heights of a row, and of the axis below
+NAMES, PLOT = 33, 54  # shares of the width, in %, for names and for what is drawn
+ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}  # markers
 
 
 def dots(
     table: pd.DataFrame, colours: Mapping[str, str], metric: str, direction: str, champion: str | None = None
-) -> go.Figure:
+) -> str:
     """One row per model with value and interval, the first on top, the champion in bold.
+
+    It is a picture of a few lines, which a browser draws at once: a library for charts takes it a second to load.
 
     Args:
         table: columns model, role, value, low, high.
@@ -25,26 +32,66 @@ def dots(
         metric: name of the metric.
         direction: ``maximize`` or ``minimize``.
         champion: name of the champion, if there is one.
+
+    Returns:
+        SVG as wide as what it stands in; text has the colour of the page.
     """
-    figure = go.Figure()
-    for row in table.iloc[::-1].to_dict("records"):
-        name, value, colour = row["model"], row["value"], colours[row["model"]]
-        figure.add_scatter(
-            x=[value],
-            y=[name],
-            name=name,
-            mode="markers",
-            marker={"size": 11, "symbol": ROLES[row["role"]], "color": colour, "line": {"width": 2, "color": colour}},
-            error_x={**reach(value, row["low"], row["high"]), "color": colour},
-            hovertemplate=f"<b>{name}</b><br>{number(value)} ({interval(row['low'], row['high'])})<extra></extra>",
-        )
-        _beside(figure, name, number(value))
-    figure = calm(figure, 64 + ROW_PX * len(table), showlegend=False, margin={"l": 8, "r": 52, "t": 4, "b": 8})
-    names = list(table["model"])[::-1]
-    figure.update_yaxes(tickvals=names, ticktext=[f"<b>{n}</b>" if n == champion else n for n in names], showgrid=False)
+    known = table[["value", "low", "high"]].to_numpy(dtype=float)
+    ticks = round_numbers(float(np.nanmin(known)), float(np.nanmax(known))) if np.isfinite(known).any() else [0.0, 1.0]
+    least, span = ticks[0], ticks[-1] - ticks[0]
+
+    def place(value: float) -> str:
+        return f"{100 * (value - least) / span:.2f}%"
+
+    below = ROW_PX * len(table)
+    drawn = [
+        f'<line x1="{place(tick)}" x2="{place(tick)}" y1="0" y2="{below}" stroke="{GRID}"/>'
+        f'<text x="{place(tick)}" y="{below + 16}" text-anchor="middle" fill="{MUTED}">{tick:g}</text>'
+        for tick in ticks
+    ]
+    beside = []
+    for i, row in enumerate(table.to_dict("records")):
+        y, name = ROW_PX * (i + 0.5), html.escape(str(row["model"]))
+        weight = ' font-weight="600"' if row["model"] == champion else ""
+        beside.append(f'<text x="{NAMES - 1}%" y="{y + 4}" text-anchor="end"{weight}>{name}</text>')
+        beside.append(f'<text x="100%" y="{y + 4}" text-anchor="end"{weight}>{number(row["value"])}</text>')
+        drawn.append(_dot(row, place, y, colours[row["model"]]))
     lower = ", lower is better" if direction == "minimize" else ""
-    figure.update_xaxes(title={"text": words(metric) + lower, "font": {"color": MUTED}}, nticks=6)
-    return figure
+    middle = NAMES + PLOT / 2
+    title = f'<text x="{middle}%" y="{below + 38}" text-anchor="middle" fill="{MUTED}">{html.escape(words(metric))}{lower}</text>'
+    return (
+        f'<svg width="100%" height="{below + AXIS_PX}" font-size="13" fill="currentColor" style="font-family:inherit" role="img" '
+        f'aria-label="{html.escape(words(metric))} of each model, with intervals">{"".join(beside)}{title}'
+        f'<svg x="{NAMES}%" width="{PLOT}%" overflow="visible">{"".join(drawn)}</svg></svg>'
+    )
+
+
+def _dot(row: Mapping[Hashable, Any], place: Callable[[float], str], y: float, colour: str) -> str:
+    """A value with its interval, and what is said of it under the mouse."""
+    if math.isnan(row["value"]):
+        return ""
+    fill = "none" if ROLES[row["role"]].endswith("open") else colour
+    bar = ""
+    if not (math.isnan(row["low"]) or math.isnan(row["high"])):
+        bar = f'<line x1="{place(row["low"])}" x2="{place(row["high"])}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="1.8"/>'
+    said = html.escape(f"{row['model']} ({row['role']}): {number(row['value'])} ({interval(row['low'], row['high'])})")
+    line, x = f'fill="{fill}" stroke="{colour}" stroke-width="2"', place(row["value"])
+    dot = f'<circle cx="{x}" cy="{y}" r="5" {line}/>'
+    if ROLES[row["role"]] == "square":
+        dot = f'<svg x="{x}" y="{y}" overflow="visible"><rect x="-5" y="-5" width="10" height="10" {line}/></svg>'
+    return f"<g>{bar}{dot}<title>{said}</title></g>"
+
+
+def round_numbers(low: float, high: float, most: int = 6) -> list[float]:
+    """Equally spaced numbers of few digits from below ``low`` to above ``high``, two to ``most``."""
+    span = (high - low) or abs(high) or 1.0
+    power = 10.0 ** math.floor(math.log10(span / (most - 1)))
+    for factor in (1, 2, 2.5, 5, 10, 20):
+        step = factor * power
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if last - first < most:
+            break
+    return [round(step * i, 10) for i in range(first, max(last, first + 1) + 1)]
 
 
 def _beside(figure: go.Figure, row: str, text: str) -> None:

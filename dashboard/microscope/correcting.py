@@ -51,7 +51,7 @@ def controls(name: str, split: str, image: str) -> None:
             st.button(
                 f"Undo ({len(steps)})",
                 icon=":material/undo:",
-                key="correct-undo",
+                key=f"correct-undo-{image}",
                 help="Take the last correction of this image back",
                 on_click=lambda: drafts.undo(dataset, image),
             )

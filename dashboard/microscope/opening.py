@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -39,7 +40,13 @@ def button(page: str, image: str) -> None:
     )
 
 
-def show(page: str, images: Sequence[str], headline: Callable[[int], str], names: Sequence[str]) -> None:
+def show(
+    page: str,
+    images: Sequence[str],
+    headline: Callable[[int], str],
+    names: Sequence[str],
+    known: Callable[[int], Mapping[str, Any]] | None = None,
+) -> None:
     """Show the image of the address in the microscope, if it is among those of the page.
 
     Args:
@@ -47,6 +54,7 @@ def show(page: str, images: Sequence[str], headline: Callable[[int], str], names
         images: :func:`identity` of each, in the order in which one steps through them.
         headline: what is said of the image at a place, as Markdown.
         names: of the models whose answers are shown; the first ``MOST``.
+        known: what is collected of the image at a place when somebody marks its truth as wrong; None: nobody can.
 
     Raises:
         BrightfieldError: a model or the image is not there any more.
@@ -68,6 +76,10 @@ def show(page: str, images: Sequence[str], headline: Callable[[int], str], names
     def correct() -> None:
         correcting.used(names[0], split, image, st.session_state[key].correction)
 
+    def mark() -> None:
+        assert known is not None
+        drafts.doubt(dataset, image, known(place), image not in drafts.doubted(dataset))
+
     with st.container(border=True):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"{headline(place)} :gray[{place + 1} of {len(images)}]", width="content")
@@ -75,7 +87,8 @@ def show(page: str, images: Sequence[str], headline: Callable[[int], str], names
         pixel_size_um = evaluated.task_of(names[0]).settings.pixel_size_um
         panes = closeup.panes(names[:MOST], split, image, drafts.of_image(dataset, image))
         tools = drafts.tools(names[0])
-        view.show(panes, key, pixel_size_um, step if len(images) > 1 else None, tools, correct)
+        marking = (image in drafts.doubted(dataset), mark if tools and known is not None else None)
+        view.show(panes, key, pixel_size_um, step if len(images) > 1 else None, tools, correct, *marking)
         if len(names) > MOST:
             st.caption(f"Of the first {MOST} models: {parts.plain(', '.join(names[:MOST]))}.")
         if tools:

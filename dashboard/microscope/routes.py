@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from microscope.shelf import SHELF
-from microscope.tiles import Cells, Photograph, as_png
+from microscope.tiles import CHANNELS, Cells, Photograph, as_png
 
 PREFIX = "/microscope"
 VIEWER = Path(__file__).parent / "vendor" / "openseadragon.min.js"
@@ -25,7 +25,7 @@ KEPT = {
 
 
 async def tile(request: Request) -> Response:
-    """A tile as PNG; of an image with ``black`` and ``white``, of cells with ``fills`` (0 or 1)."""
+    """A tile as PNG; of an image with ``black`` and ``white``, and if not all ``channels``; of cells with ``fills`` (0 or 1)."""
     picture = SHELF.get(request.path_params["name"])
     if picture is None:
         return _refused("there is no such image any more: load the page again", 404)
@@ -36,7 +36,8 @@ async def tile(request: Request) -> Response:
             content = await run_in_threadpool(lambda: as_png(picture.tile(level, x, y, fills)))
         else:
             black, white = _numbers(request.query_params, ("black", "white"))
-            content = await run_in_threadpool(lambda: as_png(picture.tile(level, x, y, black, white)))
+            channels = request.query_params.get("channels", CHANNELS)
+            content = await run_in_threadpool(lambda: as_png(picture.tile(level, x, y, black, white, channels)))
     except ValueError as error:
         return _refused(str(error), 400)
     return Response(content, media_type="image/png", headers=KEPT)

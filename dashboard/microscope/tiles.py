@@ -18,6 +18,7 @@ import numpy.typing as npt
 from brightfield.results.outlines import outermost
 
 TILE_PX = 512
+CHANNELS = "rgb"  # of a colour image, in order
 PERCENT = (0.2, 99.8)  # of the pixels lie between black and white at first
 EMPTY = (0, 0, 0, 0)  # RGBA of what has no colour
 FILL_ALPHA = 0.45  # of a filled cell, beside its outline
@@ -59,21 +60,38 @@ class Photograph:
         black, white = (float(value) for value in np.nanpercentile(some, PERCENT))
         return black, white if white > black else black + 1.0
 
-    def tile(self, level: int, x: int, y: int, black: float, white: float) -> npt.NDArray[np.uint8]:
+    @property
+    def is_colour(self) -> bool:
+        """Whether it has channels."""
+        return self.pixels.ndim == 3
+
+    def tile(
+        self, level: int, x: int, y: int, black: float, white: float, channels: str = CHANNELS
+    ) -> npt.NDArray[np.uint8]:
         """A tile, (h, w) or (h, w, 3): at most ``TILE_PX`` on a side.
 
         Args:
             level: of the pyramid.
             x, y: of the tile, from the left and from the top.
             black, white: the values that become 0 and 255.
+            channels: of a colour image those that are shown, of ``CHANNELS``: one alone in grey.
 
         Raises:
-            ValueError: there is no such tile.
+            ValueError: there is no such tile, or no such channel.
         """
+        if not channels or not set(channels) <= set(CHANNELS):
+            raise ValueError(f"expected channels of {CHANNELS}, got {channels}")
         whole = self._level(_factor(level, self.shape))
         part = whole[_window(y, whole.shape[0]), _window(x, whole.shape[1])].astype(np.float64)
         stretched = (part - black) * (255 / (white - black if white != black else 1.0))
-        return np.nan_to_num(stretched).clip(0, 255).round().astype(np.uint8)
+        shown = np.nan_to_num(stretched).clip(0, 255).round().astype(np.uint8)
+        if not self.is_colour or set(channels) == set(CHANNELS):
+            return shown
+        wanted = [CHANNELS.index(each) for each in CHANNELS if each in channels]
+        if len(wanted) == 1:
+            return np.ascontiguousarray(shown[..., wanted[0]])
+        shown[..., [i for i in range(shown.shape[2]) if i not in wanted]] = 0
+        return shown
 
     def _level(self, factor: int) -> npt.NDArray[Any]:
         if factor == 1:

@@ -44,6 +44,7 @@ class Microscope {
       arrows: 50,
       black: 0,
       white: 100,
+      channels: "rgb",
     }
     chosen.set(component.key, this.choices)
     this.viewers = []
@@ -53,6 +54,9 @@ class Microscope {
   async show(component) {
     const { data } = component
     this.step = (by) => component.setTriggerValue("step", by)
+    this.mark = () => component.setTriggerValue("mark", true)
+    this.marked = data.marked
+    this.markButton?.setAttribute("aria-pressed", data.marked === true)
     this.correct = (step) => component.setTriggerValue("correction", step)
     if (this.identity === data.identity) return
     this.identity = data.identity
@@ -165,7 +169,8 @@ class Microscope {
     const reach = pane.white - pane.black
     const black = pane.black + (reach * this.choices.black) / 100
     const white = pane.black + (reach * this.choices.white) / 100
-    return this.source(pane, (level, x, y) => HERE(`tiles/${pane.image}/${level}/${x}_${y}.png?black=${black}&white=${white}`))
+    const channels = pane.colour && this.choices.channels !== "rgb" ? `&channels=${this.choices.channels}` : ""
+    return this.source(pane, (level, x, y) => HERE(`tiles/${pane.image}/${level}/${x}_${y}.png?black=${black}&white=${white}${channels}`))
   }
 
   cells(pane) {
@@ -232,7 +237,7 @@ class Microscope {
     pen.clearRect(0, 0, width, height)
     pen.globalAlpha = this.visible()
     if (this.choices.overlay) {
-      for (const [x, y, colour, shape] of pane.points) this.mark(pen, place(x, y), colour, shape)
+      for (const [x, y, colour, shape] of pane.points) this.symbol(pen, place(x, y), colour, shape)
       for (const [x0, y0, x1, y1] of pane.residuals) {
         const larger = this.choices.arrows
         this.arrow(pen, place(x0, y0), place(x0 + larger * (x1 - x0), y0 + larger * (y1 - y0)))
@@ -254,7 +259,7 @@ class Microscope {
     pane.bar.textContent = `${Number(length.toPrecision(2))} ${this.data.pixel_um ? "\u00b5m" : "px"}`
   }
 
-  mark(pen, at, colour, shape) {
+  symbol(pen, at, colour, shape) {
     for (const [style, width] of [["#000000", 3.5], [colour, 1.7]]) {
       pen.strokeStyle = style
       pen.lineWidth = width
@@ -337,6 +342,15 @@ class Microscope {
     }
     slider("Black", "What is shown black", 0, 99, "black", () => this.contrast())
     slider("White", "What is shown white", 1, 150, "white", () => this.contrast())
+    if (has((pane) => pane.colour)) {
+      for (const channel of "rgb") {
+        const name = channel.toUpperCase()
+        button(name, `Show channel ${name}, or hide it`, (made) => this.channel(channel, made), this.choices.channels.includes(channel))
+      }
+    }
+    if (this.data.marked !== null) {
+      this.markButton = button("Mark", "The truth of this image is wrong: collect it (m)", () => this.mark(), this.marked === true)
+    }
     this.toolButtons = new Map([
       [PROFILE, button(PROFILE.title, "Draw a line: the values along it (l)", () => this.use(this.tool === PROFILE ? undefined : PROFILE), false)],
     ])
@@ -366,12 +380,22 @@ class Microscope {
       o: () => this.overlayButton && this.toggle(),
       c: () => this.fillButton && this.fill(),
       l: () => this.use(this.tool === PROFILE ? undefined : PROFILE),
+      m: () => this.marked !== null && this.mark(),
       Escape: () => this.use(undefined),
     }
     if (!(event.key in acts)) return
     event.preventDefault()
     event.stopPropagation()
     acts[event.key]()
+  }
+
+  // one channel at least is shown
+  channel(channel, button) {
+    const others = [..."rgb"].filter((each) => (each === channel) !== this.choices.channels.includes(each)).join("")
+    if (!others) return
+    this.choices.channels = others
+    button.setAttribute("aria-pressed", others.includes(channel))
+    this.contrast()
   }
 
   fit() {

@@ -93,6 +93,8 @@ def show(
     on_step: Callable[[], None] | None = None,
     tools: Sequence[Tool] = (),
     on_correction: Callable[[], None] | None = None,
+    marked: bool = False,
+    on_mark: Callable[[], None] | None = None,
 ) -> None:
     """Show panes beside each other.
 
@@ -104,14 +106,18 @@ def show(
             no other.
         tools: with which the truth can be corrected.
         on_correction: called when one was used (``correction`` of the component is what a :class:`Step` holds).
+        marked: whether somebody has marked the image.
+        on_mark: called when it is marked, or not any more; None: images are not marked here.
     """
     content = described(panes, pixel_size_um, steps=on_step is not None, tools=tools)
+    content["marked"] = marked if on_mark is not None else None  # no reason to draw anything anew
     _component(
         data=content,
         key=key,
         height="content",
         on_step_change=on_step or _nothing,
         on_correction_change=on_correction or _nothing,
+        on_mark_change=on_mark or _nothing,
     )
 
 
@@ -141,6 +147,7 @@ def _pane(pane: Pane) -> dict[str, Any]:
         "title": pane.title,
         "words": pane.words,
         "image": name,
+        "colour": picture.is_colour,
         "width": width,
         "height": height,
         "black": black,

@@ -16,6 +16,7 @@ from brightfield.system import lineage
 from queries import project
 
 DATASETS = ("dataset", "task", "images", "groups", "splits", "classes", "problems", "warnings")
+LARGE_PX = 1024  # height from which few images are drawn
 CLASS = "class"  # column: the name of the class of an image
 CHECKS = ("name", "outcome", "count", "examples")
 
@@ -81,9 +82,14 @@ def gallery(name: str) -> bytes | None:
 def _gallery(name: str, changed: int) -> bytes | None:
     from brightfield import images
     from brightfield.data import gallery as sheets
+    from brightfield.data.store import read_index
 
     try:
-        return images.as_png(sheets.sheet(project.settings().datasets[name].task, name, truth=True))
+        index = read_index(layout.prepared(name))
+        columns = (
+            sheets.COLUMNS if index["height"].max() <= LARGE_PX else sheets.COLUMNS // 2
+        )  # each is read as a whole
+        return images.as_png(sheets.sheet(project.settings().datasets[name].task, name, truth=True, columns=columns))
     except BrightfieldError:
         return None
 

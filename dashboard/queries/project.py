@@ -48,6 +48,31 @@ def objective(kind: str, scored: tuple[str, ...] = ()) -> tuple[str, str]:
     return found.metric, found.direction
 
 
+@st.cache_resource(show_spinner=False)
+def _classifies(kind: str) -> bool:
+    from brightfield import tasks
+
+    return bool(tasks.KINDS[kind].classifies_images)
+
+
+def classifies(task: str) -> bool:
+    """Whether the images of a task have one class each."""
+    return _classifies(settings().tasks[task].kind)
+
+
+@st.cache_resource(show_spinner=False)
+def _locates(kind: str) -> bool:
+    from brightfield import tasks
+    from brightfield.results import Points
+
+    return tasks.KINDS[kind].answer_type is Points
+
+
+def locates(task: str) -> bool:
+    """Whether the answers of a task are positions."""
+    return _locates(settings().tasks[task].kind)
+
+
 def may_change() -> bool:
     """Whether the app was started with ``--allow-changes``: who reaches it may then change champions and datasets."""
     return CHANGES in sys.argv

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 import parts
 from figures import motion, style
-from queries import tracks
+from figures import residuals as of_residuals
+from queries import residuals, tracks
 from wording import number
 
+MOVIES, TRUTH = "movies", "against the truth"
 SHOWN = 6  # beads at first: those seen in most frames
 UNITS = {  # columns of physics.csv that everybody looks at: title, and by what the number is multiplied
     "diffusion_um2_s": ("D (\N{MICRO SIGN}m\N{SUPERSCRIPT TWO}/s)", 1),
@@ -89,9 +94,54 @@ def show(folder: str) -> None:
             st.caption(what)
 
 
-parts.head("Beads", "How did the beads of a movie move, and what does that say of them?")
+def against_truth() -> None:
+    """Show how far a model's answers are from the truth of the test images, and whether where in a pixel a bead is matters."""
+    names = residuals.models()
+    if not names:
+        parts.nothing_yet("No model of positions has been evaluated yet.", "make repro")
+        return
+    name = st.selectbox("Model", names, index=len(names) - 1, key="beads-model", bind="query-params", width=420)
+    table = residuals.table(name)
+    if table.empty:
+        st.markdown("It found none of the beads of the test images.")
+        return
+    known = residuals.summary(table)
+    said = f"{int(known['beads'])} beads of the test images, each coordinate **{number(known['rms'])} px** off (root mean square)"
+    if not math.isnan(known["ratio"]):
+        said += f"; the fit says {number(known['stated'])} px, near the bound: errors are **{known['ratio']:.2f}** times that"
+    st.markdown(f"{said}.")
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Bias within a pixel", anchor=False)
+        figure = of_residuals.bias(residuals.bias(table))
+        st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="beads-bias")
+        st.caption(
+            "Mean error by where in a pixel a bead is, with two standard errors. A wave is a bias of the method."
+        )
+    with right:
+        st.subheader("Error over the bound", anchor=False)
+        ratios = (table[["dx", "dy"]].to_numpy() / table[["error_x", "error_y"]].to_numpy()).ravel()
+        ratios = ratios[np.isfinite(ratios)]
+        if not len(ratios):
+            st.markdown("This model states no standard errors.")
+        else:
+            figure = of_residuals.over_stated(ratios)
+            st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key="beads-over")
+            st.caption(
+                "Wider than the line: errors are larger than the fit says, whose standard errors are those of the bound."
+            )
+    with st.expander("Table"):
+        st.dataframe(table, hide_index=True)
+
+
+parts.head("Beads", "How did the beads of a movie move, and how accurately are beads found?")
+way = st.segmented_control(
+    "Look at", [MOVIES, TRUTH], default=MOVIES, required=True, key="beads-look", bind="query-params"
+)
 known = tracks.folders()
-if known:
+if way == TRUTH:
+    against_truth()
+elif known:
     chosen_folder = st.selectbox("Tracks", known, key="beads-folder", bind="query-params", width=420)
     show(chosen_folder)
 else:

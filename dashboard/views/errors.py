@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import parts
+import suspected
 from brightfield.errors import BrightfieldError
 from brightfield.metrics.declarations import declared
 from microscope import correcting, opening
@@ -15,6 +16,7 @@ from wording import number, words
 PER_PAGE, SIDE_PX = 6, 900  # images on a page, and longest side of a picture
 NOBODY, EVERY = "nobody", "all"
 TICKED = ("split", "group", errors.ANSWERED)  # what is exported of an image beside its label
+ANSWERS, LABELS = "answers", "labels that are probably wrong"
 WORST, BETTER, WORSE = "worst first", "where the other is better", "where the other is worse"
 
 
@@ -86,9 +88,13 @@ def gallery(table: pd.DataFrame, metric: str, name: str, other: str | None) -> N
             with place, st.container(border=True):
                 headed(row, metric)
                 if drafts.tools(name):
-                    known = {column: row[column] for column in TICKED if column in row}
-                    correcting.tick(dataset, str(row["id"]), {**known, "label": row.get(errors.TRUTH, "")})
+                    correcting.tick(dataset, str(row["id"]), ticked(row))
                 pictures(row, metric, [name] if other is None else [name, other])
+
+
+def ticked(row: pd.Series) -> dict[str, object]:
+    """What is exported of an image whose truth is wrong."""
+    return {**{column: row[column] for column in TICKED if column in row}, "label": row.get(errors.TRUTH, "")}
 
 
 def headed(row: pd.Series, metric: str) -> None:
@@ -119,8 +125,17 @@ def pictures(row: pd.Series, metric: str, names: list[str]) -> None:
 
 
 def show(task: str) -> None:
-    """Show the worst answers of a model of one task."""
-    name, other = chosen(task, errors.scored(task))
+    """Show the worst answers of a model of one task, or where images have labels those that are probably wrong."""
+    scored = errors.scored(task)
+    if project.classifies(task):
+        ways = [ANSWERS, LABELS]
+        way = st.segmented_control(
+            "Look at", ways, default=ANSWERS, required=True, key="errors-look", bind="query-params"
+        )
+        if way == LABELS:
+            suspected.show(scored[-1])
+            return
+    name, other = chosen(task, scored)
     if not errors.measures(errors.scores(name)):
         st.markdown("No metric of this task is of one image alone.")
         return
@@ -141,6 +156,7 @@ def show(task: str) -> None:
             identities,
             lambda place: headline(table.iloc[place], metric),
             [name] if other is None else [name, other],
+            lambda place: ticked(table.iloc[place]),
         )
         gallery(table, metric, name, other)
     except BrightfieldError as error:  # scores are shared without images and models

@@ -49,8 +49,17 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
         possible(task, metric)
         if len(table):
             name = champion["model"].iloc[0] if len(champion) else None
-            figure = scores.dots(table, colours, metric, direction, name)
-            st.plotly_chart(figure, theme="streamlit", config=style.CONFIG, key=f"dots-{task}")
+            st.html(scores.dots(table, colours, metric, direction, name))
+            st.download_button(
+                "Scores",
+                table.to_csv(index=False, lineterminator="\n"),
+                f"{task}-scores.csv",
+                "text/csv",
+                type="tertiary",
+                icon=":material/download:",
+                key=f"scores-{task}",
+                on_click="ignore",
+            )
         origin(task, champion, table)
         decisions(task)
 

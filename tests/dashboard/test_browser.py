@@ -36,9 +36,9 @@ ROOT = Path(__file__).parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE_S = 120  # for the first page, which loads torch and MLflow
 CONTENT = {  # by page: the number of charts, and words on it
-    "": (3, "beads-unet-wide"),
+    "": (0, "beads-unet-wide"),
     "data": (0, "of 10 checks found nothing"),
-    "runs": (2, "Runs 1 to 6."),
+    "runs": (1, "Runs 1 to 6."),
     "compare": (1, "rbc-ensemble and rbc-features are equal on test"),
     "shifts": (1, "Cost of each shift"),
     "confusion": (3, "Correct answers by kind"),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from xml.etree import ElementTree
+
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from figures import scores
 
@@ -23,15 +27,45 @@ def test_dots() -> None:
             "high": [0.4, float("nan")],
         }
     )
-    figure = scores.dots(table, COLOURS, "capped_error_px", "minimize", champion="net")
-    below, above = figure.data  # plotly counts from the bottom
-    assert (above.name, above.x, above.marker.color, above.marker.symbol) == ("net", (0.2,), "#111111", "circle")
-    assert above.error_x.array[0] == pytest.approx(0.2)
-    assert above.error_x.arrayminus[0] == pytest.approx(0.1)
-    assert (below.name, below.error_x.array[0], below.marker.symbol) == ("base", 0, "circle-open")
-    assert figure.layout.yaxis.ticktext == ("base", "<b>net</b>")
-    assert figure.layout.xaxis.title.text == "capped error (px), lower is better"
-    assert [a.text for a in figure.layout.annotations] == ["0.500", "0.200"]
+    drawn = ElementTree.fromstring(scores.dots(table, COLOURS, "capped_error_px", "minimize", champion="net"))
+    plot = drawn.find("svg")
+    assert plot is not None
+    net, base = plot.findall("g")
+    dot, bar = net.find("circle"), net.find("line")
+    assert dot is not None
+    assert bar is not None
+    assert (dot.get("cx"), dot.get("fill"), dot.get("stroke")) == ("25.00%", "#111111", "#111111")  # from 0.1 to 0.5
+    assert (bar.get("x1"), bar.get("x2")) == ("0.00%", "75.00%")
+    hollow = base.find("circle")
+    assert hollow is not None
+    assert (hollow.get("cx"), hollow.get("fill")) == ("100.00%", "none")
+    assert base.find("line") is None  # its interval is not known
+    assert [each.text for each in net.findall("title")] == ["net (member): 0.200 (0.100 to 0.400)"]
+    words = [(each.text, each.get("font-weight")) for each in drawn.findall("text")]
+    assert words[:2] == [("net", "600"), ("0.200", "600")]
+    assert words[2:4] == [("base", None), ("0.500", None)]
+    assert words[4][0] == "capped error (px), lower is better"
+    assert [each.text for each in plot.findall("text")] == ["0.1", "0.2", "0.3", "0.4", "0.5"]
+
+
+def test_names_are_text_and_values_that_are_not_known_are_left_out() -> None:
+    table = pd.DataFrame(
+        {"model": ["<b>&"], "role": ["member"], "value": [float("nan")], "low": [None], "high": [None]}
+    )
+    drawn = scores.dots(table, {"<b>&": "#111111"}, "auc", "maximize")
+    assert "&lt;b&gt;&amp;" in drawn
+    assert "<circle" not in drawn
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-6, 1e4))
+def test_round_numbers_hold_what_is_between(low: float, span: float) -> None:
+    high = low + span
+    found = scores.round_numbers(low, high)
+    assert 2 <= len(found) <= 7
+    tolerance = 1e-6 * max(abs(low), abs(high), span)
+    assert found[0] <= low + tolerance
+    assert found[-1] >= high - tolerance
+    assert found == sorted(set(found))
 
 
 ROWS = pd.DataFrame(

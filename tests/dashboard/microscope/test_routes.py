@@ -96,3 +96,11 @@ def test_the_viewer_comes_from_here(client: TestClient) -> None:
     answer = client.get("/microscope/viewer.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "OpenSeadragon" in answer.text
+
+
+def test_a_channel_that_is_none_is_refused(client: TestClient, photograph: str) -> None:
+    address = f"/microscope/tiles/{photograph}/0/0_0.png?black=0&white=255"
+    assert client.get(f"{address}&channels=rb").status_code == 200
+    answer = client.get(f"{address}&channels=..")
+    assert answer.status_code == 400
+    assert "expected channels of rgb" in answer.text

@@ -136,3 +136,22 @@ def test_a_tile_is_a_png_of_the_same_pixels() -> None:
     tile = np.random.default_rng(0).integers(0, 256, (20, 30, 4), dtype=np.uint8)
     with PIL.Image.open(io.BytesIO(tiles.as_png(tile)), formats=("PNG",)) as picture:
         assert np.array_equal(np.asarray(picture), tile)
+
+
+def test_channels_of_a_colour_image_are_shown_alone_and_together() -> None:
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    pixels[..., 0], pixels[..., 1], pixels[..., 2] = 10, 20, 30
+    picture = tiles.Photograph(pixels)
+    last = tiles.last_level((4, 4))
+
+    def shown(channels: str) -> npt.NDArray[np.uint8]:
+        return picture.tile(last, 0, 0, 0, 255, channels)
+
+    assert shown("rgb")[0, 0].tolist() == [10, 20, 30]
+    assert shown("rb")[0, 0].tolist() == [10, 0, 30]
+    assert shown("g").tolist() == np.full((4, 4), 20).tolist()  # one alone is grey
+    for wrong in ("", "x", "rgbx"):
+        with pytest.raises(ValueError, match="expected channels of rgb"):
+            shown(wrong)
+    grey = tiles.Photograph(pixels[..., 0])
+    assert grey.tile(last, 0, 0, 0, 255, "g").tolist() == np.full((4, 4), 10).tolist()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import scored
+from brightfield import layout
+from brightfield.data.store import ImageSet
 from brightfield.tasks.correcting import Step
+from conftest import write_prepared
 from pages import open_page, start, text
 from queries import errors
 
@@ -90,7 +96,7 @@ def test_the_truth_is_corrected_where_one_looks_and_the_corrections_are_taken_al
     app.checkbox(key=f"doubt-bacteria-{image}").check().run()
     assert not app.exception
     assert "**1 image corrected, 1 image ticked as wrong**" in text(app)
-    app.button(key="correct-undo").click().run()
+    app.button(key=f"correct-undo-{image}").click().run()
     assert "**0 images corrected, 1 image ticked as wrong**" in text(app)
     app.button(key="correct-discard").click().run()
     assert not app.exception
@@ -107,3 +113,29 @@ def test_a_correction_that_finds_nothing_is_said_once() -> None:
     assert "no cell at x" in app.warning[0].value
     app.run()
     assert not app.warning
+
+
+def test_labels_that_are_probably_wrong_are_corrected_on_the_spot(empty: Path) -> None:
+    write_prepared(layout.prepared("rbc"), "classification")
+    scored.write_report("rbc-convnet", scored.crops({"validation": 1.0, "test": 1.0}))
+    app = start()
+    app.query_params["errors-look"] = "labels that are probably wrong"
+    open_page("errors", app)
+    assert app.code[0].value == "brightfield labels rbc"
+    records = ImageSet.prepared(layout.prepared("rbc"), "train").index
+    image, label = records["id"].iloc[0], ("bad", "good")[records["label"].iloc[0]]
+    folder = layout.report("labels-rbc")
+    folder.mkdir(parents=True)
+    (folder / layout.LABEL_ERRORS).write_text(
+        "rank,id,group,split,label,probability_of_label,margin,suspected\n"
+        f"1,{image},g,train,{label},0.01,-0.98,1\n2,stranger,g,train,bad,0.1,-0.8,1\n"
+    )
+    app.run()
+    assert not app.exception
+    assert "believed to 0.010" in text(app)
+    assert "There is no picture here. The image stranger" in text(app)
+    app.segmented_control(key=f"correct-class-rbc-{image}").set_value("good" if label == "bad" else "bad").run()
+    assert not app.exception
+    assert "**1 image corrected, 0 images ticked as wrong**" in text(app)
+    app.segmented_control(key=f"correct-class-rbc-{image}").set_value(label).run()  # as it is: not corrected
+    assert "corrected" not in text(app).replace("(corrected)", "")
