@@ -207,13 +207,12 @@ def _clicked(context: Any, url: str, process: psutil.Process) -> Claim:
     most = 0
     for click in range(CLICKS):
         if click % 4 == 0:
-            _go(tab, f"{url}/{'' if click % 8 else 'errors?errors-task=bacteria'}")
-        elif click % 4 == 1:
-            tab.get_by_role("link", name=PAGES[click // 4 % len(PAGES)].capitalize()).click()
-            _rest(tab)
+            _go(tab, f"{url}/errors?errors-task={'bacteria' if click % 8 else 'rbc'}")
+        elif click % 4 == 3:
+            _menu(tab, PAGES[click // 4 % len(PAGES)])
         else:
             buttons = tab.get_by_role("button", name="Look closer")
-            if buttons.count():
+            if buttons.count():  # crops were scored without images
                 buttons.nth(click % buttons.count()).click()
                 _rest(tab)
         most = max(most, process.memory_info().rss)
