@@ -60,9 +60,11 @@ def show(
         BrightfieldError: a model or the image is not there any more.
     """
     asked = st.query_params.get(_place(page))
+    key = f"{page}-microscope"
     if asked is None or asked not in images:
+        view.prepare(key)
         return
-    place, key = images.index(asked), f"{page}-microscope"
+    place = images.index(asked)
 
     def step() -> None:
         st.query_params[_place(page)] = images[(place + st.session_state[key].step) % len(images)]

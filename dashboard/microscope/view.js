@@ -546,6 +546,10 @@ class Microscope {
 
 export default function (component) {
   const root = component.parentElement.querySelector(".microscope")
+  if (!component.data.panes) {
+    viewerLibrary().catch(() => {}) // it will be asked for again, and then say why it does not come
+    return
+  }
   if (!shown.has(root)) shown.set(root, new Microscope(root, component))
   shown.get(root).show(component)
   return () => shown.get(root)?.close()

@@ -121,6 +121,15 @@ def show(
     )
 
 
+def prepare(key: str) -> None:
+    """Let the browser load the viewer while nothing is shown, so that the first image does not wait for it.
+
+    Args:
+        key: of the component on its page.
+    """
+    _component(data={}, key=f"{key}-prepared", height="content")
+
+
 def described(
     panes: Sequence[Pane], pixel_size_um: float | None, steps: bool, tools: Sequence[Tool] = ()
 ) -> dict[str, Any]:

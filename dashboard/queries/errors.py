@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
-from brightfield import images
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
 from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
 from brightfield.metrics.declarations import declared
+from brightfield.system import processes
 from queries import evaluated, project
 from queries.evaluated import place_of, scores_file, split_of, task_of
 
@@ -157,6 +162,26 @@ def picture(name: str, split: str, image: str, side: int) -> bytes:
     return _picture(name, split, image, side, evaluated.versions(name, split))
 
 
+def draw_ahead(names: Sequence[str], rows: pd.DataFrame, side: int) -> None:
+    """Draw the pictures of some images on all cores, so that :func:`picture` has them; what is missing is said there.
+
+    Args:
+        names: of the models.
+        rows: of a table of scores.
+        side: as of :func:`picture`.
+    """
+    asked = [(name, str(row["split"]), str(row["id"])) for name in names for _, row in rows.iterrows()]
+    context = get_script_run_ctx()
+
+    def draw(one: tuple[str, str, str]) -> None:
+        add_script_run_ctx(threading.current_thread(), context)
+        with suppress(BrightfieldError):
+            picture(*one, side)
+
+    with ThreadPoolExecutor(processes.available()) as threads:
+        list(threads.map(draw, asked))
+
+
 @st.cache_data(max_entries=500, show_spinner=False)
 def _picture(name: str, split: str, image: str, side: int, changed: tuple[int, ...]) -> bytes:
     from brightfield.results import overlays
@@ -164,4 +189,4 @@ def _picture(name: str, split: str, image: str, side: int, changed: tuple[int, .
     records = split_of(name, split)
     answer, truth = evaluated.answer(name, split, image)
     pixels = records.images[place_of(records, image)].image
-    return project.shrink(images.as_png(overlays.overlay(pixels, answer, truth)), side)
+    return project.small_png(overlays.overlay(pixels, answer, truth), side)

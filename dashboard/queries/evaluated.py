@@ -119,7 +119,7 @@ def version_of_model(name: str) -> int:
 
 def scores_file(name: str) -> Path:
     """The table of what each image scores."""
-    return layout.report(name) / layout.IMAGE_SCORES
+    return project.report(name) / layout.IMAGE_SCORES
 
 
 def entry_of(name: str) -> params.Model | params.Ensemble:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import streamlit as st
 
@@ -98,6 +100,12 @@ def folder(task: str, name: str, role: str) -> Path:
     return layout.ensemble(task, name) if role == "ensemble" else layout.model(task, name)
 
 
+def report(name: str) -> Path:
+    """The report of a model or an ensemble: that of this project, or without it one that came from the tracking server."""
+    here, fetched = layout.report(name), layout.fetched_report(name)
+    return fetched if not (here / layout.METRICS).is_file() and (fetched / layout.METRICS).is_file() else here
+
+
 @st.cache_data(ttl=TTL_S, show_spinner=False)
 def provenance(task: str, name: str, role: str) -> dict[str, Any]:
     """Commit, dirty and data_hash from a bundle; empty before the training."""
@@ -130,6 +138,17 @@ def shrink(png: bytes, side: int) -> bytes:
         target = io.BytesIO()
         picture.save(target, format="PNG")
         return target.getvalue()
+
+
+def small_png(pixels: npt.NDArray[np.uint8], side: int) -> bytes:
+    """A picture (H, W, 3), made smaller if a side is longer than ``side`` pixels, as PNG, written quickly rather than small."""
+    import PIL.Image
+
+    picture = PIL.Image.fromarray(pixels)
+    picture.thumbnail((side, side))
+    target = io.BytesIO()
+    picture.save(target, format="PNG", compress_level=1)
+    return target.getvalue()
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

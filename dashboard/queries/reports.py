@@ -37,7 +37,7 @@ def scores() -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for model in project.models().to_dict("records"):
-        content = project.read_json(layout.report(model["name"]) / layout.METRICS)
+        content = project.read_json(project.report(model["name"]) / layout.METRICS)
         if content is None:
             continue
         about = {"model": model["name"], "task": model["task"], "role": model["role"], "dataset": model["dataset"]}
@@ -121,7 +121,7 @@ def confusions(task: str) -> pd.DataFrame:
     rows: list[pd.DataFrame] = []
     known = project.models()
     for name in known.loc[known["task"] == task, "name"]:
-        content = project.read_json(layout.report(name) / layout.CONFUSION)
+        content = project.read_json(project.report(name) / layout.CONFUSION)
         if content is not None:
             counts = pd.DataFrame(content["counts"], index=content["classes"], columns=content["classes"])
             rows.append(_long(counts).assign(model=name))
@@ -137,7 +137,7 @@ def kinds(task: str, metric: str = "right") -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     known = project.models()
     for name in known.loc[known["task"] == task, "name"]:
-        content = project.read_json(layout.report(name) / layout.METRICS) or {}
+        content = project.read_json(project.report(name) / layout.METRICS) or {}
         for kind, found in content.get("kinds", {}).items():
             if metric in found:
                 rows.append({"model": name, "kind": kind, "images": found["images"], **found[metric]})
@@ -152,7 +152,7 @@ def guarantees(task: str) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for model in on_test(task)["model"]:
-        path = layout.report(model) / layout.METRICS
+        path = project.report(model) / layout.METRICS
         content = (project.read_json(path) or {}).get("guarantees")
         try:
             found = None if content is None else Guarantees.parse(content, path)
@@ -192,7 +192,7 @@ def by_condition(task: str) -> pd.DataFrame:
 
 
 def _by_condition(model: str, conditions: Sequence[str]) -> pd.DataFrame:
-    path = layout.report(model) / layout.IMAGE_SCORES
+    path = project.report(model) / layout.IMAGE_SCORES
     table = pd.read_csv(path, dtype={"id": str}) if path.is_file() else pd.DataFrame()
     metrics = [str(name) for name in table if str(name).endswith(OF_IMAGE)]
     if not metrics:
@@ -255,7 +255,7 @@ class EnsembleReport:
 @st.cache_data(ttl=project.TTL_S, show_spinner=False)
 def ensemble(name: str) -> EnsembleReport | None:
     """The report of an ensemble; None before the ensemble is made."""
-    content = project.read_json(layout.report(name) / layout.ENSEMBLE)
+    content = project.read_json(project.report(name) / layout.ENSEMBLE)
     if content is None:
         return None
     columns = ["name", "role", "value", "gain", "gain_low", "gain_high"]
@@ -277,4 +277,4 @@ def ensemble(name: str) -> EnsembleReport | None:
 
 def examples(name: str) -> list[Path]:
     """Paths of pictures of test images with answer and truth."""
-    return sorted((layout.report(name) / layout.FIGURES).glob("*.png"))
+    return sorted((project.report(name) / layout.FIGURES).glob("*.png"))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brightfield import images, layout
+from brightfield import layout
 from brightfield.errors import BrightfieldError
 from brightfield.system.csv_files import canonical
 from queries import evaluated, project
@@ -50,4 +50,4 @@ def _picture(name: str, split: str, image: str, side: int, changed: int) -> byte
     pixels = np.asarray(known.images[evaluated.place_of(known, image)].image)
     if not pixels.size:
         raise BrightfieldError(f"The image {image} is empty.")
-    return project.shrink(images.as_png(canvas.stretch(pixels)), side)
+    return project.small_png(canvas.stretch(pixels), side)

@@ -82,6 +82,7 @@ def gallery(table: pd.DataFrame, metric: str, name: str, other: str | None) -> N
     pages = -(-len(table) // PER_PAGE)
     page = st.pagination(pages, key="errors-page", bind="query-params") if pages > 1 else 1
     some = table.iloc[(page - 1) * PER_PAGE : page * PER_PAGE]
+    errors.draw_ahead([name] if other is None else [name, other], some, SIDE_PX)
     for first in range(0, len(some), 1 if other else 2):
         rows = [row for _, row in some.iloc[first : first + (1 if other else 2)].iterrows()]
         for place, row in zip(st.columns(2) if other is None else [st.container()], rows, strict=False):
@@ -119,7 +120,7 @@ def pictures(row: pd.Series, metric: str, names: list[str]) -> None:
     values = [row[metric], row.get(f"{metric} of other")]
     for place, name, value in zip(st.columns(len(names)), names, values, strict=False):
         shown = errors.picture(name, str(row["split"]), str(row["id"]), SIDE_PX)
-        place.image(shown, width="stretch")
+        place.image(shown, width="stretch", output_format="PNG")
         if len(names) > 1:
             place.caption(f"{parts.plain(name)}: {number(value)}")
 
@@ -161,8 +162,9 @@ def show(task: str) -> None:
         gallery(table, metric, name, other)
     except BrightfieldError as error:  # scores are shared without images and models
         st.markdown(f"There are no pictures here. {parts.plain(str(error))}")
-    with st.expander("Table"):
-        st.dataframe(table, hide_index=True)
+    whole = st.expander("Table", key="errors-table", on_change="rerun")
+    if whole.open:  # thousands of rows take a browser half a second
+        whole.dataframe(table, hide_index=True)
 
 
 parts.head("Errors", "Which images does a model get wrong, and does another one get them right?")

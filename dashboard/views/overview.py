@@ -6,13 +6,15 @@ import pandas as pd
 import streamlit as st
 
 import parts
+from brightfield.errors import BrightfieldError
 from figures import scores, style
-from queries import project, reports, tracking
+from queries import project, remote, reports, tracking
 from queries.attention import notices
 from queries.reports import TEST
 from wording import DASH, day, interval, number, short, words
 
 PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
+FETCHED = "overview-fetched"  # in the session: why reports could not be fetched
 MOST_DECISIONS = 8  # shown of a task
 
 
@@ -31,6 +33,35 @@ def attention(champions: pd.DataFrame) -> None:
             right.page_link(notice.page, label="Show", icon=":material/arrow_forward:", query_params=dict(notice.place))
             if place < len(found) - 1:
                 st.divider()
+
+
+def elsewhere(champions: pd.DataFrame) -> None:
+    """Offer to bring reports that are with the tracking server alone."""
+    said = st.session_state.pop(FETCHED, None)
+    if said:
+        parts.problem(said)
+    names = remote.missing(champions)
+    if not names:
+        return
+    with st.container(border=True, horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(
+            f"Not on this machine: the reports of {parts.plain(', '.join(names))}. With them the pages show scores, confusion and "
+            "comparisons.",
+            width="stretch",
+        )
+        st.button(
+            "Fetch from the tracking server", icon=":material/cloud_download:", key="fetch-reports", on_click=_fetch
+        )
+
+
+def _fetch() -> None:
+    try:
+        with st.spinner("Fetching reports"):
+            for name in remote.fetch():
+                st.toast(f"{name} has arrived")
+        st.cache_data.clear()
+    except BrightfieldError as error:
+        st.session_state[FETCHED] = str(error)
 
 
 def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
@@ -162,6 +193,7 @@ palette = style.colours(known)
 if found.table.empty and reports.scores().empty:
     parts.nothing_yet("Nothing has been trained and evaluated yet.", "make repro")
     st.stop()
+elsewhere(found.table)
 attention(found.table)
 tasks = list(project.settings().tasks)
 for pair in (tasks[i : i + 2] for i in range(0, len(tasks), 2)):

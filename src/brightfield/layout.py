@@ -59,6 +59,8 @@ MARGIN = "margin.tif"
 ANSWERS = (OVERLAY, INSTANCES, CLASS_MAP, MARGIN, DENOISED, DEVIATION)
 BESIDE = "beside.csv"  # the answers of classical methods beside a model's, in numbers
 PROFILE, PHYSICS_PICTURE, SORTED_SHEET = "profile.png", "physics.png", "least-certain.png"  # beside tables
+NEXT, NEXT_SHEET = "next.csv", "next.png"  # images to label next
+NEXT_CURVE, NEXT_VERDICT = "curve.csv", "verdict.json"  # what labels are worth
 LABEL_ERRORS, LABEL_ERRORS_SHEET = "label_errors.csv", "label_errors.png"  # images whose label is probably wrong
 
 
@@ -120,6 +122,11 @@ def ensembles(task: str) -> Path:
 def report(name: str) -> Path:
     """Scores, tables and figures of a model or an ensemble."""
     return Path("reports") / name
+
+
+def fetched_report(name: str) -> Path:
+    """The report of a registered model, brought from the tracking server to a machine that did not evaluate it."""
+    return FETCHED / "reports" / name
 
 
 def study_report(name: str) -> Path:

@@ -201,6 +201,8 @@ def _looking(context: Any, url: str) -> Iterator[Claim]:
 
 def _clicked(context: Any, url: str, process: psutil.Process) -> Claim:
     """Memory of the server after many clicks, on pages with images above all."""
+    from playwright.sync_api import TimeoutError as PlaywrightTimeout
+
     from pages import PAGES
 
     tab = context.new_page()
@@ -212,8 +214,9 @@ def _clicked(context: Any, url: str, process: psutil.Process) -> Claim:
             _menu(tab, PAGES[click // 4 % len(PAGES)])
         else:
             buttons = tab.get_by_role("button", name="Look closer")
-            if buttons.count():  # crops were scored without images
-                buttons.nth(click % buttons.count()).click()
+            if buttons.count():  # crops were scored without images: theirs go again
+                with contextlib.suppress(PlaywrightTimeout):
+                    buttons.nth(click % buttons.count()).click(timeout=5000)
                 _rest(tab)
         most = max(most, process.memory_info().rss)
     tab.close()

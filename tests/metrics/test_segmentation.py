@@ -148,7 +148,7 @@ def test_each_cell_has_a_verdict() -> None:
     """Five true cells: one found, one missed, one in two pieces, two answered as one; and one that is invented."""
     truth = cells((0, 3, 0, 3), (0, 3, 5, 8), (5, 9, 0, 6), (5, 7, 8, 11), (7, 9, 8, 11))
     answer = cells((0, 3, 0, 3), (5, 9, 0, 2), (5, 9, 2, 6), (5, 9, 8, 11), (0, 2, 13, 15))
-    of_answer, of_truth = segmentation.verdicts(answer, truth)
+    _, _, of_answer, of_truth = segmentation.verdicts(answer, truth)
     assert of_truth == ("", "right", "missed", "split", "merged", "merged")
     assert of_answer == ("", "right", "split", "split", "merged", "invented")
 
@@ -156,10 +156,12 @@ def test_each_cell_has_a_verdict() -> None:
 def test_verdicts_of_numbers_with_gaps_and_of_empty_maps() -> None:
     truth = cells((0, 3, 0, 3), (5, 8, 5, 8))
     sparse = ClassMap(truth.classes, np.where(truth.instances == 2, 2_000_000_000, 0).astype(np.int32))
-    assert segmentation.verdicts(sparse, truth) == (("", "right"), ("", "missed", "right"))
-    assert np.array_equal(segmentation.consecutive(sparse.instances), truth.instances == 2)
-    assert segmentation.verdicts(cells(), truth) == (("",), ("", "missed", "missed"))
-    assert segmentation.verdicts(cells(), cells()) == (("",), ("",))
+    found = segmentation.verdicts(sparse, truth)
+    assert found[2:] == (("", "right"), ("", "missed", "right"))
+    assert np.array_equal(found.found, truth.instances == 2)
+    assert np.array_equal(found.true, truth.instances)
+    assert segmentation.verdicts(cells(), truth)[2:] == (("",), ("", "missed", "missed"))
+    assert segmentation.verdicts(cells(), cells())[2:] == (("",), ("",))
 
 
 @given(st.integers(0, 500))
@@ -167,7 +169,7 @@ def test_verdicts_of_numbers_with_gaps_and_of_empty_maps() -> None:
 def test_as_many_cells_are_merged_split_and_right_as_metrics_count(seed: int) -> None:
     answer, truth = random_map(seed), random_map(seed + 1)
     counts = segmentation.cells(answer, truth)
-    of_answer, of_truth = segmentation.verdicts(answer, truth)
+    _, _, of_answer, of_truth = segmentation.verdicts(answer, truth)
     assert sum(map(bool, of_truth)) == counts["cells"]
     assert sum(map(bool, of_answer)) == counts["found"]
     assert of_answer.count("merged") == counts["merges"]

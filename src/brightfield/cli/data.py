@@ -1,4 +1,4 @@
-"""``brightfield import``, ``export``, ``use``, ``data``, ``gallery``, ``match``, ``labels``, ``relabel``: a lab's own images."""
+"""``brightfield import``, ``export``, ``use``, ``data``, ``gallery``, ``match``, ``labels``, ``relabel``, ``next``: own images."""
 
 from __future__ import annotations
 
@@ -312,3 +312,31 @@ def relabel(
     from brightfield.evaluation import relabelling
 
     print(relabelling.save(name, relabelling.read_file(corrections, name), who=who, why=why))
+
+
+@app.command("next", rich_help_panel=DATA)
+def next_(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A dataset that `dvc repro` has prepared.")],
+    pool: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Unlabelled images, or folders of them.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of images to choose.")] = 50,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Network that learns, where images have more than a class [the first of the task]."),
+    ] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="How often the curve is measured [10; with networks 2].")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Of each training [a quarter of the model's].")] = None,
+) -> None:
+    """Choose which images to label next, and measure whether that pays.
+
+    Chosen are images on which models disagree, far from what is labelled and from each other. Whether that beats random choice is
+    measured on what is labelled already: models learn from growing parts of the training split, chosen and at random, and answer
+    the validation split. From the same curve follows what the next hundred labels would buy. Crops take a minute; where images
+    have more than a class, networks are trained, twice as many as the progress bar counts.
+
+    Writes reports/next-NAME: next.csv, next.png, curve.csv, verdict.json.
+    """
+    from brightfield.evaluation import next_labels
+
+    print(next_labels.write(name, pool, count=count, model=model, repeats=repeats, epochs=epochs))

@@ -77,7 +77,7 @@ def pixels(
 
 def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str, float]:
     """The numbers of cells among the :func:`statistics`."""
-    _, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
+    _, _, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     iou = shared / (size + found_size - shared)
     result = {"cells": float(len(true_ids)), "found": float(len(found_ids))}
     for name, threshold in THRESHOLDS.items():
@@ -96,17 +96,28 @@ def cells(predicted: ClassMap, truth: ClassMap, n_species: int = 0) -> dict[str,
     return result
 
 
-def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tuple[str, ...]]:
+class Verdicts(NamedTuple):
+    """How each cell compares with the other map.
+
+    Attributes:
+        found, true: the maps (H, W) int32 with their cells numbered from 1 without gaps, in the order of their numbers.
+        of_found, of_true: of each cell by its number; entry 0 is empty.
+    """
+
+    found: npt.NDArray[np.int32]
+    true: npt.NDArray[np.int32]
+    of_found: tuple[str, ...]
+    of_true: tuple[str, ...]
+
+
+def verdicts(predicted: ClassMap, truth: ClassMap) -> Verdicts:
     """How each cell compares with the other map.
 
     As many answered cells are ``merged``, and as many true cells ``split``, as :func:`statistics` counts ``merges`` and ``splits``;
     the true cells in a merged one are merged, too, and the answered ones in a split one split. Of the others those that are matched
     at IoU 0.5 are ``right``, true ones without a match ``missed`` and answered ones ``invented``.
-
-    Returns:
-        Of the answered and of the true cells, in the order of :func:`consecutive` numbers; entry 0 is empty.
     """
-    _, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
+    true, found, true_ids, found_ids, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     hits = _matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])
     of_found, of_true = (
         np.full(len(found_ids) + 1, INVENTED, dtype=object),
@@ -121,7 +132,8 @@ def verdicts(predicted: ClassMap, truth: ClassMap) -> tuple[tuple[str, ...], tup
     of_true[rows[merging]] = MERGED
     of_found[cols[merging]] = MERGED
     of_true[rows[splitting]] = SPLIT  # a true cell that is both counts as split, an answered one as merged
-    return ("", *of_found[1:]), ("", *of_true[1:])
+    answered, real = (flat.reshape(truth.instances.shape).astype(np.int32) for flat in (found, true))
+    return Verdicts(answered, real, ("", *of_found[1:]), ("", *of_true[1:]))
 
 
 def _matched(
@@ -152,7 +164,7 @@ def outline_distances(predicted: ClassMap, truth: ClassMap, share: float) -> Rea
     edge, answered = outermost(truth.instances), outermost(predicted.instances)
     if not (edge.any() and answered.any()):
         return np.empty(0)
-    true, true_ids, _, rows, cols, shared, size, found_size = _overlap(predicted, truth)
+    true, _, true_ids, _, rows, cols, shared, size, found_size = _overlap(predicted, truth)
     matched = np.sort(rows[_matched(rows, cols, shared / (size + found_size - shared), THRESHOLDS["50"])])
     owner, distance = true[edge.ravel()], ndimage.distance_transform_edt(~answered)[edge]
     sorted_distance = distance[np.lexsort((distance, owner))]
@@ -194,11 +206,6 @@ def _near(edge: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     return edge
 
 
-def consecutive(instances: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """A map whose cells are numbered from 1 without gaps, in the order of their numbers; 0 is background."""
-    return _numbered(instances)[0].reshape(instances.shape).astype(np.int32)
-
-
 def number_of_cells(instances: npt.NDArray[np.int32]) -> int:
     """How many cells a map shows."""
     return len(_numbered(instances)[1])
@@ -220,7 +227,7 @@ class _Overlap(NamedTuple):
     """What two maps of cells have in common.
 
     Attributes:
-        true: flat numbers of the true cells, from 1 without gaps; 0 is background.
+        true, found: flat numbers of the true and of the answered cells, from 1 without gaps; 0 is background.
         true_ids, found_ids: the numbers that the true and the answered cells had.
         rows, cols: a true and an answered cell that share pixels, by their numbers without gaps.
         shared: how many pixels, of each such pair.
@@ -228,6 +235,7 @@ class _Overlap(NamedTuple):
     """
 
     true: npt.NDArray[np.intp]
+    found: npt.NDArray[np.intp]
     true_ids: npt.NDArray[np.intp]
     found_ids: npt.NDArray[np.intp]
     rows: npt.NDArray[np.intp]
@@ -243,7 +251,7 @@ def _overlap(predicted: ClassMap, truth: ClassMap) -> _Overlap:
     n_true, n_found = len(true_ids), len(found_ids)
     rows, cols, shared = _shared(true, found, n_true, n_found)
     size, found_size = np.bincount(true, minlength=n_true + 1)[rows], np.bincount(found, minlength=n_found + 1)[cols]
-    return _Overlap(true, true_ids, found_ids, rows, cols, shared, size, found_size)
+    return _Overlap(true, found, true_ids, found_ids, rows, cols, shared, size, found_size)
 
 
 def _shared(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from brightfield.experiments.runs.connection import VARIABLE
 from pages import open_page, text
 
 
@@ -33,3 +36,16 @@ def test_overview_shows_champions_beside_baselines() -> None:
     assert len(app.get("image")) == 3
     assert app.selectbox(key="example").value == "beads-unet-wide"  # a champion
     assert "denoise-unet" not in app.selectbox(key="example").options
+
+
+def test_reports_that_only_the_tracking_server_has_are_fetched(
+    empty: Path, filled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VARIABLE, f"sqlite:///{(filled / 'mlflow.db').as_posix()}")
+    app = open_page("overview")
+    assert not app.get("html")
+    assert "Not on this machine: the reports of" in text(app)
+    app.button(key="fetch-reports").click().run()
+    assert not app.exception
+    assert "Not on this machine" not in text(app)
+    assert len(app.get("html")) == 2  # beads and bacteria

@@ -75,3 +75,21 @@ def test_a_version_that_was_not_evaluated_has_no_report(tmp_path: Path) -> None:
     version = publish("silent", bundle(tmp_path / "small"))
     with pytest.raises(BrightfieldError, match=r"report of models:/silent/1 \(small\) cannot be downloaded.*evaluated"):
         registry.fetch_report(version, tmp_path / "fetched")
+
+
+def test_a_whole_report_comes_with_its_figures_and_nothing_else(tmp_path: Path) -> None:
+    with runs.start("whole", "small", kind="classification", role="member", params={}, lineage=LINEAGE) as run:
+        written = report(tmp_path / "report", "id\n1\n")
+        runs.log_evaluation(run, written)
+        (tmp_path / "script.py").write_text("raise SystemExit")
+        run.log_artifacts(tmp_path / "script.py", "evaluation")
+        version = registry.publish(
+            "whole", "small", bundle(tmp_path / "small"), run, role="member", data_hash="abc.dir"
+        )
+    folder = registry.fetch_whole_report(version, tmp_path / "here")
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    assert found == [f"{layout.FIGURES}/a.png", layout.IMAGE_SCORES, layout.METRICS]
+    silent = publish("silent", bundle(tmp_path / "other"))
+    with pytest.raises(BrightfieldError, match="cannot be downloaded.*evaluated"):
+        registry.fetch_whole_report(silent, tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()

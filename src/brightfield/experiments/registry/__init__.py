@@ -8,7 +8,7 @@ one that was refused. Every decision is logged with the model.
 from brightfield.experiments.registry.champions import LookTakenError, challenge, champion, promote, roll_back
 from brightfield.experiments.registry.decision_log import COLUMNS as DECISION_COLUMNS
 from brightfield.experiments.registry.decision_log import decisions, look
-from brightfield.experiments.registry.fetching import fetch, fetch_report
+from brightfield.experiments.registry.fetching import fetch, fetch_report, fetch_whole_report
 from brightfield.experiments.registry.identity import bundle_hash
 from brightfield.experiments.registry.publishing import card, describe, publish
 from brightfield.experiments.registry.versions import CHALLENGER, CHAMPION, PREVIOUS, Version, find, versions
@@ -28,6 +28,7 @@ __all__ = [
     "describe",
     "fetch",
     "fetch_report",
+    "fetch_whole_report",
     "find",
     "look",
     "promote",

@@ -11,6 +11,9 @@ from brightfield.experiments.registry.identity import bundle_hash
 from brightfield.experiments.registry.versions import Version, find
 from brightfield.experiments.runs.connection import shown, tracking_uri
 from brightfield.experiments.runs.syncing import EVALUATION
+from brightfield.system.files import atomic_folder
+
+REPORT_FILES = (".json", ".csv", ".png")  # others are no part of a report
 
 
 def fetch(task: str, reference: str, destination: Path) -> Path:
@@ -51,6 +54,36 @@ def fetch(task: str, reference: str, destination: Path) -> Path:
     return folder
 
 
+def fetch_whole_report(version: Version, destination: Path) -> Path:
+    """Download the report of a version's run, tables and figures, into a folder that is there whole or not at all.
+
+    Args:
+        version: a published one.
+        destination: the folder; what it holds is replaced.
+
+    Raises:
+        BrightfieldError: its run has no report, or it cannot be downloaded.
+    """
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    uri = tracking_uri()
+    with atomic_folder(destination) as folder, tempfile.TemporaryDirectory() as place:
+        try:
+            source = f"runs:/{version.run_id}/{EVALUATION}"
+            arrived = Path(download_artifacts(source, dst_path=place, tracking_uri=uri, registry_uri=uri))
+        except (MlflowException, OSError) as error:
+            raise _no_report(version, uri, error) from error
+        if not (arrived / layout.METRICS).is_file():
+            raise _no_report(version, uri, f"it has no {layout.METRICS}")
+        for file in arrived.rglob("*"):
+            if file.is_file() and not file.is_symlink() and file.suffix in REPORT_FILES:
+                to = folder / file.relative_to(arrived)
+                to.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(to)
+    return destination
+
+
 def fetch_report(version: Version, destination: Path) -> Path:
     """Download the tables of a version's report (``metrics.json``, ``images.csv``) into a folder below ``destination``.
 
@@ -71,8 +104,12 @@ def fetch_report(version: Version, destination: Path) -> Path:
                 arrived = download_artifacts(source, dst_path=place, tracking_uri=uri, registry_uri=uri)
                 Path(arrived).replace(folder / file)
         except (MlflowException, OSError) as error:
-            raise BrightfieldError(
-                f"The report of {version.uri} ({version.model}) cannot be downloaded from {shown(uri)}: {error}. "
-                "Was it evaluated? `dvc repro` logs reports again."
-            ) from error
+            raise _no_report(version, uri, error) from error
     return folder
+
+
+def _no_report(version: Version, uri: str, why: object) -> BrightfieldError:
+    return BrightfieldError(
+        f"The report of {version.uri} ({version.model}) cannot be downloaded from {shown(uri)}: {why}. "
+        "Was it evaluated? `dvc repro` logs reports again."
+    )

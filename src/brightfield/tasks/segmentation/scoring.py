@@ -101,10 +101,10 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
 
     def layers(self, answer: ClassMap, truth: ClassMap) -> tuple[Layers, Layers]:
         """The cells, each with its verdict."""
-        of_answer, of_truth = segmentation.verdicts(answer, truth)
+        found = segmentation.verdicts(answer, truth)
         return (
-            Layers(instances=segmentation.consecutive(answer.instances), verdicts=of_answer, words=_cells(answer)),
-            Layers(instances=segmentation.consecutive(truth.instances), verdicts=of_truth, words=_cells(truth)),
+            Layers(instances=found.found, verdicts=found.of_found, words=_cells(len(found.of_found) - 1)),
+            Layers(instances=found.true, verdicts=found.of_true, words=_cells(len(found.of_true) - 1)),
         )
 
     def pooled_subset(self, columns: Columns, weights: Weights) -> dict[str, Real]:
@@ -113,8 +113,7 @@ class SegmentationScoring(Scoring[params.SegmentationSettings, ClassMap]):
         return {name: metrics[name] for name in ("mean_iou", "ap50")}
 
 
-def _cells(answer: ClassMap) -> str:
-    number = segmentation.number_of_cells(answer.instances)
+def _cells(number: int) -> str:
     return f"{number} cell{'' if number == 1 else 's'}"
 
 
