@@ -17,7 +17,7 @@ def missing(champions: pd.DataFrame) -> list[str]:
     Args:
         champions: see :func:`queries.tracking.champions`.
     """
-    names = champions["model"] if len(champions) else []
+    names: list[str] = list(champions["model"]) if len(champions) else []
     return [name for name in names if not (project.report(name) / layout.METRICS).is_file()]
 
 

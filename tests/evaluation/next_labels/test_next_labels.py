@@ -54,7 +54,7 @@ def test_crops_to_label_next(lab: Path) -> None:
     assert table["image"].is_unique
     assert table["disagreement"].between(0, 1).all()
     curve = pd.read_csv(folder / layout.NEXT_CURVE)
-    assert curve["labels"].unique().tolist() == [8, 16, 32, 36]
+    assert curve["labels"].unique().tolist() == [8, 16, 36]
     verdict = json.loads((folder / layout.NEXT_VERDICT).read_text())
     assert verdict["metric"] == "auc"
     assert verdict["words"] in done.output
@@ -70,7 +70,7 @@ def test_frames_to_label_next_by_networks(lab: Path) -> None:
     assert len(advice.table) == 3
     assert advice.verdict.metric == "capped_error_px"
     curve = pd.read_csv(advice.folder / layout.NEXT_CURVE)
-    assert len(curve) == 8
+    assert len(curve) == 6
 
 
 def test_what_cannot_be_asked(lab: Path, tmp_path: Path) -> None:

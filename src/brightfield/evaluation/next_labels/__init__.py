@@ -86,7 +86,7 @@ def write(
     if len(sizes) < 3:
         raise BrightfieldError(
             f"{name} has {len(train)} labelled images in its training split: too few to measure what labels are worth, which "
-            f"needs {4 * curves.LEAST}. Label at random until then."
+            f"needs {3 * curves.LEAST}. Label at random until then."
         )
     files = images.list_images(pool).taken
     names, pixels = zip(*images.frames(files), strict=True) if files else ((), ())

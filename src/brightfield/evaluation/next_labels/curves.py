@@ -22,6 +22,7 @@ from brightfield.system import progress
 CHOSEN, RANDOM = "chosen", "random"
 COLUMNS = ("repeat", "way", "labels", "score")
 FIRST, LEAST = 8, 8  # the first size is such a part of all images, and so many at least
+APART = 1.5  # least ratio of the last two sizes: from fewer further labels no slope is seen
 CONFIDENCE = 0.95
 
 Real = npt.NDArray[np.float64]
@@ -82,12 +83,12 @@ class Verdict:
 
 
 def sizes_of(count: int) -> list[int]:
-    """Numbers of labels at which both ways are compared: each twice the one before, and at the end all."""
-    first = max(LEAST, count // FIRST)
+    """Numbers of labels at which both ways are compared: each twice the one before, and at the end all, far enough from the last."""
+    size = max(LEAST, count // FIRST)
     found = []
-    while first < count:
-        found.append(first)
-        first *= 2
+    while APART * size <= count:
+        found.append(size)
+        size *= 2
     return [*found, count]
 
 
