@@ -83,7 +83,7 @@ class Verdict:
 
 
 def sizes_of(count: int) -> list[int]:
-    """Numbers of labels at which both ways are compared: each twice the one before, and at the end all, far enough from the last."""
+    """Numbers of labels at which both ways are compared: each twice the one before, and in the end all of them."""
     size = max(LEAST, count // FIRST)
     found = []
     while APART * size <= count:
