@@ -47,7 +47,7 @@ def show(
     names: Sequence[str],
     known: Callable[[int], Mapping[str, Any]] | None = None,
 ) -> None:
-    """Show the image of the address in the microscope, if it is among those of the page.
+    """Show the image of the address in the microscope, if it is among those of the page; above it corrections that are not saved.
 
     Args:
         page: its name, in lower case.
@@ -59,6 +59,9 @@ def show(
     Raises:
         BrightfieldError: a model or the image is not there any more.
     """
+    dataset, tools = evaluated.entry_of(names[0]).dataset, drafts.tools(names[0])
+    if tools:
+        correcting.pending(dataset)
     asked = st.query_params.get(_place(page))
     key = f"{page}-microscope"
     if asked is None or asked not in images:
@@ -73,7 +76,6 @@ def show(
         st.query_params.pop(_place(page), None)
 
     split, _, image = asked.partition("/")
-    dataset = evaluated.entry_of(names[0]).dataset
 
     def correct() -> None:
         correcting.used(names[0], split, image, st.session_state[key].correction)
@@ -88,7 +90,6 @@ def show(
             st.button("Close", icon=":material/close:", type="tertiary", key=f"{page}-close", on_click=close)
         pixel_size_um = evaluated.task_of(names[0]).settings.pixel_size_um
         panes = closeup.panes(names[:MOST], split, image, drafts.of_image(dataset, image))
-        tools = drafts.tools(names[0])
         marking = (image in drafts.doubted(dataset), mark if tools and known is not None else None)
         view.show(panes, key, pixel_size_um, step if len(images) > 1 else None, tools, correct, *marking)
         if len(names) > MOST:

@@ -113,6 +113,16 @@ def test_files_that_are_nowhere_leave_all_as_it_was(repository: Path) -> None:
     assert len(ImageSet.raw(layout.raw("lab"))) == 4
 
 
+def test_files_that_somebody_changed_are_not_thrown_away(repository: Path) -> None:
+    add(3)
+    add(4)
+    index = layout.raw("lab") / layout.INDEX
+    index.write_text(index.read_text().replace(",1\n", ",0\n"))
+    with pytest.raises(BrightfieldError, match="somebody changed its files"):
+        versions.restore("lab", 1)
+    assert ",1\n" not in index.read_text()
+
+
 def test_a_version_that_is_not_there(repository: Path) -> None:
     with pytest.raises(BrightfieldError, match="no version 7. It has none; only datasets that were imported"):
         versions.restore("lab", 7)

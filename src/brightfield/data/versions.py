@@ -175,6 +175,11 @@ def restore(name: str, number: int) -> Version:
         folder, pointer = layout.raw(name), versioning.pointer_of(layout.raw(name))
         if not layout.versions(name).is_file():
             return wanted  # the only one
+        if folder.exists() and versioning.is_changed(folder):
+            raise BrightfieldError(
+                f"{folder} differs from the version in use: somebody changed its files, and they would be lost. Copy them elsewhere, "
+                f"and bring the version back with `dvc checkout --force {pointer}`."
+            )
         kept = pointer.read_text(encoding="utf-8")
         pointer.write_text(_pointing(kept, wanted.hash), encoding="utf-8")
         try:

@@ -39,6 +39,11 @@ def check_out(folder: Path) -> None:
         raise BrightfieldError(f"DVC has no files of that version of {folder}, here or in a remote storage: {failed}")
 
 
+def is_changed(folder: Path) -> bool:
+    """Whether a tracked folder differs from what ``<folder>.dvc`` names."""
+    return _failed("status", str(pointer_of(folder))) is not None
+
+
 def pointer_of(folder: Path) -> Path:
     """The small file that git keeps in place of a tracked folder."""
     return folder.with_name(f"{folder.name}.dvc")
