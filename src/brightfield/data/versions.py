@@ -177,7 +177,7 @@ def restore(name: str, number: int) -> Version:
             return wanted  # the only one
         if folder.exists() and versioning.is_changed(folder):
             raise BrightfieldError(
-                f"{folder} differs from the version in use: somebody changed its files, and they would be lost. Copy them elsewhere, "
+                f"{folder} differs from the version in use: somebody changed its files, which would be lost. Copy them elsewhere, "
                 f"and bring the version back with `dvc checkout --force {pointer}`."
             )
         kept = pointer.read_text(encoding="utf-8")
