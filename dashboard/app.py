@@ -13,13 +13,19 @@ from typing import Any
 
 import streamlit as st
 
-from brightfield.system import environment
+from brightfield.system import environment, memory
 from microscope.routes import ROUTES
 
 # what takes seconds to load, and nearly every page needs: the server says that it is there once it has it
-NEEDED = ("brightfield.tasks", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "plotly.graph_objects")
+NEEDED = (
+    "brightfield.tasks",
+    "scipy.stats",
+    "mlflow.tracking",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "plotly.graph_objects",
+)
 # what pages with answers of models need: after the first page, which is often asked for at once, and would be slowed down
-LATER, LATER_S = ("scipy.stats", "brightfield.prediction", "timm", "skimage.segmentation"), 8
+LATER, LATER_S = ("brightfield.prediction", "timm", "skimage.segmentation"), 8
 
 
 @asynccontextmanager
@@ -27,6 +33,7 @@ async def prepared(server: st.App) -> AsyncIterator[dict[str, Any] | None]:
     """Load libraries before the first visitor comes, who would wait for them."""
     del server
     environment.set_defaults()  # before torch is loaded
+    memory.return_large_arrays()
     _load(NEEDED)
     _ask()
     later = threading.Timer(LATER_S, _load, (LATER,))

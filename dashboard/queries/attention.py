@@ -13,6 +13,7 @@ from queries import data, project, reports, tracking
 
 RECENT = timedelta(days=7)  # failures before that are known
 DEAD = timedelta(hours=24)  # a run that has been going on for longer has probably lost its process
+LOOKED_AT = 20  # runs: one tells as much as a hundred
 NAMED = 3  # runs that are named
 WORN = 10  # decisions on the same test images, after which a gain there may be luck
 TRAININGS: tuple[runs.Role, ...] = ("member", "baseline", "ensemble")  # that a trial fails is part of a study
@@ -72,26 +73,31 @@ def _stale(champions: pd.DataFrame) -> Iterator[Notice]:
 
 
 def _runs(now: datetime) -> Iterator[Notice]:
-    failed = tracking.listed(runs.Wanted(roles=TRAININGS, statuses=("FAILED",))).table
+    failed = tracking.listed(runs.Wanted(roles=TRAININGS, statuses=("FAILED",)), most=LOOKED_AT).table
     recent = failed[_begun(failed) > now - RECENT]
     if len(recent):
         last = recent.iloc[0]
         yield Notice(
-            f"{_count(len(recent), 'training')} failed within the last {RECENT.days} days, {last['name']} last.",
+            f"{_at_least(len(recent))} failed within the last {RECENT.days} days, {last['name']} last.",
             "The same command goes on where it stopped; the run in MLflow says why it did.",
             "views/runs.py",
             {"runs-status": "failed"},
         )
-    going = tracking.listed(runs.Wanted(roles=TRAININGS, statuses=("RUNNING",), ascending=True)).table
+    going = tracking.listed(runs.Wanted(roles=TRAININGS, statuses=("RUNNING",), ascending=True), most=LOOKED_AT).table
     dead = going[_begun(going) < now - DEAD]
     if len(dead):
         yield Notice(
-            f"{_count(len(dead), 'training')} began more than {DEAD // timedelta(hours=1)} hours ago and did not end: "
+            f"{_at_least(len(dead))} began more than {DEAD // timedelta(hours=1)} hours ago and did not end: "
             f"{', '.join(dead['name'].head(NAMED))}. Perhaps the process is gone.",
             "If it is, the same command goes on where it stopped, on the same run.",
             "views/runs.py",
             {"runs-status": "running"},
         )
+
+
+def _at_least(count: int) -> str:
+    """So many trainings, of which no more were asked for than are worth counting."""
+    return f"{_count(count, 'training')}{' or more' if count == LOOKED_AT else ''}"
 
 
 def _begun(table: pd.DataFrame) -> pd.Series:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -178,8 +177,7 @@ def draw_ahead(names: Sequence[str], rows: pd.DataFrame, side: int) -> None:
         with suppress(BrightfieldError):
             picture(*one, side)
 
-    with ThreadPoolExecutor(processes.available()) as threads:
-        list(threads.map(draw, asked))
+    list(processes.threaded_map(draw, asked))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

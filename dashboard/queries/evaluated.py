@@ -29,19 +29,21 @@ def answer(name: str, split: str, image: str) -> tuple[Result, Result]:
     Raises:
         BrightfieldError: the image is not there any more, and neither are the answer and the model.
     """
-    return _answer(name, split, image, versions(name, split))
+    found, known = _answer(name, split, image, versions(name, split)), split_of(name, split)
+    return found, known.truth[place_of(known, image)]
 
 
-@st.cache_data(max_entries=100, show_spinner="Looking for the answer")
-def _answer(name: str, split: str, image: str, changed: tuple[int, ...]) -> tuple[Result, Result]:
+@st.cache_data(max_entries=12, show_spinner="Looking for the answer")  # of a camera image 20 MB each
+def _answer(name: str, split: str, image: str, changed: tuple[int, ...]) -> Result:
     known = split_of(name, split)
     place = place_of(known, image)
     try:
         activated = read_activation(layout.predictions(entry_of(name).task, name), split, image)
     except BrightfieldError:
         (found,) = answering.predictor(entry_of(name).task, name).predict([known.images[place].image])
-        return found, known.truth[place]
-    return task_of(name).answering.decode(activated, known.encoded[place]), known.truth[place]
+        return found
+    decoded: Result = task_of(name).answering.decode(activated, known.encoded[place])
+    return decoded
 
 
 def corrected(name: str, split: str, image: str, steps: Sequence[Step]) -> Result:
@@ -90,7 +92,7 @@ def split_of(name: str, split: str) -> Split:
     return _loaded(name, split, str(layout.prepared(entry_of(name).dataset).absolute()), version_of_data(name))
 
 
-@st.cache_resource(max_entries=8, show_spinner="Reading images")
+@st.cache_resource(max_entries=4, show_spinner="Reading images")
 def _loaded(name: str, split: str, folder: str, changed: int) -> Split:
     return Split.load(task_of(name), Path(folder), split)
 

@@ -76,7 +76,7 @@ def _alone(
     return _bench(task, names, split, changed).table({name: 1.0})
 
 
-@st.cache_resource(max_entries=4, show_spinner="Reading answers")
+@st.cache_resource(max_entries=2, show_spinner="Reading answers")  # of validation and of test
 def _bench(task: str, names: tuple[str, ...], split: str, changed: tuple[tuple[int, ...], ...]) -> Bench:
     from brightfield.evaluation.by_hand import Bench
 

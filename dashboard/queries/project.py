@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from brightfield import layout, params
 from brightfield.errors import BrightfieldError
+from brightfield.system import processes
 
 CHANGES = "--allow-changes"
 TTL_S = 10  # lifetime of cached results, because files change while a pipeline runs
@@ -127,6 +130,17 @@ def _thumbnail(path: str, changed: int, side: int) -> bytes:
     return shrink(Path(path).read_bytes(), side)
 
 
+def draw_ahead(paths: Sequence[Path], side: int) -> None:
+    """Make :func:`thumbnail` of some pictures on all cores."""
+    with_context = get_script_run_ctx()
+
+    def draw(path: Path) -> None:
+        add_script_run_ctx(threading.current_thread(), with_context)
+        thumbnail(path, side)
+
+    list(processes.threaded_map(draw, paths))
+
+
 def shrink(png: bytes, side: int) -> bytes:
     """The PNG, made smaller if a side is longer than ``side`` pixels."""
     import PIL.Image
@@ -134,9 +148,9 @@ def shrink(png: bytes, side: int) -> bytes:
     with PIL.Image.open(io.BytesIO(png), formats=("PNG",)) as picture:
         if max(picture.size) <= side:
             return png
-        picture.thumbnail((side, side))
+        picture.thumbnail((side, side), reducing_gap=2.0)
         target = io.BytesIO()
-        picture.save(target, format="PNG")
+        picture.save(target, format="PNG", compress_level=1)
         return target.getvalue()
 
 
@@ -145,7 +159,7 @@ def small_png(pixels: npt.NDArray[np.uint8], side: int) -> bytes:
     import PIL.Image
 
     picture = PIL.Image.fromarray(pixels)
-    picture.thumbnail((side, side))
+    picture.thumbnail((side, side), reducing_gap=2.0)
     target = io.BytesIO()
     picture.save(target, format="PNG", compress_level=1)
     return target.getvalue()

@@ -33,11 +33,11 @@ class Found:
 
 # in the background, because MLflow takes some time
 @st.cache_data(ttl=TTL_S, max_entries=200, show_spinner="Asking MLflow for runs", refresh_mode="background")
-def listed(wanted: runs.Wanted, token: str | None = None) -> Found:
-    """A page of the runs that are asked for, see :func:`brightfield.experiments.runs.page`."""
+def listed(wanted: runs.Wanted, token: str | None = None, most: int | None = None) -> Found:
+    """A page of the runs that are asked for, see :func:`brightfield.experiments.runs.page`; ``most``: other than ``PAGE``."""
 
     def ask() -> Found:
-        found = runs.page(wanted, PAGE, token)
+        found = runs.page(wanted, most or PAGE, token)
         return Found(found.table, next=found.next)
 
     return _ask_for(ask, list(runs.queries.FIRST_COLUMNS))

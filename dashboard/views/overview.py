@@ -175,9 +175,12 @@ def examples(colours: dict[str, str], champions: list[str]) -> None:
     first = next((names.index(model) for model in champions if model in names), 0)
     name = st.selectbox("Model", names, index=first, key="example", bind="query-params", width=320)
     pictures = reports.examples(name)
+    project.draw_ahead(pictures, SIDE_PX)
     columns = st.columns(min(PER_ROW, len(pictures)))
     for i, path in enumerate(pictures):
-        columns[i % PER_ROW].image(project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch")
+        columns[i % PER_ROW].image(
+            project.thumbnail(path, SIDE_PX), caption=path.stem, width="stretch", output_format="PNG"
+        )
     st.caption(
         "Test images of this model's report. Crosses, outlines and frames are answers; circles and dashes are the truth."
     )

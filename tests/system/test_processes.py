@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -43,3 +44,25 @@ def test_each_of_several_processes_does_its_linear_algebra_in_one_thread() -> No
     free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
     done = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, env=free)
     assert done.stdout.strip() == "{1}"
+
+
+def test_threads_answer_in_order_and_ask_for_few_items_at_a_time() -> None:
+    asked: list[int] = []
+
+    def items() -> Iterator[int]:
+        for i in range(50):
+            asked.append(i)
+            yield i
+
+    found = processes.threaded_map(lambda i: i * i, items())
+    assert next(found) == 0
+    assert len(asked) <= processes.available()
+    assert [0, *found] == [i * i for i in range(50)]
+
+
+def test_what_a_thread_raises_is_raised_here() -> None:
+    def fail(i: int) -> int:
+        raise ValueError(str(i))
+
+    with pytest.raises(ValueError, match="0"):
+        list(processes.threaded_map(fail, range(3)))

@@ -18,6 +18,7 @@ import pandas as pd
 from brightfield.errors import BrightfieldError
 from brightfield.metrics import Arrays, Real, Weights, every_image_once, of_one
 from brightfield.metrics.declarations import Direction
+from brightfield.system import processes
 
 Pooled = Callable[[Arrays, Weights], dict[str, Real]]  # see brightfield.metrics
 Groups = Sequence[object] | npt.NDArray[Any] | pd.Series
@@ -106,7 +107,7 @@ def intervals(
     """
     columns, whole = columns_of(table), _Groups(groups, len(table))
     values = of_one(pooled(columns, every_image_once(columns)))
-    drawn = [pooled(columns, weights) for weights in whole.resample(resamples, seed)]
+    drawn = list(processes.threaded_map(lambda weights: pooled(columns, weights), whole.resample(resamples, seed)))
     bounds = {name: _bounds([metrics[name] for metrics in drawn], confidence) for name in values}
     return {name: Interval(value, *bounds[name]) for name, value in values.items()}
 
@@ -162,7 +163,8 @@ def paired_differences(
     same_images(table_a, table_b)
     a, b, whole = columns_of(table_a), columns_of(table_b), _Groups(groups, len(table_a))
     of_a, of_b = (of_one(pooled(columns, every_image_once(columns))) for columns in (a, b))
-    drawn = [(pooled(a, weights), pooled(b, weights)) for weights in whole.resample(resamples, seed)]
+    resampled = whole.resample(resamples, seed)
+    drawn = list(processes.threaded_map(lambda weights: (pooled(a, weights), pooled(b, weights)), resampled))
     return {
         metric: _difference(
             metric, value, of_b[metric], [y[metric] - x[metric] for x, y in drawn], confidence, resamples, whole

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,15 +56,13 @@ def p_values(
     observed = {name: of_b[name] - of_a[name] for name in metrics}
     rounding = {name: TIES * max(abs(of_a[name][0]), abs(of_b[name][0])) for name in metrics}
     extreme, made = dict.fromkeys(metrics, 0), 0
-    workers = processes.available()
-    exchanges = _exchanges(count, permutations, seed, max(1, AT_ONCE // len(number) // workers))
-    with ThreadPoolExecutor(workers) as threads:  # numpy computes beside numpy
-        for found in threads.map(lambda some: _differences(both, some[:, number], pooled, metrics), exchanges):
-            for name, difference in found.items():
-                as_large = np.abs(difference) >= abs(observed[name][0]) - rounding[name]
-                undefined = ~np.isfinite(difference)  # it speaks for nobody
-                extreme[name] += int((as_large | undefined).sum())
-            made += len(next(iter(found.values()), ()))
+    exchanges = _exchanges(count, permutations, seed, max(1, AT_ONCE // len(number) // processes.available()))
+    for found in processes.threaded_map(lambda some: _differences(both, some[:, number], pooled, metrics), exchanges):
+        for name, difference in found.items():
+            as_large = np.abs(difference) >= abs(observed[name][0]) - rounding[name]
+            undefined = ~np.isfinite(difference)  # it speaks for nobody
+            extreme[name] += int((as_large | undefined).sum())
+        made += len(next(iter(found.values()), ()))
     drawn = 0 if 2**count <= permutations else 1
     return {
         name: (extreme[name] + drawn) / (made + drawn) if np.isfinite(observed[name][0]) else float("nan")

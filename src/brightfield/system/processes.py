@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from itertools import islice
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -48,3 +49,15 @@ def _use_one_thread() -> None:
     for name in THREADS:
         os.environ[name] = "1"
     threadpool_limits(1)
+
+
+def threaded_map(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield the results of ``work`` in the order of the items, for work that numpy and other libraries do beside each other.
+
+    No more items are asked for than there are threads, so that few of them lie in memory.
+    """
+    threads = available()
+    with ThreadPoolExecutor(threads) as pool:
+        left = iter(items)
+        while some := list(islice(left, threads)):
+            yield from pool.map(work, some)
