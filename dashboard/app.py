@@ -25,7 +25,7 @@ NEEDED = (
     "plotly.graph_objects",
 )
 # what pages with answers of models need: after the first page, which is often asked for at once, and would be slowed down
-LATER, LATER_S = ("brightfield.prediction", "timm", "skimage.segmentation"), 8
+LATER, LATER_S = ("brightfield.prediction", "timm", "skimage.segmentation"), 60
 
 
 @asynccontextmanager
