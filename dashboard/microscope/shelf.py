@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from microscope.tiles import Picture
 
-MOST_BYTES = 256 * 2**20  # of all images; the one that was not asked for longest goes first
+MOST_BYTES = 160 * 2**20  # of all images; the one that was not asked for longest goes first
 
 _SECRET = secrets.token_bytes(32)  # of this process: names are good for as long as it runs
 

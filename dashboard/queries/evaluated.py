@@ -33,7 +33,7 @@ def answer(name: str, split: str, image: str) -> tuple[Result, Result]:
     return found, known.truth[place_of(known, image)]
 
 
-@st.cache_data(max_entries=12, show_spinner="Looking for the answer")  # of a camera image 20 MB each
+@st.cache_data(max_entries=6, show_spinner="Looking for the answer")  # of a camera image 20 MB each
 def _answer(name: str, split: str, image: str, changed: tuple[int, ...]) -> Result:
     known = split_of(name, split)
     place = place_of(known, image)

@@ -68,13 +68,12 @@ def classifies(task: str) -> bool:
 @st.cache_resource(show_spinner=False)
 def _locates(kind: str) -> bool:
     from brightfield import tasks
-    from brightfield.results import Points
 
-    return tasks.KINDS[kind].answer_type is Points
+    return bool(tasks.KINDS[kind].locates_objects)
 
 
 def locates(task: str) -> bool:
-    """Whether the answers of a task are positions."""
+    """Whether the answers of a task are places."""
     return _locates(settings().tasks[task].kind)
 
 

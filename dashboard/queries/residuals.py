@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from brightfield.results import Points
 from queries import errors, evaluated, project
 
 SPLIT = "test"
@@ -36,18 +35,11 @@ def table(name: str) -> pd.DataFrame:
 
 @st.cache_data(max_entries=20, show_spinner="Measuring residuals")
 def _table(name: str, changed: tuple[int, ...]) -> pd.DataFrame:
-    from brightfield.metrics import tracking
-
-    known, within = evaluated.split_of(name, SPLIT), evaluated.task_of(name).settings.tolerance_px
+    known, scoring = evaluated.split_of(name, SPLIT), evaluated.task_of(name).scoring
     parts = []
     for image in known.images.index["id"]:
-        answer, truth = evaluated.answer(name, SPLIT, str(image))
-        assert isinstance(answer, Points)
-        assert isinstance(truth, Points)
-        found, true, _ = tracking.match(answer.positions, truth.positions, within)
-        at, off = truth.positions[true], answer.positions[found] - truth.positions[true]
-        stated = np.full(off.shape, np.nan) if answer.errors is None else answer.errors[found]
-        parts.append(pd.DataFrame(np.hstack([at, off, stated]), columns=list(COLUMNS[1:])).assign(image=str(image)))
+        found = scoring.residuals(*evaluated.answer(name, SPLIT, str(image)))
+        parts.append(pd.DataFrame(found, columns=list(COLUMNS[1:])).assign(image=str(image)))
     return pd.concat(parts, ignore_index=True)[list(COLUMNS)] if parts else pd.DataFrame(columns=list(COLUMNS))
 
 

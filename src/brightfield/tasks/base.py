@@ -49,6 +49,8 @@ class Task(Generic[Settings, Answer]):
     # whether answer and truth are one class for a whole image (a Label, column ``label`` of an index): images can then be sorted by
     # their answers, and labels judged
     classifies_images: ClassVar[bool] = False
+    # whether answer and truth are places, whose differences ``scoring.residuals`` measures
+    locates_objects: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -77,6 +77,16 @@ class Scoring(ABC, Generic[Settings, Answer]):
         del answer, truth
         return Layers(), Layers()
 
+    def residuals(self, predicted: Answer, truth: Answer) -> npt.NDArray[np.float64]:
+        """How far the places of an answer are from the true ones; for tasks whose kind ``locates_objects``.
+
+        Returns:
+            (K, 6), a row for each place that is matched: x and y of the truth, x and y of the answer minus these, and the standard
+            errors of x and y that the answer states, nan where it states none; all in pixels. By default none.
+        """
+        del predicted, truth
+        return np.empty((0, 6))
+
     def paired_test(self, metric: str, a: Columns, b: Columns, groups: Sequence[str]) -> tuple[str, float] | None:
         """The test made for a metric of two models that answered the same images: its name and p value.
 

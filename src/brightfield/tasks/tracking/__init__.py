@@ -22,4 +22,5 @@ class Tracking(Task[params.TrackingSettings, Points]):
     answering_class = TrackingAnswering
     scoring_class = TrackingScoring
     correcting_class = TrackingCorrecting
+    locates_objects = True
     beside_class = TrackingBeside

@@ -63,6 +63,13 @@ class TrackingScoring(Scoring[params.TrackingSettings, Points]):
             ),
         )
 
+    def residuals(self, predicted: Points, truth: Points) -> npt.NDArray[np.float64]:
+        """Of each matched bead."""
+        found, true, _ = tracking.match(predicted.positions, truth.positions, self.settings.tolerance_px)
+        at, off = truth.positions[true], predicted.positions[found] - truth.positions[true]
+        stated = np.full(off.shape, np.nan) if predicted.errors is None else predicted.errors[found]
+        return np.hstack([at, off, stated])
+
     def pooled(self, columns: Columns, weights: Weights) -> dict[str, Real]:
         """Errors, recall and precision of :mod:`brightfield.metrics.tracking`."""
         return tracking.pooled(columns, weights)
