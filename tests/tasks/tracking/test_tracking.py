@@ -230,13 +230,13 @@ def test_residuals_of_matched_beads_by_hand() -> None:
     task = Tracking(params.TrackingSettings())
     truth = Points.exact([[10.0, 20.0], [40.0, 40.0]])
     found = Points(
-        np.array([[40.5, 39.0], [10.25, 20.0], [90.0, 90.0]]),
+        np.array([[40.5, 39.5], [10.25, 20.0], [90.0, 90.0]]),
         np.ones(3),
         np.array([[0.1, 0.2], [np.nan, np.nan], [1, 1]]),
     )
     rows = task.scoring.residuals(found, truth)
     rows = rows[np.argsort(rows[:, 0])]
     np.testing.assert_allclose(rows[0], [10, 20, 0.25, 0, np.nan, np.nan])
-    np.testing.assert_allclose(rows[1], [40, 40, 0.5, -1, 0.1, 0.2])
+    np.testing.assert_allclose(rows[1], [40, 40, 0.5, -0.5, 0.1, 0.2])
     assert np.isnan(task.scoring.residuals(truth, truth)[:, 4:]).all()
     assert len(task.scoring.residuals(Points.exact([]), truth)) == 0
