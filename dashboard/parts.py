@@ -24,6 +24,28 @@ def head(title: str, question: str) -> None:
     st.markdown(f":gray[{question}]")
 
 
+_drawing = st.components.v2.component(
+    "brightfield_drawing",
+    html='<div class="drawing"></div>',
+    css=".drawing { color: var(--st-text-color); font-family: var(--st-font); }",
+    js="""
+export default function (component) {
+  component.parentElement.querySelector(".drawing").innerHTML = component.data
+}
+""",
+)
+
+
+def drawing(svg: str, key: str) -> None:
+    """Show a picture that is written out: Streamlit's own elements take no SVG in which text has the colour of the page.
+
+    Args:
+        svg: the picture; names in it are escaped.
+        key: of the element on its page.
+    """
+    _drawing(data=svg, key=key, height="content")
+
+
 def nothing_yet(what: str, command: str, advice: str = "This command makes it:") -> None:
     """Show what is missing, and the command that makes it."""
     with st.container(border=True):

@@ -354,7 +354,7 @@ class Microscope {
     this.toolButtons = new Map([
       [PROFILE, button(PROFILE.title, "Draw a line: the values along it (l)", () => this.use(this.tool === PROFILE ? undefined : PROFILE), false)],
     ])
-    if (this.data.tools.length) bar.append(make("span", { className: "line" }), make("span", { className: "note", textContent: "Correct the truth:" }))
+    if (this.data.tools.length) bar.append(make("span", { className: "line" }), make("span", { className: "caption", textContent: "Correct the truth:" }))
     for (const tool of this.data.tools) {
       const act = () => this.use(this.tool === tool ? undefined : tool)
       this.toolButtons.set(tool, button(tool.title, tool.use, act, false))

@@ -80,7 +80,7 @@ def card(task: str, champions: pd.DataFrame, colours: dict[str, str]) -> None:
         possible(task, metric)
         if len(table):
             name = champion["model"].iloc[0] if len(champion) else None
-            st.html(scores.dots(table, colours, metric, direction, name))
+            parts.drawing(scores.dots(table, colours, metric, direction, name), f"dots-{task}")
             st.download_button(
                 "Scores",
                 table.to_csv(index=False, lineterminator="\n"),

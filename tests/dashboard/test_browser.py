@@ -149,6 +149,10 @@ def test_a_page(page: Page, address: str, tmp_path: Path, name: str) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text((name or "overview").capitalize())
     expect(page.get_by_test_id("stMain")).to_contain_text(words)
     expect(page.locator(".js-plotly-plot .main-svg:first-child")).to_have_count(charts)
+    for drawing in page.locator(".drawing").all():
+        expect(drawing.locator("circle, rect").first).to_be_visible()
+        expect(drawing.locator("text").first).to_be_visible()
+    expect(page.locator(".drawing")).to_have_count(0 if name else 3)
     no_problems(page)
     picture = tmp_path / f"{name or 'overview'}.png"
     page.screenshot(path=picture)
@@ -265,7 +269,7 @@ def test_the_truth_is_corrected_and_saved_as_a_version(
         expect(words_of_truth).to_have_text("4 cells")
         erase = microscope.get_by_role("button", name="Erase cell")
         erase.click()
-        expect(microscope.locator(".note").last).to_have_text("Click on a cell of the truth.")
+        expect(microscope.locator(".note")).to_have_text("Click on a cell of the truth.")
         box = microscope.locator(".frame").first.bounding_box()
         assert box is not None
         scale = min(box["width"], box["height"]) / 64  # the whole image is shown, in the middle

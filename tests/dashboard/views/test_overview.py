@@ -13,7 +13,7 @@ from pages import open_page, text
 @pytest.mark.usefixtures("project")
 def test_overview_shows_champions_beside_baselines() -> None:
     app = open_page("overview")
-    assert len(app.get("html")) == 3  # nothing of denoise was evaluated
+    assert len(app.get("bidi_component")) == 3  # nothing of denoise was evaluated
     shown = [(metric.label, metric.value) for metric in app.metric]
     assert shown[3:6] == [("Champion", "0.220"), ("Best single model", "0.220"), ("Baseline", "0.550")]
     assert shown[0] == ("Champion", "\u2013")
@@ -43,9 +43,9 @@ def test_reports_that_only_the_tracking_server_has_are_fetched(
 ) -> None:
     monkeypatch.setenv(VARIABLE, f"sqlite:///{(filled / 'mlflow.db').as_posix()}")
     app = open_page("overview")
-    assert not app.get("html")
+    assert not app.get("bidi_component")
     assert "Not on this machine: the reports of" in text(app)
     app.button(key="fetch-reports").click().run()
     assert not app.exception
     assert "Not on this machine" not in text(app)
-    assert len(app.get("html")) == 2  # beads and bacteria
+    assert len(app.get("bidi_component")) == 2  # beads and bacteria
