@@ -14,8 +14,9 @@ import plotly.graph_objects as go
 from figures.style import GOOD, GRID, MUTED, calm, reach
 from wording import interval, number, words
 
-ROW_PX, AXIS_PX = 34, 46  # heights of a row, and of the axis below
-NAMES, PLOT = 33, 54  # shares of the width, in %, for names and for what is drawn
+ROW_PX, AXIS_PX = 42, 46  # heights of a row, and of the axis below
+TEXT_PX, DOT_PX = 14, 29  # where in a row its text and its value are drawn: below each other, so that long names fit
+LEFT, PLOT, TICKS = 3, 94, 4  # begin and width of what is drawn, in %, and most numbers at the axis
 ROLES = {"member": "circle", "ensemble": "square", "baseline": "circle-open"}  # markers
 
 
@@ -37,7 +38,11 @@ def dots(
         SVG as wide as what it stands in; text has the colour of the page.
     """
     known = table[["value", "low", "high"]].to_numpy(dtype=float)
-    ticks = round_numbers(float(np.nanmin(known)), float(np.nanmax(known))) if np.isfinite(known).any() else [0.0, 1.0]
+    ticks = (
+        round_numbers(float(np.nanmin(known)), float(np.nanmax(known)), TICKS)
+        if np.isfinite(known).any()
+        else [0.0, 1.0]
+    )
     least, span = ticks[0], ticks[-1] - ticks[0]
 
     def place(value: float) -> str:
@@ -46,23 +51,24 @@ def dots(
     below = ROW_PX * len(table)
     drawn = [
         f'<line x1="{place(tick)}" x2="{place(tick)}" y1="0" y2="{below}" stroke="{GRID}"/>'
-        f'<text x="{place(tick)}" y="{below + 16}" text-anchor="middle" fill="{MUTED}">{tick:g}</text>'
-        for tick in ticks
+        f'<text x="{place(tick)}" y="{below + 16}" text-anchor="{anchor}" fill="{MUTED}">{tick:g}</text>'
+        for tick, anchor in zip(ticks, ["start", *["middle"] * (len(ticks) - 2), "end"], strict=True)
     ]
     beside = []
     for i, row in enumerate(table.to_dict("records")):
-        y, name = ROW_PX * (i + 0.5), html.escape(str(row["model"]))
+        top, name = ROW_PX * i, html.escape(str(row["model"]))
         weight = ' font-weight="600"' if row["model"] == champion else ""
-        beside.append(f'<text x="{NAMES - 1}%" y="{y + 4}" text-anchor="end"{weight}>{name}</text>')
-        beside.append(f'<text x="100%" y="{y + 4}" text-anchor="end"{weight}>{number(row["value"])}</text>')
-        drawn.append(_dot(row, place, y, colours[row["model"]]))
+        beside.append(f'<text x="0" y="{top + TEXT_PX}"{weight}>{name}</text>')
+        beside.append(f'<text x="100%" y="{top + TEXT_PX}" text-anchor="end"{weight}>{number(row["value"])}</text>')
+        drawn.append(_dot(row, place, top + DOT_PX, colours[row["model"]]))
     lower = ", lower is better" if direction == "minimize" else ""
-    middle = NAMES + PLOT / 2
-    title = f'<text x="{middle}%" y="{below + 38}" text-anchor="middle" fill="{MUTED}">{html.escape(words(metric))}{lower}</text>'
+    title = (
+        f'<text x="50%" y="{below + 38}" text-anchor="middle" fill="{MUTED}">{html.escape(words(metric))}{lower}</text>'
+    )
     return (
         f'<svg width="100%" height="{below + AXIS_PX}" font-size="13" fill="currentColor" style="font-family:inherit" role="img" '
         f'aria-label="{html.escape(words(metric))} of each model, with intervals">{"".join(beside)}{title}'
-        f'<svg x="{NAMES}%" width="{PLOT}%" overflow="visible">{"".join(drawn)}</svg></svg>'
+        f'<svg x="{LEFT}%" width="{PLOT}%" overflow="visible">{"".join(drawn)}</svg></svg>'
     )
 
 

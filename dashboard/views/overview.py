@@ -15,6 +15,7 @@ from wording import DASH, day, interval, number, short, words
 
 PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
 FETCHED = "overview-fetched"  # in the session: why reports could not be fetched
+NUMBER_PX = 136  # width of a score
 MOST_DECISIONS = 8  # shown of a task
 
 
@@ -107,12 +108,15 @@ def who(champion: pd.DataFrame) -> None:
 
 def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
     """Show the scores of champion, best single model and baseline; the first with its interval."""
-    left, middle, right = st.columns([1.35, 1, 1])
+    row = st.container(horizontal=True)  # on a narrow page they stand below each other
+    left, middle, right = (row.container(width=NUMBER_PX) for _ in range(3))
     single, baseline = best(table, "member"), best(table, "baseline")
     if len(champion):
-        row = champion.iloc[0]
-        left.metric("Champion", number(row["value"]), help=f"{words(metric)} on the test split of the task's dataset")
-        left.caption(f"{confidence()} interval {interval(row['low'], row['high'])}")
+        best_one = champion.iloc[0]
+        left.metric(
+            "Champion", number(best_one["value"]), help=f"{words(metric)} on the test split of the task's dataset"
+        )
+        left.caption(f"{confidence()} interval {interval(best_one['low'], best_one['high'])}")
     else:
         left.metric("Champion", DASH)
     for place, label, other in ((middle, "Best single model", single), (right, "Baseline", baseline)):

@@ -34,18 +34,18 @@ def test_dots() -> None:
     dot, bar = net.find("circle"), net.find("line")
     assert dot is not None
     assert bar is not None
-    assert (dot.get("cx"), dot.get("fill"), dot.get("stroke")) == ("25.00%", "#111111", "#111111")  # from 0.1 to 0.5
-    assert (bar.get("x1"), bar.get("x2")) == ("0.00%", "75.00%")
+    assert (dot.get("cx"), dot.get("fill"), dot.get("stroke")) == ("33.33%", "#111111", "#111111")  # from 0 to 0.6
+    assert (bar.get("x1"), bar.get("x2")) == ("16.67%", "66.67%")
     hollow = base.find("circle")
     assert hollow is not None
-    assert (hollow.get("cx"), hollow.get("fill")) == ("100.00%", "none")
+    assert (hollow.get("cx"), hollow.get("fill")) == ("83.33%", "none")
     assert base.find("line") is None  # its interval is not known
     assert [each.text for each in net.findall("title")] == ["net (member): 0.200 (0.100 to 0.400)"]
     words = [(each.text, each.get("font-weight")) for each in drawn.findall("text")]
     assert words[:2] == [("net", "600"), ("0.200", "600")]
     assert words[2:4] == [("base", None), ("0.500", None)]
     assert words[4][0] == "capped error (px), lower is better"
-    assert [each.text for each in plot.findall("text")] == ["0.1", "0.2", "0.3", "0.4", "0.5"]
+    assert [each.text for each in plot.findall("text")] == ["0", "0.2", "0.4", "0.6"]
 
 
 def test_names_are_text_and_values_that_are_not_known_are_left_out() -> None:
