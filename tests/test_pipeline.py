@@ -280,6 +280,22 @@ def test_data_travel_through_a_folder_remote(project: Path, tmp_path: Path) -> N
     assert len(contents(project)) >= 4 * 7
 
 
+def test_an_ensemble_by_hand_is_built_scored_and_registered(project: Path) -> None:
+    """As the page Ensembles does it, where changes are allowed."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(project / 'dashboard')!r}); from queries import mixing; "
+        "weights = tuple((name, 1.0 + i) for i, name in enumerate(mixing.able('denoise')[:2])); "
+        "mixing.save('denoise-by-hand', mixing.entry('denoise', weights, 'mean')); "
+        "print(*mixing.build('denoise-by-hand', 'denoise'), sep='; ')"
+    )
+    out = run(project, sys.executable, "-c", code)
+    assert re.search(r"It is version \d+ of denoise in the registry", out)
+    report = json.loads((project / "reports/denoise-by-hand/ensemble.json").read_text())
+    assert report["method"] == "given"
+    assert sorted(report["weights"].values()) == pytest.approx([1 / 3, 2 / 3])
+    assert "denoise-by-hand" in run(project, "brightfield", "versions", "denoise")
+
+
 def test_a_lost_database_is_filled_again(project: Path) -> None:
     run(project, "dvc", "repro")  # whatever the tests before have changed
     for path in project.glob("mlflow.db*"):
