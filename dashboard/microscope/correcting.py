@@ -11,10 +11,8 @@ import parts
 from brightfield.errors import BrightfieldError
 from queries import drafts, evaluated, project
 
-PROBLEM, SAID = (
-    "correcting-problem",
-    "correcting-said",
-)  # in the session: what could not be corrected, and what was saved
+# in the session: what could not be corrected, and what was saved
+PROBLEM, SAID = "correcting-problem", "correcting-said"
 
 
 def used(name: str, split: str, image: str, content: Mapping[str, Any] | None) -> None:

@@ -86,9 +86,8 @@ def _gallery(name: str, changed: int) -> bytes | None:
 
     try:
         index = read_index(layout.prepared(name))
-        columns = (
-            sheets.COLUMNS if index["height"].max() <= LARGE_PX else sheets.COLUMNS // 2
-        )  # each is read as a whole
+        # each image is read as a whole
+        columns = sheets.COLUMNS if index["height"].max() <= LARGE_PX else sheets.COLUMNS // 2
         return images.as_png(sheets.sheet(project.settings().datasets[name].task, name, truth=True, columns=columns))
     except BrightfieldError:
         return None
