@@ -56,9 +56,8 @@ def add(name: str, split: str, image: str, content: Mapping[str, Any]) -> None:
     except pydantic.ValidationError as error:
         raise BrightfieldError(f"That is no correction: {error.errors()[0]['msg']}.") from error
     dataset = evaluated.entry_of(name).dataset
-    steps = (
-        [] if step.at is None and step.outline is None else of_image(dataset, image)
-    )  # a class is the last one alone
+    is_whole = step.at is None and step.outline is None
+    steps = [] if is_whole else of_image(dataset, image)  # of classes the last one counts
     if len(steps) >= MOST_STEPS:
         raise BrightfieldError(f"{MOST_STEPS} corrections of one image are the most. Save them first.")
     steps.append(step)
