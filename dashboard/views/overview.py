@@ -15,7 +15,7 @@ from wording import DASH, day, interval, number, short, words
 
 PER_ROW, SIDE_PX = 3, 640  # number of examples per row, and longest side of an example
 FETCHED = "overview-fetched"  # in the session: why reports could not be fetched
-NUMBER_PX = 136  # width of a score
+NUMBER_PX = 112  # width of a score
 MOST_DECISIONS = 8  # shown of a task
 
 
@@ -113,10 +113,9 @@ def numbers(champion: pd.DataFrame, table: pd.DataFrame, metric: str) -> None:
     single, baseline = best(table, "member"), best(table, "baseline")
     if len(champion):
         best_one = champion.iloc[0]
-        left.metric(
-            "Champion", number(best_one["value"]), help=f"{words(metric)} on the test split of the task's dataset"
-        )
-        left.caption(f"{confidence()} interval {interval(best_one['low'], best_one['high'])}")
+        said = f"{words(metric)} on the test split of the task's dataset, with its {confidence()} interval"
+        left.metric("Champion", number(best_one["value"]), help=said)
+        left.caption(interval(best_one["low"], best_one["high"]))
     else:
         left.metric("Champion", DASH)
     for place, label, other in ((middle, "Best single model", single), (right, "Baseline", baseline)):

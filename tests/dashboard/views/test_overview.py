@@ -20,7 +20,7 @@ def test_overview_shows_champions_beside_baselines() -> None:
     written = text(app)
     assert r"**beads\-unet\-wide**" in written
     assert "version 1 · since" in written
-    assert "95 % interval 0.200 to 0.240" in written
+    assert "0.200 to 0.240" in written
     assert "commit `c0ffee0` with uncommitted changes" in written
     assert "test data `0123456`" in written
     assert "Nothing has been trained" in written
