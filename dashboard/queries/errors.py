@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import streamlit as st
-from streamlit.runtime.scriptrunner import add_script_run_ctx, get_script_run_ctx
 
 from brightfield.errors import BrightfieldError
 from brightfield.evaluation import reports
 from brightfield.evaluation.scoring import KIND, TRAIN, VALIDATION
 from brightfield.metrics.declarations import declared
-from brightfield.system import processes
 from queries import evaluated, project
 from queries.evaluated import place_of, scores_file, split_of, task_of
 
@@ -170,14 +167,12 @@ def draw_ahead(names: Sequence[str], rows: pd.DataFrame, side: int) -> None:
         side: as of :func:`picture`.
     """
     asked = [(name, str(row["split"]), str(row["id"])) for name in names for _, row in rows.iterrows()]
-    context = get_script_run_ctx()
 
     def draw(one: tuple[str, str, str]) -> None:
-        add_script_run_ctx(threading.current_thread(), context)
         with suppress(BrightfieldError):
             picture(*one, side)
 
-    list(processes.threaded_map(draw, asked))
+    project.ahead(draw, asked)
 
 
 @st.cache_data(max_entries=500, show_spinner=False)

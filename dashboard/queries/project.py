@@ -6,9 +6,9 @@ import io
 import json
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from brightfield import layout, params
 from brightfield.errors import BrightfieldError
 from brightfield.system import processes
 
+Item = TypeVar("Item")
 CHANGES = "--allow-changes"
 TTL_S = 10  # lifetime of cached results, because files change while a pipeline runs
 
@@ -129,15 +130,15 @@ def _thumbnail(path: str, changed: int, side: int) -> bytes:
     return shrink(Path(path).read_bytes(), side)
 
 
-def draw_ahead(paths: Sequence[Path], side: int) -> None:
-    """Make :func:`thumbnail` of some pictures on all cores."""
-    with_context = get_script_run_ctx()
+def ahead(draw: Callable[[Item], object], items: Iterable[Item]) -> None:
+    """Draw some pictures on all cores, so that what draws them, which remembers, has them when a page asks."""
+    context = get_script_run_ctx()
 
-    def draw(path: Path) -> None:
-        add_script_run_ctx(threading.current_thread(), with_context)
-        thumbnail(path, side)
+    def of_this_page(item: Item) -> None:
+        add_script_run_ctx(threading.current_thread(), context)
+        draw(item)
 
-    list(processes.threaded_map(draw, paths))
+    list(processes.threaded_map(of_this_page, items))
 
 
 def shrink(png: bytes, side: int) -> bytes:

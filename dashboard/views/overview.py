@@ -178,7 +178,7 @@ def examples(colours: dict[str, str], champions: list[str]) -> None:
     first = next((names.index(model) for model in champions if model in names), 0)
     name = st.selectbox("Model", names, index=first, key="example", bind="query-params", width=320)
     pictures = reports.examples(name)
-    project.draw_ahead(pictures, SIDE_PX)
+    project.ahead(lambda path: project.thumbnail(path, SIDE_PX), pictures)
     columns = st.columns(min(PER_ROW, len(pictures)))
     for i, path in enumerate(pictures):
         columns[i % PER_ROW].image(
