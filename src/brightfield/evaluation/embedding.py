@@ -7,7 +7,8 @@ anything: distances between far points, and the axes, mean nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,9 +83,9 @@ def describe(pixels: Iterable[npt.NDArray[np.generic]]) -> FloatArray:
         tensor = torch.from_numpy(np.ascontiguousarray(normalised.transpose(2, 0, 1)))[None]
         return F.interpolate(tensor, (SIDE_PX, SIDE_PX), mode="bilinear", antialias=True)
 
-    rows = []
+    rows, left = [], map(resized, pixels)
     with torch.inference_mode():
-        for some in _batches(map(resized, pixels)):
+        while some := list(islice(left, BATCH)):
             maps = encoder(torch.cat(some))[FIRST_STAGE:]
             rows.append(torch.cat([each.mean((2, 3)) for each in maps], dim=1).double().numpy())
     return np.concatenate(rows)
@@ -102,14 +103,3 @@ def lay_out(described: FloatArray) -> FloatArray:
     )
     tsne = TSNE(2, perplexity=min(PERPLEXITY, (number - 1) / 3), init="pca", random_state=SEED)
     return np.asarray(tsne.fit_transform(reduced), dtype=np.float64)
-
-
-def _batches(items: Iterable[Tensor]) -> Iterator[list[Tensor]]:
-    batch: list[Tensor] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
